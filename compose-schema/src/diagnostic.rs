@@ -1,0 +1,99 @@
+//! Coded messages about an input, with the place, and the way out.
+
+use crate::source::{Sources, Span};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The input is read; something about it is probably not meant.
+    Warning,
+    /// The input cannot be read as meant.
+    Error,
+}
+
+/// A stable code (`E0203`, `W0107`), explained by `stack explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(pub &'static str);
+
+/// A place with a few words about its part in the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What it has to do with it; may be empty.
+    pub text: String,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Warning or error.
+    pub level: Level,
+    /// Its stable code.
+    pub code: Code,
+    /// What is wrong: one line, lower case, no final period, names in backticks.
+    pub message: String,
+    /// The place the message is about; none only where no file is to blame.
+    pub primary: Option<Label>,
+    /// Other places that explain it (the first definition of a duplicate, the edges of a cycle).
+    pub context: Vec<Label>,
+    /// The ways out, one line each.
+    pub hints: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error without a place yet.
+    #[must_use]
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            level: Level::Error,
+            code,
+            message: message.into(),
+            primary: None,
+            context: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A warning without a place yet.
+    #[must_use]
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self { level: Level::Warning, ..Self::error(code, message) }
+    }
+
+    /// Sets the place.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.primary = Some(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.context.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+
+    /// The message as a person reads it on a terminal: `error[E0203]: ...`, `--> file:line:column`,
+    /// the snippet with the mistake marked, the hints. Control characters are shown escaped.
+    #[must_use]
+    pub fn render(&self, sources: &Sources, color: bool) -> String {
+        let _ = color;
+        let place = self
+            .primary
+            .as_ref()
+            .and_then(|label| sources.locate(label.span))
+            .map_or(String::new(), |(source, line, column)| {
+                format!("\n --> {}:{line}:{column}", source.path.display())
+            });
+        format!("{}: {}{place}", self.code.0, self.message)
+    }
+}

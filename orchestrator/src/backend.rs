@@ -1,0 +1,515 @@
+//! The only door to containers.
+//!
+//! [`Backend`] is kept narrow and in the terms of containers, images, networks, volumes, exec, logs and events, so
+//! that an embedded engine or a cluster can be a further implementation. It makes no decisions: one method is one
+//! request to the engine (pulls, builds, logs, events and exec are one request with a stream behind it).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use compose_schema::model::{Build, Mount, Network, Service, ServiceNetwork, Volume};
+use futures_util::stream::BoxStream;
+
+/// A shared handle on an engine.
+pub type Engine = Arc<dyn Backend>;
+/// Result of a call to the engine.
+pub type Result<T> = std::result::Result<T, Error>;
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+/// Why a call to the engine failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{call}{}: {message}", if object.is_empty() { String::new() } else { format!(" {object}") })]
+pub struct Error {
+    /// What kind of failure, for those who decide on it.
+    pub kind: ErrorKind,
+    /// The call, in words (`create container`).
+    pub call: &'static str,
+    /// What it was about (`web-app-1`); may be empty.
+    pub object: String,
+    /// The engine's own words, or what went wrong on the way to it.
+    pub message: String,
+}
+
+/// Kinds of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No engine answers at the address.
+    Unreachable,
+    /// The socket is there, this user may not use it.
+    Permission,
+    /// The engine did not answer in time.
+    Timeout,
+    /// The object does not exist (404).
+    NotFound,
+    /// The object is in the way or in another state (409).
+    Conflict,
+    /// The request makes no sense to the engine (400).
+    Invalid,
+    /// The engine is too old for it; the message names the version it needs.
+    Unsupported,
+    /// Anything else the engine refused (500 and others).
+    Engine,
+}
+
+/// Facts about the engine that plans and messages need.
+#[derive(Debug, Clone, Default)]
+pub struct EngineInfo {
+    /// Address it is reached at (`unix:///var/run/docker.sock`).
+    pub address: String,
+    /// It runs on this very host with a Linux kernel (its bridge networks are reachable from here).
+    pub local: bool,
+    /// Its version (`20.10.24`).
+    pub version: String,
+    /// API version in use, as (major, minor).
+    pub api: (u32, u32),
+    /// Operating system and architecture in image terms (`linux/amd64`).
+    pub platform: String,
+}
+
+/// A container as listings show it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Full id.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+    /// Image as it was named at creation.
+    pub image: String,
+    /// Id of that image.
+    pub image_id: String,
+    /// Command line as the engine abbreviates it.
+    pub command: String,
+    /// Unix seconds of creation.
+    pub created: i64,
+    /// State.
+    pub state: State,
+    /// The engine's words for it (`Up 2 minutes (healthy)`).
+    pub status: String,
+    /// Labels.
+    pub labels: Labels,
+    /// Published and exposed ports.
+    pub ports: Vec<PublishedPort>,
+    /// Attachments by network name.
+    pub networks: BTreeMap<String, Endpoint>,
+    /// Mounts.
+    pub mounts: Vec<MountPoint>,
+}
+
+/// State of a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum State {
+    /// Made, never started.
+    #[default]
+    Created,
+    /// Running.
+    Running,
+    /// Frozen.
+    Paused,
+    /// Between two runs.
+    Restarting,
+    /// On its way out.
+    Removing,
+    /// Ended.
+    Exited,
+    /// Beyond repair.
+    Dead,
+}
+
+/// Health of a container that has a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Not yet known.
+    Starting,
+    /// The last probe succeeded.
+    Healthy,
+    /// It failed too often.
+    Unhealthy,
+}
+
+/// One port of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublishedPort {
+    /// Address on the host; empty where it is only exposed.
+    pub host_ip: String,
+    /// Port on the host; 0 where it is only exposed.
+    pub published: u16,
+    /// Port in the container.
+    pub target: u16,
+    /// `tcp`, `udp`, `sctp`.
+    pub protocol: String,
+}
+
+/// Where a container stands in a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Id of the network.
+    pub network_id: String,
+    /// IPv4 address; empty while not running.
+    pub ipv4: String,
+    /// IPv6 address; empty without one.
+    pub ipv6: String,
+    /// Names of the container in it.
+    pub aliases: Vec<String>,
+}
+
+/// A mount of an existing container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MountPoint {
+    /// `bind`, `volume`, `tmpfs`.
+    pub kind: String,
+    /// Volume name; empty for others.
+    pub name: String,
+    /// Host path.
+    pub source: String,
+    /// Path in the container.
+    pub target: String,
+    /// Writable.
+    pub writable: bool,
+}
+
+/// What only an inspection tells.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerDetail {
+    /// What a listing says.
+    pub summary: Container,
+    /// Health, where it has a check.
+    pub health: Option<Health>,
+    /// Output of the last failed probe, for messages.
+    pub last_probe: Option<String>,
+    /// Exit code of the last run.
+    pub exit_code: i64,
+    /// The engine killed it for lack of memory.
+    pub oom_killed: bool,
+    /// Error of the last start, if any.
+    pub error: String,
+    /// Start of the last run, RFC 3339.
+    pub started_at: String,
+    /// It has a terminal.
+    pub tty: bool,
+    /// Name of its restart policy.
+    pub restart_policy: String,
+    /// Its network mode (`host`, a network's name, `container:ID`).
+    pub network_mode: String,
+    /// Exposed ports (image and compose file), `80/tcp`.
+    pub exposed: Vec<String>,
+    /// Its log driver keeps lines that can be read back.
+    pub logs_readable: bool,
+}
+
+/// A network that exists.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkInfo {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Driver.
+    pub driver: String,
+    /// Labels.
+    pub labels: Labels,
+}
+
+/// A volume that exists.
+#[derive(Debug, Clone, Default)]
+pub struct VolumeInfo {
+    /// Name.
+    pub name: String,
+    /// Driver.
+    pub driver: String,
+    /// Labels.
+    pub labels: Labels,
+}
+
+/// An image that exists.
+#[derive(Debug, Clone, Default)]
+pub struct ImageInfo {
+    /// Id (`sha256:...`).
+    pub id: String,
+    /// Names.
+    pub tags: Vec<String>,
+    /// Repository digests.
+    pub digests: Vec<String>,
+    /// Platform (`linux/arm64`).
+    pub platform: String,
+    /// Ports it exposes, `80/tcp`.
+    pub exposed: Vec<String>,
+    /// Paths it declares as volumes.
+    pub volumes: Vec<String>,
+    /// Labels.
+    pub labels: Labels,
+    /// It has a health check of its own.
+    pub has_healthcheck: bool,
+    /// Size in bytes.
+    pub size: i64,
+    /// RFC 3339 time of its making.
+    pub created: String,
+}
+
+/// A container to be made.
+///
+/// The service is the compose language's own description, with everything that depends on the project already
+/// settled by the planner; the backend only translates it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContainerSpec {
+    /// Container name.
+    pub name: String,
+    /// Image name or id to run.
+    pub image: String,
+    /// The service. `network_mode`, `ipc`, `pid` and `volumes_from` name containers by id where the file named services.
+    pub service: Service,
+    /// All labels of the container, compose's own included.
+    pub labels: Labels,
+    /// Networks to join, the primary one first. Empty with a `network_mode`.
+    pub networks: Vec<Attachment>,
+    /// Mounts with volume keys replaced by engine names, secrets and configs that are host files included.
+    pub mounts: Vec<Mount>,
+    /// Complete environment (`KEY=value`; `KEY` alone takes a variable away from the image's).
+    pub environment: Vec<String>,
+    /// A one-off container (`run`): removed by the engine at its end.
+    pub auto_remove: bool,
+    /// Attach standard input (one-off containers).
+    pub open_stdin: bool,
+}
+
+/// One network to join.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attachment {
+    /// Engine name of the network.
+    pub network: String,
+    /// All names of the container in it.
+    pub aliases: Vec<String>,
+    /// Addresses and options from the compose file.
+    pub options: ServiceNetwork,
+}
+
+/// A network to be made.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NetworkSpec {
+    /// Definition; its `name` is the engine name.
+    pub network: Network,
+    /// All labels.
+    pub labels: Labels,
+}
+
+/// A volume to be made.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VolumeSpec {
+    /// Definition; its `name` is the engine name.
+    pub volume: Volume,
+    /// All labels.
+    pub labels: Labels,
+}
+
+/// An image to be built.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BuildSpec {
+    /// Definition, paths absolute.
+    pub build: Build,
+    /// Name to give it.
+    pub tag: String,
+    /// Platform to build for; empty for the engine's own.
+    pub platform: String,
+    /// Labels to add.
+    pub labels: Labels,
+    /// `--build-arg`s and `--no-cache`, `--pull` are already folded into `build`.
+    pub quiet: bool,
+}
+
+/// A step of a pull or a build, for progress and messages.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// One line of output.
+    Line(String),
+    /// A layer or step, with bytes done and bytes in all (0 where unknown).
+    Part {
+        /// Which.
+        id: String,
+        /// What happens to it.
+        status: String,
+        /// Bytes done.
+        current: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+}
+
+/// Where progress goes; called from async code, must not block.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Which log lines.
+#[derive(Debug, Clone, Default)]
+pub struct LogOptions {
+    /// Stay and show new ones.
+    pub follow: bool,
+    /// Only the last so many.
+    pub tail: Option<u64>,
+    /// Not before this (RFC 3339 or Unix seconds with nanoseconds, `1700000000.000000001`).
+    pub since: Option<String>,
+    /// Not after this.
+    pub until: Option<String>,
+}
+
+/// Which stream of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A piece of log output: one record of the engine, with its time. Lines longer than the engine's buffer come in
+/// several pieces, all but the last without a newline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Stream.
+    pub stream: Stream,
+    /// The engine's time stamp, RFC 3339 with nanoseconds.
+    pub time: String,
+    /// Bytes, newline included where there is one.
+    pub bytes: Bytes,
+}
+
+/// Something that happened at the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `container`, `network`, `volume`, `image`.
+    pub kind: String,
+    /// `start`, `die`, `health_status: healthy`, ...
+    pub action: String,
+    /// Id of the object.
+    pub id: String,
+    /// Attributes; for containers, labels and `name`, `exitCode` are among them.
+    pub attributes: Labels,
+    /// Nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// Which events and listings: all labels must be there (`None`: with any value).
+#[derive(Debug, Clone, Default)]
+pub struct LabelFilter(pub Vec<(String, Option<String>)>);
+
+/// A command to run in a container.
+#[derive(Debug, Clone, Default)]
+pub struct ExecSpec {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// `KEY=value`.
+    pub environment: Vec<String>,
+    /// As whom; empty for the container's user.
+    pub user: String,
+    /// Where; empty for the container's folder.
+    pub working_dir: String,
+    /// With a terminal.
+    pub tty: bool,
+    /// With all privileges.
+    pub privileged: bool,
+    /// Attach standard input.
+    pub stdin: bool,
+    /// Do not attach anything and do not wait.
+    pub detach: bool,
+}
+
+/// Output of an attached process.
+pub type OutputStream = BoxStream<'static, Result<(Stream, Bytes)>>;
+/// Input of an attached process; shutting it down is end of file.
+pub type InputSink = Box<dyn tokio::io::AsyncWrite + Send + Unpin>;
+
+/// A process we are attached to.
+pub struct Session {
+    /// Id of the exec, or of the container for an attach.
+    pub id: String,
+    /// Its output.
+    pub output: OutputStream,
+    /// Its input.
+    pub input: InputSink,
+}
+
+/// An engine that runs containers.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Facts about the engine; asked once and remembered.
+    async fn info(&self) -> Result<EngineInfo>;
+
+    /// Containers in any state whose labels pass the filter, one-offs included.
+    async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>>;
+    /// One container, by id or name.
+    async fn container(&self, id: &str) -> Result<ContainerDetail>;
+    /// Makes a container; joins all its networks. Returns its id and the engine's warnings.
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)>;
+    /// Starts it; a running one stays as it is.
+    async fn start_container(&self, id: &str) -> Result<()>;
+    /// Stops it: its stop signal, then a kill after `grace` (the container's own grace period without one).
+    async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()>;
+    /// Stops and starts it.
+    async fn restart_container(&self, id: &str, grace: Option<Duration>) -> Result<()>;
+    /// Sends a signal.
+    async fn kill_container(&self, id: &str, signal: &str) -> Result<()>;
+    /// Freezes it.
+    async fn pause_container(&self, id: &str) -> Result<()>;
+    /// Lets it go on.
+    async fn unpause_container(&self, id: &str) -> Result<()>;
+    /// Gives it another name.
+    async fn rename_container(&self, id: &str, name: &str) -> Result<()>;
+    /// Removes it by force, with its anonymous volumes if asked. One that is gone already is fine.
+    async fn remove_container(&self, id: &str, volumes: bool) -> Result<()>;
+    /// Waits until it has ended; its exit code.
+    async fn wait_container(&self, id: &str) -> Result<i64>;
+    /// Sets the size of its terminal.
+    async fn resize_container(&self, id: &str, rows: u16, columns: u16) -> Result<()>;
+    /// Attaches to its main process (before the start, to miss nothing).
+    async fn attach_container(&self, id: &str, stdin: bool) -> Result<Session>;
+    /// Its log.
+    async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>>;
+    /// Unpacks a tar archive at a path in it.
+    async fn put_archive(&self, id: &str, path: &str, tar: Bytes) -> Result<()>;
+    /// A path in it as a tar archive.
+    async fn get_archive(&self, id: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>>;
+
+    /// Runs a command in a running container. Detached: the session's output is empty.
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Session>;
+    /// Exit code of an exec that has ended; none while it runs.
+    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>>;
+    /// Sets the size of its terminal.
+    async fn resize_exec(&self, exec: &str, rows: u16, columns: u16) -> Result<()>;
+
+    /// Networks whose labels pass the filter.
+    async fn networks(&self, filter: &LabelFilter) -> Result<Vec<NetworkInfo>>;
+    /// One network, by exact name; none if there is none.
+    async fn network(&self, name: &str) -> Result<Option<NetworkInfo>>;
+    /// Makes a network; its id.
+    async fn create_network(&self, spec: &NetworkSpec) -> Result<String>;
+    /// Removes it. One that is gone already is fine.
+    async fn remove_network(&self, id: &str) -> Result<()>;
+    /// Joins a container to a network.
+    async fn connect_network(&self, container: &str, attachment: &Attachment) -> Result<()>;
+    /// Takes a container out of a network.
+    async fn disconnect_network(&self, container: &str, network: &str) -> Result<()>;
+
+    /// Volumes whose labels pass the filter.
+    async fn volumes(&self, filter: &LabelFilter) -> Result<Vec<VolumeInfo>>;
+    /// One volume, by exact name; none if there is none.
+    async fn volume(&self, name: &str) -> Result<Option<VolumeInfo>>;
+    /// Makes a volume.
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<()>;
+    /// Removes it. One that is gone already is fine.
+    async fn remove_volume(&self, name: &str) -> Result<()>;
+
+    /// One image, by name or id; none if it is not here.
+    async fn image(&self, name: &str) -> Result<Option<ImageInfo>>;
+    /// Pulls an image.
+    async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()>;
+    /// Builds an image; its id.
+    async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String>;
+    /// Loads images from a `docker save` archive.
+    async fn load_images(&self, archive: Bytes) -> Result<()>;
+    /// Removes an image by name. One that is gone already is fine.
+    async fn remove_image(&self, name: &str) -> Result<()>;
+
+    /// Events from now on.
+    async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>>;
+}

@@ -1,0 +1,5 @@
+//! The `stack` binary: plans and runs compose projects on a container engine.
+
+mod backend;
+
+fn main() {}
