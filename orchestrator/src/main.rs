@@ -1,5 +1,7 @@
 //! The `stack` binary: plans and runs compose projects on a container engine.
 
-mod backend;
+use std::process::ExitCode;
 
-fn main() {}
+fn main() -> ExitCode {
+    orchestrator::cli::run()
+}

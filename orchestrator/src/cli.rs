@@ -1,0 +1,94 @@
+//! The command line: one command a file, its doc comment is its help.
+
+pub mod config;
+mod context;
+pub mod gateway;
+
+pub use context::{Context, Global};
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{CommandError, Result};
+use crate::ui::output;
+
+/// Runs a docker-compose.yml, with an HTTPS gateway in front of it.
+#[derive(Debug, Parser)]
+#[command(name = "stack", version, max_term_width = 100, subcommand_required = true, disable_help_subcommand = false)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Args),
+    Gateway(gateway::Args),
+}
+
+/// Parses the command line, runs the command, reports its failure; the exit code of the process.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
+        Ok(cli) => dispatch(cli),
+        Err(error) => Err(usage(&error)),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let context = Context::new(cli.global)?;
+    match cli.command {
+        Command::Config(args) => config::run(&context, &args),
+        Command::Gateway(args) => gateway::run(&args),
+    }
+}
+
+/// Runs an engine command on a runtime of one thread: it mostly waits for the engine.
+///
+/// # Errors
+/// Whatever the work fails with.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::new(format!("cannot start the async runtime: {error}")))?;
+    runtime.block_on(work)
+}
+
+/// Help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.
+fn usage(error: &clap::Error) -> CommandError {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    let rendered = error.render();
+    if matches!(error.kind(), DisplayHelp | DisplayVersion) {
+        return match output::stdout(&rendered.ansi().to_string()) {
+            Ok(()) => CommandError::silent(0),
+            Err(error) => error.into(),
+        };
+    }
+    output::stderr(&rendered.ansi().to_string());
+    CommandError::silent(if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand { 0 } else { 1 })
+}
+
+fn report(error: &CommandError) {
+    if error.message.is_empty() {
+        return;
+    }
+    // Diagnostics bring their own `error[E0203]:`.
+    let prefix =
+        if error.message.starts_with("error") || error.message.starts_with("warning") { "" } else { "error: " };
+    let mut text = format!("{prefix}{}\n", error.message.trim_end());
+    for hint in &error.hints {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    output::stderr(&text);
+}

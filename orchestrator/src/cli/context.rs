@@ -1,0 +1,104 @@
+//! What every command starts from: global flags, environment, the project.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use compose_schema::{LoadOptions, Loaded};
+
+use crate::error::{CommandError, Result, from_failure};
+use crate::ui::output;
+
+/// Flags that stand before the command, as Docker Compose has them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Compose file; several are merged from left to right, `-` is standard input
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Project name
+    #[arg(short, long, value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// Profile to switch on; `*` for all
+    #[arg(long = "profile", value_name = "NAME")]
+    pub profiles: Vec<String>,
+    /// Environment file, in place of `.env`
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub env_files: Vec<PathBuf>,
+    /// Folder that relative paths start from (default: the folder of the first compose file)
+    #[arg(long, alias = "workdir", value_name = "DIR")]
+    pub project_directory: Option<PathBuf>,
+    /// How progress is shown
+    #[arg(
+        long,
+        env = "COMPOSE_PROGRESS",
+        value_name = "auto|tty|plain|json|quiet",
+        default_value = "auto",
+        hide_env = true
+    )]
+    pub progress: String,
+    /// When to use colour and cursor movement
+    #[arg(long, env = "COMPOSE_ANSI", value_name = "never|always|auto", default_value = "auto", hide_env = true)]
+    pub ansi: String,
+    /// Calls to the engine at a time, at most; -1 for no limit
+    #[arg(long, env = "COMPOSE_PARALLEL_LIMIT", value_name = "N", default_value_t = -1, allow_negative_numbers = true, hide_env = true)]
+    pub parallel: i32,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep networks, volumes, secrets and configs that no service uses
+    #[arg(long)]
+    pub all_resources: bool,
+}
+
+/// The global flags with the surroundings of the process, read once.
+#[derive(Debug)]
+pub struct Context {
+    /// Global flags.
+    pub global: Global,
+    /// Current directory.
+    pub working_dir: PathBuf,
+    /// Environment of the process; variables that are not UTF-8 are left out.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// Reads the surroundings.
+    ///
+    /// # Errors
+    /// A current directory that is gone.
+    pub fn new(global: Global) -> Result<Self> {
+        let working_dir = std::env::current_dir()
+            .map_err(|error| CommandError::new(format!("cannot tell the current directory: {error}")))?;
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Self { global, working_dir, environment })
+    }
+
+    /// The load options that the global flags ask for, with `selected` services named on the command line.
+    pub fn load_options(&self, selected: &[String]) -> LoadOptions {
+        LoadOptions {
+            files: self.global.files.clone(),
+            project_directory: self.global.project_directory.clone(),
+            project_name: self.global.project_name.clone(),
+            profiles: self.global.profiles.clone(),
+            selected: selected.to_vec(),
+            env_files: self.global.env_files.clone(),
+            all_resources: self.global.all_resources,
+            ..LoadOptions::new(self.working_dir.clone(), self.environment.clone())
+        }
+    }
+
+    /// Loads the project; warnings go to standard error.
+    ///
+    /// # Errors
+    /// The diagnostics of a project that cannot be loaded.
+    pub fn load(&self, options: &LoadOptions) -> Result<Loaded> {
+        let color = output::stderr_color();
+        let loaded = compose_schema::load(options).map_err(|failure| from_failure(&failure, color))?;
+        for warning in &loaded.warnings {
+            output::stderr(&format!("{}\n", warning.render(&loaded.sources, color).trim_end()));
+        }
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,61 @@
+//! What a command failed of, as the user reads it.
+
+use std::io;
+
+use compose_schema::Failure;
+
+/// Result of a command.
+pub type Result<T> = std::result::Result<T, CommandError>;
+
+/// The one error type that reaches the terminal: what is wrong, the ways out, the exit code.
+#[derive(Debug)]
+pub struct CommandError {
+    /// What is wrong; empty where it has been said already.
+    pub message: String,
+    /// The ways out, one line each.
+    pub hints: Vec<String>,
+    /// Exit code of the process.
+    pub code: u8,
+}
+
+impl CommandError {
+    /// An ordinary failure: exit code 1.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hints: Vec::new(), code: 1 }
+    }
+
+    /// Ends the process with a code and without a word: everything has been said, or there is nothing to say.
+    pub fn silent(code: u8) -> Self {
+        Self { message: String::new(), hints: Vec::new(), code }
+    }
+
+    /// Adds a way out.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// A compose file that cannot be loaded: its diagnostics are the message.
+pub fn from_failure(failure: &Failure, color: bool) -> CommandError {
+    let rendered: Vec<String> =
+        failure.diagnostics.iter().map(|diagnostic| diagnostic.render(&failure.sources, color)).collect();
+    CommandError::new(rendered.join("\n"))
+}
+
+impl From<io::Error> for CommandError {
+    /// Writing failed. A reader that has gone away (`stack logs | head -1`) is a quiet end.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::silent(0);
+        }
+        Self::new(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<crate::backend::Error> for CommandError {
+    fn from(error: crate::backend::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

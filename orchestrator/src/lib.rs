@@ -1,0 +1,6 @@
+//! The `stack` binary's inside: the command line, the reconciler, the engine backends, the edge.
+
+pub mod backend;
+pub mod cli;
+pub mod error;
+pub mod ui;

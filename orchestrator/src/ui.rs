@@ -1,0 +1,3 @@
+//! What the user sees: streams, colour, progress, tables.
+
+pub mod output;
