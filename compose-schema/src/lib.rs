@@ -2,10 +2,18 @@
 //!
 //! No engine, no network, no async. The pipeline is [`load`], in one screen.
 
+pub mod canonical;
+pub mod check;
+pub mod decode;
 pub mod diagnostic;
+pub mod emit;
 pub mod graph;
+pub mod hash;
 pub mod load;
 pub mod model;
+pub mod normalize;
+pub mod profile;
+pub mod schema;
 pub mod source;
 pub mod yaml;
 
