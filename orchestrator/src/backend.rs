@@ -13,6 +13,8 @@ use bytes::Bytes;
 use compose_schema::model::{Build, Mount, Network, Service, ServiceNetwork, Volume};
 use futures_util::stream::BoxStream;
 
+pub mod memory;
+
 /// A shared handle on an engine.
 pub type Engine = Arc<dyn Backend>;
 /// Result of a call to the engine.
@@ -393,6 +395,27 @@ pub struct Event {
 #[derive(Debug, Clone, Default)]
 pub struct LabelFilter(pub Vec<(String, Option<String>)>);
 
+impl LabelFilter {
+    /// Whether labels pass.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|(name, wanted)| match (labels.get(name), wanted) {
+            (Some(found), Some(wanted)) => found == wanted,
+            (found, None) => found.is_some(),
+            (None, Some(_)) => false,
+        })
+    }
+}
+
+/// What runs in a container: one row of cells a process, under titles.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Processes {
+    /// Titles of the columns (`PID`, `CMD`, ...).
+    pub titles: Vec<String>,
+    /// Rows.
+    pub rows: Vec<Vec<String>>,
+}
+
 /// A command to run in a container.
 #[derive(Debug, Clone, Default)]
 pub struct ExecSpec {
@@ -459,6 +482,8 @@ pub trait Backend: Send + Sync {
     async fn remove_container(&self, id: &str, volumes: bool) -> Result<()>;
     /// Waits until it has ended; its exit code.
     async fn wait_container(&self, id: &str) -> Result<i64>;
+    /// What runs in it.
+    async fn top_container(&self, id: &str) -> Result<Processes>;
     /// Sets the size of its terminal.
     async fn resize_container(&self, id: &str, rows: u16, columns: u16) -> Result<()>;
     /// Attaches to its main process (before the start, to miss nothing).
