@@ -1,3 +1,5 @@
 //! What the user sees: streams, colour, progress, tables.
 
 pub mod output;
+pub mod progress;
+pub mod style;
