@@ -1,17 +1,86 @@
-//! A project as text: what `config` prints.
+//! A project as text: what `config` prints, byte for byte as Docker Compose does.
+
+pub mod json;
+pub mod number;
+mod scalar;
+mod serialize;
+pub mod value;
+pub mod yaml;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use crate::model::Project;
+use crate::yaml::Node;
+use serialize::value_of;
+use value::{Fields, Value};
 
-/// The project as JSON, as Docker Compose prints it: no newline at the end, `$` not escaped.
-#[must_use]
-pub fn json(project: &Project) -> String {
-    let _ = project;
-    String::new()
+/// The project as JSON, with no newline at the end; `$` is not escaped.
+///
+/// # Errors
+/// A `build.ssh` key with a path: Docker Compose has no JSON form for it, and neither has anything that reads its output.
+pub fn json(project: &Project) -> Result<String, NoJsonForm> {
+    for (name, service) in project.services.iter().chain(&project.disabled_services) {
+        let keys = service.build.iter().flat_map(|build| &build.ssh);
+        if let Some(key) = keys.into_iter().find(|key| !key.path.is_empty()) {
+            return Err(NoJsonForm { service: name.clone(), key: key.id.clone() });
+        }
+    }
+    let Value::Struct(Fields { fields, extensions, .. }) = document(project) else { return Ok(String::new()) };
+    let entries = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect();
+    Ok(json::pretty(&Value::Map(entries), 2))
 }
 
-/// The project as YAML, as Docker Compose prints it, `$` not escaped.
+/// A project that cannot be written as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`services.{service}.build.ssh` has the key `{key}` with a path, which has no JSON form; use `--format yaml`")]
+pub struct NoJsonForm {
+    /// Which service.
+    pub service: String,
+    /// Which key.
+    pub key: String,
+}
+
+/// The project as YAML; `$` is not escaped.
 #[must_use]
 pub fn yaml(project: &Project) -> String {
-    let _ = project;
-    String::new()
+    yaml::document(&document(project))
+}
+
+/// A merged tree as JSON: what `config --no-interpolate` prints.
+#[must_use]
+pub fn tree_json(tree: &Node) -> String {
+    json::pretty(&value::from_node(tree), 2)
+}
+
+/// A merged tree as YAML: what `config --no-interpolate` prints.
+#[must_use]
+pub fn tree_yaml(tree: &Node) -> String {
+    yaml::document(&value::from_node(tree))
+}
+
+/// One part of the model on one line of JSON: what config hashes are made of.
+pub(crate) fn compact<T: Serialize>(model: &T) -> String {
+    json::compact(&value_of(model))
+}
+
+fn document(project: &Project) -> Value {
+    let mut fields = vec![("name", Value::Text(project.name.clone())), ("services", value_of(&project.services))];
+    section(&mut fields, "networks", &project.networks);
+    section(&mut fields, "volumes", &project.volumes);
+    section(&mut fields, "secrets", &project.secrets);
+    section(&mut fields, "configs", &project.configs);
+    section(&mut fields, "models", &project.models);
+    let extensions = match value_of(&project.extensions) {
+        Value::Map(entries) => entries,
+        _ => Vec::new(),
+    };
+    Value::Struct(Fields { fields, extensions, optional: false })
+}
+
+fn section<T: Serialize>(fields: &mut Vec<(&'static str, Value)>, key: &'static str, objects: &BTreeMap<String, T>) {
+    if !objects.is_empty() {
+        fields.push((key, value_of(objects)));
+    }
 }

@@ -41,10 +41,30 @@ use std::collections::BTreeMap;
 pub type OptionalMap = BTreeMap<String, Option<String>>;
 /// Names to values.
 pub type StringMap = BTreeMap<String, String>;
-/// `x-` keys, kept as they are.
+/// `x-` keys, kept as they are. Serialized as a field `#extensions`, which only [`crate::emit`] knows how to read: Docker
+/// Compose writes them in YAML and leaves them out of JSON and hashes.
 pub type Extensions = indexmap::IndexMap<String, serde_yaml::Value>;
 
 /// Go's `omitempty`.
 pub(crate) fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// `extra_hosts` as Docker Compose writes it: a sorted list of `host=address`.
+fn hosts<S: serde::Serializer>(hosts: &BTreeMap<String, Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut lines: Vec<String> = hosts
+        .iter()
+        .flat_map(|(host, addresses)| addresses.iter().map(move |address| format!("{host}={address}")))
+        .collect();
+    lines.sort_unstable();
+    serializer.collect_seq(lines)
+}
+
+/// Permission bits as Docker Compose writes them: text, octal, with a leading zero.
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+fn octal<S: serde::Serializer>(mode: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    match mode {
+        Some(mode) => serializer.collect_str(&format_args!("0{mode:o}")),
+        None => serializer.serialize_none(),
+    }
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Bytes, FileReference, OptionalMap, StringMap, Ulimit, is_empty};
+use super::{Bytes, Extensions, FileReference, OptionalMap, StringMap, Ulimit, is_empty};
 use std::collections::BTreeMap;
 
 /// `build`: how the service's image is made.
@@ -49,7 +49,7 @@ pub struct Build {
     #[serde(skip_serializing_if = "is_empty")]
     pub pull: bool,
     /// Further host names.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "super::hosts")]
     pub extra_hosts: BTreeMap<String, Vec<String>>,
     /// Container isolation (Windows).
     #[serde(skip_serializing_if = "is_empty")]
@@ -78,15 +78,26 @@ pub struct Build {
     /// `RUN` steps are privileged.
     #[serde(skip_serializing_if = "is_empty")]
     pub privileged: bool,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One SSH identity of a build.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SshKey {
     /// Its name in the Dockerfile.
-    #[serde(skip_serializing_if = "is_empty")]
     pub id: String,
     /// Key file or agent socket; empty: the user's agent.
-    #[serde(skip_serializing_if = "is_empty")]
     pub path: String,
+}
+
+impl Serialize for SshKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.path.is_empty() {
+            serializer.serialize_str(&self.id)
+        } else {
+            serializer.collect_str(&format_args!("{}: {}", self.id, self.path))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Bytes, Duration, StringMap, is_empty};
+use super::{Bytes, Duration, Extensions, StringMap, is_empty};
 
 /// `deploy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -30,6 +30,9 @@ pub struct Deploy {
     /// `vip` or `dnsrr`.
     #[serde(skip_serializing_if = "is_empty")]
     pub endpoint_mode: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `update_config` and `rollback_config`.
@@ -53,6 +56,9 @@ pub struct UpdateConfig {
     /// `stop-first` or `start-first`.
     #[serde(skip_serializing_if = "is_empty")]
     pub order: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `deploy.resources`.
@@ -64,6 +70,9 @@ pub struct Resources {
     /// At least this.
     #[serde(skip_serializing_if = "is_empty")]
     pub reservations: Option<Resource>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Amounts of resources.
@@ -84,6 +93,9 @@ pub struct Resource {
     /// Anything else that is counted (Swarm).
     #[serde(skip_serializing_if = "is_empty")]
     pub generic_resources: Vec<GenericResource>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One request for devices.
@@ -104,6 +116,9 @@ pub struct DeviceRequest {
     /// Driver options.
     #[serde(skip_serializing_if = "is_empty")]
     pub options: StringMap,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// A counted resource (Swarm).
@@ -112,6 +127,9 @@ pub struct GenericResource {
     /// What and how many.
     #[serde(skip_serializing_if = "is_empty")]
     pub discrete_resource_spec: Option<GenericResourceSpec>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// What and how many.
@@ -121,6 +139,9 @@ pub struct GenericResourceSpec {
     pub kind: String,
     /// How many.
     pub value: i64,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `deploy.restart_policy`.
@@ -138,6 +159,9 @@ pub struct RestartPolicy {
     /// How long until a restart counts as good.
     #[serde(skip_serializing_if = "is_empty")]
     pub window: Option<Duration>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `deploy.placement` (Swarm).
@@ -152,6 +176,9 @@ pub struct Placement {
     /// Most containers a node.
     #[serde(skip_serializing_if = "is_empty")]
     pub max_replicas_per_node: u64,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One placement preference (Swarm).
@@ -160,4 +187,7 @@ pub struct PlacementPreference {
     /// What to spread over.
     #[serde(skip_serializing_if = "is_empty")]
     pub spread: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

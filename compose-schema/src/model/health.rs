@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Duration, is_empty};
+use super::{Duration, Extensions, is_empty};
 
 /// `healthcheck`: how the engine finds out whether a container works.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -26,4 +26,7 @@ pub struct Healthcheck {
     /// Switches the image's own check off.
     #[serde(skip_serializing_if = "is_empty")]
     pub disable: bool,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Bytes, StringMap, is_empty};
+use super::{Bytes, Extensions, StringMap, is_empty};
 
 /// One entry of a service's `volumes`, in the long form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -32,6 +32,9 @@ pub struct Mount {
     /// For `image`.
     #[serde(skip_serializing_if = "is_empty")]
     pub image: Option<ImageOptions>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Options of a bind mount.
@@ -49,6 +52,9 @@ pub struct BindOptions {
     /// `enabled`, `disabled`, `writable` or `readonly`.
     #[serde(skip_serializing_if = "is_empty")]
     pub recursive: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Options of a volume mount.
@@ -63,6 +69,9 @@ pub struct VolumeOptions {
     /// A folder of the volume.
     #[serde(skip_serializing_if = "is_empty")]
     pub subpath: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Options of a tmpfs mount.
@@ -74,6 +83,9 @@ pub struct TmpfsOptions {
     /// Permission bits.
     #[serde(skip_serializing_if = "is_empty")]
     pub mode: u32,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Options of an image mount.
@@ -82,4 +94,7 @@ pub struct ImageOptions {
     /// A folder of the image.
     #[serde(skip_serializing_if = "is_empty")]
     pub subpath: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

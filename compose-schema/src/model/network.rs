@@ -35,7 +35,7 @@ pub struct Network {
     #[serde(skip_serializing_if = "is_empty")]
     pub enable_ipv6: Option<bool>,
     /// `x-` keys.
-    #[serde(skip)]
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,
 }
 
@@ -51,6 +51,9 @@ pub struct Ipam {
     /// Driver options.
     #[serde(skip_serializing_if = "is_empty")]
     pub options: StringMap,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One address pool.
@@ -100,4 +103,7 @@ pub struct ServiceNetwork {
     /// Order of joining, highest first.
     #[serde(skip_serializing_if = "is_empty")]
     pub priority: i64,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::is_empty;
+use super::{Extensions, is_empty};
 
 /// One published port, in the long form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,4 +26,7 @@ pub struct Port {
     /// What is spoken on it (`http`), for people and tools.
     #[serde(skip_serializing_if = "is_empty")]
     pub app_protocol: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

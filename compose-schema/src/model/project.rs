@@ -52,7 +52,7 @@ pub struct Model {
     #[serde(skip_serializing_if = "super::is_empty")]
     pub runtime_flags: Vec<String>,
     /// `x-` keys.
-    #[serde(skip)]
+    #[serde(rename = "#extensions", skip_serializing_if = "super::is_empty")]
     pub extensions: Extensions,
 }
 

@@ -33,7 +33,7 @@ pub struct FileObject {
     #[serde(skip_serializing_if = "is_empty")]
     pub template_driver: String,
     /// `x-` keys.
-    #[serde(skip)]
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,
 }
 
@@ -53,6 +53,9 @@ pub struct FileReference {
     #[serde(skip_serializing_if = "is_empty")]
     pub gid: String,
     /// Permission bits.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "super::octal")]
     pub mode: Option<u32>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

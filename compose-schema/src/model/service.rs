@@ -120,7 +120,7 @@ pub struct Service {
     #[serde(skip_serializing_if = "is_empty")]
     pub external_links: Vec<String>,
     /// Further host names.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "super::hosts")]
     pub extra_hosts: BTreeMap<String, Vec<String>>,
     /// Further groups.
     #[serde(skip_serializing_if = "is_empty")]
@@ -282,7 +282,7 @@ pub struct Service {
     #[serde(skip_serializing_if = "is_empty")]
     pub pre_stop: Vec<Hook>,
     /// `x-` keys.
-    #[serde(skip)]
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,
 }
 
@@ -352,6 +352,9 @@ pub struct Hook {
     /// Added to the environment.
     #[serde(skip_serializing_if = "is_empty")]
     pub environment: OptionalMap,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `logging`.
@@ -363,6 +366,9 @@ pub struct Logging {
     /// Driver options.
     #[serde(skip_serializing_if = "is_empty")]
     pub options: StringMap,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `provider`.
@@ -374,6 +380,9 @@ pub struct Provider {
     /// Its options.
     #[serde(skip_serializing_if = "is_empty")]
     pub options: BTreeMap<String, Vec<String>>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// A model as a service uses it.
@@ -385,6 +394,9 @@ pub struct ServiceModel {
     /// Variable for the model's name.
     #[serde(rename = "model_var", skip_serializing_if = "is_empty")]
     pub model_variable: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One host device.
@@ -399,6 +411,9 @@ pub struct DeviceMapping {
     /// `r`, `w`, `m`.
     #[serde(skip_serializing_if = "is_empty")]
     pub permissions: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One resource limit of processes: one number, or a soft and a hard one.
@@ -478,6 +493,9 @@ pub struct CredentialSpec {
     /// A registry value that holds it.
     #[serde(skip_serializing_if = "is_empty")]
     pub registry: String,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// `develop`.
@@ -486,6 +504,9 @@ pub struct Develop {
     /// What to do when files change.
     #[serde(skip_serializing_if = "is_empty")]
     pub watch: Vec<WatchRule>,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// One rule of `develop.watch`.
@@ -512,4 +533,7 @@ pub struct WatchRule {
     /// Sync everything once at the start.
     #[serde(skip_serializing_if = "is_empty")]
     pub initial_sync: bool,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }

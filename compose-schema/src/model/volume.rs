@@ -21,6 +21,6 @@ pub struct Volume {
     #[serde(skip_serializing_if = "is_empty")]
     pub labels: StringMap,
     /// `x-` keys.
-    #[serde(skip)]
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,
 }

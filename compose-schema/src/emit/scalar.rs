@@ -1,0 +1,149 @@
+//! How Go's YAML writer writes a text: plain where it reads back as text, else quoted, lines as a literal block.
+
+/// The styles that Docker Compose's output uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    Single,
+    Double,
+    Literal,
+}
+
+/// The style for a text; a key is always on one line.
+pub(crate) fn style(text: &str, key: bool) -> Style {
+    let facts = Facts::of(text);
+    if text.contains('\n') {
+        return if key || !facts.block { Style::Double } else { Style::Literal };
+    }
+    if reads_as_something_else(text) {
+        return Style::Double;
+    }
+    match (facts.plain, facts.single) {
+        (true, _) => Style::Plain,
+        (false, true) => Style::Single,
+        (false, false) => Style::Double,
+    }
+}
+
+/// Which styles can hold a text.
+struct Facts {
+    plain: bool,
+    single: bool,
+    block: bool,
+}
+
+impl Facts {
+    fn of(text: &str) -> Self {
+        let mut indicator = text.starts_with("---") || text.starts_with("...");
+        let (mut special, mut tab, mut space_break, mut break_space) = (false, false, false, false);
+        let mut previous: Option<char> = None;
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            let next = chars.peek().copied();
+            let before_blank = next.is_none_or(is_blank);
+            let after_blank = previous.is_none_or(is_blank);
+            indicator |= match c {
+                '#' => after_blank,
+                ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                    previous.is_none()
+                }
+                '?' | '-' => previous.is_none() && before_blank,
+                ':' => before_blank,
+                _ => false,
+            };
+            match c {
+                '\t' => tab = true,
+                '\n' => space_break |= previous == Some(' '),
+                ' ' => break_space |= previous == Some('\n'),
+                c => special |= !is_printable(c),
+            }
+            previous = Some(c);
+        }
+        let edge = |c: Option<char>| matches!(c, Some(' ' | '\n'));
+        let trailing_space = text.ends_with(' ');
+        let single = !(break_space || space_break || tab || special);
+        Self {
+            plain: single && !indicator && !edge(text.chars().next()) && !edge(previous),
+            single,
+            block: !(trailing_space || space_break || special),
+        }
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// What the writer leaves unescaped: nothing beyond the first plane, no control characters.
+pub(crate) fn is_printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether the text would not be read as this text when written plain.
+fn reads_as_something_else(text: &str) -> bool {
+    matches!(
+        text,
+        "" | "~"
+            | "null" | "Null" | "NULL"
+            | "true" | "True" | "TRUE"
+            | "false" | "False" | "FALSE"
+            | "<<" | ".nan" | ".NaN" | ".NAN"
+            | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF"
+            // Truth values of YAML 1.1.
+            | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON"
+            | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
+    ) || is_number(text)
+        || is_sexagesimal(text)
+        || is_date(text)
+}
+
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits = unsigned.replace('_', "");
+    let with_prefix = |prefixes: [&str; 2], radix: u32| {
+        prefixes.iter().any(|prefix| {
+            digits.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
+        })
+    };
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    with_prefix(["0x", "0X"], 16)
+        || with_prefix(["0o", "0O"], 8)
+        || with_prefix(["0b", "0B"], 2)
+        || (digits.chars().all(|c| matches!(c, '0'..='9' | '.' | 'e' | 'E' | '-' | '+'))
+            && digits.parse::<f64>().is_ok())
+}
+
+/// `190:20:30`: a number to base 60 of YAML 1.1.
+fn is_sexagesimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut parts = whole.split(':');
+    let first = parts.next().unwrap_or_default();
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '_');
+    whole.contains(':')
+        && first.starts_with(|c: char| c.is_ascii_digit())
+        && digits(first)
+        && digits(fraction)
+        && parts.all(|part| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']))
+}
+
+/// `2024-01-02`, with a time after it or not.
+fn is_date(text: &str) -> bool {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let mut parts = date.splitn(3, '-');
+    let number = |part: Option<&str>, longest: usize| {
+        part.filter(|part| (1..=longest).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|part| part.parse::<u32>().ok())
+    };
+    let year = parts.next().filter(|year| year.len() == 4);
+    let (Some(_), Some(1..=12), Some(1..=31)) = (number(year, 4), number(parts.next(), 2), number(parts.next(), 2))
+    else {
+        return false;
+    };
+    time.is_empty() || (time.len() > 5 && time.bytes().filter(|byte| *byte == b':').count() >= 2)
+}
