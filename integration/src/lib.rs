@@ -1,1 +1,15 @@
-//! x
+//! What the scenarios are written with: a project of one's own on a real engine, real clients, waits for conditions.
+//!
+//! Helpers fail by panicking with everything that was printed: they are called by tests only.
+#![expect(clippy::panic, clippy::expect_used, reason = "a helper of tests fails by panicking")]
+
+pub mod client;
+pub mod command;
+pub mod engine;
+pub mod scenario;
+pub mod wait;
+
+pub use client::{Answer, Curl, free_port};
+pub use command::{Background, Run, run};
+pub use scenario::Scenario;
+pub use wait::{eventually, holds_within};

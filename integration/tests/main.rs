@@ -1,1 +1,26 @@
-//! x
+//! Scenarios on a real engine: every line of "what a person sees", with real clients.
+//!
+//! They run `target/release/stack` (or `STACK_BIN`), each with a project of its own, beside each other; those that
+//! restart gateway or agent take the engine for themselves.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod converge;
+mod examples;
+mod failures;
+mod gateway;
+mod interoperation;
+mod interrupt;
+mod isolation;
+mod lifecycle;
+mod limits;
+mod logs;
+mod routed;
+mod scale;
+mod webapp;
+mod websocket;

@@ -1,0 +1,35 @@
+//! The engine of this machine, as scenarios see it.
+
+use std::process::Command;
+
+use crate::command::{Run, run};
+
+/// Runs the `docker` client.
+pub fn docker<const N: usize>(arguments: [&str; N]) -> Run {
+    run(Command::new("docker").args(arguments))
+}
+
+/// Whether an engine answers. Where none does, scenarios are skipped and say so; `STACK_TEST_REQUIRE_ENGINE` (set by
+/// continuous integration, which brings its own engine) turns that into a failure.
+#[must_use]
+pub fn is_there(scenario: &str) -> bool {
+    let answer = Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
+    let found = answer.as_ref().is_ok_and(|output| output.status.success());
+    if !found {
+        skip(scenario, "no Docker Engine answers; integration/engine.sh starts one (as root)");
+        assert!(std::env::var_os("STACK_TEST_REQUIRE_ENGINE").is_none(), "an engine is required here and none answers");
+    }
+    found
+}
+
+/// Says that a scenario did not run, and why.
+pub fn skip(scenario: &str, why: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "skipped: {scenario}: {why}");
+}
+
+/// Whether an image is in the engine.
+#[must_use]
+pub fn has_image(image: &str) -> bool {
+    docker(["image", "inspect", "--format", "{{.Id}}", image]).code() == 0
+}

@@ -1,0 +1,124 @@
+//! The commands of every day on two small services.
+
+use integration::engine::docker;
+use integration::{Scenario, eventually};
+use serde_json::Value;
+
+/// Services that stop at once on SIGTERM.
+pub const TWO_SERVICES: &str = r#"
+services:
+  web:
+    image: busybox:stable
+    command: ["sh", "-c", "trap 'echo web stopped; exit 0' TERM; echo web started; sleep 1000 & wait"]
+    depends_on: [db]
+  db:
+    image: busybox:stable
+    command: ["sh", "-c", "trap 'echo db stopped; exit 0' TERM; echo db started; sleep 1000 & wait"]
+    volumes: ["data:/data"]
+volumes:
+  data:
+"#;
+
+fn state(s: &Scenario, service: &str) -> String {
+    s.inspect(&s.container(service), "{{.State.Status}}")
+}
+
+#[test]
+fn ps_tells_what_runs() {
+    let Some(s) = Scenario::new("ps") else { return };
+    s.compose_file(TWO_SERVICES);
+    let _ = s.stack(["up", "-d"]).ok();
+    let table = s.stack(["ps"]).ok();
+    let mut lines = table.stdout.lines();
+    let head: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"]);
+    assert_eq!(lines.count(), 2, "{table}");
+    let rows = s.stack(["ps", "--format", "json"]).ok();
+    let rows: Vec<Value> = rows.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let services: Vec<&str> = rows.iter().filter_map(|row| row["Service"].as_str()).collect();
+    assert_eq!(services, ["db", "web"]);
+    assert!(rows.iter().all(|row| row["State"] == "running" && row["Project"] == s.project.as_str()), "{rows:?}");
+    assert_eq!(s.stack(["ps", "-q"]).ok().stdout.lines().count(), 2);
+
+    let listed = s.stack(["ls", "--format", "json"]).ok();
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let mine = listed.as_array().unwrap().iter().find(|row| row["Name"] == s.project.as_str()).unwrap();
+    assert_eq!(mine["Status"], "running(2)");
+}
+
+#[test]
+fn stop_start_and_restart_keep_the_containers() {
+    let Some(s) = Scenario::new("stop") else { return };
+    s.compose_file(TWO_SERVICES);
+    let _ = s.stack(["up", "-d"]).ok();
+    let ids = || (s.container("web"), s.container("db"));
+    let before = ids();
+    let finished = |service: &str| s.inspect(&s.container(service), "{{.State.FinishedAt}}");
+
+    let _ = s.stack(["stop"]).ok();
+    assert_eq!((state(&s, "web"), state(&s, "db")), ("exited".into(), "exited".into()));
+    assert_eq!(s.inspect(&before.0, "{{.State.ExitCode}}"), "0", "stopped by SIGTERM, not killed");
+    assert!(finished("web") < finished("db"), "dependents stop first");
+
+    let _ = s.stack(["start"]).ok();
+    assert_eq!((state(&s, "web"), state(&s, "db")), ("running".into(), "running".into()));
+
+    let pid = s.inspect(&before.1, "{{.State.Pid}}");
+    let _ = s.stack(["restart", "web"]).ok();
+    assert_eq!(s.inspect(&before.1, "{{.State.Pid}}"), pid, "only the named service restarts");
+    assert_eq!(ids(), before);
+
+    let _ = s.stack(["down"]).ok();
+    assert!(s.containers("web").is_empty() && s.owned("network").is_empty());
+    assert_eq!(s.owned("volume"), [format!("{}_data", s.project)]);
+    let _ = s.stack(["down", "--volumes"]).ok();
+    assert!(s.owned("volume").is_empty());
+}
+
+#[test]
+fn exec_runs_in_the_container_and_returns_its_code() {
+    let Some(s) = Scenario::new("exec") else { return };
+    s.compose_file(TWO_SERVICES);
+    let _ = s.stack(["up", "-d"]).ok();
+    let ran = s.stack(["exec", "-T", "web", "sh", "-c", "echo out; echo err >&2; exit 7"]).exits(7);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("out\n", "err\n"));
+    // Service names are host names.
+    let _ = s.stack(["exec", "-T", "web", "ping", "-c", "1", "-W", "2", "db"]).ok();
+    let _ = s.stack(["exec", "-T", "nobody", "true"]).exits(1).says("nobody");
+    let _ = s.stack(["stop", "web"]).ok();
+    let _ = s.stack(["exec", "-T", "web", "true"]).exits(1).says("not running");
+}
+
+#[test]
+fn build_makes_the_image_and_reuses_it() {
+    let Some(s) = Scenario::new("build") else { return };
+    s.compose_file("services: {app: {build: {context: ./hello, labels: {kind: tested}}}}\n");
+    s.hello_context("hello");
+    let image = format!("{}-app", s.project);
+    let id = || docker(["image", "inspect", "--format", "{{.Id}} {{.Config.Labels.kind}}", &image]).ok().stdout;
+    let _ = s.stack(["build"]).ok();
+    let built = id();
+    assert!(built.ends_with(" tested\n"), "{built}");
+    let _ = s.stack(["build"]).ok();
+    assert_eq!(id(), built);
+    let _ = s.stack(["up", "-d"]).ok();
+    eventually("the program listens", || s.stack(["logs", "app"]).stdout.contains("listening").then_some(()));
+}
+
+#[test]
+fn pull_tells_which_service_it_could_not_serve() {
+    let Some(s) = Scenario::new("pull") else { return };
+    s.compose_file("services:\n  app:\n    image: registry.invalid/nobody/nothing:1\n");
+    let _ = s.stack(["pull"]).exits(1).says("registry.invalid/nobody/nothing:1").says("app");
+}
+
+#[test]
+fn config_prints_the_project() {
+    let Some(s) = Scenario::new("config") else { return };
+    s.compose_file(TWO_SERVICES);
+    let printed = s.stack(["config"]).ok().says(&format!("name: {}", s.project)).says("service_started");
+    assert!(printed.stderr.is_empty(), "{printed}");
+    assert_eq!(s.stack(["config", "--services"]).ok().stdout, "db\nweb\n");
+    let _ = s.stack(["config", "--quiet"]).ok();
+    assert!(s.containers("web").is_empty(), "config touches nothing");
+}
