@@ -5,7 +5,7 @@ use integration::{Scenario, eventually};
 use serde_json::Value;
 
 /// Services that stop at once on SIGTERM.
-pub const TWO_SERVICES: &str = r#"
+pub(crate) const TWO_SERVICES: &str = r#"
 services:
   web:
     image: busybox:stable

@@ -3,7 +3,7 @@
 use integration::{Answer, Curl, Scenario, eventually};
 
 /// A compose file: Traefik with one TLS entry point on `port`, and `app`, the program of examples/02-hello, routed by `host`.
-pub fn file(port: u16, host: &str) -> String {
+pub(crate) fn file(port: u16, host: &str) -> String {
     format!(
         r#"
 services:
@@ -26,18 +26,18 @@ services:
 }
 
 /// Writes it, with the program's build context.
-pub fn write(scenario: &Scenario, port: u16, host: &str) {
+pub(crate) fn write(scenario: &Scenario, port: u16, host: &str) {
     scenario.compose_file(&file(port, host));
     scenario.hello_context("hello");
 }
 
 /// A request whose certificate is not looked at.
-pub fn ask(host: &str, port: u16) -> Answer {
+pub(crate) fn ask(host: &str, port: u16) -> Answer {
     Curl::to("https", host, port, "/").with("--insecure").send()
 }
 
 /// Asks until the answer is 200.
-pub fn until_served(host: &str, port: u16) -> Answer {
+pub(crate) fn until_served(host: &str, port: u16) -> Answer {
     let mut last = Answer::default();
     let found = integration::holds_within(std::time::Duration::from_secs(30), || {
         last = ask(host, port);
@@ -47,7 +47,7 @@ pub fn until_served(host: &str, port: u16) -> Answer {
 }
 
 /// Asks until the answer is another status than 200.
-pub fn until_unserved(host: &str, port: u16) -> Answer {
+pub(crate) fn until_unserved(host: &str, port: u16) -> Answer {
     eventually("the route is gone", || {
         let answer = ask(host, port);
         (answer.status != 200).then_some(answer)
@@ -55,6 +55,6 @@ pub fn until_unserved(host: &str, port: u16) -> Answer {
 }
 
 /// The host name in the program's answer.
-pub fn served_by(answer: &Answer) -> String {
+pub(crate) fn served_by(answer: &Answer) -> String {
     answer.body.lines().next().unwrap_or_default().rsplit(' ').next().unwrap_or_default().to_owned()
 }

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Connects to `wss://HOST:PORT/ws`, trusting only `certificate`, and expects every message back.
-pub fn echoes(host: &str, port: u16, certificate: &Path) {
+pub(crate) fn echoes(host: &str, port: u16, certificate: &Path) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let limit = std::time::Duration::from_secs(20);
     runtime
