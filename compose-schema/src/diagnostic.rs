@@ -1,5 +1,7 @@
 //! Coded messages about an input, with the place, and the way out.
 
+mod render;
+
 use crate::source::{Sources, Span};
 
 /// How bad it is.
@@ -83,17 +85,25 @@ impl Diagnostic {
     }
 
     /// The message as a person reads it on a terminal: `error[E0203]: ...`, `--> file:line:column`,
-    /// the snippet with the mistake marked, the hints. Control characters are shown escaped.
+    /// the snippet with the mistake marked, the hints. Control characters are shown escaped; the text of sources
+    /// that may not be quoted is not shown.
     #[must_use]
     pub fn render(&self, sources: &Sources, color: bool) -> String {
-        let _ = color;
-        let place = self
-            .primary
-            .as_ref()
-            .and_then(|label| sources.locate(label.span))
-            .map_or(String::new(), |(source, line, column)| {
-                format!("\n --> {}:{line}:{column}", source.path.display())
-            });
-        format!("{}: {}{place}", self.code.0, self.message)
+        render::text(self, sources, color)
     }
+
+    /// The message for programs: `level`, `code`, `message`, `file`, `line`, `column`, `hints`, `related`.
+    #[must_use]
+    pub fn to_json(&self, sources: &Sources) -> serde_json::Value {
+        render::json(self, sources)
+    }
+}
+
+/// Puts messages in order of place (those without one first) and leaves out repetitions.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| {
+        let place = |diagnostic: &Diagnostic| diagnostic.primary.as_ref().map(|label| label.span);
+        place(a).cmp(&place(b)).then_with(|| b.level.cmp(&a.level)).then_with(|| a.message.cmp(&b.message))
+    });
+    diagnostics.dedup();
 }

@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod check;
+pub mod codes;
 pub mod decode;
 pub mod diagnostic;
 pub mod emit;

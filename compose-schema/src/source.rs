@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// One text of a [`Sources`] collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u32);
 
 /// A stretch of bytes in one source. Always inside its text and on character boundaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     /// The text the bytes are in.
     pub source: SourceId,
@@ -35,6 +36,44 @@ pub struct Source {
     pub text: String,
     /// Whether its text may be quoted in messages: false for env and secret files.
     pub quotable: bool,
+    /// Byte offsets of the lines' first bytes; made when the first place is asked for.
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// A text read from `path`.
+    #[must_use]
+    pub fn new(path: PathBuf, text: String, quotable: bool) -> Self {
+        Self { path, text, quotable, lines: OnceLock::new() }
+    }
+
+    /// Line and column, in characters, of a byte offset; both counted from 1. An offset past the end means the end.
+    #[must_use]
+    pub fn position(&self, offset: u32) -> (usize, usize) {
+        let lines = self.lines();
+        let line = lines.partition_point(|&start| start <= offset);
+        let start = line.checked_sub(1).and_then(|index| lines.get(index)).copied().unwrap_or(0);
+        let end = (offset as usize).min(self.text.len());
+        let column = self.text.get(start as usize..end).map_or(0, |before| before.chars().count());
+        (line.max(1), column + 1)
+    }
+
+    /// The bytes of a line (counted from 1), without its end.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<Range<usize>> {
+        let lines = self.lines();
+        let start = *lines.get(number.checked_sub(1)?)? as usize;
+        let end = lines.get(number).map_or(self.text.len(), |&next| next as usize);
+        let line = self.text.get(start..end)?;
+        Some(start..start + line.trim_end_matches(['\n', '\r']).len())
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX))).collect()
+        })
+    }
 }
 
 /// Every text that one load has read, in order of reading.
@@ -61,9 +100,13 @@ impl Sources {
     #[must_use]
     pub fn locate(&self, span: Span) -> Option<(&Source, usize, usize)> {
         let source = self.get(span.source)?;
-        let before = source.text.get(..span.start as usize)?;
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+        let (line, column) = source.position(span.start);
         Some((source, line, column))
+    }
+
+    /// The bytes of a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> Option<&str> {
+        self.get(span.source)?.text.get(span.range())
     }
 }

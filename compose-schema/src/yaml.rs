@@ -1,8 +1,17 @@
 //! The spanned tree that every stage before [`crate::model`] works on.
 
+mod alias;
+mod parse;
+mod scalar;
+
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 
 use crate::source::Span;
+
+pub use parse::{MAX_DEPTH, documents};
+pub use scalar::format_float;
 
 /// One value of a YAML document, with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +40,7 @@ pub enum Value {
     Null,
     /// `true` or `false` (not `yes`).
     Bool(bool),
-    /// A whole number that fits.
+    /// A whole number that fits into 64 bits, signed or not.
     Int(i128),
     /// Any other number.
     Float(f64),
@@ -57,7 +66,41 @@ pub struct Entry {
     pub node: Node,
 }
 
+impl Value {
+    /// What it is, as messages say it: `a list`, `a number`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) | Self::Float(_) => "a number",
+            Self::Timestamp(_) => "a date",
+            Self::String(_) => "text",
+            Self::Sequence(_) => "a list",
+            Self::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// A scalar as text, numbers and booleans rendered as Go's `%v` renders them; nothing for null, lists and mappings.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+            Self::Int(value) => Some(Cow::Owned(value.to_string())),
+            Self::Float(value) => Some(Cow::Owned(format_float(*value))),
+            Self::Timestamp(text) | Self::String(text) => Some(Cow::Borrowed(text)),
+            Self::Null | Self::Sequence(_) | Self::Mapping(_) => None,
+        }
+    }
+}
+
 impl Node {
+    /// A value at a place, without a tag.
+    #[must_use]
+    pub fn new(value: Value, span: Span) -> Self {
+        Self { value, span, tag: None }
+    }
+
     /// The node at a path of mapping keys and list indexes (`["services", "web", "ports", "0"]`).
     #[must_use]
     pub fn at(&self, path: &[&str]) -> Option<&Self> {
@@ -68,4 +111,77 @@ impl Node {
             _ => None,
         }
     }
+
+    /// The place of the value at a path, where it is an entry of a mapping that of its key.
+    #[must_use]
+    pub fn place(&self, path: &[&str]) -> Option<Span> {
+        let Some((last, parents)) = path.split_last() else { return Some(self.span) };
+        let parent = self.at(parents)?;
+        match &parent.value {
+            Value::Mapping(entries) => entries.get(*last).map(|entry| entry.key),
+            _ => parent.at(&[last]).map(|node| node.span),
+        }
+    }
+
+    /// The entry of a mapping, or nothing.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_mapping()?.get(key).map(|entry| &entry.node)
+    }
+
+    /// The entry of a mapping, or nothing.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.as_mapping_mut()?.get_mut(key).map(|entry| &mut entry.node)
+    }
+
+    /// The entries, where it is a mapping.
+    #[must_use]
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        match &self.value {
+            Value::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The entries, where it is a mapping.
+    pub fn as_mapping_mut(&mut self) -> Option<&mut Mapping> {
+        match &mut self.value {
+            Value::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items, where it is a list.
+    #[must_use]
+    pub fn as_sequence(&self) -> Option<&[Self]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text, where it is text.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it says the same, wherever it is written; mappings in any order.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Sequence(a), Value::Sequence(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (Value::Mapping(a), Value::Mapping(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|(key, entry)| b.get(key).is_some_and(|other| entry.node.same(&other.node)))
+            }
+            (a, b) => a == b,
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Codes about what a project means as a whole.
+
+crate::codes::codes! {}

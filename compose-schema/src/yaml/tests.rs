@@ -1,0 +1,192 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::{Duration, Instant};
+
+use super::{Node, Tag, Value, documents, format_float};
+use crate::diagnostic::Diagnostic;
+use crate::source::SourceId;
+
+fn one(text: &str) -> Node {
+    documents(SourceId(0), text).unwrap().pop().unwrap()
+}
+
+fn errors(text: &str) -> Vec<String> {
+    let found = documents(SourceId(0), text).unwrap_err();
+    found.iter().map(|Diagnostic { code, message, .. }| format!("{} {message}", code.0)).collect()
+}
+
+/// A tree in one line: text in quotes, `n` for null.
+fn show(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "n".to_owned(),
+        Value::String(text) => format!("{text:?}"),
+        Value::Timestamp(text) => format!("@{text}"),
+        Value::Sequence(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
+        Value::Mapping(entries) => {
+            let entries: Vec<_> = entries.iter().map(|(key, entry)| format!("{key}: {}", show(&entry.node))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        scalar => scalar.text().unwrap().into_owned(),
+    }
+}
+
+#[test]
+fn scalars_have_the_types_of_go_yaml() {
+    let cases = [
+        ("010", "8"),
+        ("0440", "288"),
+        ("0o10", "8"),
+        ("-0o10", "-8"),
+        ("0x1F", "31"),
+        ("0b101", "5"),
+        ("-0b11", "-3"),
+        ("1_000", "1000"),
+        ("1e3", "1000"),
+        ("1.10", "1.1"),
+        ("1.0", "1"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("08", "8"),
+        (".inf", "+Inf"),
+        ("-.INF", "-Inf"),
+        (".NaN", "NaN"),
+        ("1:30", "\"1:30\""),
+        ("12:30:45", "\"12:30:45\""),
+        ("NO", "\"NO\""),
+        ("Yes", "\"Yes\""),
+        ("on", "\"on\""),
+        ("y", "\"y\""),
+        ("TRUE", "true"),
+        ("tRue", "\"tRue\""),
+        ("~", "n"),
+        ("Null", "n"),
+        ("18446744073709551615", "18446744073709551615"),
+        ("1e999", "\"1e999\""),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("18446744073709551616", "1.8446744073709552e+19"),
+        ("2020-01-01", "@2020-01-01"),
+        ("2020-1-2 3:4:5.6", "@2020-1-2 3:4:5.6"),
+        ("2020-1-2x", "\"2020-1-2x\""),
+        ("2020-01-02T03:04:05Z", "@2020-01-02T03:04:05Z"),
+        ("2020-02-30", "\"2020-02-30\""),
+        ("1.2.3", "\"1.2.3\""),
+        ("+", "\"+\""),
+        ("-", "[n]"),
+        (".", "\".\""),
+        ("0x", "\"0x\""),
+        ("_1", "\"_1\""),
+        ("1__0_", "10"),
+        ("+12", "12"),
+        ("!!str 123", "\"123\""),
+        ("!!int \"3\"", "3"),
+        ("!!float 3", "3"),
+        ("!!bool \"true\"", "true"),
+        ("!!binary aGVsbG8=", "\"hello\""),
+        ("!custom 5", "\"5\""),
+        ("'5'", "\"5\""),
+        ("\"\\u0041\"", "\"A\""),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(show(&one(text)), expected, "{text}");
+    }
+    assert_eq!(errors("!!int x"), ["E0108 the value cannot be read as `!!int`"]);
+}
+
+#[test]
+fn floats_print_as_go_prints_them() {
+    let cases =
+        [(1e20, "1e+20"), (1e-7, "1e-07"), (0.0001, "0.0001"), (123_456.0, "123456"), (1e6, "1e+06"), (-0.25, "-0.25")];
+    for (value, expected) in cases {
+        assert_eq!(format_float(value), expected);
+    }
+}
+
+#[test]
+fn merge_keys_give_way_to_what_is_written_beside_them() {
+    let anchors = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\n";
+    assert_eq!(show(one(&format!("{anchors}c: {{<<: *a, x: 0}}")).get("c").unwrap()), "{x: 0, y: 1}");
+    assert_eq!(show(one(&format!("{anchors}c: {{<<: [*b, *a]}}")).get("c").unwrap()), "{y: 2, z: 2, x: 1}");
+    assert_eq!(show(one("{\"<<\": 1}").get("<<").unwrap()), "1");
+    assert_eq!(errors("l: &l [{a: 1}]\nc: {<<: *l}"), ["E0109 `<<` needs a mapping or a list of mappings"]);
+    assert_eq!(errors("c: {<<: [a]}"), ["E0109 `<<` needs a mapping or a list of mappings"]);
+    assert_eq!(errors("a: &a\n  <<: *a\n"), ["E0106 the value of this anchor contains itself"]);
+}
+
+#[test]
+fn several_mistakes_are_told_at_once() {
+    assert_eq!(
+        errors("a: 1\na: 2\n1: x\nnull: y\nz: *nope\n"),
+        [
+            "E0104 the key `a` is already defined",
+            "E0105 the key is a number, not text: `1`",
+            "E0105 the key is nothing, not text: nothing",
+            "E0106 there is no anchor `&nope` before this alias",
+        ]
+    );
+}
+
+#[test]
+fn documents_tags_and_line_ends() {
+    let found = documents(SourceId(0), "a: 1\r\n---\r\nb: !reset null\nc: !override [x]\n---\n").unwrap();
+    assert_eq!(found.iter().map(show).collect::<Vec<_>>(), ["{a: 1}", "{b: \"null\", c: [\"x\"]}", "n"]);
+    assert_eq!(found.get(1).unwrap().get("b").unwrap().tag, Some(Tag::Reset));
+    assert_eq!(found.get(1).unwrap().get("c").unwrap().tag, Some(Tag::Override));
+    assert!(documents(SourceId(0), "# nothing\n").unwrap().is_empty());
+    assert_eq!(errors("%YAML 1.2\n---\na: 1\n"), ["E0103 YAML 1.2 is declared, compose files are YAML 1.1"]);
+}
+
+#[test]
+fn spans_are_those_of_the_text() {
+    let text = "services:\n  app: {image: 'x'}\n";
+    let root = one(text);
+    let image = root.at(&["services", "app", "image"]).unwrap();
+    assert_eq!(text.get(image.span.range()), Some("'x'"));
+    assert_eq!(text.get(root.place(&["services", "app"]).unwrap().range()), Some("app"));
+    assert_eq!(text.get(root.at(&["services", "app"]).unwrap().span.range()), Some("{image: 'x'}"));
+}
+
+/// Hostile texts are refused or read quickly; the bounds leave room for slow machines.
+#[test]
+fn hostile_texts_cost_little() {
+    let laughs: String = (0..9)
+        .map(|n| {
+            format!(
+                "a{n}: &a{n} [{}]\n",
+                vec![if n == 0 { "x".to_owned() } else { format!("*a{}", n - 1) }; 9].join(",")
+            )
+        })
+        .collect();
+    let doubling: String = (0..22)
+        .map(|n| {
+            if n == 0 { "m0: &m0 {k: v}\n".to_owned() } else { format!("m{n}: &m{n} {{a: *m{0}, b: *m{0}}}\n", n - 1) }
+        })
+        .collect();
+    let nested_anchors =
+        format!("{}{}", (0..90).map(|n| format!("&n{n} [")).collect::<String>(), "x, ".repeat(200_000));
+    let refused = [
+        laughs,
+        doubling,
+        nested_anchors,
+        "[".repeat(20_000),
+        "{a: ".repeat(20_000),
+        "- ".repeat(1_000_000),
+        (0..2_000).map(|n| format!("{}k:\n", " ".repeat(n))).collect(),
+        "a: &a [*a]\n".to_owned(),
+    ];
+    for text in refused {
+        let started = Instant::now();
+        assert!(documents(SourceId(0), &text).is_err());
+        assert!(started.elapsed() < Duration::from_secs(3), "{} took {:?}", text.get(..20).unwrap(), started.elapsed());
+    }
+    let read = [
+        format!("a: {}\n", "x".repeat(2_000_000)),
+        (0..20_000).map(|n| format!("k{n}: &a{n} v\n")).collect(),
+        format!("#{}\na: 1\n", "c".repeat(2_000_000)),
+        (0..20_000).map(|n| format!("s{n}: {{image: x}}\n")).collect(),
+    ];
+    for text in read {
+        let started = Instant::now();
+        assert!(documents(SourceId(0), &text).is_ok());
+        assert!(started.elapsed() < Duration::from_secs(3), "took {:?}", started.elapsed());
+    }
+}
