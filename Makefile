@@ -62,7 +62,7 @@ test: build hello
 	fi
 
 bench: build hello images
-	@integration/bench/first.sh
+	@python3 integration/bench/first.py
 
 lint:
 	cargo fmt --all --check

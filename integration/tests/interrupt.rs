@@ -38,7 +38,7 @@ services:
     let mut up = s.stack_in_background(["up"]);
     up.until_it_says("started");
     up.signal("INT");
-    up.until_it_says("heard");
+    up.until_it_says("Stopping");
     up.signal("INT");
     let run = up.wait(Duration::from_secs(20));
     assert_ne!(run.code(), 0, "{run}");

@@ -4,7 +4,7 @@
 //! - `GET /` with its greeting (`GREETING`), its host name and the request as it arrived,
 //! - `GET /slow/MILLISECONDS` the same, after that time,
 //!
-//! one request a connection, and stops on SIGTERM or SIGINT once the requests under way are answered.
+//! keeps connections open for further requests, and stops on SIGTERM or SIGINT once those under way are answered.
 //! `hello --check` asks a server in the same container and exits 0 if it answers: a health check without a shell.
 
 use std::env;
@@ -16,12 +16,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Longest request head taken, in bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
-/// How long a client may take to send its request's head.
-const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a connection may be silent.
+const IDLE_TIME: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -39,7 +41,7 @@ async fn main() -> ExitCode {
 
 async fn check(port: u16) -> io::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     if answer.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err(io::Error::other("the server did not answer 200")) }
@@ -49,7 +51,8 @@ async fn serve(port: u16) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut requests = JoinSet::new();
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
     writeln!(io::stdout(), "listening on port {port}")?;
     loop {
         tokio::select! {
@@ -57,40 +60,60 @@ async fn serve(port: u16) -> io::Result<()> {
             _ = interrupt.recv() => break,
             connection = listener.accept() => {
                 if let Ok((stream, _)) = connection {
-                    requests.spawn(async move { answer(stream).await.ok() });
+                    connections.spawn(answer_all(stream, stopping.clone()));
                 }
             }
-            Some(_) = requests.join_next() => {}
+            Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
-    while requests.join_next().await.is_some() {}
+    drop((listener, stop));
+    while connections.join_next().await.is_some() {}
     writeln!(io::stdout(), "stopped")
 }
 
-async fn answer(mut stream: TcpStream) -> io::Result<()> {
-    let head = tokio::time::timeout(HEAD_TIME, read_head(&mut stream)).await??;
+/// Answers the requests of one connection until the client leaves, falls silent, or the server stops.
+async fn answer_all(mut stream: TcpStream, mut stopping: watch::Receiver<()>) -> io::Result<()> {
+    let _ = stream.set_nodelay(true);
+    loop {
+        let head = tokio::select! {
+            head = timeout(IDLE_TIME, read_head(&mut stream)) => head??,
+            _ = stopping.changed() => return Ok(()),
+        };
+        // A request's body is not read, so what follows it could not be told from a next request.
+        let last = has_header(&head, "connection: close")
+            || has_header(&head, "content-length:")
+            || has_header(&head, "transfer-encoding:");
+        answer(&mut stream, &head, last).await?;
+        if last {
+            return stream.shutdown().await;
+        }
+    }
+}
+
+fn has_header(head: &str, start: &str) -> bool {
+    head.lines().any(|line| line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start)))
+}
+
+async fn answer(stream: &mut TcpStream, head: &str, last: bool) -> io::Result<()> {
     let line = head.lines().next().unwrap_or_default();
     let path = line.split(' ').nth(1).unwrap_or("/");
     if let Some(wait) = path.strip_prefix("/slow/").and_then(|wait| wait.parse().ok()) {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
-    if path != "/health" {
-        writeln!(io::stdout(), "{line}")?;
-    }
     let greeting = env::var("GREETING").unwrap_or_else(|_| "hello".to_owned());
     let body = format!("{greeting} from {}\n{head}", host_name());
+    let connection = if last { "close" } else { "keep-alive" };
     let reply = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(reply.as_bytes()).await?;
-    stream.shutdown().await
+    stream.write_all(reply.as_bytes()).await
 }
 
+/// Reads up to the empty line. A client that sends further requests before the answer loses them, which none here does.
 async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+    let mut head = Vec::with_capacity(1024);
+    while !head.ends_with(b"\r\n\r\n") && !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() > HEAD_LIMIT || stream.read_buf(&mut head).await? == 0 {
             return Err(io::Error::other("no request"));
         }
