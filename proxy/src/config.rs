@@ -1,0 +1,4 @@
+//! Traefik's configuration schema: what it means and every form in which people write it.
+
+pub mod duration;
+pub mod dynamic;
