@@ -1,6 +1,6 @@
 //! Reads compose files. Text goes in; a [`Project`] or a list of [`Diagnostic`]s comes out.
 //!
-//! No engine, no network, no async. The pipeline is [`load`], in one screen.
+//! No engine, no network, no async. The pipeline is [`load()`], in one screen.
 
 pub mod canonical;
 pub mod check;
