@@ -13,6 +13,7 @@ use bytes::Bytes;
 use compose_schema::model::{Build, Mount, Network, Service, ServiceNetwork, Volume};
 use futures_util::stream::BoxStream;
 
+pub mod docker;
 pub mod memory;
 
 /// A shared handle on an engine.
@@ -251,6 +252,19 @@ pub struct ImageInfo {
     pub created: String,
 }
 
+impl ImageInfo {
+    /// Whether it is for another platform than `wanted` (`linux/amd64`): the message that names both.
+    #[must_use]
+    pub fn platform_mismatch(&self, wanted: &str) -> Option<String> {
+        // A variant (`linux/arm/v7`) counts only where both name one.
+        let parts = |platform: &str| platform.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let fits = self.platform.is_empty()
+            || parts(&self.platform).iter().zip(parts(wanted)).all(|(own, other)| *own == other);
+        let name = self.tags.first().unwrap_or(&self.id);
+        (!fits).then(|| format!("image `{name}` is for {}, not for {wanted}", self.platform))
+    }
+}
+
 /// A container to be made.
 ///
 /// The service is the compose language's own description, with everything that depends on the project already
@@ -261,7 +275,8 @@ pub struct ContainerSpec {
     pub name: String,
     /// Image name or id to run.
     pub image: String,
-    /// The service. `network_mode`, `ipc`, `pid` and `volumes_from` name containers by id where the file named services.
+    /// The service. `network_mode`, `ipc`, `pid` and `volumes_from` name containers by id where the file named services,
+    /// `links` and `external_links` name containers (`container:alias`).
     pub service: Service,
     /// All labels of the container, compose's own included.
     pub labels: Labels,

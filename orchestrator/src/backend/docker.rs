@@ -1,0 +1,487 @@
+//! Docker Engine (and whatever speaks its API, such as Podman), from API 1.41 up.
+
+mod address;
+mod answers;
+mod build;
+mod create;
+mod credentials;
+mod exec;
+mod image;
+mod network;
+mod stream;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+
+pub use address::Address;
+
+use super::{
+    Attachment, Backend, BuildSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error, ErrorKind,
+    Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, Processes, ProgressSink,
+    Result, Session, VolumeInfo, VolumeSpec,
+};
+use create::Misfit;
+use stream::Origin;
+use transport::{Call, Message, Transport, encode, with_query};
+
+/// The newest API version this backend was written for.
+const NEWEST: (u32, u32) = (1, 49);
+/// The oldest one it can do with (Docker 20.10).
+const OLDEST: (u32, u32) = (1, 41);
+
+/// Time limit of calls that only look.
+const READ: Duration = Duration::from_secs(60);
+/// Time limit of calls that change something small.
+const CHANGE: Duration = Duration::from_secs(120);
+/// Time limit of calls that move data or remove it.
+const MOVE: Duration = Duration::from_secs(600);
+/// What a stop may take on top of the grace period.
+const STOP_MARGIN: Duration = Duration::from_secs(60);
+/// Longest grace period that is waited for where only the container knows its own.
+const UNKNOWN_GRACE: Duration = Duration::from_secs(3600);
+
+/// One engine.
+#[derive(Debug)]
+pub struct Docker {
+    transport: Transport,
+    info: OnceCell<EngineInfo>,
+    /// Environment of the client: where registry credentials are.
+    environment: BTreeMap<String, String>,
+}
+
+/// Finds the engine the environment asks for (`DOCKER_HOST`, `DOCKER_CONTEXT`, `~/.docker/config.json`). Nothing is
+/// sent yet.
+///
+/// # Errors
+/// An address that makes no sense or is not supported.
+pub fn connect(environment: &BTreeMap<String, String>) -> Result<Engine> {
+    Ok(Arc::new(Docker::new(Address::find(environment)?, environment.clone())))
+}
+
+impl Docker {
+    /// The engine at an address. Nothing is sent yet.
+    #[must_use]
+    pub fn new(address: Address, environment: BTreeMap<String, String>) -> Self {
+        Self { transport: Transport::new(address), info: OnceCell::new(), environment }
+    }
+
+    /// Facts about the engine, asked for once; agrees on an API version.
+    async fn facts(&self) -> Result<&EngineInfo> {
+        self.info
+            .get_or_try_init(|| async {
+                let call = Call { name: "ask engine", object: "", limit: Some(READ) };
+                let answer = self.transport.whole(call, Message::new(Method::GET, "/version".to_owned())).await?;
+                let version: answers::Version = parse(call, &answer)?;
+                let engine = api_version(&version.api_version).ok_or_else(|| {
+                    let message = format!("{} does not answer like a Docker engine", self.transport.address);
+                    call.error(ErrorKind::Unreachable, message)
+                })?;
+                if engine < OLDEST {
+                    let message = format!(
+                        "the engine at {} is too old: version {} (API {}); Docker 20.10 (API 1.41) or newer is needed",
+                        self.transport.address, version.version, version.api_version
+                    );
+                    return Err(call.error(ErrorKind::Unsupported, message));
+                }
+                Ok(EngineInfo {
+                    address: self.transport.address.to_string(),
+                    local: self.is_local(),
+                    version: version.version,
+                    api: engine.min(NEWEST),
+                    platform: answers::platform(&version.os, &version.arch, ""),
+                })
+            })
+            .await
+    }
+
+    /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
+    fn is_local(&self) -> bool {
+        match &self.transport.address {
+            Address::Unix(path) => {
+                cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
+            }
+            Address::Tcp(_) | Address::Ssh(_) => false,
+        }
+    }
+
+    /// A request below the agreed version.
+    async fn message(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Message> {
+        let (major, minor) = self.facts().await?.api;
+        Ok(Message::new(method, with_query(&format!("/v{major}.{minor}{path}"), query)))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, call: Call<'_>, path: &str, query: &[(&str, &str)]) -> Result<T> {
+        let message = self.message(Method::GET, path, query).await?;
+        parse(call, &self.transport.whole(call, message).await?)
+    }
+
+    /// `None` where the engine knows no such thing.
+    async fn find<T: DeserializeOwned>(&self, call: Call<'_>, path: &str) -> Result<Option<T>> {
+        match self.get(call, path, &[]).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A change with a JSON body; the answer as it came.
+    async fn post(&self, call: Call<'_>, path: &str, query: &[(&str, &str)], body: &impl Serialize) -> Result<Bytes> {
+        let mut message = self.message(Method::POST, path, query).await?;
+        let json = serde_json::to_vec(body).map_err(|error| call.error(ErrorKind::Invalid, error.to_string()))?;
+        message.headers.push(("content-type", "application/json".to_owned()));
+        message.body = transport::full(Bytes::from(json));
+        self.transport.whole(call, message).await
+    }
+
+    /// A change without a body.
+    async fn act(&self, call: Call<'_>, method: Method, path: &str, query: &[(&str, &str)]) -> Result<()> {
+        let message = self.message(method, path, query).await?;
+        self.transport.whole(call, message).await.map(drop)
+    }
+
+    /// The beginning of a stream.
+    async fn open(
+        &self,
+        call: Call<'_>,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<http::Response<hyper::body::Incoming>> {
+        let message = self.message(method, path, query).await?;
+        self.transport.open(call, message).await
+    }
+}
+
+fn parse<T: DeserializeOwned>(call: Call<'_>, answer: &[u8]) -> Result<T> {
+    serde_json::from_slice(answer)
+        .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))
+}
+
+/// `1.41` as (1, 41).
+fn api_version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The `filters` parameter: labels, and more.
+fn filters(filter: &LabelFilter, more: &[(&str, &str)]) -> String {
+    let mut map: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, value) in &filter.0 {
+        let text = value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}"));
+        map.entry("label").or_default().push(text);
+    }
+    for (name, value) in more {
+        map.entry(name).or_default().push((*value).to_owned());
+    }
+    if map.is_empty() { String::new() } else { serde_json::to_string(&map).unwrap_or_default() }
+}
+
+/// A 404 of a removal is an answer: it is gone.
+fn gone(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn read<'a>(name: &'static str, object: &'a str) -> Call<'a> {
+    Call { name, object, limit: Some(READ) }
+}
+
+fn change<'a>(name: &'static str, object: &'a str) -> Call<'a> {
+    Call { name, object, limit: Some(CHANGE) }
+}
+
+fn container_path(id: &str, rest: &str) -> String {
+    format!("/containers/{}{rest}", encode(id))
+}
+
+/// Replaces `seccomp=FILE` by the file's content, which is what the engine takes; relative paths start from the
+/// project's folder.
+async fn inline_seccomp(spec: &ContainerSpec, call: Call<'_>) -> Result<ContainerSpec> {
+    let mut spec = spec.clone();
+    let folder = spec.labels.get("com.docker.compose.project.working_dir").cloned().unwrap_or_default();
+    for option in &mut spec.service.security_opt {
+        let Some(profile) = option.strip_prefix("seccomp=").or_else(|| option.strip_prefix("seccomp:")) else {
+            continue;
+        };
+        if matches!(profile, "unconfined" | "builtin") || profile.starts_with('{') {
+            continue;
+        }
+        let path = Path::new(&folder).join(profile);
+        let text = tokio::fs::read_to_string(&path).await.map_err(|error| {
+            call.error(ErrorKind::Invalid, format!("cannot read the seccomp profile {}: {error}", path.display()))
+        })?;
+        *option = format!("seccomp={text}");
+    }
+    Ok(spec)
+}
+
+fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
+    match misfit {
+        Misfit::Invalid(message) => call.error(ErrorKind::Invalid, message),
+        Misfit::Unsupported(message) => call.error(ErrorKind::Unsupported, message),
+    }
+}
+
+#[async_trait]
+impl Backend for Docker {
+    async fn info(&self) -> Result<EngineInfo> {
+        self.facts().await.cloned()
+    }
+
+    async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
+        let query = [("all", "1"), ("filters", &*filters(filter, &[]))];
+        let listed: Vec<answers::Listed> = self.get(read("list containers", ""), "/containers/json", &query).await?;
+        Ok(listed.into_iter().map(Into::into).collect())
+    }
+
+    async fn container(&self, id: &str) -> Result<ContainerDetail> {
+        let call = read("inspect container", id);
+        let inspected: answers::Inspected = self.get(call, &container_path(id, "/json"), &[]).await?;
+        Ok(inspected.into())
+    }
+
+    async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
+        let call = change("create container", &spec.name);
+        let api = self.facts().await?.api;
+        let spec = inline_seccomp(spec, call).await?;
+        let translated = create::translate(&spec, api).map_err(|error| misfit(call, error))?;
+        let query = [("name", spec.name.as_str()), ("platform", spec.service.platform.as_str())];
+        let answer = self.post(call, "/containers/create", &query, &translated.body).await.map_err(|mut error| {
+            // Not a missing image: the engine says 404 to one of another platform.
+            if error.kind == ErrorKind::NotFound && error.message.contains("does not match the specified platform") {
+                error.kind = ErrorKind::Invalid;
+            }
+            error
+        })?;
+        let created: answers::Created = parse(call, &answer)?;
+        for attachment in &translated.later {
+            self.connect_network(&created.id, attachment).await?;
+        }
+        let mut warnings = translated.warnings;
+        warnings.extend(created.warnings);
+        Ok((created.id, warnings))
+    }
+
+    async fn start_container(&self, id: &str) -> Result<()> {
+        self.act(change("start container", id), Method::POST, &container_path(id, "/start"), &[]).await
+    }
+
+    async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
+        let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN));
+        let call = Call { name: "stop container", object: id, limit };
+        let seconds = grace.map(|grace| grace.as_secs().to_string()).unwrap_or_default();
+        self.act(call, Method::POST, &container_path(id, "/stop"), &[("t", &seconds)]).await
+    }
+
+    async fn restart_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
+        let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN + CHANGE));
+        let call = Call { name: "restart container", object: id, limit };
+        let seconds = grace.map(|grace| grace.as_secs().to_string()).unwrap_or_default();
+        self.act(call, Method::POST, &container_path(id, "/restart"), &[("t", &seconds)]).await
+    }
+
+    async fn kill_container(&self, id: &str, signal: &str) -> Result<()> {
+        self.act(change("kill container", id), Method::POST, &container_path(id, "/kill"), &[("signal", signal)]).await
+    }
+
+    async fn pause_container(&self, id: &str) -> Result<()> {
+        self.act(change("pause container", id), Method::POST, &container_path(id, "/pause"), &[]).await
+    }
+
+    async fn unpause_container(&self, id: &str) -> Result<()> {
+        self.act(change("unpause container", id), Method::POST, &container_path(id, "/unpause"), &[]).await
+    }
+
+    async fn rename_container(&self, id: &str, name: &str) -> Result<()> {
+        self.act(change("rename container", id), Method::POST, &container_path(id, "/rename"), &[("name", name)]).await
+    }
+
+    async fn remove_container(&self, id: &str, volumes: bool) -> Result<()> {
+        let call = Call { name: "remove container", object: id, limit: Some(MOVE) };
+        let query = [("force", "1"), ("v", if volumes { "1" } else { "" })];
+        match self.act(call, Method::DELETE, &container_path(id, ""), &query).await {
+            // Somebody else is at it; when they are done it is gone, which waiting for its removal tells.
+            Err(error) if error.kind == ErrorKind::Conflict && error.message.contains("already in progress") => {
+                let path = container_path(id, "/wait");
+                let query = [("condition", "removed")];
+                let message = self.message(Method::POST, &path, &query).await?;
+                gone(self.transport.whole(call, message).await.map(drop))
+            }
+            other => gone(other),
+        }
+    }
+
+    async fn wait_container(&self, id: &str) -> Result<i64> {
+        let call = Call { name: "wait for container", object: id, limit: None };
+        let message = self.message(Method::POST, &container_path(id, "/wait"), &[]).await?;
+        let waited: answers::Waited = parse(call, &self.transport.whole(call, message).await?)?;
+        Ok(waited.status_code)
+    }
+
+    async fn top_container(&self, id: &str) -> Result<Processes> {
+        let top: answers::Top = self.get(read("list processes", id), &container_path(id, "/top"), &[]).await?;
+        Ok(top.into())
+    }
+
+    async fn resize_container(&self, id: &str, rows: u16, columns: u16) -> Result<()> {
+        let query = [("h", &*rows.to_string()), ("w", &*columns.to_string())];
+        self.act(change("resize terminal", id), Method::POST, &container_path(id, "/resize"), &query).await
+    }
+
+    async fn attach_container(&self, id: &str, stdin: bool) -> Result<Session> {
+        self.attach(id, stdin).await
+    }
+
+    async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>> {
+        let call = read("read logs", id);
+        let tail = options.tail.map_or_else(|| "all".to_owned(), |tail| tail.to_string());
+        let query = [
+            ("stdout", "1"),
+            ("stderr", "1"),
+            ("timestamps", "1"),
+            ("follow", if options.follow { "1" } else { "" }),
+            ("tail", &tail),
+            ("since", options.since.as_deref().unwrap_or_default()),
+            ("until", options.until.as_deref().unwrap_or_default()),
+        ];
+        let response = self.open(call, Method::GET, &container_path(id, "/logs"), &query).await?;
+        let tty = self.is_raw(&response, id).await?;
+        let origin = Origin::of(call);
+        Ok(stream::records(origin.clone(), stream::bytes(origin, response.into_body()), tty))
+    }
+
+    async fn put_archive(&self, id: &str, path: &str, tar: Bytes) -> Result<()> {
+        let call = Call { name: "copy into container", object: id, limit: Some(MOVE) };
+        let mut message = self.message(Method::PUT, &container_path(id, "/archive"), &[("path", path)]).await?;
+        message.headers.push(("content-type", "application/x-tar".to_owned()));
+        message.body = transport::full(tar);
+        self.transport.whole(call, message).await.map(drop)
+    }
+
+    async fn get_archive(&self, id: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let call = read("copy out of container", id);
+        let response = self.open(call, Method::GET, &container_path(id, "/archive"), &[("path", path)]).await?;
+        Ok(stream::bytes(Origin::of(call), response.into_body()))
+    }
+
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Session> {
+        self.run_command(id, spec).await
+    }
+
+    async fn exec_exit_code(&self, exec: &str) -> Result<Option<i64>> {
+        let path = format!("/exec/{}/json", encode(exec));
+        let state: answers::ExecState = self.get(read("inspect command", exec), &path, &[]).await?;
+        Ok((!state.running).then_some(state.exit_code))
+    }
+
+    async fn resize_exec(&self, exec: &str, rows: u16, columns: u16) -> Result<()> {
+        let path = format!("/exec/{}/resize", encode(exec));
+        let query = [("h", &*rows.to_string()), ("w", &*columns.to_string())];
+        self.act(change("resize terminal", exec), Method::POST, &path, &query).await
+    }
+
+    async fn networks(&self, filter: &LabelFilter) -> Result<Vec<NetworkInfo>> {
+        let query = [("filters", &*filters(filter, &[]))];
+        let found: Vec<answers::NetworkAnswer> = self.get(read("list networks", ""), "/networks", &query).await?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+
+    async fn network(&self, name: &str) -> Result<Option<NetworkInfo>> {
+        self.find_network(name).await
+    }
+
+    async fn create_network(&self, spec: &NetworkSpec) -> Result<String> {
+        self.make_network(spec).await
+    }
+
+    async fn remove_network(&self, id: &str) -> Result<()> {
+        let path = format!("/networks/{}", encode(id));
+        gone(self.act(change("remove network", id), Method::DELETE, &path, &[]).await)
+    }
+
+    async fn connect_network(&self, container: &str, attachment: &Attachment) -> Result<()> {
+        self.join_network(container, attachment).await
+    }
+
+    async fn disconnect_network(&self, container: &str, network: &str) -> Result<()> {
+        let path = format!("/networks/{}/disconnect", encode(network));
+        let body = serde_json::json!({ "Container": container, "Force": true });
+        self.post(change("disconnect network", network), &path, &[], &body).await.map(drop)
+    }
+
+    async fn volumes(&self, filter: &LabelFilter) -> Result<Vec<VolumeInfo>> {
+        let query = [("filters", &*filters(filter, &[]))];
+        let found: answers::Volumes = self.get(read("list volumes", ""), "/volumes", &query).await?;
+        Ok(found.volumes.into_iter().map(Into::into).collect())
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<VolumeInfo>> {
+        let path = format!("/volumes/{}", encode(name));
+        let found: Option<answers::VolumeAnswer> = self.find(read("inspect volume", name), &path).await?;
+        Ok(found.map(Into::into))
+    }
+
+    async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
+        let volume = &spec.volume;
+        let body = serde_json::json!({
+            "Name": volume.name,
+            "Driver": if volume.driver.is_empty() { "local" } else { volume.driver.as_str() },
+            "DriverOpts": volume.driver_opts,
+            "Labels": spec.labels,
+        });
+        self.post(change("create volume", &volume.name), "/volumes/create", &[], &body).await.map(drop)
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<()> {
+        let call = Call { name: "remove volume", object: name, limit: Some(MOVE) };
+        gone(self.act(call, Method::DELETE, &format!("/volumes/{}", encode(name)), &[]).await)
+    }
+
+    async fn image(&self, name: &str) -> Result<Option<ImageInfo>> {
+        let path = format!("/images/{}/json", image::path_name(name));
+        let found: Option<answers::Image> = self.find(read("inspect image", name), &path).await?;
+        Ok(found.map(Into::into))
+    }
+
+    async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()> {
+        self.pull_image(image, platform, &progress).await
+    }
+
+    async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {
+        self.build_image(spec, &progress).await
+    }
+
+    async fn load_images(&self, archive: Bytes) -> Result<()> {
+        self.load(archive).await
+    }
+
+    async fn remove_image(&self, name: &str) -> Result<()> {
+        let call = Call { name: "remove image", object: name, limit: Some(MOVE) };
+        let path = format!("/images/{}", image::path_name(name));
+        gone(self.act(call, Method::DELETE, &path, &[]).await)
+    }
+
+    async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
+        let call = read("watch events", "");
+        let query = [("filters", &*filters(filter, &[]))];
+        let response = self.open(call, Method::GET, "/events", &query).await?;
+        let origin = Origin::of(call);
+        let events =
+            stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
+        Ok(events.map(|event| event.map(Into::into)).boxed())
+    }
+}

@@ -1,0 +1,94 @@
+//! Networks.
+
+use std::collections::BTreeMap;
+
+use bollard_stubs::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
+
+use super::create::{self, Misfit};
+use super::transport::encode;
+use super::{Docker, answers, change, filters, misfit, parse, read};
+use crate::backend::{Attachment, Error, LabelFilter, NetworkInfo, NetworkSpec, Result};
+
+fn map(pairs: &BTreeMap<String, String>) -> Option<std::collections::HashMap<String, String>> {
+    (!pairs.is_empty()).then(|| pairs.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+fn text(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Body of `POST /networks/create`.
+fn request(spec: &NetworkSpec, api: (u32, u32)) -> std::result::Result<NetworkCreateRequest, Misfit> {
+    let network = &spec.network;
+    if network.enable_ipv4 == Some(false) && api < (1, 47) {
+        let message =
+            format!("`enable_ipv4: false` needs Docker 28.0 (API 1.47); this engine has API {}.{}", api.0, api.1);
+        return Err(Misfit::Unsupported(message));
+    }
+    let pools: Vec<IpamConfig> = network
+        .ipam
+        .config
+        .iter()
+        .map(|pool| IpamConfig {
+            subnet: text(&pool.subnet),
+            ip_range: text(&pool.ip_range),
+            gateway: text(&pool.gateway),
+            auxiliary_addresses: map(&pool.aux_addresses),
+        })
+        .collect();
+    let ipam = Ipam {
+        driver: text(&network.ipam.driver),
+        config: (!pools.is_empty()).then_some(pools),
+        options: map(&network.ipam.options),
+    };
+    Ok(NetworkCreateRequest {
+        name: network.name.clone(),
+        driver: text(&network.driver),
+        internal: Some(network.internal),
+        attachable: Some(network.attachable),
+        ipam: (ipam != Ipam::default()).then_some(ipam),
+        enable_ipv4: network.enable_ipv4.filter(|_| api >= (1, 47)),
+        enable_ipv6: network.enable_ipv6,
+        options: map(&network.driver_opts),
+        labels: map(&spec.labels),
+        ..NetworkCreateRequest::default()
+    })
+}
+
+impl Docker {
+    /// By exact name: the engine's own lookup takes beginnings of ids as well.
+    pub(super) async fn find_network(&self, name: &str) -> Result<Option<NetworkInfo>> {
+        let query = [("filters", &*filters(&LabelFilter::default(), &[("name", name)]))];
+        let found: Vec<answers::NetworkAnswer> = self.get(read("inspect network", name), "/networks", &query).await?;
+        Ok(found.into_iter().find(|network| network.name == name).map(Into::into))
+    }
+
+    pub(super) async fn make_network(&self, spec: &NetworkSpec) -> Result<String> {
+        let call = change("create network", &spec.network.name);
+        let body = request(spec, self.facts().await?.api).map_err(|error| misfit(call, error))?;
+        let mut body = serde_json::to_value(body)
+            .map_err(|error| call.error(crate::backend::ErrorKind::Invalid, error.to_string()))?;
+        // Engines before API 1.44 make a second network of the same name unless asked not to.
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("CheckDuplicate".to_owned(), serde_json::Value::Bool(true));
+        }
+        let created: answers::Created = parse(call, &self.post(call, "/networks/create", &[], &body).await?)?;
+        Ok(created.id)
+    }
+
+    pub(super) async fn join_network(&self, container: &str, attachment: &Attachment) -> Result<()> {
+        let call = change("connect network", &attachment.network);
+        let endpoint = create::endpoint(self.facts().await?.api, attachment).map_err(|error| misfit(call, error))?;
+        let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
+        let path = format!("/networks/{}/connect", encode(&attachment.network));
+        self.post(call, &path, &[], &body).await.map(drop).map_err(already_there)
+    }
+}
+
+/// Engines answer 403 to a container that is in the network already; it is a conflict like any other.
+fn already_there(mut error: Error) -> Error {
+    if error.message.contains("already exists in network") {
+        error.kind = crate::backend::ErrorKind::Conflict;
+    }
+    error
+}

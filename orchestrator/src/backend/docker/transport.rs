@@ -1,0 +1,280 @@
+//! HTTP to the engine, over a Unix socket, TCP or `ssh`.
+//!
+//! Our own, on hyper, and not bollard's client: that one gives log times in whole seconds only, guesses whether a
+//! stream is multiplexed from its first byte (a terminal may send that byte too), opens a connection per call, has
+//! one time limit for everything, takes an exit code for an error and writes request bodies, passwords included,
+//! to the debug log.
+
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::address::Address;
+use crate::backend::{Error, ErrorKind, Result};
+
+/// Body of a request: whole, or streamed.
+pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// Longest answer that is read as a whole.
+const MAX_ANSWER: usize = 256 * 1024 * 1024;
+/// Connections kept open between calls.
+const MAX_IDLE: usize = 16;
+/// Time to get a connection; `ssh` may have to ask for a key.
+const CONNECT: Duration = Duration::from_secs(60);
+
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// What a call is, for messages and for its time limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// In words (`create container`).
+    pub name: &'static str,
+    /// What it is about.
+    pub object: &'a str,
+    /// Until when the answer must be there; none for streams.
+    pub limit: Option<Duration>,
+}
+
+impl Call<'_> {
+    pub(super) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, call: self.name, object: self.object.to_owned(), message: message.into() }
+    }
+
+    pub(super) fn broken(&self, error: &(dyn std::error::Error + 'static)) -> Error {
+        self.error(ErrorKind::Engine, format!("the engine's answer broke off: {}", chain(error)))
+    }
+}
+
+/// An error with all its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// A request to be sent.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub method: Method,
+    /// Path and query, version included.
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Body,
+}
+
+impl Message {
+    pub(super) fn new(method: Method, path: String) -> Self {
+        Self { method, path, headers: Vec::new(), body: full(Bytes::new()) }
+    }
+}
+
+pub(super) fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+}
+
+/// Connections to one engine.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) address: Address,
+    idle: Mutex<Vec<SendRequest<Body>>>,
+}
+
+impl Transport {
+    pub(super) fn new(address: Address) -> Self {
+        Self { address, idle: Mutex::default() }
+    }
+
+    /// A call whose answer is read as a whole; the connection is used again.
+    pub(super) async fn whole(&self, call: Call<'_>, message: Message) -> Result<Bytes> {
+        self.limited(call, async {
+            let (sender, response) = self.send(call, message).await?;
+            let body = Limited::new(response.into_body(), MAX_ANSWER);
+            let bytes = body.collect().await.map_err(|error| call.broken(&*error))?.to_bytes();
+            self.keep(sender);
+            Ok(bytes)
+        })
+        .await
+    }
+
+    /// A call whose answer goes on: a stream, or a connection to be taken over.
+    pub(super) async fn open(&self, call: Call<'_>, message: Message) -> Result<Response<Incoming>> {
+        self.limited(call, async { Ok(self.send(call, message).await?.1) }).await
+    }
+
+    async fn limited<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(limit) = call.limit else { return work.await };
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let message = format!("the engine at {} did not answer within {} seconds", self.address, limit.as_secs());
+            Err(call.error(ErrorKind::Timeout, message))
+        })
+    }
+
+    /// Sends on an idle connection, else on a new one. A kept connection may have been closed by the engine
+    /// meanwhile: the request then comes back unsent and takes the next one.
+    async fn send(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
+        let mut request = request(call, message)?;
+        loop {
+            let (mut sender, kept) = match self.take() {
+                Some(sender) => (sender, true),
+                None => (self.connect(call).await?, false),
+            };
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok((sender, refused(call, response).await?)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if kept => request = unsent,
+                    _ => return Err(call.broken(error.error())),
+                },
+            }
+        }
+    }
+
+    fn take(&self) -> Option<SendRequest<Body>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(sender) = idle.pop() {
+            if sender.is_ready() {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, sender: SendRequest<Body>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE && !sender.is_closed() {
+            idle.push(sender);
+        }
+    }
+
+    async fn connect(&self, call: Call<'_>) -> Result<SendRequest<Body>> {
+        let wire = tokio::time::timeout(CONNECT, self.dial())
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+            .map_err(|error| self.unreachable(call, &error))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(|error| call.broken(&error))?;
+        // It ends with its sender, or with the engine; a failure shows in the call it interrupts.
+        tokio::spawn(async move {
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(sender)
+    }
+
+    async fn dial(&self) -> std::io::Result<Box<dyn Wire>> {
+        Ok(match &self.address {
+            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            Address::Tcp(host) => {
+                let stream = tokio::net::TcpStream::connect(host).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            Address::Ssh(arguments) => {
+                let mut child = tokio::process::Command::new("ssh")
+                    .args(arguments)
+                    .args(["docker", "system", "dial-stdio"])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .spawn()?;
+                let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+                    return Err(std::io::Error::other("ssh has no standard input and output"));
+                };
+                tokio::spawn(async move { child.wait().await });
+                Box::new(tokio::io::join(output, input))
+            }
+        })
+    }
+
+    fn unreachable(&self, call: Call<'_>, error: &std::io::Error) -> Error {
+        let (kind, why) = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => (ErrorKind::Permission, "this user may not use it".to_owned()),
+            std::io::ErrorKind::NotFound => (ErrorKind::Unreachable, "there is nothing there".to_owned()),
+            std::io::ErrorKind::ConnectionRefused => (ErrorKind::Unreachable, "nobody answers".to_owned()),
+            _ => (ErrorKind::Unreachable, error.to_string()),
+        };
+        call.error(kind, format!("cannot reach the Docker engine at {}: {why}", self.address))
+    }
+}
+
+fn request(call: Call<'_>, message: Message) -> Result<Request<Body>> {
+    let mut builder = Request::builder().method(message.method).uri(message.path).header(header::HOST, "docker");
+    for (name, value) in message.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(message.body).map_err(|error| call.error(ErrorKind::Invalid, error.to_string()))
+}
+
+/// Turns the engine's refusals into errors.
+async fn refused(call: Call<'_>, response: Response<Incoming>) -> Result<Response<Incoming>> {
+    let status = response.status();
+    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS || status == StatusCode::NOT_MODIFIED {
+        return Ok(response);
+    }
+    let body = Limited::new(response.into_body(), 1024 * 1024).collect().await;
+    let bytes = body.map_err(|error| call.broken(&*error))?.to_bytes();
+    let message = serde_json::from_slice::<Refusal>(&bytes)
+        .map(|refusal| refusal.message)
+        .unwrap_or_else(|_| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let message = if message.is_empty() { format!("the engine answered {status}") } else { message };
+    Err(call.error(kind_of(status, &message), message))
+}
+
+fn kind_of(status: StatusCode, message: &str) -> ErrorKind {
+    match status {
+        StatusCode::BAD_REQUEST => ErrorKind::Invalid,
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        StatusCode::CONFLICT => ErrorKind::Conflict,
+        StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
+        // Engines answer 403 for a network that is in use.
+        StatusCode::FORBIDDEN if message.contains("active endpoints") => ErrorKind::Conflict,
+        _ => ErrorKind::Engine,
+    }
+}
+
+/// Puts a query behind a path; empty values are left out.
+pub(super) fn with_query(path: &str, query: &[(&str, &str)]) -> String {
+    let mut text = path.to_owned();
+    let mut separator = '?';
+    for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push(separator);
+        text.push_str(name);
+        text.push('=');
+        text.push_str(&encode(value));
+        separator = '&';
+    }
+    text
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3.
+pub(super) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
