@@ -140,7 +140,10 @@ fn binds_and_mounts() {
                 ..mount("volume", "p_n", "/n")
             },
             mount("volume", "", "/anonymous"),
-            Mount { tmpfs: Some(TmpfsOptions { size: Bytes(1024), mode: 0o1777 }), ..mount("tmpfs", "", "/tmp") },
+            Mount {
+                tmpfs: Some(TmpfsOptions { size: Bytes(1024), mode: 0o1777, ..TmpfsOptions::default() }),
+                ..mount("tmpfs", "", "/tmp")
+            },
         ],
         ..of(Service { tmpfs: words(&["/run", "/cache:size=1m"]), ..Service::default() })
     };
@@ -176,6 +179,7 @@ fn limits_of_deploy_win() {
             resources: Resources {
                 limits: Some(Resource { cpus: 0.3, memory: Bytes(64), ..Resource::default() }),
                 reservations: Some(Resource { memory: Bytes(32), cpus: 0.1, ..Resource::default() }),
+                ..Resources::default()
             },
             ..Deploy::default()
         }),
@@ -287,6 +291,7 @@ fn everything_about_the_host() {
         logging: Some(Logging {
             driver: "local".to_owned(),
             options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
+            ..Logging::default()
         }),
         oom_score_adj: -5,
         pid: "host".to_owned(),
