@@ -58,6 +58,23 @@ pub enum ErrorKind {
     Engine,
 }
 
+impl Error {
+    /// The way out, where there is one that always holds.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.kind {
+            ErrorKind::Unreachable => {
+                Some("is the engine running (`systemctl start docker`)? `DOCKER_HOST` names another one")
+            }
+            ErrorKind::Permission => {
+                Some("join the group `docker` (`sudo usermod -aG docker $USER`, then log in again), or use sudo")
+            }
+            ErrorKind::Timeout => Some("`docker version` shows whether the engine answers at all"),
+            _ => None,
+        }
+    }
+}
+
 /// Facts about the engine that plans and messages need.
 #[derive(Debug, Clone, Default)]
 pub struct EngineInfo {
@@ -80,7 +97,7 @@ pub struct Container {
     pub id: String,
     /// Name without the leading slash.
     pub name: String,
-    /// Image as it was named at creation.
+    /// Image as it was named at creation; its id once that name means another image, or none.
     pub image: String,
     /// Id of that image.
     pub image_id: String,
@@ -191,6 +208,8 @@ pub struct ContainerDetail {
     pub error: String,
     /// Start of the last run, RFC 3339.
     pub started_at: String,
+    /// Its environment, `KEY=value`, what the image brings included.
+    pub environment: Vec<String>,
     /// It has a terminal.
     pub tty: bool,
     /// Name of its restart policy.

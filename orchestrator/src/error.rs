@@ -56,6 +56,10 @@ impl From<io::Error> for CommandError {
 
 impl From<crate::backend::Error> for CommandError {
     fn from(error: crate::backend::Error) -> Self {
-        Self::new(error.to_string())
+        let command = Self::new(error.to_string());
+        match error.hint() {
+            Some(hint) => command.hint(hint),
+            None => command,
+        }
     }
 }

@@ -188,6 +188,16 @@ fn filters(filter: &LabelFilter, more: &[(&str, &str)]) -> String {
     if map.is_empty() { String::new() } else { serde_json::to_string(&map).unwrap_or_default() }
 }
 
+/// Seconds and nanoseconds since the epoch, the one form that all engines take; anything that is not RFC 3339 goes
+/// through as it is.
+fn unix_time(time: Option<&str>) -> String {
+    let text = time.unwrap_or_default();
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => format!("{}.{:09}", time.as_second(), time.subsec_nanosecond()),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// A 404 of a removal is an answer: it is gone.
 fn gone(outcome: Result<()>) -> Result<()> {
     match outcome {
@@ -355,8 +365,8 @@ impl Backend for Docker {
             ("timestamps", "1"),
             ("follow", if options.follow { "1" } else { "" }),
             ("tail", &tail),
-            ("since", options.since.as_deref().unwrap_or_default()),
-            ("until", options.until.as_deref().unwrap_or_default()),
+            ("since", &unix_time(options.since.as_deref())),
+            ("until", &unix_time(options.until.as_deref())),
         ];
         let response = self.open(call, Method::GET, &container_path(id, "/logs"), &query).await?;
         let tty = self.is_raw(&response, id).await?;

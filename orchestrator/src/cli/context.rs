@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use compose_schema::{LoadOptions, Loaded};
 
+use crate::backend::{Engine, docker};
 use crate::error::{CommandError, Result, from_failure};
 use crate::ui::output;
 
@@ -87,6 +88,14 @@ impl Context {
             all_resources: self.global.all_resources,
             ..LoadOptions::new(self.working_dir.clone(), self.environment.clone())
         }
+    }
+
+    /// The engine that the environment names. Nothing is sent to it yet.
+    ///
+    /// # Errors
+    /// An address that makes no sense.
+    pub fn engine(&self) -> Result<Engine> {
+        Ok(docker::connect(&self.environment)?)
     }
 
     /// Loads the project; warnings go to standard error.

@@ -91,6 +91,7 @@ answer!(StateAnswer {
 answer!(ConfigAnswer {
     image: String,
     labels: Labels,
+    env: Vec<String>,
     tty: bool,
     exposed_ports: HashMap<String, serde_json::Value>,
     volumes: HashMap<String, serde_json::Value>,
@@ -252,6 +253,7 @@ impl From<Inspected> for ContainerDetail {
             oom_killed: inspected.state.oom_killed,
             error: inspected.state.error,
             started_at: inspected.state.started_at,
+            environment: inspected.config.env,
             tty: inspected.config.tty,
             restart_policy: inspected.host_config.restart_policy.name,
             network_mode: inspected.host_config.network_mode,

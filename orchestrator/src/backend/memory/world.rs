@@ -194,6 +194,7 @@ impl World {
         let now = self.tick();
         let (mounts, anonymous) = self.mounts(spec, &image);
         let mut detail = ContainerDetail {
+            environment: spec.environment.clone(),
             tty: spec.service.tty,
             restart_policy: if spec.service.restart.is_empty() {
                 "no".to_owned()

@@ -36,7 +36,7 @@ impl Tail {
             return;
         }
         // Names of intermediate containers and layers say nothing about a failure.
-        if line.starts_with(" --->") {
+        if line.starts_with(" --->") || line.starts_with("Removing intermediate container") {
             return;
         }
         if self.lines.len() == SHOWN {
