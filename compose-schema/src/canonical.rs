@@ -1,17 +1,144 @@
 //! Short forms become long forms, so that everything after sees one way of writing each attribute.
 
-use crate::diagnostic::Diagnostic;
-use crate::yaml::Node;
+mod build;
+mod defaults;
+mod device;
+mod external;
+mod lists;
+mod port;
+mod volume;
 
-/// Rewrites every short form below `root` into its long form. With `interpolated` false, values that hold a
-/// `$` are left as they are instead of being refused.
+pub use defaults::defaults;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::yaml::{Entry, Mapping, Node, Value};
+
+/// Rewrites every short form below `root` into its long form. With `interpolated` false, texts may still hold `${...}`:
+/// those that cannot be read are left as they are.
 #[must_use]
 pub fn canonicalize(root: &mut Node, interpolated: bool) -> Vec<Diagnostic> {
-    let _ = (root, interpolated);
-    Vec::new()
+    let mut canon = Canon { interpolated, found: Vec::new() };
+    for (name, entry) in entries_of(root, "services") {
+        if let Some(service) = entry.node.as_mapping_mut() {
+            canon.service(name, service);
+        }
+    }
+    for section in ["networks", "volumes", "secrets", "configs"] {
+        for (name, entry) in entries_of(root, section) {
+            if let Some(resource) = entry.node.as_mapping_mut() {
+                canon.external(section, name, resource);
+            }
+        }
+    }
+    canon.found
 }
 
-/// Fills in the defaults that the specification gives to attributes of the merged, canonical tree.
-pub fn defaults(root: &mut Node) {
-    let _ = root;
+/// What the rewriting needs to know, and what it has found.
+struct Canon {
+    interpolated: bool,
+    found: Vec<Diagnostic>,
 }
+
+impl Canon {
+    /// Reports a text that cannot be read, unless it may still change.
+    fn refuse(&mut self, code: Code, message: String, at: Span, hint: &str) {
+        if self.interpolated {
+            let found = Diagnostic::error(code, message).at(at, "");
+            self.found.push(if hint.is_empty() { found } else { found.hint(hint) });
+        }
+    }
+
+    fn service(&mut self, name: &str, service: &mut Mapping) {
+        let place = format!("services.{name}");
+        if let Some(build) = node(service, "build") {
+            self.build(&place, build);
+        }
+        for key in ["networks", "models"] {
+            if let Some(names) = node(service, key) {
+                lists::names_to_map(names);
+            }
+        }
+        for key in ["dns", "label_file"] {
+            if let Some(texts) = node(service, key) {
+                lists::text_to_list(texts);
+            }
+        }
+        if let Some(servers) = node(service, "dns") {
+            lists::drop_empty(servers);
+        }
+        if let Some(dependencies) = node(service, "depends_on") {
+            lists::depends_on(dependencies);
+        }
+        if let Some(files) = node(service, "env_file") {
+            lists::env_file(files);
+        }
+        if let Some(extended) = node(service, "extends") {
+            lists::text_to_object(extended, "service");
+        }
+        for key in ["secrets", "configs"] {
+            each(service, key, |item| lists::text_to_object(item, "source"));
+        }
+        if let Some(gpus) = node(service, "gpus")
+            && gpus.as_str() == Some("all")
+        {
+            let all = object(vec![("count", text("all", gpus.span))], gpus.span);
+            gpus.value = Value::Sequence(vec![all]);
+        }
+        each(service, "devices", |item| self.device(&place, item));
+        each(service, "volumes", |item| self.volume(&place, item));
+        if let Some(ports) = node(service, "ports") {
+            self.ports(&place, ports);
+        }
+    }
+}
+
+/// The entries of a top-level section; none where it is not a mapping.
+fn entries_of<'a>(root: &'a mut Node, section: &str) -> impl Iterator<Item = (&'a String, &'a mut Entry)> {
+    root.get_mut(section).and_then(Node::as_mapping_mut).into_iter().flatten()
+}
+
+fn node<'a>(mapping: &'a mut Mapping, key: &str) -> Option<&'a mut Node> {
+    mapping.get_mut(key).map(|entry| &mut entry.node)
+}
+
+/// Applies `work` to every item of a list.
+fn each(mapping: &mut Mapping, key: &str, work: impl FnMut(&mut Node)) {
+    if let Some(Value::Sequence(items)) = node(mapping, key).map(|node| &mut node.value) {
+        items.iter_mut().for_each(work);
+    }
+}
+
+fn text(value: impl Into<String>, span: Span) -> Node {
+    Node::new(Value::String(value.into()), span)
+}
+
+/// A mapping made from a short form; every key stands where the short form does.
+fn object(entries: Vec<(&str, Node)>, span: Span) -> Node {
+    let entries = entries.into_iter().map(|(key, node)| (key.to_owned(), Entry { key: span, node })).collect();
+    Node::new(Value::Mapping(entries), span)
+}
+
+/// A path without `.`, `..` and double slashes, as far as that can be told from its text.
+pub(crate) fn clean_path(path: &str) -> String {
+    let rooted = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if rooted => {}
+            part => parts.push(part),
+        }
+    }
+    match (rooted, parts.join("/")) {
+        (true, path) => format!("/{path}"),
+        (false, path) if path.is_empty() => ".".to_owned(),
+        (false, path) => path,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ pub mod normalize;
 pub mod profile;
 pub mod schema;
 pub mod source;
+mod suggest;
 pub mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Level};

@@ -1,0 +1,137 @@
+//! `[[IP:]HOST:]CONTAINER[/PROTOCOL]`, one entry of `ports`, with ranges for HOST and CONTAINER.
+
+use std::net::IpAddr;
+
+use super::{Canon, object, text};
+use crate::diagnostic::Code;
+use crate::yaml::{Node, Value};
+
+const PORT: Code = Code("E0301");
+const GRAMMAR: &str = "write `[[IP:]HOST:]CONTAINER[/tcp|udp|sctp]`, IPv6 addresses in brackets, in quotes";
+
+impl Canon {
+    /// Rewrites all entries, a range into one entry for each port of the container. One that cannot be read leaves the whole
+    /// list as it is.
+    pub(super) fn ports(&mut self, place: &str, ports: &mut Node) {
+        let Value::Sequence(items) = &ports.value else { return };
+        let mut long = Vec::new();
+        let mut refused = false;
+        for item in items {
+            let spec = match &item.value {
+                Value::Int(port) => port.to_string(),
+                Value::String(spec) => spec.clone(),
+                Value::Mapping(fields) => {
+                    if !fields.contains_key("target") {
+                        let message = format!("`{place}.ports` has an entry without `target`, the port of the container");
+                        self.refuse(PORT, message, item.span, "");
+                    }
+                    long.push(item.clone());
+                    continue;
+                }
+                _ => {
+                    let message = format!("`{place}.ports` has an entry that is not a port");
+                    self.refuse(PORT, message, item.span, GRAMMAR);
+                    refused = true;
+                    continue;
+                }
+            };
+            match parse(&spec) {
+                Ok(parsed) => long.extend(parsed.iter().map(|port| port.node(item))),
+                Err(reason) => {
+                    self.refuse(PORT, format!("`{place}.ports` has the entry `{spec}`: {reason}"), item.span, GRAMMAR);
+                    refused = true;
+                }
+            }
+        }
+        if !refused {
+            ports.value = Value::Sequence(long);
+        }
+    }
+}
+
+/// One port of the container, published.
+struct Published {
+    ip: String,
+    host: String,
+    container: u16,
+    protocol: String,
+}
+
+impl Published {
+    fn node(&self, short: &Node) -> Node {
+        let span = short.span;
+        let mut fields = vec![
+            ("mode", text("ingress", span)),
+            ("target", Node::new(Value::Int(self.container.into()), span)),
+            ("protocol", text(self.protocol.clone(), span)),
+        ];
+        if !self.ip.is_empty() {
+            fields.push(("host_ip", text(self.ip.clone(), span)));
+        }
+        if !self.host.is_empty() {
+            fields.push(("published", text(self.host.clone(), span)));
+        }
+        object(fields, span)
+    }
+}
+
+/// Reads one entry; the ports of a range come sorted as text, as Docker Compose has them.
+fn parse(spec: &str) -> Result<Vec<Published>, String> {
+    let parts: Vec<&str> = spec.rsplitn(3, ':').collect();
+    let (ip, host, container) = match parts.as_slice() {
+        [container] => ("", "", *container),
+        [container, host] => ("", *host, *container),
+        [container, host, ip] => (*ip, *host, *container),
+        _ => return Err("it cannot be read".to_owned()),
+    };
+    let mut pieces = container.split('/');
+    let container = pieces.next().unwrap_or_default();
+    let protocol = pieces.next().filter(|protocol| !protocol.is_empty()).unwrap_or("tcp").to_lowercase();
+    if container.is_empty() {
+        return Err("the port of the container is missing".to_owned());
+    }
+    let ip = address(ip)?;
+    let (first, last) = range(container).ok_or_else(|| format!("`{container}` is not a port of the container"))?;
+    let host_range = match host {
+        "" => None,
+        host => Some(range(host).ok_or_else(|| format!("`{host}` is not a port of the host"))?),
+    };
+    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
+        return Err(format!("`{protocol}` is not a protocol"));
+    }
+    if let Some((host_first, host_last)) = host_range
+        && first != last
+        && last - first != host_last - host_first
+    {
+        return Err(format!("the ranges `{host}` and `{container}` differ in length"));
+    }
+    let published = |port: u16| match host_range {
+        None => String::new(),
+        Some((from, to)) if first == last && from != to => format!("{from}-{to}"),
+        Some((from, _)) => (from + (port - first)).to_string(),
+    };
+    let port = |container| Published { ip: ip.clone(), host: published(container), container, protocol: protocol.clone() };
+    let mut ports: Vec<Published> = (first..=last).map(port).collect();
+    ports.sort_by_key(|port| format!("{}/{}", port.container, port.protocol));
+    Ok(ports)
+}
+
+fn address(ip: &str) -> Result<String, String> {
+    let bare = match ip.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').ok_or_else(|| format!("`{ip}` has no closing bracket"))?,
+        None => ip,
+    };
+    if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    Err(format!("`{bare}` is not an IP address"))
+}
+
+fn range(text: &str) -> Option<(u16, u16)> {
+    let port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok()).flatten();
+    let (first, last) = match text.split_once('-') {
+        Some((first, last)) => (port(first)?, port(last)?),
+        None => (port(text)?, port(text)?),
+    };
+    (first <= last).then_some((first, last))
+}
