@@ -1,19 +1,79 @@
 //! Rules that go beyond the shape of the file; one rule a file.
 
-use crate::diagnostic::Diagnostic;
+mod command;
+mod container_name;
+mod cycle;
+mod drive;
+mod exclusive;
+mod file_object;
+mod healthcheck;
+mod host_port;
+mod image;
+mod limits;
+mod mounts;
+mod reference;
+mod resource;
+mod watch;
+
+use crate::diagnostic::{Code, Diagnostic};
 use crate::model::Project;
+use crate::source::Span;
 use crate::yaml::Node;
 
-/// Rules on the merged canonical tree, before paths are resolved.
+/// Rules on the merged canonical tree with its defaults, before paths are resolved.
 #[must_use]
 pub fn tree(root: &Node) -> Vec<Diagnostic> {
-    let _ = root;
-    Vec::new()
+    let mut found = Vec::new();
+    resource::check(root, &mut found);
+    found
 }
 
 /// Rules on the active services of a project; `root` is the tree it was decoded from. Errors and warnings.
 #[must_use]
 pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
-    let _ = (project, root);
-    Vec::new()
+    let mut check = Check { project, root, found: Vec::new() };
+    image::check(&mut check);
+    exclusive::check(&mut check);
+    reference::check(&mut check);
+    healthcheck::check(&mut check);
+    limits::check(&mut check);
+    container_name::check(&mut check);
+    watch::check(&mut check);
+    mounts::check(&mut check);
+    file_object::check(&mut check);
+    cycle::check(&mut check);
+    command::check(&mut check);
+    drive::check(&mut check);
+    host_port::check(&mut check);
+    check.found
+}
+
+/// What every rule works on.
+struct Check<'a> {
+    project: &'a Project,
+    root: &'a Node,
+    found: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    /// Where the value at a path is written, or its nearest parent that is.
+    fn place(&self, path: &[&str]) -> Span {
+        (0..=path.len()).rev().find_map(|length| self.root.place(path.get(..length)?)).unwrap_or(self.root.span)
+    }
+
+    /// Where an item of a list is written.
+    fn item(&self, path: &[&str], index: usize) -> Span {
+        let index = index.to_string();
+        let mut path = path.to_vec();
+        path.push(&index);
+        self.place(&path)
+    }
+
+    fn error(&mut self, code: Code, message: String, at: Span, label: &str) -> &mut Diagnostic {
+        self.push(Diagnostic::error(code, message).at(at, label))
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.found.push_mut(diagnostic)
+    }
 }

@@ -1,6 +1,9 @@
 //! The graph of services by dependency.
 
-use petgraph::graph::DiGraph;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::model::Project;
 
@@ -12,7 +15,7 @@ pub type ServiceGraph = DiGraph<String, ()>;
 #[must_use]
 pub fn dependencies(project: &Project) -> ServiceGraph {
     let mut graph = ServiceGraph::new();
-    let nodes: std::collections::BTreeMap<_, _> =
+    let nodes: BTreeMap<_, _> =
         project.services.keys().map(|name| (name.as_str(), graph.add_node(name.clone()))).collect();
     for (name, service) in &project.services {
         for dependency in service.depends_on.keys() {
@@ -22,4 +25,46 @@ pub fn dependencies(project: &Project) -> ServiceGraph {
         }
     }
     graph
+}
+
+/// Services that depend on each other: one cycle for each group, from its first service in order of names, along
+/// dependencies, without the first again at the end.
+#[must_use]
+pub fn cycles(project: &Project) -> Vec<Vec<String>> {
+    let graph = dependencies(project);
+    let mut cycles: Vec<Vec<String>> = petgraph::algo::tarjan_scc(&graph)
+        .into_iter()
+        .filter_map(|group| {
+            let start = *group.iter().min()?;
+            shortest_cycle(&graph, start)
+        })
+        .map(|nodes| nodes.iter().map(|node| graph[*node].clone()).collect())
+        .collect();
+    cycles.sort();
+    cycles
+}
+
+/// The shortest way from a node back to itself, breadth first.
+fn shortest_cycle(graph: &ServiceGraph, start: NodeIndex) -> Option<Vec<NodeIndex>> {
+    let mut came_from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+    let mut open = VecDeque::from([start]);
+    while let Some(node) = open.pop_front() {
+        let mut next: Vec<NodeIndex> = graph.neighbors(node).collect();
+        next.sort_unstable();
+        for neighbor in next {
+            if neighbor == start {
+                let mut path = vec![node];
+                while let Some(before) = path.last().and_then(|last| came_from.get(last)) {
+                    path.push(*before);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if let Entry::Vacant(entry) = came_from.entry(neighbor) {
+                entry.insert(node);
+                open.push_back(neighbor);
+            }
+        }
+    }
+    None
 }

@@ -1,12 +1,9 @@
 //! Short forms of `build` and inside it.
 
 use super::{Canon, each, lists, node, text};
-use crate::diagnostic::Code;
+use crate::codes::schema::{KEY_VALUE, SSH_KEY};
 use crate::source::Span;
 use crate::yaml::{Entry, Mapping, Node, Value};
-
-const KEY_VALUE: Code = Code("E0304");
-const SSH: Code = Code("E0305");
 
 impl Canon {
     /// Rewrites one `build`.
@@ -58,7 +55,7 @@ impl Canon {
             .collect();
         for (id, span) in pathless {
             let message = format!("`{place}.build.ssh` has the key `{id}` without a path");
-            self.refuse(SSH, message, span, "write `ID=PATH`; only `default` goes without");
+            self.refuse(SSH_KEY, message, span, "write `ID=PATH`; only `default` goes without");
         }
     }
 }

@@ -1,10 +1,8 @@
 //! `HOST[:CONTAINER[:PERMISSIONS]]`, one entry of `devices`.
 
 use super::{Canon, object, text};
-use crate::diagnostic::Code;
+use crate::codes::schema::DEVICE;
 use crate::yaml::{Node, Value};
-
-const DEVICE: Code = Code("E0303");
 
 impl Canon {
     /// Rewrites one entry.
@@ -17,12 +15,16 @@ impl Canon {
             [source, target, permissions] => (*source, *target, *permissions),
             _ => {
                 let message = format!("`{place}.devices` has an entry with too many colons: `{spec}`");
-                return self.refuse(DEVICE, message, node.span, "write `HOST`, `HOST:CONTAINER` or `HOST:CONTAINER:rwm`");
+                return self.refuse(
+                    DEVICE,
+                    message,
+                    node.span,
+                    "write `HOST`, `HOST:CONTAINER` or `HOST:CONTAINER:rwm`",
+                );
             }
         };
         let target = if target.is_empty() { source } else { target };
         let fields = [("source", source), ("target", target), ("permissions", permissions)];
-        node.value =
-            object(fields.map(|(key, value)| (key, text(value, node.span))).into(), node.span).value;
+        node.value = object(fields.map(|(key, value)| (key, text(value, node.span))).into(), node.span).value;
     }
 }

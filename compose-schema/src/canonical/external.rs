@@ -1,11 +1,9 @@
 //! `external: {name: x}`, the old way to write `external: true` and `name: x`.
 
 use super::{Canon, text};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::codes::schema::{EXTERNAL_NAME, TWO_NAMES};
+use crate::diagnostic::Diagnostic;
 use crate::yaml::{Entry, Mapping, Node, Value};
-
-const CONFLICT: Code = Code("E0306");
-const DEPRECATED: Code = Code("W0301");
 
 impl Canon {
     /// Rewrites the old form of one resource.
@@ -17,11 +15,11 @@ impl Canon {
         if let Some((old_key, old_name)) = old_name {
             let message = format!("`{section}.{name}.external.name` is deprecated");
             let hint = "write `external: true` and `name:` beside it";
-            self.found.push(Diagnostic::warning(DEPRECATED, message).at(old_key, "").hint(hint));
+            self.found.push(Diagnostic::warning(EXTERNAL_NAME, message).at(old_key, "").hint(hint));
             match resource.get("name") {
                 Some(entry) if !entry.node.same(&old_name) => {
                     let message = format!("`{section}.{name}` has two names");
-                    let found = Diagnostic::error(CONFLICT, message).at(old_name.span, "the old way to name it");
+                    let found = Diagnostic::error(TWO_NAMES, message).at(old_name.span, "the old way to name it");
                     self.found.push(found.also(entry.node.span, "the other name").hint("keep only `name:`"));
                 }
                 Some(_) => {}

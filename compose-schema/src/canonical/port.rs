@@ -3,10 +3,9 @@
 use std::net::IpAddr;
 
 use super::{Canon, object, text};
-use crate::diagnostic::Code;
+use crate::codes::schema::PORT;
 use crate::yaml::{Node, Value};
 
-const PORT: Code = Code("E0301");
 const GRAMMAR: &str = "write `[[IP:]HOST:]CONTAINER[/tcp|udp|sctp]`, IPv6 addresses in brackets, in quotes";
 
 impl Canon {
@@ -22,7 +21,8 @@ impl Canon {
                 Value::String(spec) => spec.clone(),
                 Value::Mapping(fields) => {
                     if !fields.contains_key("target") {
-                        let message = format!("`{place}.ports` has an entry without `target`, the port of the container");
+                        let message =
+                            format!("`{place}.ports` has an entry without `target`, the port of the container");
                         self.refuse(PORT, message, item.span, "");
                     }
                     long.push(item.clone());
@@ -110,7 +110,8 @@ fn parse(spec: &str) -> Result<Vec<Published>, String> {
         Some((from, to)) if first == last && from != to => format!("{from}-{to}"),
         Some((from, _)) => (from + (port - first)).to_string(),
     };
-    let port = |container| Published { ip: ip.clone(), host: published(container), container, protocol: protocol.clone() };
+    let port =
+        |container| Published { ip: ip.clone(), host: published(container), container, protocol: protocol.clone() };
     let mut ports: Vec<Published> = (first..=last).map(port).collect();
     ports.sort_by_key(|port| format!("{}/{}", port.container, port.protocol));
     Ok(ports)

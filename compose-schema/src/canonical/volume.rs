@@ -1,10 +1,9 @@
 //! `[SOURCE:]TARGET[:OPTIONS]`, one entry of `volumes`.
 
 use super::{Canon, clean_path, object, text};
-use crate::diagnostic::Code;
+use crate::codes::schema::VOLUME;
 use crate::yaml::{Entry, Node, Value};
 
-const VOLUME: Code = Code("E0302");
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 impl Canon {
@@ -20,7 +19,7 @@ impl Canon {
                 }
             },
             Value::Mapping(fields) => match fields.get_mut("target") {
-                Some(Entry { node: Node { value: Value::String(target), .. }, .. }) if !target.is_empty() => {
+                Some(Entry { node: Node { value: Value::String(target), .. }, .. }) => {
                     *target = clean_path(target);
                 }
                 Some(_) => {}

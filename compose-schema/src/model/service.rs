@@ -338,7 +338,7 @@ pub struct EnvFile {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Hook {
     /// What to run.
-    #[serde(skip_serializing_if = "is_empty")]
+    #[serde(serialize_with = "super::empty_as_null")]
     pub command: Vec<String>,
     /// As whom.
     #[serde(skip_serializing_if = "is_empty")]
@@ -434,8 +434,11 @@ impl Serialize for Ulimit {
             return serializer.serialize_i64(self.single);
         }
         let mut both = serializer.serialize_struct("Ulimit", 2)?;
-        both.serialize_field("soft", &self.soft)?;
-        both.serialize_field("hard", &self.hard)?;
+        for (name, limit) in [("soft", self.soft), ("hard", self.hard)] {
+            if limit != 0 {
+                both.serialize_field(name, &limit)?;
+            }
+        }
         both.end()
     }
 }
@@ -521,8 +524,7 @@ pub struct WatchRule {
     /// Path in the container.
     #[serde(skip_serializing_if = "is_empty")]
     pub target: String,
-    /// What to run after a sync.
-    #[serde(skip_serializing_if = "is_empty")]
+    /// What to run after a sync; always written in JSON.
     pub exec: Hook,
     /// Only these.
     #[serde(skip_serializing_if = "is_empty")]

@@ -3,18 +3,12 @@
 use std::collections::HashMap;
 
 use super::shape::{Form, Kinds, NameForm, Names, Object, Others, Shape};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::codes::schema::{BAD_NAME, EQUAL_ITEMS, MISSING_ATTRIBUTE, NOT_ALLOWED, UNKNOWN_ATTRIBUTE, WRONG_TYPE};
+use crate::diagnostic::Diagnostic;
 use crate::emit::{json, value};
 use crate::source::Span;
 use crate::suggest;
 use crate::yaml::{Mapping, Node, Value};
-
-const UNKNOWN: Code = Code("E0201");
-const WRONG_TYPE: Code = Code("E0202");
-const MISSING: Code = Code("E0203");
-const NOT_ALLOWED: Code = Code("E0204");
-const EQUAL_ITEMS: Code = Code("E0205");
-const BAD_NAME: Code = Code("E0206");
 
 /// The walk's place and what it has found.
 #[derive(Default)]
@@ -71,13 +65,14 @@ impl Walk {
         }
         for field in object.required.iter().filter(|field| !entries.contains_key(**field)) {
             let message = format!("{} needs the attribute `{field}`", self.place());
-            self.found.push(Diagnostic::error(MISSING, message).at(key, format!("`{field}` is missing here")));
+            self.found
+                .push(Diagnostic::error(MISSING_ATTRIBUTE, message).at(key, format!("`{field}` is missing here")));
         }
     }
 
     fn unknown(&mut self, name: &str, at: Span, object: &Object) {
-        let mut found =
-            Diagnostic::error(UNKNOWN, format!("{} has no attribute `{name}`", self.place())).at(at, "not known here");
+        let mut found = Diagnostic::error(UNKNOWN_ATTRIBUTE, format!("{} has no attribute `{name}`", self.place()))
+            .at(at, "not known here");
         match suggest::nearest(name, object.fields.iter().map(|(field, _)| *field)) {
             Some(meant) => found = found.hint(format!("did you mean `{meant}`?")),
             None if self.path.is_empty() && super::service::SERVICE.fields.iter().any(|(field, _)| *field == name) => {
