@@ -1,12 +1,19 @@
 //! The pipeline: files in, a [`Project`] or diagnostics out.
 
+pub(crate) mod document;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::diagnostic::Diagnostic;
-use crate::model::Project;
+use crate::diagnostic::{self, Diagnostic};
+use crate::discovery::{self, name};
+use crate::merge::include::Included;
+use crate::model::{Project, StringMap};
+use crate::session::{Session, Stop};
 use crate::source::Sources;
 use crate::yaml::Node;
+use crate::{check, codes, decode, env, normalize, profile};
+use document::{Input, Scope};
 
 /// What to load, and how. The environment is handed in: this crate never reads the process's own.
 #[derive(Debug, Clone)]
@@ -82,11 +89,24 @@ impl Loaded {
     /// or of its nearest parent that was written down; for messages that point into the file.
     #[must_use]
     pub fn place(&self, path: &[&str]) -> Option<String> {
-        (0..=path.len()).rev().find_map(|n| self.tree.at(path.get(..n)?)).and_then(|node| {
-            let (source, line, _) = self.sources.locate(node.span)?;
+        (0..=path.len()).rev().find_map(|n| self.tree.place(path.get(..n)?)).and_then(|span| {
+            let (source, line, _) = self.sources.locate(span)?;
             Some(format!("{}:{line}", source.path.display()))
         })
     }
+}
+
+/// A project as one tree, before it is decoded.
+#[derive(Debug)]
+pub struct Model {
+    /// The merged, canonical tree.
+    pub tree: Node,
+    /// Name, folder, files and environment of the project, and nothing else.
+    pub project: Project,
+    /// The texts.
+    pub sources: Sources,
+    /// What is legal but probably not meant.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Why nothing was loaded: at least one error, and the warnings met on the way.
@@ -103,6 +123,116 @@ pub struct Failure {
 /// # Errors
 /// Every mistake found, as far as reading could go on after it.
 pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
-    let _ = options;
-    Err(Failure { diagnostics: Vec::new(), sources: Sources::default() })
+    let mut session = Session::new(options.working_dir.clone());
+    match read(options, &mut session).and_then(|(tree, facts)| Ok((decode(&tree, facts, options, &mut session)?, tree)))
+    {
+        Ok((project, tree)) => {
+            let warnings = sorted(session.diagnostics);
+            Ok(Loaded { project, tree, sources: session.sources, warnings })
+        }
+        Err(Stop) => Err(Failure { diagnostics: sorted(session.diagnostics), sources: session.sources }),
+    }
 }
+
+/// Loads a project as far as its tree, which is what `config --no-interpolate` prints.
+///
+/// # Errors
+/// Every mistake found, as far as reading could go on after it.
+pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
+    let mut session = Session::new(options.working_dir.clone());
+    match read(options, &mut session) {
+        Ok((tree, project)) => {
+            let warnings = sorted(session.diagnostics);
+            Ok(Model { tree, project, sources: session.sources, warnings })
+        }
+        Err(Stop) => Err(Failure { diagnostics: sorted(session.diagnostics), sources: session.sources }),
+    }
+}
+
+/// Files become one canonical tree, with what the project is beside it.
+fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project), Stop> {
+    let selection = discovery::select(options, session)?;
+    let mut files = Vec::with_capacity(selection.files.len());
+    for file in &selection.files {
+        files.push(session.compose_file(file, None)?);
+    }
+    let name = name::choose(options, &selection, &files, session)?;
+    let mut environment = selection.environment;
+    environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
+
+    let scope = Scope {
+        options,
+        base: &selection.folder,
+        shown: options.resolve_paths.then_some(selection.folder.as_path()),
+        environment: &environment,
+    };
+    let inputs = files.into_iter().map(Input::Read).collect();
+    let mut tree = document::model(inputs, &scope, &[], &mut Included::default(), session)?;
+    if tree.as_mapping().is_none_or(indexmap::IndexMap::is_empty) {
+        return session.fail(Diagnostic::error(codes::input::EMPTY, "the compose file is empty"));
+    }
+    if options.normalize {
+        session.diagnostics.extend(normalize::normalize(&mut tree, &name, &environment));
+        session.checkpoint()?;
+    }
+    let project = Project {
+        name,
+        working_dir: selection.folder.clone(),
+        compose_files: selection.files,
+        env_files: selection.env_files,
+        environment,
+        ..Project::default()
+    };
+    Ok((tree, project))
+}
+
+/// A canonical tree becomes a project, with its active services checked and their environment resolved. `facts` is a
+/// project with name, folder, files and environment only.
+fn decode(tree: &Node, facts: Project, options: &LoadOptions, session: &mut Session) -> Result<Project, Stop> {
+    let decoded = decode::project(tree).map_err(|diagnostics| {
+        session.diagnostics.extend(diagnostics);
+        Stop
+    })?;
+    let mut project = Project {
+        name: facts.name,
+        working_dir: facts.working_dir,
+        compose_files: facts.compose_files,
+        env_files: facts.env_files,
+        environment: facts.environment,
+        ..decoded
+    };
+    let profiles = active_profiles(options, &project);
+    profile::apply(&mut project, &profiles);
+    if options.consistency {
+        session.diagnostics.extend(check::project(&project, tree));
+        session.checkpoint()?;
+    }
+    env::resolve::services(&mut project, tree, options.resolve_environment, session);
+    session.checkpoint()?;
+    Ok(project)
+}
+
+/// `--profile`, else `COMPOSE_PROFILES`, and what switches on the services that were named.
+fn active_profiles(options: &LoadOptions, project: &Project) -> Vec<String> {
+    let variable = |environment: &StringMap| {
+        let list = environment.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
+        list.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
+    };
+    let mut active: Vec<String> =
+        if options.profiles.is_empty() { variable(&project.environment) } else { options.profiles.clone() };
+    for service in options.selected.iter().filter_map(|name| project.services.get(name)) {
+        let is_on = service.profiles.is_empty() || service.profiles.iter().any(|profile| active.contains(profile));
+        if !is_on && !active.iter().any(|profile| profile == "*") {
+            active.extend(service.profiles.iter().cloned());
+        }
+    }
+    active
+}
+
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostic::sort(&mut diagnostics);
+    diagnostics
+}
+
+#[cfg(test)]
+mod tests;

@@ -96,6 +96,13 @@ impl Sources {
         self.list.get(id.0 as usize)
     }
 
+    /// Decides whether a source may be quoted in messages.
+    pub(crate) fn set_quotable(&mut self, id: SourceId, quotable: bool) {
+        if let Some(source) = self.list.get_mut(id.0 as usize) {
+            source.quotable = quotable;
+        }
+    }
+
     /// `file:line:column` of a span's start, lines and columns (in characters) counted from 1.
     #[must_use]
     pub fn locate(&self, span: Span) -> Option<(&Source, usize, usize)> {

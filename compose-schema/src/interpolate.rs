@@ -1,0 +1,136 @@
+//! Puts variables into the values of a document, and gives numbers and booleans their type afterwards.
+
+mod cast;
+pub(crate) mod template;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+pub use template::Variable;
+use template::{TemplateError, TemplateErrorKind, Variables};
+
+use crate::codes::input;
+use crate::diagnostic::Diagnostic;
+use crate::model::StringMap;
+use crate::pattern::{Cursor, Trail};
+use crate::session::Session;
+use crate::source::Span;
+use crate::yaml::{Node, Value};
+
+/// Puts the variables of `environment` into every text value (never into keys) of a document, and casts the values at
+/// places that take numbers and booleans. Mistakes and unset variables go to the session.
+pub(crate) fn interpolate(root: &mut Node, environment: &StringMap, session: &mut Session) {
+    walk(root, cast::table().root(), Trail::Root, environment, session);
+}
+
+/// Every variable that the texts of a tree ask for, by name; of several uses the last counts.
+#[must_use]
+pub fn variables(root: &Node) -> BTreeMap<String, Variable> {
+    fn collect(node: &Node, found: &mut BTreeMap<String, Variable>) {
+        match &node.value {
+            Value::String(text) => {
+                found.extend(template::variables(text).into_iter().map(|variable| (variable.name.clone(), variable)));
+            }
+            Value::Sequence(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Mapping(entries) => entries.values().for_each(|entry| collect(&entry.node, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(root, &mut found);
+    found
+}
+
+fn walk(
+    node: &mut Node,
+    cursor: Cursor<'_, cast::Cast>,
+    trail: Trail<'_>,
+    environment: &StringMap,
+    session: &mut Session,
+) {
+    match &mut node.value {
+        Value::String(text) => {
+            let mut variables = DocumentVariables { environment, session, span: node.span, text };
+            match template::substitute(text, &mut variables) {
+                Ok(substituted) => {
+                    let fits = session.grow(substituted.len().saturating_sub(text.len()), node.span);
+                    let cast = cursor.rule().map(|cast| (cast, cast.apply(&substituted)));
+                    match cast {
+                        Some((_, Ok(cast))) => {
+                            if let Some(warning) = cast.warning {
+                                session.diagnostics.push(warning.at(node.span, ""));
+                            }
+                            node.value = cast.value;
+                        }
+                        Some((cast, Err(()))) => {
+                            let message = format!("`{trail}` must be {}, not `{substituted}`", cast.wanted());
+                            session.diagnostics.push(Diagnostic::error(input::CAST, message).at(node.span, ""));
+                        }
+                        None if fits => {
+                            if let std::borrow::Cow::Owned(substituted) = substituted {
+                                node.value = Value::String(substituted);
+                            }
+                        }
+                        None => {}
+                    }
+                }
+                Err(error) => {
+                    let at = session.within(node.span, text, &error.at);
+                    session.diagnostics.push(explain(&error, text).at(at, ""));
+                }
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                walk(item, cursor.item(), Trail::Item(&trail, index), environment, session);
+            }
+        }
+        Value::Mapping(entries) => {
+            for (key, entry) in entries {
+                walk(&mut entry.node, cursor.child(key), Trail::Key(&trail, key), environment, session);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A template error as a message, without its place. `text` is what it is in.
+pub(crate) fn explain(error: &TemplateError, text: &str) -> Diagnostic {
+    match &error.kind {
+        TemplateErrorKind::Invalid => {
+            let shown = text.get(error.at.clone()).unwrap_or_default();
+            let shown: String = shown.chars().take(80).collect();
+            Diagnostic::error(input::TEMPLATE, format!("`{shown}` is not a variable"))
+                .hint("write `${NAME}`, or `$$` where a dollar sign is meant")
+        }
+        TemplateErrorKind::Required { name, message } => {
+            let reason = if message.is_empty() { String::new() } else { format!(": {message}") };
+            Diagnostic::error(input::REQUIRED, format!("required variable `{name}` is missing a value{reason}"))
+                .hint(format!("set `{name}` in the environment or in `.env`"))
+        }
+        TemplateErrorKind::TooDeep => Diagnostic::error(input::TOO_LARGE, "variables are nested too deep"),
+        TemplateErrorKind::TooLarge => Diagnostic::error(input::TOO_LARGE, "variables make this value too large"),
+    }
+}
+
+/// The variables of a document, with the place that asks for them.
+struct DocumentVariables<'a> {
+    environment: &'a StringMap,
+    session: &'a mut Session,
+    span: Span,
+    text: &'a str,
+}
+
+impl Variables for DocumentVariables<'_> {
+    fn get(&mut self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
+    fn unset(&mut self, name: &str, at: Range<usize>) {
+        let span = self.session.within(self.span, self.text, &at);
+        self.session.unset(name, Some(span));
+    }
+}
+
+#[cfg(test)]
+mod tests;
