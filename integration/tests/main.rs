@@ -11,6 +11,7 @@
 )]
 
 mod converge;
+mod engine;
 mod examples;
 mod failures;
 mod gateway;
