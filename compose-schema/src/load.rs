@@ -172,8 +172,7 @@ fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project),
         return session.fail(Diagnostic::error(codes::input::EMPTY, "the compose file is empty"));
     }
     if options.normalize {
-        session.diagnostics.extend(normalize::normalize(&mut tree, &name, &environment));
-        session.checkpoint()?;
+        normalize::normalize(&mut tree, &name, &environment);
     }
     let project = Project {
         name,
