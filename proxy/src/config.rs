@@ -2,3 +2,5 @@
 
 pub mod duration;
 pub mod dynamic;
+pub mod near;
+pub mod statics;

@@ -1,0 +1,110 @@
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
+use super::*;
+
+fn flags(flags: &[&str]) -> Result<(StaticConfig, Vec<Problem>), Vec<Problem>> {
+    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    StaticConfig::read(&Sources { flags: &flags, ..Sources::default() })
+}
+
+fn said(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_flags_of_an_ordinary_traefik() {
+    let (config, problems) = flags(&[
+        "--providers.docker=true",
+        "--providers.docker.exposedbydefault=false",
+        "--entryPoints.web.address=:80",
+        "--entrypoints.web.http.redirections.entryPoint.to=websecure",
+        "--entrypoints.websecure.address",
+        ":443",
+        "--entrypoints.websecure.http.tls=true",
+        "--entrypoints.websecure.forwardedHeaders.trustedIPs=10.0.0.0/8,127.0.0.1",
+        "--ping",
+        "--accesslog=true",
+        "--log.level=\"DEBUG\"",
+        "-api.insecure",
+    ])
+    .unwrap();
+    assert_eq!(said(&problems), Vec::<String>::new());
+    assert!(!config.providers.docker.as_ref().unwrap().exposed_by_default);
+    assert_eq!(config.entry_points.keys().collect::<Vec<_>>(), ["traefik", "web", "websecure"]);
+    let secure = config.entry_points.get("websecure").unwrap();
+    assert_eq!(secure.host_port(), Some(("", 443)));
+    assert_eq!(secure.http.tls, Some(RouterTls::default()));
+    assert_eq!(secure.forwarded_headers.trusted_ips, ["10.0.0.0/8", "127.0.0.1"]);
+    let redirect =
+        config.entry_points.get("web").unwrap().http.redirections.as_ref().unwrap().entry_point.as_ref().unwrap();
+    assert_eq!((redirect.to.as_str(), redirect.scheme.as_str(), redirect.permanent), ("websecure", "https", true));
+    assert_eq!(config.log.level, "DEBUG");
+    assert!(config.access_log.is_some() && config.api.unwrap().insecure);
+}
+
+#[test]
+fn a_file_wins_and_reads_lists() {
+    let text = "entryPoints:\n  web:\n    address: \":80\"\n    http:\n      tls:\n        domains:\n          - main: a.example\n            sans: [b.example, c.example]\nproviders:\n  file:\n    directory: /etc/traefik/dynamic\n";
+    let (config, problems) = StaticConfig::read(&Sources {
+        flags: &["--nonsense".to_owned()],
+        file: Some((Path::new("traefik.yml"), text)),
+        ..Sources::default()
+    })
+    .unwrap();
+    assert_eq!(said(&problems), Vec::<String>::new());
+    let domains = &config.entry_points.get("web").unwrap().http.tls.as_ref().unwrap().domains;
+    assert_eq!(domains.first().unwrap().main, "a.example");
+    assert_eq!(domains.first().unwrap().sans, ["b.example", "c.example"]);
+    assert_eq!(config.providers.file.unwrap().path(), Some(Path::new("/etc/traefik/dynamic")));
+}
+
+#[test]
+fn the_environment_counts_without_flags() {
+    let environment = BTreeMap::from([
+        ("TRAEFIK_ENTRYPOINTS_WEB_ADDRESS".to_owned(), ":8000".to_owned()),
+        ("PATH".to_owned(), "/bin".to_owned()),
+    ]);
+    let (config, _) = StaticConfig::read(&Sources { environment: Some(&environment), ..Sources::default() }).unwrap();
+    assert_eq!(config.entry_points.get("web").unwrap().host_port(), Some(("", 8000)));
+}
+
+#[test]
+fn without_an_entry_point_there_is_http() {
+    let (config, _) = flags(&["--providers.docker"]).unwrap();
+    assert_eq!(config.default_entry_points(), ["http"]);
+}
+
+#[test]
+fn what_is_not_in_force_is_said() {
+    let (config, problems) =
+        flags(&["--entrypoints.web.http3", "--certificatesresolvers.le.acme.email=me@example.com"]).unwrap();
+    assert_eq!(
+        said(&problems),
+        [
+            "`--entrypoints.web.http3`: `entryPoints.web.http3` is not supported yet and not in force",
+            "`--certificatesresolvers.le.acme.email`: `certificatesResolvers.le.acme.email` is not supported yet and not in force",
+        ]
+    );
+    assert_eq!(config.certificates_resolvers.get("le").unwrap().acme.get("email").unwrap(), "me@example.com");
+}
+
+#[test]
+fn what_would_open_something_is_refused_and_a_slip_explained() {
+    let problems =
+        flags(&["--entrypoints.web.proxyprotocol.trustedips=10.0.0.1", "--entrypoint.web.address=:80"]).unwrap_err();
+    assert_eq!(
+        said(&problems),
+        [
+            "`--entrypoints.web.proxyprotocol.trustedips`: `entryPoints.web.proxyProtocol.trustedips` is not supported yet, and going on without it would not be safe; take it out to go on without it",
+            "`--entrypoint.web.address`: Traefik has no such option; did you mean `entryPoints.web.address`?",
+        ]
+    );
+    assert_eq!(
+        said(&flags(&["--api.insecure=perhaps"]).unwrap_err()),
+        ["`--api.insecure`: takes `true` or `false`, not `perhaps`"]
+    );
+    assert_eq!(
+        said(&flags(&["--entrypoints.web.address=443"]).unwrap_err()),
+        ["entryPoints.web.address: `443` is no address, write for example `:443` or `127.0.0.1:8080`"]
+    );
+}
