@@ -1,7 +1,7 @@
 //! The graph of services by dependency.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -67,4 +67,26 @@ fn shortest_cycle(graph: &ServiceGraph, start: NodeIndex) -> Option<Vec<NodeInde
         }
     }
     None
+}
+
+/// Active services, each after those it depends on, otherwise in order of names.
+#[must_use]
+pub fn order(project: &Project) -> Vec<String> {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut order = Vec::with_capacity(project.services.len());
+    for start in project.services.keys() {
+        // A service is opened, then its dependencies are done, then it is closed.
+        let mut open: Vec<(&str, bool)> = vec![(start, false)];
+        while let Some((name, closing)) = open.pop() {
+            if closing {
+                order.push(name.to_owned());
+            } else if let Some(service) = project.services.get(name)
+                && done.insert(name)
+            {
+                open.push((name, true));
+                open.extend(service.depends_on.keys().rev().map(|dependency| (dependency.as_str(), false)));
+            }
+        }
+    }
+    order
 }

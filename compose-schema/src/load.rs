@@ -208,6 +208,9 @@ fn decode(tree: &Node, facts: Project, options: &LoadOptions, session: &mut Sess
     }
     env::resolve::services(&mut project, tree, options.resolve_environment, session);
     session.checkpoint()?;
+    if !options.all_resources {
+        profile::prune(&mut project);
+    }
     Ok(project)
 }
 

@@ -161,8 +161,7 @@ fn hostile_texts_cost_little() {
             if n == 0 { "m0: &m0 {k: v}\n".to_owned() } else { format!("m{n}: &m{n} {{a: *m{0}, b: *m{0}}}\n", n - 1) }
         })
         .collect();
-    let nested_anchors =
-        format!("{}{}", (0..90).map(|n| format!("&n{n} [")).collect::<String>(), "x, ".repeat(50_000));
+    let nested_anchors = format!("{}{}", (0..90).map(|n| format!("&n{n} [")).collect::<String>(), "x, ".repeat(50_000));
     let refused = [
         laughs,
         doubling,
@@ -176,7 +175,12 @@ fn hostile_texts_cost_little() {
     for text in refused {
         let started = Instant::now();
         assert!(documents(SourceId(0), &text).is_err());
-        assert!(started.elapsed() < Duration::from_secs(10), "{} took {:?}", text.get(..20).unwrap(), started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{} took {:?}",
+            text.get(..20).unwrap(),
+            started.elapsed()
+        );
     }
     let read = [
         format!("a: {}\n", "x".repeat(2_000_000)),
