@@ -141,7 +141,7 @@ fn from_environment(environment: &BTreeMap<String, String>) -> Vec<Written> {
                 return None;
             }
             Some(Written {
-                path: segments(&path.replace('_', ".")),
+                path: segments(&path.to_ascii_lowercase().replace('_', ".")),
                 value: Some(value.clone()),
                 place: format!("`{name}`"),
             })
