@@ -4,3 +4,5 @@
 //! files, container labels) and serves it.
 
 pub mod config;
+pub mod route;
+pub mod rule;

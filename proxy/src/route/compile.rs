@@ -1,0 +1,154 @@
+//! From a configuration to the table: models applied, rules parsed, routes ordered and indexed.
+
+use std::collections::HashMap;
+
+use super::{EntryPointModel, EntryPointRoutes, Route, RoutingTable, Status, provider_of, qualify};
+use crate::config::dynamic::{Configuration, Router};
+use crate::rule::Rule;
+use crate::rule::priority::{self, MAX_USER_PRIORITY};
+
+/// The entry point on which routers never are unless they name it.
+const API_ENTRY_POINT: &str = "traefik";
+
+pub(super) fn compile(configuration: &Configuration, models: &[EntryPointModel]) -> RoutingTable {
+    let numbers: HashMap<&str, usize> =
+        models.iter().enumerate().map(|(number, model)| (model.name.as_str(), number)).collect();
+    let defaults = default_entry_points(models);
+    let mut routes = Vec::with_capacity(configuration.http.routers.len());
+    for (name, router) in &configuration.http.routers {
+        routes.extend(
+            apply_models(name, router, &defaults, models, &numbers)
+                .into_iter()
+                .map(|(name, router)| route(name, router, &numbers)),
+        );
+    }
+    // Equal priorities go by name, so that the answer does not change from start to start.
+    routes.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
+
+    let mut entry_points: Vec<_> = models.iter().map(|_| EntryPointRoutes::default()).collect();
+    let mut seen = HashMap::new();
+    let mut ties = Vec::new();
+    for (position, route) in routes.iter().enumerate() {
+        let Some(rule) = route.rule.as_ref().filter(|_| route.is_enabled()) else {
+            continue;
+        };
+        for number in route.using.iter().filter_map(|name| numbers.get(name.as_str())) {
+            let Some(entry_point) = entry_points.get_mut(*number) else {
+                continue;
+            };
+            let muxer = if route.tls.is_some() { &mut entry_point.tls } else { &mut entry_point.plain };
+            muxer.add(position, rule.host_keys());
+            let key = (*number, route.tls.is_some(), route.priority, route.router.rule.as_str());
+            if let Some(first) = seen.insert(key, &route.name) {
+                ties.push((first.clone(), route.name.clone()));
+                seen.insert(key, first);
+            }
+        }
+    }
+    ties.dedup();
+    RoutingTable { entry_points, ties, routes }
+}
+
+fn default_entry_points(models: &[EntryPointModel]) -> Vec<String> {
+    let chosen: Vec<_> = models.iter().filter(|model| model.as_default).map(|model| model.name.clone()).collect();
+    if chosen.is_empty() {
+        models.iter().map(|model| model.name.clone()).filter(|name| name != API_ENTRY_POINT).collect()
+    } else {
+        chosen
+    }
+}
+
+/// A router with its entry points filled in, and split where an entry point adds something of its own.
+fn apply_models(
+    name: &str,
+    router: &Router,
+    defaults: &[String],
+    models: &[EntryPointModel],
+    numbers: &HashMap<&str, usize>,
+) -> Vec<(String, Router)> {
+    let named = if router.entry_points.is_empty() { defaults } else { &router.entry_points };
+    let mut whole = Router { entry_points: Vec::new(), ..router.clone() };
+    let mut split = Vec::new();
+    for entry_point in named {
+        let model = numbers.get(entry_point.as_str()).and_then(|number| models.get(*number));
+        match model.filter(|model| model.tls.is_some() || !model.middlewares.is_empty()) {
+            Some(model) => {
+                let part = Router {
+                    entry_points: vec![entry_point.clone()],
+                    middlewares: model.middlewares.iter().chain(&router.middlewares).cloned().collect(),
+                    tls: router.tls.clone().or_else(|| model.tls.clone()),
+                    ..router.clone()
+                };
+                let part_name = if named.len() > 1 { format!("{entry_point}-{name}") } else { name.to_owned() };
+                split.push((part_name, part));
+            }
+            None => whole.entry_points.push(entry_point.clone()),
+        }
+    }
+    if !whole.entry_points.is_empty() || split.is_empty() {
+        split.push((name.to_owned(), whole));
+    }
+    split
+}
+
+fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route {
+    let provider = provider_of(&name).to_owned();
+    let mut errors = Vec::new();
+    let mut status = Status::Enabled;
+
+    let (using, missing): (Vec<_>, Vec<_>) =
+        router.entry_points.iter().cloned().partition(|entry_point| numbers.contains_key(entry_point.as_str()));
+    for entry_point in missing {
+        errors.push(format!("entryPoint \"{entry_point}\" doesn't exist"));
+        status = Status::Warning;
+    }
+    let mut disable = |reason: String| {
+        errors.push(reason);
+        status = Status::Disabled;
+    };
+    if using.is_empty() {
+        disable("no valid entryPoint for this router".to_owned());
+    }
+    if provider != "internal" && router.priority > MAX_USER_PRIORITY {
+        disable(format!(
+            "the router priority {} exceeds the max user-defined priority {MAX_USER_PRIORITY}",
+            router.priority
+        ));
+    }
+    if !router.parent_refs.is_empty() {
+        disable(
+            "`parentRefs` (routers behind routers) is not supported: write the whole rule into this router".to_owned(),
+        );
+    }
+    let rule = match router.rule_syntax.as_str() {
+        "" | "v3" => match Rule::parse(&router.rule) {
+            Ok(rule) => Some(rule),
+            Err(error) => {
+                disable(error.message);
+                None
+            }
+        },
+        other => {
+            disable(format!("rule syntax `{other}` is not supported: write the rule in v3 syntax"));
+            None
+        }
+    };
+    let tls = router.tls.clone().map(|mut tls| {
+        if !matches!(tls.options.as_str(), "" | "default") {
+            tls.options = qualify(&tls.options, &provider);
+        }
+        tls
+    });
+    Route {
+        service: qualify(&router.service, &provider),
+        middlewares: router.middlewares.iter().map(|middleware| qualify(middleware, &provider)).collect(),
+        tls,
+        priority: priority::of(router.priority, &router.rule),
+        name,
+        router,
+        using,
+        status,
+        errors,
+        rule,
+    }
+}

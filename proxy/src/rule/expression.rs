@@ -1,0 +1,112 @@
+//! A tree of matchers of any kind, and its construction from text.
+
+use super::RuleError;
+use super::lexer::Mistake;
+use super::parser::{self, Tree};
+
+/// Matchers joined by and, or, not.
+#[derive(Clone, Debug)]
+pub(super) enum Expression<M> {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Leaf { matcher: M, negated: bool },
+}
+
+/// Gives the documented name of a matcher for a name as written.
+type Canonical<'a> = &'a dyn Fn(&str) -> Option<&'static str>;
+
+/// Makes a matcher of its documented name and its arguments.
+type Build<'a, M> = &'a dyn Fn(&str, &[Vec<u8>]) -> Result<M, String>;
+
+/// Parses a rule whose matchers are named by `canonical` and made by `build`.
+pub(super) fn parse<M>(rule: &str, canonical: Canonical<'_>, build: Build<'_, M>) -> Result<Expression<M>, RuleError> {
+    let tree =
+        parser::parse(rule, &|name| canonical(name).is_some()).map_err(|mistake| syntax_error(rule, &mistake))?;
+    convert(&tree, canonical, build).map_err(|mistake| RuleError {
+        offset: mistake.offset,
+        message: format!("error while parsing rule {rule}: adding rule {rule}: {}", mistake.message),
+    })
+}
+
+fn convert<M>(tree: &Tree, canonical: Canonical<'_>, build: Build<'_, M>) -> Result<Expression<M>, Mistake> {
+    let list = |trees: &[Tree]| trees.iter().map(|tree| convert(tree, canonical, build)).collect::<Result<_, _>>();
+    match tree {
+        Tree::All(trees) => Ok(Expression::All(list(trees)?)),
+        Tree::Any(trees) => Ok(Expression::Any(list(trees)?)),
+        Tree::Call(call) => {
+            let name = canonical(&call.name).unwrap_or_default();
+            let wrong = |message: String| Mistake::new(call.offset, message);
+            if call.args.is_empty() {
+                return Err(wrong(format!("error while checking rule {name}: no args for matcher {name}")));
+            }
+            if call.args.iter().any(Vec::is_empty) {
+                let shown: Vec<_> = call.args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
+                return Err(wrong(format!(
+                    "error while checking rule {name}: empty args for matcher {name}, [{}]",
+                    shown.join(" ")
+                )));
+            }
+            let matcher =
+                build(name, &call.args).map_err(|reason| wrong(format!("error while adding rule {name}: {reason}")))?;
+            Ok(Expression::Leaf { matcher, negated: call.negated })
+        }
+    }
+}
+
+/// Traefik's words for a mistake in the text: `line:column: what`, or only what, where the text is well formed but means nothing.
+fn syntax_error(rule: &str, mistake: &Mistake) -> RuleError {
+    let before = rule.get(..mistake.offset).unwrap_or(rule);
+    let line = before.matches('\n').count() + 1;
+    let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+    let lexical =
+        ["expected ", "missing ", "illegal ", "unknown ", "escape ", "comment ", "string ", "raw string ", "rune "];
+    let go_type = mistake.message.starts_with("expected identifier");
+    let place = if !go_type && lexical.iter().any(|start| mistake.message.starts_with(start)) {
+        format!("{line}:{column}: ")
+    } else {
+        String::new()
+    };
+    RuleError {
+        offset: mistake.offset,
+        message: format!("error while parsing rule {rule}: parsing rule {rule}: {place}{}", mistake.message),
+    }
+}
+
+impl<M> Expression<M> {
+    /// The answer for whatever `ask` looks at.
+    pub(super) fn matches(&self, ask: &impl Fn(&M) -> bool) -> bool {
+        match self {
+            Self::All(terms) => terms.iter().all(|term| term.matches(ask)),
+            Self::Any(terms) => terms.iter().any(|term| term.matches(ask)),
+            Self::Leaf { matcher, negated } => ask(matcher) != *negated,
+        }
+    }
+
+    /// Shows each matcher, in the order of the text.
+    pub(super) fn each<'a>(&'a self, visit: &mut impl FnMut(&'a M)) {
+        match self {
+            Self::All(terms) | Self::Any(terms) => {
+                for term in terms {
+                    term.each(visit);
+                }
+            }
+            Self::Leaf { matcher, .. } => visit(matcher),
+        }
+    }
+
+    /// What every match must come with, if `facet` can tell it for single matchers: for "all", what one term says; for "any", what all say.
+    pub(super) fn required<'a, T>(&'a self, facet: &impl Fn(&'a M) -> Option<T>) -> Option<Vec<T>> {
+        match self {
+            Self::All(terms) => terms.iter().filter_map(|term| term.required(facet)).min_by_key(Vec::len),
+            Self::Any(terms) => {
+                let mut all = Vec::new();
+                for term in terms {
+                    all.extend(term.required(facet)?);
+                }
+                Some(all)
+            }
+            Self::Leaf { matcher, negated: false } => facet(matcher).map(|one| vec![one]),
+            Self::Leaf { negated: true, .. } => None,
+        }
+    }
+}

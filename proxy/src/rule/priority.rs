@@ -1,0 +1,14 @@
+//! Which of several matching routers wins.
+
+/// The highest priority that a user may give; those above are the gateway's own.
+pub const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
+
+/// The priority of an HTTP router: as given, or the length of the rule in bytes.
+pub fn of(given: i64, rule: &str) -> i64 {
+    if given == 0 { i64::try_from(rule.len()).unwrap_or(MAX_USER_PRIORITY) } else { given }
+}
+
+/// The priority of a TCP router: the same, but the catch-all ``HostSNI(`*`)`` ranks lowest.
+pub fn of_tcp(given: i64, rule: &str) -> i64 {
+    if given == 0 && rule == "HostSNI(`*`)" { -1 } else { of(given, rule) }
+}

@@ -1,0 +1,185 @@
+//! Rules: the grammar, each matcher, and what Traefik answered for the same rules and requests.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::{Candidate, HostKey, Rule, TcpCandidate, TcpRule, priority};
+
+fn error(rule: &str) -> String {
+    let text = Rule::parse(rule).unwrap_err().message;
+    let rest = text.strip_prefix(&format!("error while parsing rule {rule}: ")).unwrap();
+    let rest = rest.strip_prefix("parsing rule ").or_else(|| rest.strip_prefix("adding rule ")).unwrap();
+    rest.strip_prefix(&format!("{rule}: ")).unwrap().to_owned()
+}
+
+#[test]
+fn mistakes_are_told_with_their_place() {
+    for (rule, expected) in [
+        ("", "1:1: expected operand, found 'EOF'"),
+        (" ", "1:2: expected operand, found 'EOF'"),
+        ("Host('ab')", "1:6: illegal rune literal"),
+        (r#"Host("a\.b")"#, "1:9: unknown escape sequence"),
+        ("Host(`a", "1:6: raw string literal not terminated"),
+        ("Host(`a`", "1:9: missing ',' before newline in argument list"),
+        ("(Host(`a`)", "1:11: expected ')', found newline"),
+        ("Host(`a`) and Path(`/`)", "1:11: expected 'EOF', found and"),
+        ("Host(`a`)\n&& Path(`/`)", "2:1: expected 'EOF', found '&&'"),
+        ("Host(`a`) && || Path(`/`)", "1:14: expected operand, found '||'"),
+        ("Host(`a`) @ Host(`b`)", "1:11: illegal character U+0040 '@'"),
+        ("Host(`a`) & Path(`/`)", "& is not supported"),
+        ("Host(`a` + `b`)", "*ast.BinaryExpr is not supported"),
+        ("-Host(`a`)", "- is not supported"),
+        ("Host(`a`)(`b`)", "expected identifier, got: *ast.CallExpr"),
+        ("pathPrefix(`/`)", "unsupported function: pathPrefix"),
+        ("true", "true is not defined"),
+        ("Header(`a`, 1)", "reflect: cannot use int as type string in Call"),
+        ("Host()", "error while checking rule Host: no args for matcher Host"),
+        ("Query(``, `1`)", "error while checking rule Query: empty args for matcher Query, [ 1]"),
+        (
+            "Path(`/a`, `/b`)",
+            "error while adding rule Path: unexpected number of parameters; got 2, expected one of [1]",
+        ),
+        ("Path(`a`)", "error while adding rule Path: path \"a\" does not start with a '/'"),
+    ] {
+        assert_eq!(error(rule), expected, "{rule}");
+    }
+}
+
+#[test]
+fn slips_come_with_a_hint() {
+    let hint = |rule: &str| Rule::parse(rule).unwrap_err().hint();
+    assert_eq!(hint("PathPrefx(`/`)").as_deref(), Some("did you mean `PathPrefix`?"));
+    assert_eq!(hint("Headers(`a`, `b`)").as_deref(), Some("in v3 rules it is called `Header`"));
+    assert_eq!(
+        hint("Host(`a`, `b`)").as_deref(),
+        Some("in v3 rules a matcher takes one value: join several matchers by `||`")
+    );
+    assert_eq!(hint("Host("), None);
+}
+
+#[test]
+fn deep_and_long_rules_do_not_exhaust_the_stack() {
+    let deep = format!("{}Host(`a`){}", "(".repeat(100_000), ")".repeat(100_000));
+    assert!(Rule::parse(&deep).unwrap_err().message.contains("nested deeper"));
+    assert!(Rule::parse(&"!".repeat(100_000)).is_err());
+    let long = vec!["Host(`a`)"; 50_000].join(" || ");
+    assert!(Rule::parse(&long).is_ok());
+}
+
+#[test]
+fn knows_the_hosts_of_a_rule() {
+    let rule = Rule::parse("Host(`A.example`) || !Host(`b.example`) && (Host(`*.c.example`) || Host(`*`))").unwrap();
+    assert_eq!(rule.hosts(), ["a.example", "b.example", "*.c.example"]);
+    assert_eq!(rule.host_keys(), None);
+    let rule = Rule::parse("(Host(`a`) || Host(`*.b`)) && PathPrefix(`/x`) && !Host(`c`)").unwrap();
+    assert_eq!(rule.host_keys(), Some(vec![HostKey::Exact("a"), HostKey::Suffix(".b")]));
+    let rule = Rule::parse("!(Host(`a`) || Path(`/x`))").unwrap();
+    assert_eq!(rule.host_keys(), None);
+    let rule = Rule::parse("!(!Host(`a`) || !Path(`/x`))").unwrap();
+    assert_eq!(rule.host_keys(), Some(vec![HostKey::Exact("a")]));
+}
+
+#[test]
+fn tcp_rules_match_names_addresses_and_protocols() {
+    let ask = |rule: &str, server_name: &str| {
+        let client = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        TcpRule::parse(rule).unwrap().matches(&TcpCandidate { server_name, client, alpn: &[b"h2"] })
+    };
+    assert!(ask("HostSNI(`*`)", ""));
+    assert!(ask("HostSNI(`A.example`)", "a.example"));
+    assert!(ask("HostSNI(`*.example`)", "a.example"));
+    assert!(!ask("HostSNI(`*.example`)", "b.a.example"));
+    assert!(ask("HostSNIRegexp(`^a`) && ClientIP(`10.0.0.0/8`) && ALPN(`h2`)", "a.example"));
+    assert!(TcpRule::parse("Host(`a`)").is_err());
+    assert!(TcpRule::parse("ALPN(`acme-tls/1`)").is_err());
+    assert_eq!(priority::of_tcp(0, "HostSNI(`*`)"), -1);
+}
+
+/// What Traefik answered; lies beside the repository where the project is developed.
+fn oracle(part: &str) -> Option<Vec<(Value, Value)>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/gateway-cases").join(part);
+    let lines = |name: &str| -> Option<Vec<Value>> {
+        let text = std::fs::read_to_string(folder.join(name)).ok()?;
+        Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    };
+    Some(lines("cases.jsonl")?.into_iter().zip(lines("expected.jsonl")?).collect())
+}
+
+/// A path that routes as it is written.
+fn is_plain(path: &str) -> bool {
+    path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.'))
+        && !path.contains("//")
+        && !path.contains("/.")
+        && path.starts_with('/')
+}
+
+#[test]
+fn agrees_with_traefik() {
+    let Some(cases) = oracle("rules") else {
+        return;
+    };
+    let mut wrong = Vec::new();
+    for (case, expected) in cases {
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        if case.get("ruleSyntax").is_some_and(|syntax| syntax == "v2") {
+            continue;
+        }
+        let (id, rule) = (text(&case, "id").unwrap(), text(&case, "rule").unwrap());
+        let accepted = expected["accepted"].as_bool().unwrap();
+        let parsed = match Rule::parse(&rule) {
+            Ok(parsed) if accepted => parsed,
+            Err(error) if !accepted => {
+                // The regular expression engines word their complaints differently; a number is no matcher in either.
+                let told = expected["error"][0].as_str().unwrap();
+                if told != error.message && !told.contains("parsing regexp") && !told.contains("obtaining build tree") {
+                    wrong.push(format!("{id}: {told}\n  but {error}"));
+                }
+                continue;
+            }
+            other => {
+                wrong.push(format!("{id}: {rule}: accepted={accepted} but {other:?}"));
+                continue;
+            }
+        };
+        if expected.get("priority").and_then(Value::as_i64) != Some(priority::of(0, &rule)) {
+            wrong.push(format!("{id}: priority"));
+        }
+        for (request, matches) in
+            case["requests"].as_array().unwrap().iter().zip(expected["matches"].as_array().unwrap())
+        {
+            let target = text(request, "path").unwrap_or_else(|| "/".to_owned());
+            let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+            if request.get("raw").is_some() || !is_plain(path) || matches.as_i64().is_none_or(|m| m > 1) {
+                continue;
+            }
+            let query = query.replace(';', "&").into_bytes();
+            let mut headers = HeaderMap::new();
+            for header in request["headers"].as_array().into_iter().flatten() {
+                let value: Vec<u8> =
+                    header[1].as_str().unwrap().chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+                let name = HeaderName::from_bytes(header[0].as_str().unwrap().as_bytes()).unwrap();
+                headers.append(name, HeaderValue::from_bytes(value.trim_ascii()).unwrap());
+            }
+            let host = text(request, "host").unwrap_or_else(|| "example.com".to_owned()).to_ascii_lowercase();
+            let host = match host.strip_prefix('[') {
+                Some(rest) => rest.split(']').next().unwrap(),
+                None => host.split(':').next().unwrap(),
+            };
+            let candidate = Candidate {
+                host: if request.get("no_host").is_some() { "" } else { host },
+                path: path.as_bytes(),
+                method: &text(request, "method").unwrap_or_else(|| "GET".to_owned()),
+                headers: &headers,
+                query: &query,
+                client: text(request, "source").unwrap_or_else(|| "127.0.0.1".to_owned()).parse().unwrap(),
+            };
+            if parsed.matches(&candidate) != (matches == 1) {
+                wrong.push(format!("{id}: {rule}: {request} expected {matches}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
