@@ -132,7 +132,15 @@ impl Backend for Memory {
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
         self.call("list containers", "", false, |world| {
             let all = world.containers.values().map(|entry| &entry.detail.summary);
-            Ok(all.filter(|container| filter.matches(&container.labels)).cloned().collect())
+            let mut found: Vec<Container> =
+                all.filter(|container| filter.matches(&container.labels)).cloned().collect();
+            for container in &mut found {
+                // A name that has moved to another image is not shown any more.
+                if world.image(&container.image).is_none_or(|image| image.id != container.image_id) {
+                    container.image.clone_from(&container.image_id);
+                }
+            }
+            Ok(found)
         })
     }
 

@@ -77,7 +77,11 @@ impl World {
     /// Ids look like the engine's: 64 hexadecimal digits.
     pub(super) fn new_id(&mut self) -> String {
         self.ids += 1;
-        format!("{:064x}", u128::from(self.ids).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
+        format!(
+            "{:032x}{:032x}",
+            u128::from(self.ids).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
+            self.ids
+        )
     }
 
     /// A clock that only goes on when something happens: nanoseconds, one microsecond a tick.

@@ -1,0 +1,258 @@
+//! What a plan consists of: actions, each one call to the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compose_schema::model::Hook;
+
+use crate::backend::{Attachment, BuildSpec, ContainerSpec, NetworkSpec, VolumeSpec};
+use crate::labels;
+use crate::reconcile::desired::references;
+use crate::reconcile::plan::StepId;
+
+/// A container that an action is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// It is there.
+    Existing {
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+    /// A step of the same plan makes it.
+    Made {
+        /// That step.
+        step: StepId,
+        /// The name it will have in the end.
+        name: String,
+    },
+}
+
+impl Target {
+    /// Its name, for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Existing { name, .. } | Self::Made { name, .. } => name,
+        }
+    }
+}
+
+/// What a wait ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// All containers are healthy; one without a check is a failure.
+    Healthy,
+    /// All containers have ended with code 0.
+    Completed,
+    /// All containers run, and are healthy where they have a check (`--wait`).
+    RunningOrHealthy,
+    /// As before, where having ended with code 0 is fine too (`--wait` on a service that others wait for to complete).
+    RunningOrCompleted,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookKind {
+    /// `post_start`
+    PostStart,
+    /// `pre_stop`
+    PreStop,
+}
+
+impl HookKind {
+    /// Its name in compose files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PostStart => "post_start",
+            Self::PreStop => "pre_stop",
+        }
+    }
+}
+
+/// A file that is copied into a container before each start: a secret or config whose content is not a host file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InjectedFile {
+    /// Absolute path in the container.
+    pub path: String,
+    /// Content.
+    pub content: String,
+    /// Owner.
+    pub uid: u64,
+    /// Group.
+    pub gid: u64,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// A container to be made, and what is known only once other steps are done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Create {
+    /// The container. Its service still names services where namespaces are shared, and has no config hash yet.
+    pub spec: ContainerSpec,
+    /// Containers of the services whose namespaces or volumes it shares.
+    pub shares: BTreeMap<String, Target>,
+    /// `links`, as `container:alias`.
+    pub links: Vec<String>,
+    /// The step that brings its image, where that is not known yet.
+    pub image_from: Option<StepId>,
+}
+
+impl Create {
+    /// The container as the engine gets it. `id` tells the id that a target has by now, `image` the id of the image
+    /// that a step has brought.
+    pub fn settle(
+        &self,
+        id: impl Fn(&Target) -> Option<String>,
+        image: impl Fn(StepId) -> Option<String>,
+    ) -> ContainerSpec {
+        let ids: BTreeMap<String, String> =
+            self.shares.iter().filter_map(|(service, target)| Some((service.clone(), id(target)?))).collect();
+        let mut spec = self.spec.clone();
+        spec.labels.insert(labels::CONFIG_HASH.to_owned(), references::config_hash(&spec.service, &ids));
+        if let Some(image) = self.image_from.and_then(image) {
+            spec.labels.insert(labels::IMAGE.to_owned(), image);
+        }
+        references::resolve(&mut spec.service, &ids);
+        spec.service.links.clone_from(&self.links);
+        spec
+    }
+}
+
+/// One call to the engine. A wait is one look, and another at each event about its containers; a pull is followed by
+/// a look at what came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Makes a network.
+    CreateNetwork(Box<NetworkSpec>),
+    /// Removes a network.
+    RemoveNetwork {
+        /// Id.
+        id: String,
+        /// Name.
+        name: String,
+        /// One that others still use stays, with a warning.
+        may_stay: bool,
+    },
+    /// Makes a volume.
+    CreateVolume(Box<VolumeSpec>),
+    /// Removes a volume.
+    RemoveVolume {
+        /// Name.
+        name: String,
+        /// One that others still use stays, with a warning.
+        may_stay: bool,
+    },
+    /// Pulls an image.
+    Pull {
+        /// Image.
+        image: String,
+        /// Platform; empty for the engine's own.
+        platform: String,
+        /// Service that asks for it.
+        service: String,
+    },
+    /// Builds an image.
+    Build {
+        /// What to build.
+        spec: Box<BuildSpec>,
+        /// Service that asks for it.
+        service: String,
+    },
+    /// Removes an image; one that others still use stays, with a warning.
+    RemoveImage {
+        /// Name.
+        name: String,
+    },
+    /// Makes a container.
+    Create(Box<Create>),
+    /// Copies files into a container that does not run yet.
+    Put {
+        /// Which container.
+        target: Target,
+        /// Files.
+        files: Arc<[InjectedFile]>,
+    },
+    /// Starts a container.
+    Start {
+        /// Which.
+        target: Target,
+    },
+    /// Stops a container.
+    Stop {
+        /// Which.
+        target: Target,
+        /// Time until it is killed; the container's own without one.
+        grace: Option<Duration>,
+    },
+    /// Stops and starts a container.
+    Restart {
+        /// Which.
+        target: Target,
+        /// Time until it is killed; the container's own without one.
+        grace: Option<Duration>,
+    },
+    /// Lets a frozen container go on.
+    Unpause {
+        /// Which.
+        target: Target,
+    },
+    /// Removes a container.
+    Remove {
+        /// Which.
+        target: Target,
+        /// With its anonymous volumes.
+        volumes: bool,
+    },
+    /// Gives a container another name.
+    Rename {
+        /// Which.
+        target: Target,
+        /// New name.
+        name: String,
+    },
+    /// Joins a container to a network.
+    Connect {
+        /// Which.
+        target: Target,
+        /// Where.
+        attachment: Box<Attachment>,
+    },
+    /// Takes a container out of a network.
+    Disconnect {
+        /// Which.
+        target: Target,
+        /// Name of the network.
+        network: String,
+    },
+    /// Waits for the containers of a service.
+    Wait {
+        /// Service.
+        service: String,
+        /// Its containers.
+        targets: Vec<Target>,
+        /// For what.
+        until: Until,
+        /// How long at most.
+        limit: Option<Duration>,
+    },
+    /// Runs a hook in a container.
+    Hook {
+        /// Which container.
+        target: Target,
+        /// Service.
+        service: String,
+        /// Command.
+        hook: Box<Hook>,
+        /// Which kind.
+        kind: HookKind,
+    },
+}
+
+impl Action {
+    /// It changes something at the engine; waits only look.
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Wait { .. })
+    }
+}

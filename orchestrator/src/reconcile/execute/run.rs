@@ -1,0 +1,196 @@
+//! One step: one call to the engine. "It is so already" is an answer, not a failure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compose_schema::model::Hook;
+use futures_util::StreamExt;
+
+use super::{End, Shared, StepError, files};
+use crate::backend::{Backend, Error, ErrorKind, ExecSpec, ProgressSink};
+use crate::reconcile::action::{Action, HookKind};
+use crate::reconcile::observed;
+use crate::reconcile::platform;
+
+/// Lines of a failing hook's output that are shown.
+const HOOK_LINES: usize = 10;
+/// Looks at a command that has closed its output until its exit code is there; the engine is a moment behind.
+const EXIT_CODE_LOOKS: u32 = 60;
+
+/// Takes the listed kinds of refusal for success.
+fn fine(result: Result<(), Error>, kinds: &[ErrorKind]) -> Result<(), Error> {
+    match result {
+        Err(error) if kinds.contains(&error.kind) => Ok(()),
+        other => other,
+    }
+}
+
+/// A removal that others' use stands in the way of.
+fn unless_used(result: Result<(), Error>, may_stay: bool) -> Result<End, StepError> {
+    match result {
+        Ok(()) => Ok(End::Done(None)),
+        Err(error) if may_stay && error.kind == ErrorKind::Conflict => Ok(End::Stays("Resource is still in use")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn silent() -> ProgressSink {
+    Arc::new(|_| {})
+}
+
+impl Shared<'_> {
+    pub(super) async fn run(&self, action: &Action) -> Result<End, StepError> {
+        let engine = &*self.executor.engine;
+        match action {
+            Action::CreateNetwork(spec) => match engine.create_network(spec).await {
+                Ok(id) => return Ok(End::Done(Some(id))),
+                // Another `up` was quicker, or the answer to an earlier try was lost.
+                Err(error) if error.kind == ErrorKind::Conflict => {}
+                Err(error) => return Err(error.into()),
+            },
+            Action::RemoveNetwork { id, may_stay, .. } => {
+                return unless_used(engine.remove_network(id).await, *may_stay);
+            }
+            Action::CreateVolume(spec) => fine(engine.create_volume(spec).await, &[ErrorKind::Conflict])?,
+            Action::RemoveVolume { name, may_stay } => {
+                return unless_used(engine.remove_volume(name).await, *may_stay);
+            }
+            Action::Pull { image, platform, .. } => return self.pull(image, platform).await,
+            Action::Build { spec, .. } => {
+                let quiet = self.executor.quiet_build || spec.quiet;
+                let id = engine.build(spec, self.sink(&spec.tag, quiet)).await?;
+                return Ok(End::Done(Some(id)));
+            }
+            Action::RemoveImage { name } => return unless_used(engine.remove_image(name).await, true),
+            Action::Create(create) => {
+                let spec = create.settle(|target| self.id(target).ok(), |step| self.made(step));
+                let (id, warnings) = engine.create_container(&spec).await?;
+                for warning in warnings {
+                    self.executor.reporter.message(&format!("warning: container `{}`: {warning}", spec.name));
+                }
+                return Ok(End::Done(Some(id)));
+            }
+            Action::Put { target, files } => {
+                let tar = files::archive(files).map_err(|error| Error {
+                    kind: ErrorKind::Invalid,
+                    call: "pack files for container",
+                    object: target.name().to_owned(),
+                    message: error.to_string(),
+                })?;
+                engine.put_archive(&self.id(target)?, "/", tar).await?;
+            }
+            Action::Start { target } => engine.start_container(&self.id(target)?).await?,
+            Action::Stop { target, grace } => {
+                fine(engine.stop_container(&self.id(target)?, *grace).await, &[ErrorKind::NotFound])?;
+            }
+            Action::Restart { target, grace } => engine.restart_container(&self.id(target)?, *grace).await?,
+            Action::Unpause { target } => {
+                fine(engine.unpause_container(&self.id(target)?).await, &[ErrorKind::Conflict])?;
+            }
+            Action::Remove { target, volumes } => {
+                remove(engine, &self.id(target)?, *volumes).await?;
+            }
+            Action::Rename { target, name } => engine.rename_container(&self.id(target)?, name).await?,
+            Action::Connect { target, attachment } => {
+                let connected = engine.connect_network(&self.id(target)?, attachment).await;
+                match connected {
+                    Err(error) if !is_connected(&error) => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            Action::Disconnect { target, network } => {
+                let kinds = [ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Engine];
+                fine(engine.disconnect_network(&self.id(target)?, network).await, &kinds)?;
+            }
+            Action::Wait { service, targets, until, limit } => {
+                let targets: Vec<(String, String)> = targets
+                    .iter()
+                    .map(|target| Ok((self.id(target)?, target.name().to_owned())))
+                    .collect::<Result<_, StepError>>()?;
+                self.waiter.wait(service, targets, *until, *limit).await?;
+            }
+            Action::Hook { target, service, hook, kind } => self.hook(&self.id(target)?, service, hook, *kind).await?,
+        }
+        Ok(End::Done(None))
+    }
+
+    fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
+        if quiet { silent() } else { self.executor.reporter.sink(&format!("Image {image}")) }
+    }
+
+    async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {
+        let engine = &self.executor.engine;
+        engine.pull(image, platform, self.sink(image, self.executor.quiet_pull)).await?;
+        let Some(came) = engine.image(image).await? else {
+            return Err(StepError::NoId(image.to_owned()));
+        };
+        let info = engine.info().await?;
+        if platform.is_empty()
+            && info.local
+            && platform::is_foreign(&came.platform, &info.platform, &observed::emulated())
+        {
+            let engine = info.platform;
+            return Err(StepError::Foreign { image: image.to_owned(), platform: came.platform, engine });
+        }
+        Ok(End::Done(Some(came.id)))
+    }
+
+    async fn hook(&self, id: &str, service: &str, hook: &Hook, kind: HookKind) -> Result<(), StepError> {
+        let engine = &self.executor.engine;
+        let spec = ExecSpec {
+            command: hook.command.clone(),
+            environment: hook
+                .environment
+                .iter()
+                .map(|(key, value)| value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}")))
+                .collect(),
+            user: hook.user.clone(),
+            working_dir: hook.working_dir.clone(),
+            privileged: hook.privileged,
+            ..ExecSpec::default()
+        };
+        let mut session = match engine.exec(id, &spec).await {
+            // It has ended meanwhile: there is nothing to prepare for its stop.
+            Err(error)
+                if kind == HookKind::PreStop && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict) =>
+            {
+                return Ok(());
+            }
+            other => other?,
+        };
+        let mut tail: VecDeque<String> = VecDeque::new();
+        while let Some(piece) = session.output.next().await {
+            let (_, bytes) = piece?;
+            tail.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
+            tail.drain(..tail.len().saturating_sub(HOOK_LINES));
+        }
+        for look in 0..EXIT_CODE_LOOKS {
+            match engine.exec_exit_code(&session.id).await? {
+                Some(0) => return Ok(()),
+                Some(code) => {
+                    let output = Vec::from(tail).join("\n");
+                    return Err(StepError::Hook { service: service.to_owned(), kind, code, output });
+                }
+                None => tokio::time::sleep(Duration::from_millis(u64::from(look))).await,
+            }
+        }
+        let output = "its output has ended, but it has not".to_owned();
+        Err(StepError::Hook { service: service.to_owned(), kind, code: -1, output })
+    }
+}
+
+/// Engines answer 403 or 409 for a container that is in the network already.
+fn is_connected(error: &Error) -> bool {
+    error.message.contains("already exists in network") || error.message.contains("is already attached")
+}
+
+/// One that is being removed by someone else is as good as removed, once it is gone.
+async fn remove(engine: &dyn Backend, id: &str, volumes: bool) -> Result<(), Error> {
+    match engine.remove_container(id, volumes).await {
+        Err(error) if error.kind == ErrorKind::Conflict && error.message.contains("already in progress") => {
+            fine(engine.wait_container(id).await.map(|_| ()), &[ErrorKind::NotFound])
+        }
+        other => other,
+    }
+}

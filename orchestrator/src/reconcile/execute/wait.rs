@@ -1,0 +1,149 @@
+//! Waits for containers: one look, and another at each event about them. No clock ticks.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::{OnceCell, broadcast};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::StepError;
+use crate::backend::{ContainerDetail, Engine, Error, ErrorKind, Event, Health, LabelFilter, State};
+use crate::reconcile::action::Until;
+use crate::reconcile::observed::of_project;
+
+/// Events that a wait may be behind before it has to look again.
+const BACKLOG: usize = 256;
+
+/// Events of one project, subscribed to when the first wait needs them.
+pub(super) struct Waiter {
+    engine: Engine,
+    filter: LabelFilter,
+    events: OnceCell<(broadcast::WeakSender<Event>, AbortOnDropHandle<()>)>,
+}
+
+impl Waiter {
+    pub(super) fn new(engine: Engine, project: &str) -> Self {
+        Self { engine, filter: of_project(project), events: OnceCell::new() }
+    }
+
+    /// Waits until all `targets` (id and name) are where `until` says, for `limit` at most.
+    pub(super) async fn wait(
+        &self,
+        service: &str,
+        targets: Vec<(String, String)>,
+        until: Until,
+        limit: Option<Duration>,
+    ) -> Result<(), StepError> {
+        let work = self.until(service, targets, until);
+        match limit {
+            None => work.await,
+            Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or(Err(StepError::TimeLimit(limit))),
+        }
+    }
+
+    async fn until(&self, service: &str, mut open: Vec<(String, String)>, until: Until) -> Result<(), StepError> {
+        self.look(service, &mut open, until).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut events = self.subscribe().await?;
+        loop {
+            // What happened before the subscription shows now, what happens from now on comes as an event.
+            self.look(service, &mut open, until).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            self.next(&mut events, &open).await?;
+        }
+    }
+
+    /// Takes those from the list that have got there.
+    async fn look(&self, service: &str, open: &mut Vec<(String, String)>, until: Until) -> Result<(), StepError> {
+        let mut left = Vec::new();
+        for (id, name) in open.drain(..) {
+            let detail = match self.engine.container(&id).await {
+                Err(error) if error.kind == ErrorKind::NotFound => return Err(StepError::Gone { container: name }),
+                other => other?,
+            };
+            if !arrived(service, &name, &detail, until)? {
+                left.push((id, name));
+            }
+        }
+        *open = left;
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<broadcast::Receiver<Event>, StepError> {
+        let (sender, _) = self
+            .events
+            .get_or_try_init(|| async {
+                let mut stream = self.engine.events(&self.filter).await?;
+                let (sender, _) = broadcast::channel(BACKLOG);
+                let weak = sender.downgrade();
+                // The task owns the sender: when the engine's stream ends, every wait hears of it.
+                let task = tokio::spawn(async move {
+                    while let Some(Ok(event)) = stream.next().await {
+                        // Nobody listening is fine.
+                        let _ = sender.send(event);
+                    }
+                });
+                Ok::<_, Error>((weak, AbortOnDropHandle::new(task)))
+            })
+            .await?;
+        sender.upgrade().map(|sender| sender.subscribe()).ok_or_else(lost)
+    }
+
+    async fn next(&self, events: &mut broadcast::Receiver<Event>, open: &[(String, String)]) -> Result<(), StepError> {
+        loop {
+            match events.recv().await {
+                Ok(event) => {
+                    let matters = event.action.starts_with("health_status")
+                        || matches!(event.action.as_str(), "start" | "die" | "destroy" | "stop" | "unpause");
+                    if event.kind == "container" && matters && open.iter().any(|(id, _)| *id == event.id) {
+                        return Ok(());
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => return Ok(()),
+                Err(broadcast::error::RecvError::Closed) => return Err(lost()),
+            }
+        }
+    }
+}
+
+fn lost() -> StepError {
+    StepError::Engine(Error {
+        kind: ErrorKind::Unreachable,
+        call: "watch events",
+        object: String::new(),
+        message: "the engine has ended the stream of events".to_owned(),
+    })
+}
+
+/// Whether a container is where it should be; an error if it will not get there.
+fn arrived(service: &str, name: &str, detail: &ContainerDetail, until: Until) -> Result<bool, StepError> {
+    let ended = matches!(detail.summary.state, State::Exited | State::Dead | State::Removing);
+    let running = detail.summary.state == State::Running;
+    let container = || name.to_owned();
+    if until == Until::Completed {
+        return match detail.exit_code {
+            _ if !ended => Ok(false),
+            0 => Ok(true),
+            code => Err(StepError::NotCompleted { service: service.to_owned(), code }),
+        };
+    }
+    if ended {
+        return match detail.exit_code {
+            0 if until == Until::RunningOrCompleted => Ok(true),
+            code => Err(StepError::Exited { container: container(), code }),
+        };
+    }
+    match detail.health {
+        Some(Health::Healthy) => Ok(running),
+        Some(Health::Unhealthy) => {
+            Err(StepError::Unhealthy { container: container(), probe: detail.last_probe.clone() })
+        }
+        Some(Health::Starting) => Ok(false),
+        None if until == Until::Healthy && running => Err(StepError::NoHealthcheck { container: container() }),
+        None => Ok(running),
+    }
+}

@@ -1,0 +1,398 @@
+//! `down`, `stop`, `restart`, `rm`: plans over what is there. They work from labels alone; with the files at hand they
+//! know the hooks too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use compose_schema::model::{Hook, Project};
+
+use crate::backend::{Container, State};
+use crate::labels;
+use crate::reconcile::action::{Action, HookKind, Target};
+use crate::reconcile::observed::{Observed, dependencies_of, is_oneoff, service_of};
+use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
+
+/// Which images `down` removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Images {
+    /// Those without a name of their own in the file.
+    Local,
+    /// All.
+    All,
+}
+
+/// What `down` removes.
+#[derive(Debug, Clone, Default)]
+pub struct DownOptions {
+    /// These services and those that depend on them; none: all.
+    pub services: Vec<String>,
+    /// Volumes too.
+    pub volumes: bool,
+    /// Images too.
+    pub images: Option<Images>,
+    /// Containers of services that are gone from the files too.
+    pub remove_orphans: bool,
+    /// Time until a container is killed; its own without one.
+    pub timeout: Option<Duration>,
+}
+
+/// Services by name with those they depend on and whether they restart with them: from the labels of their
+/// containers and from the files.
+#[derive(Debug, Default)]
+struct Dependencies<'a>(BTreeMap<&'a str, BTreeMap<&'a str, bool>>);
+
+impl<'a> Dependencies<'a> {
+    fn new(observed: &'a Observed, project: Option<&'a Project>) -> Self {
+        let mut all = BTreeMap::<_, BTreeMap<_, bool>>::new();
+        for container in &observed.containers {
+            all.entry(service_of(container)).or_default().extend(dependencies_of(container));
+        }
+        for (name, service) in project.iter().flat_map(|project| &project.services) {
+            let own = service.depends_on.iter().map(|(other, dependency)| (other.as_str(), dependency.restart));
+            all.entry(name).or_default().extend(own);
+        }
+        Self(all)
+    }
+
+    /// The services with all that depend on them, directly or not; `restarting` counts only `restart: true`.
+    fn with_dependents(&self, services: &[&'a str], restarting: bool) -> BTreeSet<&'a str> {
+        let mut found: BTreeSet<&str> = services.iter().copied().collect();
+        loop {
+            let more: Vec<&str> = self
+                .0
+                .iter()
+                .filter(|(name, _)| !found.contains(**name))
+                .filter(|(_, on)| on.iter().any(|(other, restart)| found.contains(other) && (*restart || !restarting)))
+                .map(|(name, _)| *name)
+                .collect();
+            if more.is_empty() {
+                return found;
+            }
+            found.extend(more);
+        }
+    }
+
+    /// Names, each after those that depend on it. Labels may lie: a cycle is cut where it is met.
+    fn dependents_first(&self, services: &BTreeSet<&'a str>) -> Vec<&'a str> {
+        fn visit<'a>(
+            all: &Dependencies<'a>,
+            name: &'a str,
+            services: &BTreeSet<&'a str>,
+            seen: &mut BTreeSet<&'a str>,
+            order: &mut Vec<&'a str>,
+        ) {
+            if !services.contains(name) || !seen.insert(name) {
+                return;
+            }
+            for dependent in all.dependents(name) {
+                visit(all, dependent, services, seen, order);
+            }
+            order.push(name);
+        }
+        let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+        for name in services {
+            visit(self, name, services, &mut seen, &mut order);
+        }
+        order
+    }
+
+    fn dependents<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a str> + 'b {
+        self.0.iter().filter(move |(_, on)| on.contains_key(name)).map(|(dependent, _)| *dependent)
+    }
+}
+
+fn target(container: &Container) -> Target {
+    Target::Existing { id: container.id.clone(), name: container.name.clone() }
+}
+
+fn step(container: &Container, action: Action, words: Words) -> Step {
+    Step { action, cause: String::new(), resource: format!("Container {}", container.name), words }
+}
+
+fn success(steps: &[StepId]) -> Vec<(StepId, Need)> {
+    steps.iter().map(|step| (*step, Need::Success)).collect()
+}
+
+/// Hooks of a container's service, as far as the files are known and the container can run them.
+fn hooks(
+    plan: &mut Plan,
+    project: Option<&Project>,
+    container: &Container,
+    kind: HookKind,
+    needs: &mut Vec<(StepId, Need)>,
+) {
+    let Some(service) = project.and_then(|project| project.services.get(service_of(container))) else { return };
+    let hooks: &[Hook] = match kind {
+        HookKind::PostStart => &service.post_start,
+        HookKind::PreStop => &service.pre_stop,
+    };
+    for hook in hooks {
+        let action = Action::Hook {
+            target: target(container),
+            service: service_of(container).to_owned(),
+            hook: Box::new(hook.clone()),
+            kind,
+        };
+        *needs = vec![(plan.add(step(container, action, Words::SILENT), needs.clone()), Need::Success)];
+    }
+}
+
+fn runs(container: &Container) -> bool {
+    matches!(container.state, State::Running | State::Restarting | State::Paused)
+}
+
+/// Stops a container behind `needs`; nothing for one that does not run.
+fn stop_one(
+    plan: &mut Plan,
+    project: Option<&Project>,
+    container: &Container,
+    grace: Option<Duration>,
+    needs: &[(StepId, Need)],
+) -> Option<StepId> {
+    if !runs(container) {
+        return None;
+    }
+    let mut needs = needs.to_vec();
+    if container.state == State::Running {
+        hooks(plan, project, container, HookKind::PreStop, &mut needs);
+    }
+    let stop = Action::Stop { target: target(container), grace };
+    Some(plan.add(step(container, stop, Words::both("Stopping", "Stopped")), needs))
+}
+
+/// Services that commands name, or all that have containers.
+fn chosen<'a>(observed: &'a Observed, services: &'a [String]) -> BTreeSet<&'a str> {
+    if services.is_empty() {
+        observed.containers.iter().map(service_of).collect()
+    } else {
+        services.iter().map(String::as_str).collect()
+    }
+}
+
+/// `stop`: dependents before those they depend on, siblings at the same time. Containers stay.
+pub fn stop(observed: &Observed, project: Option<&Project>, services: &[String], timeout: Option<Duration>) -> Plan {
+    let mut plan = Plan::default();
+    stop_services(&mut plan, observed, project, &chosen(observed, services), timeout, |container| {
+        !is_oneoff(container)
+    });
+    plan
+}
+
+/// Stops services in order; the stops of each container.
+fn stop_services<'a>(
+    plan: &mut Plan,
+    observed: &'a Observed,
+    project: Option<&'a Project>,
+    services: &BTreeSet<&'a str>,
+    timeout: Option<Duration>,
+    which: impl Fn(&Container) -> bool,
+) -> BTreeMap<&'a str, StepId> {
+    let dependencies = Dependencies::new(observed, project);
+    let mut by_service: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    let mut stops = BTreeMap::new();
+    for service in dependencies.dependents_first(services) {
+        let needs: Vec<StepId> =
+            dependencies.dependents(service).filter_map(|name| by_service.get(name)).flatten().copied().collect();
+        let mut own = Vec::new();
+        for container in
+            observed.containers.iter().filter(|container| service_of(container) == service && which(container))
+        {
+            if let Some(stop) = stop_one(plan, project, container, timeout, &success(&needs)) {
+                stops.insert(container.id.as_str(), stop);
+                own.push(stop);
+            }
+        }
+        // What does not run still hands on the order.
+        if own.is_empty() {
+            own = needs;
+        }
+        by_service.insert(service, own);
+    }
+    stops
+}
+
+/// `down`: stops and removes containers, then networks, volumes and images as asked.
+pub fn down(observed: &Observed, name: &str, project: Option<&Project>, options: &DownOptions) -> Plan {
+    let mut plan = Plan::default();
+    let dependencies = Dependencies::new(observed, project);
+    let named: Vec<&str> = options.services.iter().map(String::as_str).collect();
+    let services = if named.is_empty() { chosen(observed, &[]) } else { dependencies.with_dependents(&named, false) };
+    let known = |container: &Container| {
+        let Some(project) = project else { return true };
+        let service = service_of(container);
+        project.services.contains_key(service) || project.disabled_services.contains_key(service)
+    };
+    let ours = |container: &Container| {
+        let Some(project) = project else { return true };
+        let folder = container.labels.get(labels::WORKING_DIR).map_or("", String::as_str);
+        folder.is_empty() || folder == project.working_dir.display().to_string()
+    };
+    let goes = |container: &Container| {
+        services.contains(service_of(container)) && (known(container) || (options.remove_orphans && ours(container)))
+    };
+    let stops = stop_services(&mut plan, observed, project, &services, options.timeout, goes);
+    let mut removed = Vec::new();
+    for container in observed.containers.iter().filter(|container| goes(container)) {
+        let needs = stops.get(container.id.as_str()).map(|stop| (*stop, Need::Success));
+        let remove = Action::Remove { target: target(container), volumes: options.volumes };
+        removed.push(plan.add(step(container, remove, Words::both("Removing", "Removed")), needs));
+    }
+    let stays: Vec<&Container> = observed.containers.iter().filter(|container| !goes(container)).collect();
+    let orphans: Vec<&str> =
+        stays.iter().filter(|container| !known(container)).map(|container| container.name.as_str()).collect();
+    if !orphans.is_empty() {
+        plan.notices.push(format!(
+            "found orphan containers ([{}]) for this project; `--remove-orphans` removes them too",
+            orphans.join(" ")
+        ));
+    }
+    remove_resources(&mut plan, observed, options, &stays, &removed);
+    remove_images(&mut plan, observed, name, project, options, &removed);
+    plan
+}
+
+fn remove_resources(
+    plan: &mut Plan,
+    observed: &Observed,
+    options: &DownOptions,
+    stays: &[&Container],
+    removed: &[StepId],
+) {
+    let partly = !options.services.is_empty();
+    for network in observed.networks.values() {
+        if partly && stays.iter().any(|container| container.networks.contains_key(&network.name)) {
+            continue;
+        }
+        let remove = Action::RemoveNetwork { id: network.id.clone(), name: network.name.clone(), may_stay: true };
+        plan.add(
+            Step {
+                action: remove,
+                cause: String::new(),
+                resource: format!("Network {}", network.name),
+                words: Words::both("Removing", "Removed"),
+            },
+            success(removed),
+        );
+    }
+    for volume in observed.volumes.values().filter(|_| options.volumes) {
+        let uses = |container: &Container| container.mounts.iter().any(|mount| mount.name == volume.name);
+        let used_by_removed =
+            observed.containers.iter().any(|container| uses(container) && !stays.iter().any(|c| c.id == container.id));
+        if stays.iter().any(|container| uses(container)) || (partly && !used_by_removed) {
+            continue;
+        }
+        plan.add(
+            Step {
+                action: Action::RemoveVolume { name: volume.name.clone(), may_stay: true },
+                cause: String::new(),
+                resource: format!("Volume {}", volume.name),
+                words: Words::both("Removing", "Removed"),
+            },
+            success(removed),
+        );
+    }
+}
+
+fn remove_images(
+    plan: &mut Plan,
+    observed: &Observed,
+    name: &str,
+    project: Option<&Project>,
+    options: &DownOptions,
+    removed: &[StepId],
+) {
+    let Some(which) = options.images else { return };
+    let mut images = BTreeSet::new();
+    for container in observed.containers.iter().filter(|container| !container.image.starts_with("sha256:")) {
+        images.insert((service_of(container), container.image.clone()));
+    }
+    for (service, definition) in project.iter().flat_map(|project| &project.services) {
+        let image = if definition.image.is_empty() { format!("{name}-{service}") } else { definition.image.clone() };
+        images.insert((service, image));
+    }
+    let images: BTreeSet<String> = images
+        .into_iter()
+        .filter(|(service, _)| options.services.is_empty() || options.services.iter().any(|named| named == service))
+        .filter(|(service, image)| which == Images::All || *image == format!("{name}-{service}"))
+        .map(|(_, image)| image)
+        .collect();
+    for image in images {
+        plan.add(
+            Step {
+                action: Action::RemoveImage { name: image.clone() },
+                cause: String::new(),
+                resource: format!("Image {image}"),
+                words: Words::both("Removing", "Removed"),
+            },
+            success(removed),
+        );
+    }
+}
+
+/// `restart`: stops and starts in place, those depended on first. Dependents with `restart: true` follow, unless
+/// `alone`.
+pub fn restart(
+    observed: &Observed,
+    project: Option<&Project>,
+    services: &[String],
+    timeout: Option<Duration>,
+    alone: bool,
+) -> Plan {
+    let mut plan = Plan::default();
+    let dependencies = Dependencies::new(observed, project);
+    let named: Vec<&str> = chosen(observed, services).into_iter().collect();
+    let services: BTreeSet<&str> =
+        if alone { named.into_iter().collect() } else { dependencies.with_dependents(&named, true) };
+    let mut order = dependencies.dependents_first(&services);
+    order.reverse();
+    let mut by_service: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+    for service in order {
+        let parents = dependencies.0.get(service).into_iter().flatten();
+        let needs: Vec<StepId> = parents
+            .filter(|(_, restart)| **restart && !alone)
+            .filter_map(|(parent, _)| by_service.get(parent))
+            .flatten()
+            .copied()
+            .collect();
+        let mut own = Vec::new();
+        for container in observed.of_service(service) {
+            let mut needs = success(&needs);
+            if container.state == State::Running {
+                hooks(&mut plan, project, container, HookKind::PreStop, &mut needs);
+            }
+            let restart = Action::Restart { target: target(container), grace: timeout };
+            let id = plan.add(step(container, restart, Words::both("Restarting", "Restarted")), needs);
+            let mut last = vec![(id, Need::Success)];
+            hooks(&mut plan, project, container, HookKind::PostStart, &mut last);
+            own.extend(last.into_iter().map(|(step, _)| step));
+        }
+        by_service.insert(service, own);
+    }
+    plan
+}
+
+/// `rm`: removes containers that do not run, and running ones after a stop if asked.
+pub fn remove(
+    observed: &Observed,
+    project: Option<&Project>,
+    services: &[String],
+    stop_first: bool,
+    volumes: bool,
+) -> Plan {
+    let mut plan = Plan::default();
+    let services = chosen(observed, services);
+    let stops = if stop_first {
+        stop_services(&mut plan, observed, project, &services, None, |container| !is_oneoff(container))
+    } else {
+        BTreeMap::new()
+    };
+    for container in observed.containers.iter().filter(|container| services.contains(service_of(container))) {
+        if is_oneoff(container) || (runs(container) && !stops.contains_key(container.id.as_str())) {
+            continue;
+        }
+        let needs = stops.get(container.id.as_str()).map(|stop| (*stop, Need::Success));
+        let remove = Action::Remove { target: target(container), volumes };
+        plan.add(step(container, remove, Words::both("Removing", "Removed")), needs);
+    }
+    plan
+}

@@ -1,0 +1,115 @@
+//! Pulls and builds, and images that cannot be had or run.
+
+use compose_schema::model::Build;
+use insta::assert_snapshot;
+
+use super::scene::{Scene, service};
+use crate::backend::ImageInfo;
+use crate::error::CommandError;
+use crate::reconcile::up::{self, PullPolicy};
+
+fn built() -> compose_schema::model::Service {
+    let mut service = service("");
+    service.build = Some(Build { context: "/srv/demo".to_owned(), ..Build::default() });
+    service
+}
+
+#[tokio::test]
+async fn each_container_waits_for_its_own_image_only() {
+    let mut scene = Scene::new(&[("app", built()), ("db", service("db"))]);
+    let mut web = service("nginx");
+    web.pull_policy = "missing".to_owned();
+    scene.project.services.insert("web".to_owned(), web);
+    scene.engine.add_to_registry(ImageInfo { tags: vec!["nginx".to_owned()], ..ImageInfo::default() });
+    assert_snapshot!(scene.text().await, @r"
+    #1 build image demo-app: image is not here
+    #2 pull image nginx: image is not here
+    #3 create network demo_default: it does not exist
+    #4 create container demo-app-1 <- #1 #3: it does not exist
+    #5 start demo-app-1 (#4) <- #4
+    #6 create container demo-db-1 <- #3: it does not exist
+    #7 start demo-db-1 (#6) <- #6
+    #8 create container demo-web-1 <- #2 #3: it does not exist
+    #9 start demo-web-1 (#8) <- #8
+    ");
+    scene.up().await;
+    assert_snapshot!(scene.text().await, @"nothing to do");
+}
+
+#[tokio::test]
+async fn images_that_decide_come_first() {
+    let mut scene = Scene::new(&[("app", built())]);
+    scene.up().await;
+    scene.options.build = true;
+    let first = up::images_first(&scene.desired(), &scene.observe().await, &scene.options).unwrap();
+    assert_snapshot!(first.to_string(), @"#1 build image demo-app: asked for");
+    assert!(scene.execute(&first).await.is_success());
+    scene.options.settled.insert("demo-app".to_owned());
+    let text = scene.text().await.replace(&scene.engine.snapshot()["demo-app-1"].id[..12], "OLD");
+    assert_snapshot!(text, @r"
+    #1 create container OLD_demo-app-1: image `demo-app` has changed
+    #2 stop demo-app-1 <- #1
+    #3 remove demo-app-1 <- #2
+    #4 rename #1 to demo-app-1 <- #3
+    #5 start demo-app-1 (#1) <- #1 #4
+    ");
+}
+
+#[tokio::test]
+async fn an_image_that_another_service_builds_is_not_pulled() {
+    let mut builder = built();
+    builder.image = "mine:1".to_owned();
+    let scene = Scene::new(&[]);
+    let mut scene = Scene { project: super::scene::project(&[("a", service("mine:1")), ("b", builder)]), ..scene };
+    assert_snapshot!(scene.text().await, @r"
+    #1 build image mine:1: image is not here
+    #2 create network demo_default: it does not exist
+    #3 create container demo-a-1 <- #1 #2: it does not exist
+    #4 start demo-a-1 (#3) <- #3
+    #5 create container demo-b-1 <- #1 #2: it does not exist
+    #6 start demo-b-1 (#5) <- #5
+    ");
+    scene.options.no_build = true;
+    scene.options.pull = Some(PullPolicy::Never);
+    let error = up::plan(&scene.desired(), &scene.observe().await, &scene.options).unwrap_err();
+    assert_snapshot!(error, @"image `mine:1` of service `a` is not here, and may not be pulled or built (compose.yaml:13)");
+}
+
+#[tokio::test]
+async fn an_image_that_is_nowhere_is_named_with_its_place() {
+    let scene = Scene::new(&[]);
+    let scene = Scene { project: super::scene::project(&[("web", service("nope:1"))]), ..scene };
+    let plan = scene.plan().await;
+    let error: CommandError = scene.execute(&plan).await.into_result(&plan, Some(&scene.desired())).unwrap_err();
+    assert_snapshot!(error.message, @r"
+    cannot pull image `nope:1` of service `web` (compose.yaml:13): manifest for nope:1 not found: manifest unknown
+      done: Network demo_default
+      not done: create container demo-web-1
+    ");
+    assert_snapshot!(error.hints.join("\n"), @"check the name; a private image needs `docker login`; an image of your own needs `build:` or `docker load` (`nope:1`)");
+}
+
+#[tokio::test]
+async fn an_image_for_another_machine_is_refused() {
+    let scene = Scene::new(&[("web", service("web:1"))]);
+    scene.engine.add_image(ImageInfo {
+        tags: vec!["web:1".to_owned()],
+        platform: "linux/s390x".to_owned(),
+        ..ImageInfo::default()
+    });
+    let mut observed = scene.observe().await;
+    observed.engine.local = true;
+    observed.emulated.clear();
+    let error = up::plan(&scene.desired(), &observed, &scene.options).unwrap_err();
+    assert_snapshot!(error, @"image `web:1` of service `web` is for `linux/s390x`, this engine runs `linux/amd64` (compose.yaml:13)");
+}
+
+#[tokio::test]
+async fn external_things_have_to_exist() {
+    let mut scene = Scene::new(&[("web", service("web:1"))]);
+    let network = scene.project.networks.get_mut("default").unwrap();
+    network.external = true;
+    network.name = "shared".to_owned();
+    let error = up::plan(&scene.desired(), &scene.observe().await, &scene.options).unwrap_err();
+    assert_snapshot!(error, @"network `shared` is declared as external, but could not be found");
+}

@@ -1,0 +1,90 @@
+//! An engine that fails, a client that is killed: the next `up` puts everything right, with nothing doubled.
+
+use compose_schema::model::{Condition, Service};
+
+use super::scene::{Scene, after, service, with_env, with_volume};
+use crate::backend::ErrorKind;
+use crate::backend::memory::Fault;
+
+fn services(debug: &str) -> Vec<(&'static str, Service)> {
+    vec![
+        ("app", after(with_env(service("app"), &[("DEBUG", debug)]), &[("db", Condition::Started)])),
+        ("db", with_volume(with_env(service("db"), &[("DEBUG", debug)]), "data", "/data")),
+    ]
+}
+
+#[derive(Clone, Copy)]
+enum Trouble {
+    Before,
+    After,
+    Killed,
+}
+
+/// Runs `up` on a scene with trouble at call `number`; whether that call was reached.
+async fn troubled(scene: &Scene, trouble: Trouble, number: usize) -> bool {
+    scene.engine.reset_calls();
+    match trouble {
+        Trouble::Before => scene.engine.fail_call(number, Fault::Before(ErrorKind::Engine)),
+        Trouble::After => scene.engine.fail_call(number, Fault::After(ErrorKind::Timeout)),
+        Trouble::Killed => scene.engine.fail_from(number),
+    }
+    let engine: crate::backend::Engine = scene.engine.clone();
+    let desired = scene.desired();
+    if let Ok(observed) = crate::reconcile::up::observe(&engine, &desired, &scene.options).await {
+        let plan = crate::reconcile::up::plan(&desired, &observed, &scene.options).unwrap();
+        scene.execute(&plan).await;
+    }
+    let reached = scene.engine.calls().len() >= number;
+    scene.engine.reset_calls();
+    reached
+}
+
+async fn converges(scene: &Scene, context: &str) {
+    scene.up().await;
+    assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-db-1 Running"], "{context}");
+    assert_eq!(scene.engine.all_networks().len(), 1, "{context}");
+    assert_eq!(scene.engine.all_volumes().len(), 1, "{context}");
+    let again = scene.text().await;
+    assert_eq!(again, "nothing to do\n", "{context}");
+}
+
+#[tokio::test]
+async fn first_up_recovers_from_trouble_at_every_call() {
+    for trouble in [Trouble::Before, Trouble::After, Trouble::Killed] {
+        for number in 1.. {
+            let scene = Scene::new(&services("0"));
+            let reached = troubled(&scene, trouble, number).await;
+            converges(&scene, &format!("call {number}")).await;
+            if !reached {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn replacement_recovers_from_trouble_at_every_call() {
+    for trouble in [Trouble::Before, Trouble::After, Trouble::Killed] {
+        for number in 1.. {
+            let mut scene = Scene::new(&services("0"));
+            scene.up().await;
+            for (name, service) in services("1") {
+                scene.project.services.insert(name.to_owned(), service);
+            }
+            let reached = troubled(&scene, trouble, number).await;
+            converges(&scene, &format!("call {number}")).await;
+            if !reached {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_killed_or_removed_comes_back() {
+    let scene = Scene::new(&services("0"));
+    scene.up().await;
+    scene.engine.exit("demo-db-1", 137);
+    scene.engine.vanish("demo-app-1");
+    converges(&scene, "killed and removed").await;
+}

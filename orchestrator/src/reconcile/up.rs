@@ -1,0 +1,239 @@
+//! `up`: from what is there to what shall be. Pure: the same two descriptions give the same plan.
+
+mod containers;
+mod explain;
+mod fate;
+mod images;
+mod orphans;
+mod resources;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::backend::{self, Engine};
+use crate::error::CommandError;
+use crate::reconcile::action::{Target, Until};
+use crate::reconcile::desired::{Desired, at};
+use crate::reconcile::observed::Observed;
+use crate::reconcile::plan::{Plan, StepId};
+
+use fate::worth_inspecting;
+use images::images_to_look_up;
+pub use images::{PullPolicy, images_first};
+
+/// When containers that are there are replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Recreate {
+    /// When they differ from what shall be.
+    #[default]
+    Diverged,
+    /// Always.
+    Force,
+    /// Never.
+    Never,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default)]
+pub struct UpOptions {
+    /// For services that were asked for.
+    pub recreate: Recreate,
+    /// For services that those need.
+    pub recreate_dependencies: Recreate,
+    /// New anonymous volumes instead of the old ones (`-V`).
+    pub renew_anonymous_volumes: bool,
+    /// Remove containers of services that are gone from the files.
+    pub remove_orphans: bool,
+    /// Say nothing about them.
+    pub ignore_orphans: bool,
+    /// Make containers, do not start any.
+    pub no_start: bool,
+    /// Time until a stopped container is killed; its own without one.
+    pub timeout: Option<Duration>,
+    /// Wait until all run, or are healthy where they have a check.
+    pub wait: bool,
+    /// How long.
+    pub wait_timeout: Option<Duration>,
+    /// In place of each service's `pull_policy`.
+    pub pull: Option<PullPolicy>,
+    /// Build even where the image is here.
+    pub build: bool,
+    /// Never build.
+    pub no_build: bool,
+    /// Images that have been pulled or built for this `up` already.
+    pub settled: BTreeSet<String>,
+    /// Volumes (by key) whose definition has changed and that are made anew, their data lost.
+    pub recreate_volumes: BTreeSet<String>,
+    /// Recreate, scale and start nothing but what exists: never make a container (`start`).
+    pub existing_only: bool,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// An external network or volume is not there.
+    #[error("{kind} `{name}` is declared as external, but could not be found")]
+    ExternalMissing {
+        /// `network` or `volume`.
+        kind: &'static str,
+        /// Its engine name.
+        name: String,
+    },
+    /// An image that may not be pulled is not here.
+    #[error("image `{image}` of service `{service}` is not here, and may not be pulled or built{}", at(.place))]
+    ImageForbidden {
+        /// The image.
+        image: String,
+        /// The service.
+        service: String,
+        /// `file:line`, where known.
+        place: Option<String>,
+    },
+    /// `pull_policy: build` without `build`.
+    #[error("service `{service}` has the pull policy `build`, but no `build` section{}", at(.place))]
+    NothingToBuild {
+        /// The service.
+        service: String,
+        /// `file:line`, where known.
+        place: Option<String>,
+    },
+    /// An image that this machine cannot run.
+    #[error("{}", foreign(image, service, platform, engine, place))]
+    ForeignImage {
+        /// The image.
+        image: String,
+        /// The service.
+        service: String,
+        /// Platform of the image.
+        platform: String,
+        /// Platform of the engine.
+        engine: String,
+        /// `file:line`, where known.
+        place: Option<String>,
+    },
+    /// A service that shares with another needs a container of it.
+    #[error("service `{service}` shares with service `{parent}`, which has no container")]
+    ParentMissing {
+        /// The service.
+        service: String,
+        /// The other one.
+        parent: String,
+    },
+}
+
+/// The message about an image for another machine.
+pub(in crate::reconcile) fn foreign(
+    image: &str,
+    service: &str,
+    platform: &str,
+    engine: &str,
+    place: &Option<String>,
+) -> String {
+    format!("image `{image}` of service `{service}` is for `{platform}`, this engine runs `{engine}`{}", at(place))
+}
+
+/// The way out of [`foreign`].
+pub(in crate::reconcile) const FOREIGN_HINT: &str = "use an image that is made for this platform, or install \
+     emulation (`binfmt-support` and `qemu-user-static`)";
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        let hint = match &error {
+            PlanError::ExternalMissing { kind, name } => {
+                format!("make it (`docker {kind} create {name}`), or take `external: true` out")
+            }
+            PlanError::ImageForbidden { .. } => "allow it with `--pull missing`, or load the image".to_owned(),
+            PlanError::NothingToBuild { .. } => "add `build:`, or use another pull policy".to_owned(),
+            PlanError::ForeignImage { .. } => FOREIGN_HINT.to_owned(),
+            PlanError::ParentMissing { parent, .. } => format!("give `{parent}` at least one container"),
+        };
+        Self::new(error.to_string()).hint(hint)
+    }
+}
+
+/// What has to be done.
+///
+/// # Errors
+/// What makes the goal impossible, before anything is done.
+pub fn plan(desired: &Desired, observed: &Observed, options: &UpOptions) -> Result<Plan, PlanError> {
+    let mut planner = Planner::new(desired, observed, options);
+    planner.notice_other_folder();
+    planner.judge();
+    planner.images()?;
+    planner.networks()?;
+    planner.volumes()?;
+    planner.orphans();
+    for service in desired.order() {
+        planner.service(service)?;
+    }
+    planner.final_waits();
+    Ok(planner.plan)
+}
+
+/// Looks at the engine as far as a plan of `up` needs it. Where nothing has to be done that is one listing each of
+/// containers, networks and volumes; images and containers are inspected only where the listings leave a doubt or
+/// where something will be made.
+///
+/// # Errors
+/// The engine's.
+pub async fn observe(engine: &Engine, desired: &Desired, options: &UpOptions) -> backend::Result<Observed> {
+    let mut observed = Observed::project(&**engine, &desired.project).await?;
+    observed.complete(&**engine, desired).await?;
+    observed.look_up_images(&**engine, &images_to_look_up(desired, &observed, options)).await?;
+    observed.inspect(&**engine, &worth_inspecting(desired, &observed, options)).await?;
+    Ok(observed)
+}
+
+/// A plan in the making.
+struct Planner<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    options: &'a UpOptions,
+    plan: Plan,
+    /// Steps that bring images, by image.
+    image_steps: BTreeMap<&'a str, StepId>,
+    /// Steps that make networks and volumes, by engine name.
+    resource_steps: BTreeMap<&'a str, StepId>,
+    /// Networks and volumes (by engine name) that are made anew because their definition has changed.
+    remade: BTreeSet<&'a str>,
+    /// What becomes of each container, by service.
+    fates: BTreeMap<&'a str, fate::Fates<'a>>,
+    /// Services some container of which is started.
+    starting: BTreeSet<&'a str>,
+    /// Stops and removals, by container id.
+    stops: BTreeMap<&'a str, StepId>,
+    removals: BTreeMap<&'a str, StepId>,
+    /// Steps after which a service is up, as far as the engine is concerned.
+    ready: BTreeMap<&'a str, Vec<StepId>>,
+    /// Containers of a service once the plan is done.
+    targets: BTreeMap<&'a str, Vec<(u32, Target)>>,
+    /// Waits, by service and end.
+    waits: BTreeMap<(&'a str, Until), StepId>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(desired: &'a Desired, observed: &'a Observed, options: &'a UpOptions) -> Self {
+        Self {
+            desired,
+            observed,
+            options,
+            plan: Plan::default(),
+            image_steps: BTreeMap::new(),
+            resource_steps: BTreeMap::new(),
+            remade: BTreeSet::new(),
+            fates: BTreeMap::new(),
+            starting: BTreeSet::new(),
+            stops: BTreeMap::new(),
+            removals: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            waits: BTreeMap::new(),
+        }
+    }
+
+    /// How containers of a service are judged.
+    fn recreate(&self, service: &str) -> Recreate {
+        let selected = self.desired.services.get(service).is_some_and(|service| service.selected);
+        if selected { self.options.recreate } else { self.options.recreate_dependencies }
+    }
+}

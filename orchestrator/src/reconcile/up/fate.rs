@@ -1,0 +1,255 @@
+//! What becomes of each container that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use compose_schema::model::Condition;
+
+use super::{Planner, Recreate, UpOptions, explain};
+use crate::backend::{Container, State};
+use crate::labels;
+use crate::reconcile::desired::{Desired, DesiredService, references};
+use crate::reconcile::observed::{Observed, number_of};
+
+/// What becomes of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It stays.
+    Keep,
+    /// A new one takes its place.
+    Replace {
+        /// Why.
+        cause: String,
+        /// The old one has to be gone before the new one can be made.
+        remove_first: bool,
+    },
+    /// It goes.
+    Remove {
+        /// Why.
+        cause: String,
+    },
+}
+
+/// A container with its verdict and the number it has, or gets.
+#[derive(Debug, Clone)]
+pub(super) struct Fate<'a> {
+    pub(super) container: &'a Container,
+    pub(super) number: u32,
+    pub(super) verdict: Verdict,
+}
+
+/// All containers of a service.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fates<'a> {
+    pub(super) there: Vec<Fate<'a>>,
+    /// Numbers of containers that are missing.
+    pub(super) missing: Vec<u32>,
+}
+
+impl Fates<'_> {
+    /// Some container is made.
+    pub(super) fn makes(&self) -> bool {
+        !self.missing.is_empty() || self.replaces()
+    }
+
+    /// Some container is replaced.
+    pub(super) fn replaces(&self) -> bool {
+        self.there.iter().any(|fate| matches!(fate.verdict, Verdict::Replace { .. }))
+    }
+}
+
+/// Ids of the containers whose inspection would tell more about why they are replaced.
+pub(super) fn worth_inspecting(desired: &Desired, observed: &Observed, options: &UpOptions) -> BTreeSet<String> {
+    let mut planner = Planner::new(desired, observed, options);
+    planner.judge();
+    let all = planner.fates.iter().flat_map(|(service, fates)| fates.there.iter().map(move |fate| (service, fate)));
+    all.filter(|(service, fate)| {
+        let Some(service) = desired.services.get(**service) else { return false };
+        matches!(fate.verdict, Verdict::Replace { .. })
+            && explain::needs_environment(fate.container, service)
+            && !observed.details.contains_key(&fate.container.id)
+    })
+    .map(|(_, fate)| fate.container.id.clone())
+    .collect()
+}
+
+impl<'a> Planner<'a> {
+    /// Judges all containers, services in dependency order.
+    pub(super) fn judge(&mut self) {
+        self.find_remade();
+        for name in self.desired.order() {
+            let Some(service) = self.desired.services.get(name) else { continue };
+            let fates = self.judge_service(service);
+            self.fates.insert(name, fates);
+        }
+        self.find_starting();
+    }
+
+    fn judge_service(&self, service: &'a DesiredService) -> Fates<'a> {
+        let mut there: Vec<Fate<'a>> = self
+            .observed
+            .of_service(&service.name)
+            .filter(|container| container.state != State::Removing)
+            .map(|container| Fate {
+                container,
+                number: number_of(container),
+                verdict: self.verdict(service, container),
+            })
+            .collect();
+        self.remove_surplus(service, &mut there);
+        let kept: Vec<u32> = there
+            .iter()
+            .filter(|fate| !matches!(fate.verdict, Verdict::Remove { .. }))
+            .map(|fate| fate.number)
+            .collect();
+        let count = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+        let missing = if self.options.existing_only { 0 } else { service.replicas.saturating_sub(count) };
+        let last = kept.iter().copied().max().unwrap_or(0);
+        Fates { there, missing: (last.saturating_add(1)..).take(missing as usize).collect() }
+    }
+
+    /// Two containers of one number are left behind by an `up` that was killed in the middle of a replacement: the
+    /// better one stays. Of too many, those go first that would be replaced anyway, then the highest numbers.
+    fn remove_surplus(&self, service: &DesiredService, there: &mut [Fate<'a>]) {
+        if self.options.existing_only {
+            return;
+        }
+        let project = &self.desired.project;
+        there.sort_by_key(|fate| {
+            let container = fate.container;
+            (
+                fate.number == 0,
+                fate.number,
+                fate.verdict != Verdict::Keep,
+                container.state != State::Running,
+                container.name != service.container_name(project, fate.number),
+                std::cmp::Reverse(container.created),
+            )
+        });
+        let mut seen = BTreeSet::new();
+        for fate in there.iter_mut() {
+            if !seen.insert(fate.number) || fate.number == 0 {
+                fate.verdict = Verdict::Remove { cause: "left over from a replacement".to_owned() };
+            }
+        }
+        let mut kept: Vec<&mut Fate<'_>> =
+            there.iter_mut().filter(|fate| !matches!(fate.verdict, Verdict::Remove { .. })).collect();
+        kept.sort_by_key(|fate| (fate.verdict != Verdict::Keep, fate.number));
+        for fate in kept.into_iter().skip(service.replicas as usize) {
+            fate.verdict = Verdict::Remove { cause: format!("scaled to {}", service.replicas) };
+        }
+        there.sort_by_key(|fate| fate.number);
+    }
+
+    fn verdict(&self, service: &'a DesiredService, container: &'a Container) -> Verdict {
+        if self.options.existing_only {
+            return Verdict::Keep;
+        }
+        let replace = |cause: String| Verdict::Replace { cause, remove_first: false };
+        if container.state == State::Dead {
+            return replace("the container is dead".to_owned());
+        }
+        match self.recreate(&service.name) {
+            Recreate::Never => return Verdict::Keep,
+            Recreate::Force => return replace("asked for".to_owned()),
+            Recreate::Diverged => {}
+        }
+        if let Some(name) = self.remade_of(service) {
+            return Verdict::Replace { cause: format!("`{name}` is made anew"), remove_first: true };
+        }
+        for parent in references::parents(&service.service) {
+            if self.fates.get(parent).is_some_and(Fates::makes) {
+                return replace(format!("it shares with `{parent}`, which gets a new container"));
+            }
+        }
+        match self.difference(service, container) {
+            Some(cause) => replace(cause),
+            None => Verdict::Keep,
+        }
+    }
+
+    /// A network or volume of the service that is made anew.
+    fn remade_of(&self, service: &DesiredService) -> Option<&'a str> {
+        let networks = service.networks.iter().map(|attachment| attachment.network.as_str());
+        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
+        let name = networks.chain(volumes).find(|name| self.remade.contains(name))?;
+        self.remade.get(name).copied()
+    }
+
+    /// Why a container is not what it should be.
+    fn difference(&self, service: &'a DesiredService, container: &'a Container) -> Option<String> {
+        let label = |name: &str| container.labels.get(name).map_or("", String::as_str);
+        if label(labels::CONFIG_HASH) != self.config_hash(service) {
+            return Some(explain::explain(self.observed, service, container));
+        }
+        if let Some(image) = self.observed.image_id(&service.image)
+            && label(labels::IMAGE) != image
+        {
+            return Some(format!("image `{}` has changed", service.image));
+        }
+        if container.labels.contains_key(labels::STACK_FILES)
+            && container.labels.get(labels::STACK_FILES) != service.labels.get(labels::STACK_FILES)
+        {
+            return Some("the content of a secret or config has changed".to_owned());
+        }
+        let mounted: BTreeSet<&str> = container.mounts.iter().map(|mount| mount.name.as_str()).collect();
+        let unmounted = service.mounts.iter().find(|mount| {
+            mount.kind == "volume" && !mount.source.is_empty() && !mounted.contains(mount.source.as_str())
+        });
+        unmounted.map(|mount| format!("volume `{}` is not mounted", mount.source))
+    }
+
+    /// The hash with the ids of the containers that are there.
+    fn config_hash(&self, service: &DesiredService) -> String {
+        let ids: BTreeMap<String, String> = references::parents(&service.service)
+            .into_iter()
+            .filter_map(|parent| {
+                // Docker Compose takes the first by name.
+                let first = self.observed.of_service(parent).next()?;
+                Some((parent.to_owned(), first.id.clone()))
+            })
+            .collect();
+        references::config_hash(&service.service, &ids)
+    }
+
+    /// Services some container of which is started by the plan: dependents before those they depend on, because a
+    /// completed one-shot runs again only for someone who is about to start.
+    fn find_starting(&mut self) {
+        let mut order = self.desired.order();
+        order.reverse();
+        for name in order {
+            let (Some(service), Some(fates)) = (self.desired.services.get(name), self.fates.get(name)) else {
+                continue;
+            };
+            let restarted = service.service.depends_on.iter().any(|(parent, dependency)| {
+                dependency.restart && self.fates.get(parent.as_str()).is_some_and(Fates::replaces)
+            });
+            let idle = fates.there.iter().any(|fate| match fate.verdict {
+                Verdict::Keep => match fate.container.state {
+                    State::Running | State::Restarting => false,
+                    State::Exited => !self.is_completed(name, fate.container),
+                    _ => true,
+                },
+                Verdict::Replace { .. } | Verdict::Remove { .. } => false,
+            });
+            if restarted || idle || fates.makes() {
+                self.starting.insert(name);
+            }
+        }
+    }
+
+    /// A one-shot that has done its work, and that nobody needs again: it ended well, services wait for its
+    /// completion, and none of them is about to start.
+    pub(super) fn is_completed(&self, service: &str, container: &Container) -> bool {
+        let mut waiting = self.desired.services.values().filter(|other| {
+            other
+                .service
+                .depends_on
+                .get(service)
+                .is_some_and(|dependency| dependency.condition == Condition::CompletedSuccessfully)
+        });
+        let first = waiting.next();
+        container.status.starts_with("Exited (0)")
+            && first.is_some()
+            && first.into_iter().chain(waiting).all(|other| !self.starting.contains(other.name.as_str()))
+    }
+}

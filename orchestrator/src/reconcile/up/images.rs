@@ -1,0 +1,205 @@
+//! Which images are pulled and built.
+
+use std::collections::BTreeSet;
+
+use super::{PlanError, Planner, UpOptions};
+use crate::reconcile::action::Action;
+use crate::reconcile::desired::{Desired, DesiredService};
+use crate::reconcile::observed::Observed;
+use crate::reconcile::plan::{Plan, Step, Words};
+use crate::reconcile::platform;
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Each time.
+    Always,
+    /// When it is not here.
+    Missing,
+    /// Not at all.
+    Never,
+    /// It is built each time.
+    Build,
+}
+
+impl PullPolicy {
+    /// From a file or a flag; `None` for words that are none of these.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "always" => Some(Self::Always),
+            "" | "missing" | "if_not_present" => Some(Self::Missing),
+            "never" => Some(Self::Never),
+            "build" => Some(Self::Build),
+            _ => None,
+        }
+    }
+}
+
+/// What brings an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Here,
+    Pull(&'static str),
+    Build(&'static str),
+}
+
+fn source(
+    desired: &Desired,
+    observed: &Observed,
+    options: &UpOptions,
+    service: &DesiredService,
+) -> Result<Source, PlanError> {
+    if options.settled.contains(&service.image) {
+        return Ok(Source::Here);
+    }
+    let buildable = service.build.is_some() && !options.no_build;
+    // Words that the loader let through and that are no policy here are spoken of by `notice_policies`.
+    let own = PullPolicy::parse(&service.service.pull_policy).unwrap_or(PullPolicy::Missing);
+    let policy = if options.build && buildable { PullPolicy::Build } else { options.pull.unwrap_or(own) };
+    let here = observed.image_id(&service.image).is_some();
+    let built_for_another = || {
+        !options.no_build
+            && desired.services.values().any(|other| other.build.is_some() && other.image == service.image)
+    };
+    match policy {
+        PullPolicy::Build if buildable => Ok(Source::Build("asked for")),
+        PullPolicy::Build if service.build.is_none() && options.pull.is_none() => {
+            Err(PlanError::NothingToBuild { service: service.name.clone(), place: service.image_place.clone() })
+        }
+        PullPolicy::Always if service.build.is_none() && built_for_another() => Ok(Source::Here),
+        PullPolicy::Always if !service.service.image.is_empty() => Ok(Source::Pull("pull policy is always")),
+        _ if here => Ok(Source::Here),
+        _ if buildable => Ok(Source::Build("image is not here")),
+        _ if built_for_another() => Ok(Source::Here),
+        PullPolicy::Never => Err(forbidden(service)),
+        _ if service.service.image.is_empty() => Err(forbidden(service)),
+        _ => Ok(Source::Pull("image is not here")),
+    }
+}
+
+fn forbidden(service: &DesiredService) -> PlanError {
+    PlanError::ImageForbidden {
+        image: service.image.clone(),
+        service: service.name.clone(),
+        place: service.image_place.clone(),
+    }
+}
+
+fn step(service: &DesiredService, source: Source) -> Option<Step> {
+    let (action, cause, words) = match source {
+        Source::Here => return None,
+        Source::Pull(cause) => (
+            Action::Pull {
+                image: service.image.clone(),
+                platform: service.service.platform.clone(),
+                service: service.name.clone(),
+            },
+            cause,
+            Words::both("Pulling", "Pulled"),
+        ),
+        Source::Build(cause) => (
+            Action::Build { spec: Box::new(service.build.clone()?), service: service.name.clone() },
+            cause,
+            Words::both("Building", "Built"),
+        ),
+    };
+    Some(Step { action, cause: cause.to_owned(), resource: format!("Image {}", service.image), words })
+}
+
+/// Pulls and builds whose result decides whether containers that are there stay: they are done, and the images looked
+/// up again, before the rest is planned.
+///
+/// # Errors
+/// An image that can come from nowhere.
+pub fn images_first(desired: &Desired, observed: &Observed, options: &UpOptions) -> Result<Plan, PlanError> {
+    let mut plan = Plan::default();
+    let mut seen = BTreeSet::new();
+    let used = |image: &str| {
+        desired
+            .services
+            .values()
+            .any(|service| service.image == image && observed.of_service(&service.name).next().is_some())
+    };
+    for service in desired.services.values().filter(|service| used(&service.image)) {
+        if let Some(step) = step(service, source(desired, observed, options, service)?)
+            && seen.insert(&service.image)
+        {
+            plan.add(step, []);
+        }
+    }
+    Ok(plan)
+}
+
+/// Images that a plan has to know more about than listings tell: of containers that will be made, and those of which
+/// no listing proves what the name means now.
+pub(super) fn images_to_look_up(desired: &Desired, observed: &Observed, options: &UpOptions) -> BTreeSet<String> {
+    let mut planner = Planner::new(desired, observed, options);
+    planner.judge();
+    desired
+        .services
+        .values()
+        .filter(|service| !observed.images.contains_key(&service.image))
+        .filter(|service| {
+            let makes = planner.fates.get(service.name.as_str()).is_some_and(super::fate::Fates::makes);
+            makes || (service.replicas > 0 && observed.image_id(&service.image).is_none())
+        })
+        .map(|service| service.image.clone())
+        .collect()
+}
+
+impl<'a> Planner<'a> {
+    /// Adds the steps that bring images; refuses images that cannot run here.
+    pub(super) fn images(&mut self) -> Result<(), PlanError> {
+        let desired = self.desired;
+        for service in desired.services.values().filter(|service| service.replicas > 0) {
+            self.notice_policy(service);
+            if self.options.existing_only {
+                continue;
+            }
+            self.refuse_foreign(service)?;
+            if let Some(step) = step(service, source(desired, self.observed, self.options, service)?)
+                && !self.image_steps.contains_key(service.image.as_str())
+            {
+                let id = self.plan.add(step, []);
+                self.image_steps.insert(&service.image, id);
+                if self.observed.of_service(&service.name).next().is_some() {
+                    self.plan.notices.push(format!(
+                        "containers of `{}` are recreated if its image turns out to be another one",
+                        service.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn notice_policy(&mut self, service: &'a DesiredService) {
+        let word = &service.service.pull_policy;
+        if PullPolicy::parse(word).is_none() {
+            self.plan.notices.push(format!(
+                "service `{}`: the pull policy `{word}` is treated as `missing`; `stack pull` gets newer images",
+                service.name
+            ));
+        }
+    }
+
+    /// Where the engine's own platform is wanted, an image for another one that is here is refused before it fails in
+    /// the container. With `platform:` the user has asked for it.
+    fn refuse_foreign(&self, service: &DesiredService) -> Result<(), PlanError> {
+        let Some(Some(image)) = self.observed.images.get(&service.image) else { return Ok(()) };
+        let engine = &self.observed.engine.platform;
+        if self.observed.engine.local
+            && service.service.platform.is_empty()
+            && platform::is_foreign(&image.platform, engine, &self.observed.emulated)
+        {
+            return Err(PlanError::ForeignImage {
+                image: service.image.clone(),
+                service: service.name.clone(),
+                platform: image.platform.clone(),
+                engine: engine.clone(),
+                place: service.image_place.clone(),
+            });
+        }
+        Ok(())
+    }
+}

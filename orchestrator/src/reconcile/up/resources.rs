@@ -1,0 +1,174 @@
+//! Networks and volumes.
+
+use super::{PlanError, Planner, Recreate};
+use crate::backend::Labels;
+use crate::labels;
+use crate::reconcile::action::Action;
+use crate::reconcile::plan::{Need, Step, StepId, Words};
+
+impl<'a> Planner<'a> {
+    /// Finds the networks and volumes whose definition has changed and that are made anew.
+    pub(super) fn find_remade(&mut self) {
+        // Containers have to go with them; where none may be replaced, they stay.
+        if self.options.existing_only || self.options.recreate == Recreate::Never {
+            return;
+        }
+        let desired = self.desired;
+        for network in desired.networks.values().filter(|network| !network.external) {
+            let name = &network.spec.network.name;
+            if self.observed.networks.get(name).is_some_and(|found| self.differs(&found.labels, &network.spec.labels)) {
+                self.remade.insert(name);
+            }
+        }
+        for (key, volume) in desired.volumes.iter().filter(|(_, volume)| !volume.external) {
+            let name = &volume.spec.volume.name;
+            if self.options.recreate_volumes.contains(key)
+                && self.observed.volumes.get(name).is_some_and(|found| self.differs(&found.labels, &volume.spec.labels))
+            {
+                self.remade.insert(name);
+            }
+        }
+    }
+
+    /// It is ours and was made from another definition. Objects without a hash are as old as Docker Compose before
+    /// 2.30 and prove nothing.
+    fn differs(&self, found: &Labels, wanted: &Labels) -> bool {
+        self.is_ours(found)
+            && found.get(labels::CONFIG_HASH).is_some_and(|hash| Some(hash) != wanted.get(labels::CONFIG_HASH))
+    }
+
+    fn is_ours(&self, found: &Labels) -> bool {
+        found.get(labels::PROJECT).is_some_and(|project| *project == self.desired.project)
+    }
+
+    /// Makes what is missing, and anew what has changed.
+    pub(super) fn networks(&mut self) -> Result<(), PlanError> {
+        let desired = self.desired;
+        for network in desired.networks.values() {
+            let name = network.spec.network.name.as_str();
+            let found = self.observed.networks.get(name);
+            match found {
+                // The networks of the engine itself are always there.
+                None if network.external => {
+                    return Err(PlanError::ExternalMissing { kind: "network", name: name.to_owned() });
+                }
+                None if self.options.existing_only => {}
+                Some(found) if !network.external && !self.is_ours(&found.labels) => {
+                    self.plan.notices.push(format!(
+                        "a network with name `{name}` exists but was not created for project `{}`; it is used as it \
+                         is; `external: true` says that this is meant",
+                        desired.project
+                    ));
+                }
+                Some(found) if self.remade.contains(name) => {
+                    let needs = self.clear(|container| container.networks.contains_key(name));
+                    let removed = self.plan.add(
+                        Step {
+                            action: Action::RemoveNetwork {
+                                id: found.id.clone(),
+                                name: name.to_owned(),
+                                may_stay: false,
+                            },
+                            cause: "its definition has changed".to_owned(),
+                            resource: format!("Network {name}"),
+                            words: Words::both("Removing", "Removed"),
+                        },
+                        needs,
+                    );
+                    self.create_network(network.spec.clone(), name, &[removed]);
+                }
+                Some(_) => {}
+                None => self.create_network(network.spec.clone(), name, &[]),
+            }
+        }
+        Ok(())
+    }
+
+    fn create_network(&mut self, spec: crate::backend::NetworkSpec, name: &'a str, after: &[StepId]) {
+        let step = Step {
+            action: Action::CreateNetwork(Box::new(spec)),
+            cause: if after.is_empty() { "it does not exist".to_owned() } else { String::new() },
+            resource: format!("Network {name}"),
+            words: Words::both("Creating", "Created"),
+        };
+        let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
+        self.resource_steps.insert(name, id);
+    }
+
+    /// Makes what is missing, and anew what has changed and may be lost.
+    pub(super) fn volumes(&mut self) -> Result<(), PlanError> {
+        let desired = self.desired;
+        for (key, volume) in &desired.volumes {
+            let name = volume.spec.volume.name.as_str();
+            match self.observed.volumes.get(name) {
+                None if volume.external => {
+                    return Err(PlanError::ExternalMissing { kind: "volume", name: name.to_owned() });
+                }
+                None if self.options.existing_only => {}
+                None => self.create_volume(volume.spec.clone(), name, &[]),
+                Some(_) if volume.external => {}
+                Some(found) if !self.is_ours(&found.labels) => {
+                    self.plan.notices.push(format!(
+                        "volume `{name}` already exists but was not created for project `{}`; it is used as it is; \
+                         `external: true` says that this is meant",
+                        desired.project
+                    ));
+                }
+                Some(_) if self.remade.contains(name) => {
+                    let needs = self.clear(|container| container.mounts.iter().any(|mount| mount.name == name));
+                    let removed = self.plan.add(
+                        Step {
+                            action: Action::RemoveVolume { name: name.to_owned(), may_stay: false },
+                            cause: "its definition has changed, and its data may be lost".to_owned(),
+                            resource: format!("Volume {name}"),
+                            words: Words::both("Removing", "Removed"),
+                        },
+                        needs,
+                    );
+                    self.create_volume(volume.spec.clone(), name, &[removed]);
+                }
+                Some(found) if self.differs(&found.labels, &volume.spec.labels) => {
+                    self.plan.notices.push(format!(
+                        "volume `{name}` exists, but its definition under `volumes.{key}` has changed; it is kept as \
+                         it is, because a new one would lose the data"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn create_volume(&mut self, spec: crate::backend::VolumeSpec, name: &'a str, after: &[StepId]) {
+        let step = Step {
+            action: Action::CreateVolume(Box::new(spec)),
+            cause: if after.is_empty() { "it does not exist".to_owned() } else { String::new() },
+            resource: format!("Volume {name}"),
+            words: Words::both("Creating", "Created"),
+        };
+        let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
+        self.resource_steps.insert(name, id);
+    }
+
+    /// Stops and removes the containers that stand in the way of a network or volume that is made anew.
+    fn clear(&mut self, uses: impl Fn(&crate::backend::Container) -> bool) -> Vec<(StepId, Need)> {
+        let fates: Vec<_> = self
+            .fates
+            .iter()
+            .flat_map(|(service, fates)| fates.there.iter().map(|fate| (*service, fate.clone())))
+            .filter(|(_, fate)| uses(fate.container))
+            .collect();
+        fates
+            .into_iter()
+            .map(|(service, fate)| {
+                let cause = match &fate.verdict {
+                    super::fate::Verdict::Replace { cause, .. } | super::fate::Verdict::Remove { cause } => {
+                        cause.clone()
+                    }
+                    super::fate::Verdict::Keep => String::new(),
+                };
+                (self.remove(service, fate.container, &cause, &[], false), Need::Success)
+            })
+            .collect()
+    }
+}
