@@ -28,7 +28,9 @@ pub fn json(project: &Project) -> Result<String, NoJsonForm> {
         }
     }
     let Value::Struct(Fields { fields, extensions, .. }) = document(project) else { return Ok(String::new()) };
-    let entries = fields.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect();
+    // Docker Compose forgets the models here.
+    let fields = fields.into_iter().filter(|(key, _)| *key != "models");
+    let entries = fields.map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect();
     Ok(json::pretty(&Value::Map(entries), 2))
 }
 

@@ -1,5 +1,6 @@
 //! Adds what a compose file implies: the default network, names of resources, implicit dependencies.
 
+use crate::canonical::clean_path;
 use crate::model::StringMap;
 use crate::source::Span;
 use crate::yaml::{Entry, Mapping, Node, Value};
@@ -31,6 +32,13 @@ pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
     }
 }
 
+fn items_of(value: &mut Value) -> &mut [Node] {
+    match value {
+        Value::Sequence(items) => items,
+        _ => &mut [],
+    }
+}
+
 fn section<'a>(mapping: &'a mut Mapping, key: &str) -> Option<&'a mut Mapping> {
     mapping.get_mut(key)?.node.as_mapping_mut()
 }
@@ -59,6 +67,11 @@ fn normalize_service(service: &mut Mapping, span: Span, environment: &StringMap)
         }
         if let Some(args) = build.get_mut("args") {
             resolve(&mut args.node, environment);
+        }
+    }
+    for volume in service.get_mut("volumes").map(|entry| &mut entry.node.value).into_iter().flat_map(items_of) {
+        if let Some(Value::String(target)) = volume.get_mut("target").map(|target| &mut target.value) {
+            *target = clean_path(target);
         }
     }
     attach_default_network(service, span);

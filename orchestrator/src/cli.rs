@@ -47,6 +47,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.global)?;
+    if context.global.compatibility && !matches!(cli.command, Command::Config(_)) {
+        return Err(CommandError::new("`--compatibility` is not supported: names have a `-` between their parts")
+            .hint("leave it out; for one container use `container_name`"));
+    }
     match cli.command {
         Command::Config(args) => config::run(&context, &args),
         Command::Gateway(args) => gateway::run(&args),

@@ -2,7 +2,7 @@
 
 use super::{each, entries_of, node, text};
 use crate::source::Span;
-use crate::yaml::{Entry, Mapping, Node, Value};
+use crate::yaml::{Entry, Mapping, Node};
 
 /// Fills in the defaults of a merged, canonical tree.
 pub fn defaults(root: &mut Node) {
@@ -17,11 +17,6 @@ pub fn defaults(root: &mut Node) {
         });
         each(service, "secrets", secret_target);
         each(service, "gpus", device_count);
-        each(service, "volumes", |volume| {
-            if let Some(bind) = volume.get_mut("bind") {
-                insert(bind, "create_host_path", |span| Node::new(Value::Bool(true), span));
-            }
-        });
         let reservations = node(service, "deploy")
             .and_then(|deploy| deploy.get_mut("resources"))
             .and_then(|resources| resources.get_mut("reservations"))

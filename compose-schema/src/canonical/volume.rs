@@ -2,7 +2,7 @@
 
 use super::{Canon, clean_path, object, text};
 use crate::codes::schema::VOLUME;
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Node, Value};
 
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
@@ -18,16 +18,10 @@ impl Canon {
                     self.refuse(VOLUME, message, span, "write `[SOURCE:]TARGET[:OPTION,...]`");
                 }
             },
-            Value::Mapping(fields) => match fields.get_mut("target") {
-                Some(Entry { node: Node { value: Value::String(target), .. }, .. }) => {
-                    *target = clean_path(target);
-                }
-                Some(_) => {}
-                None => {
-                    let message = format!("`{place}.volumes` has an entry without `target`, the path in the container");
-                    self.refuse(VOLUME, message, span, "");
-                }
-            },
+            Value::Mapping(fields) if !fields.contains_key("target") => {
+                let message = format!("`{place}.volumes` has an entry without `target`, the path in the container");
+                self.refuse(VOLUME, message, span, "");
+            }
             _ => {}
         }
     }

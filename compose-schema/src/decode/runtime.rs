@@ -76,16 +76,19 @@ pub(super) fn watch_rule(f: &Fields<'_>) -> WatchRule {
 pub(super) fn blkio(f: &Fields<'_>) -> BlkioConfig {
     let rates = |key| f.list(key, |f| ThrottleDevice { path: f.text("path"), rate: f.bytes("rate") });
     BlkioConfig {
-        weight: f.integer("weight").unwrap_or_default(),
-        weight_device: f.list("weight_device", |f| WeightDevice {
-            path: f.text("path"),
-            weight: f.integer("weight").unwrap_or_default(),
-        }),
+        weight: weight(f),
+        weight_device: f.list("weight_device", |f| WeightDevice { path: f.text("path"), weight: weight(f) }),
         device_read_bps: rates("device_read_bps"),
         device_read_iops: rates("device_read_iops"),
         device_write_bps: rates("device_write_bps"),
         device_write_iops: rates("device_write_iops"),
     }
+}
+
+/// A weight; of one that is too large Docker Compose keeps the lower 16 bits, and so does its hash.
+fn weight(f: &Fields<'_>) -> u16 {
+    let weight: i64 = f.integer("weight").unwrap_or_default();
+    u16::try_from(weight.rem_euclid(1 << 16)).unwrap_or_default()
 }
 
 pub(super) fn credential_spec(f: &Fields<'_>) -> CredentialSpec {

@@ -1,5 +1,6 @@
 //! YAML as Docker Compose writes it: two spaces, lists indented, keys in natural order.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::number;
@@ -18,15 +19,15 @@ pub fn document(value: &Value) -> String {
 }
 
 /// The entries of a map or struct as YAML writes them.
-fn entries(value: &Value) -> Option<Vec<(&str, &Value)>> {
+fn entries(value: &Value) -> Option<Vec<(Cow<'_, str>, &Value)>> {
     match value {
         Value::Map(entries) => Some(sorted(entries)),
         Value::Struct(fields) => {
-            let mut written: Vec<(&str, &Value)> = fields
+            let mut written: Vec<(Cow<'_, str>, &Value)> = fields
                 .fields
                 .iter()
                 .filter(|(_, value)| !is_left_out(value))
-                .map(|(key, value)| (*key, value))
+                .map(|(key, value)| (lower(key), value))
                 .collect();
             written.extend(sorted(&fields.extensions));
             Some(written)
@@ -35,8 +36,14 @@ fn entries(value: &Value) -> Option<Vec<(&str, &Value)>> {
     }
 }
 
-fn sorted(entries: &[(String, Value)]) -> Vec<(&str, &Value)> {
-    let mut entries: Vec<(&str, &Value)> = entries.iter().map(|(key, value)| (key.as_str(), value)).collect();
+/// Fields that have no name of their own in YAML go by their Go name in small letters.
+fn lower(field: &str) -> Cow<'_, str> {
+    if field.contains(|c: char| c.is_ascii_uppercase()) { field.to_lowercase().into() } else { field.into() }
+}
+
+fn sorted(entries: &[(String, Value)]) -> Vec<(Cow<'_, str>, &Value)> {
+    let mut entries: Vec<(Cow<'_, str>, &Value)> =
+        entries.iter().map(|(key, value)| (key.as_str().into(), value)).collect();
     entries.sort_by(|(a, _), (b, _)| natural(a, b));
     entries
 }

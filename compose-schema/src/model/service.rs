@@ -321,17 +321,31 @@ pub enum Condition {
     CompletedSuccessfully,
 }
 
-/// One entry of `env_file`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// One entry of `env_file`; written as its path alone where it is required.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvFile {
     /// Path.
-    #[serde(skip_serializing_if = "is_empty")]
     pub path: String,
     /// Fail when it is missing.
     pub required: bool,
     /// `raw`: no quotes, no interpolation.
-    #[serde(skip_serializing_if = "is_empty")]
     pub format: String,
+}
+
+impl Serialize for EnvFile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        if self.required {
+            return serializer.serialize_str(&self.path);
+        }
+        let mut file = serializer.serialize_struct("EnvFile", 3)?;
+        file.serialize_field("path", &self.path)?;
+        file.serialize_field("required", &self.required)?;
+        if !self.format.is_empty() {
+            file.serialize_field("format", &self.format)?;
+        }
+        file.end()
+    }
 }
 
 /// A lifecycle hook.
@@ -466,8 +480,9 @@ pub struct BlkioConfig {
     pub device_write_iops: Vec<ThrottleDevice>,
 }
 
-/// Weight of a device.
+/// Weight of a device. Docker Compose has the names of its fields with a capital in JSON, and so in hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct WeightDevice {
     /// Device file.
     pub path: String,
@@ -475,8 +490,9 @@ pub struct WeightDevice {
     pub weight: u16,
 }
 
-/// Limit of a device.
+/// Limit of a device; see [`WeightDevice`] for its names in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct ThrottleDevice {
     /// Device file.
     pub path: String,

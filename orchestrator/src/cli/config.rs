@@ -39,8 +39,8 @@ pub struct Args {
     /// Do not check that it makes sense as a whole
     #[arg(long)]
     no_consistency: bool,
-    /// Do not read the services' env files
-    #[arg(long)]
+    /// No effect, as in Docker Compose: env files are read into `environment`
+    #[arg(long, hide = true)]
     no_env_resolution: bool,
     /// Pin images to digests
     #[arg(long)]
@@ -94,6 +94,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Err(CommandError::new(format!("`{flag}` is not supported: it asks registries for digests"))
             .hint("pin images by hand: `image: name@sha256:...`"));
     }
+    if args.no_env_resolution {
+        output::stderr("warning: `--no-env-resolution` has no effect, as in Docker Compose: env files are read\n");
+    }
     if let Some(listing) = listing::print(context, args)? {
         output::stdout(&listing)?;
         return Ok(ExitCode::SUCCESS);
@@ -134,10 +137,12 @@ impl Args {
     fn options(&self, context: &Context, names: &[String]) -> LoadOptions {
         LoadOptions {
             interpolate: !self.no_interpolate,
-            normalize: !self.no_normalize,
+            // Docker Compose leaves normalizing out with `--compatibility` as well.
+            normalize: !(self.no_normalize || context.global.compatibility),
             resolve_paths: !self.no_path_resolution,
             consistency: !self.no_consistency,
-            resolve_environment: !self.no_env_resolution,
+            // Docker Compose's `--no-env-resolution` reads them as well; only its listings do not.
+            resolve_environment: true,
             ..context.load_options(names)
         }
     }

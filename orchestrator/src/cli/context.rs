@@ -20,7 +20,7 @@ pub struct Global {
     #[arg(short, long, value_name = "NAME")]
     pub project_name: Option<String>,
     /// Profile to switch on; `*` for all
-    #[arg(long = "profile", value_name = "NAME")]
+    #[arg(long = "profile", value_name = "NAME", allow_hyphen_values = true)]
     pub profiles: Vec<String>,
     /// Environment file, in place of `.env`
     #[arg(long = "env-file", value_name = "FILE")]
@@ -49,6 +49,9 @@ pub struct Global {
     /// Keep networks, volumes, secrets and configs that no service uses
     #[arg(long)]
     pub all_resources: bool,
+    /// Print what `docker compose --compatibility config` prints
+    #[arg(long, hide = true)]
+    pub compatibility: bool,
 }
 
 /// The global flags with the surroundings of the process, read once.

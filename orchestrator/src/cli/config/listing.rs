@@ -67,7 +67,14 @@ fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
-    let project: Project = args.project(context, &[], args.options(context, &[]))?;
+    // Docker Compose hashes services here whose env files are not read; `up` hashes them read.
+    let options = LoadOptions { resolve_environment: false, ..args.options(context, &[]) };
+    let mut project: Project = args.project(context, &[], options)?;
+    for service in project.services.values_mut() {
+        for (name, value) in service.environment.iter_mut().filter(|(_, value)| value.is_none()) {
+            *value = project.environment.get(name).cloned();
+        }
+    }
     let names: BTreeSet<&str> = if services == "*" {
         project.services.keys().map(String::as_str).collect()
     } else {
