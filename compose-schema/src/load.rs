@@ -200,9 +200,8 @@ fn decode(tree: &Node, facts: Project, options: &LoadOptions, session: &mut Sess
         environment: facts.environment,
         ..decoded
     };
-    let profiles = profiles(options, &project.environment);
+    let profiles = active_profiles(options, &project);
     profile::apply(&mut project, &profiles);
-    profile::enable(&mut project, &options.selected);
     if options.consistency {
         session.diagnostics.extend(check::project(&project, tree));
         session.checkpoint()?;
@@ -215,13 +214,21 @@ fn decode(tree: &Node, facts: Project, options: &LoadOptions, session: &mut Sess
     Ok(project)
 }
 
-/// `--profile`, else `COMPOSE_PROFILES`.
-fn profiles(options: &LoadOptions, environment: &StringMap) -> Vec<String> {
-    if !options.profiles.is_empty() {
-        return options.profiles.clone();
+/// `--profile`, else `COMPOSE_PROFILES`, and what switches on the services that were named.
+fn active_profiles(options: &LoadOptions, project: &Project) -> Vec<String> {
+    let variable = |environment: &StringMap| {
+        let list = environment.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
+        list.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
+    };
+    let mut active: Vec<String> =
+        if options.profiles.is_empty() { variable(&project.environment) } else { options.profiles.clone() };
+    for service in options.selected.iter().filter_map(|name| project.services.get(name)) {
+        let is_on = service.profiles.is_empty() || service.profiles.iter().any(|profile| active.contains(profile));
+        if !is_on && !active.iter().any(|profile| profile == "*") {
+            active.extend(service.profiles.iter().cloned());
+        }
     }
-    let list = environment.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
-    list.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
+    active
 }
 
 fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {

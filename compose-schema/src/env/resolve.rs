@@ -10,9 +10,9 @@ use crate::session::{Session, Stop};
 use crate::source::Span;
 use crate::yaml::{Mapping, Node, Value};
 
-/// Fills in names without a value, and reads `label_file` and, where `files`, `env_file` of the active services; what was
-/// read is empty afterwards. `tree` is what the project was decoded from.
-pub(crate) fn services(project: &mut Project, tree: &Node, files: bool, session: &mut Session) {
+/// Fills in names without a value and reads `env_file` and `label_file` of the active services, which are empty
+/// afterwards. `tree` is what the project was decoded from.
+pub(crate) fn services(project: &mut Project, tree: &Node, environment: bool, session: &mut Session) {
     let outer = std::mem::take(&mut project.environment);
     for (name, service) in &mut project.services {
         let place = |attribute: &str, index: usize| {
@@ -20,23 +20,25 @@ pub(crate) fn services(project: &mut Project, tree: &Node, files: bool, session:
             let node = tree.at(&["services", name, attribute, &index]);
             node.map(|node| node.get("path").map_or(node.span, |path| path.span))
         };
-        for (name, value) in service.environment.iter_mut().filter(|(_, value)| value.is_none()) {
-            *value = outer.get(name).cloned();
-        }
-        if files {
-            let _ = env_files(service, &outer, &|index| place("env_file", index), session);
+        if environment {
+            let _ = service_environment(service, &outer, &|index| place("env_file", index), session);
         }
         let _ = labels(service, &|index| place("label_file", index), session);
     }
     project.environment = outer;
 }
 
-fn env_files(
+fn service_environment(
     service: &mut Service,
     outer: &StringMap,
     place: &dyn Fn(usize) -> Option<Span>,
     session: &mut Session,
 ) -> Result<(), Stop> {
+    for (name, value) in &mut service.environment {
+        if value.is_none() {
+            *value = outer.get(name).cloned();
+        }
+    }
     let mut from_files = StringMap::new();
     let own = &service.environment;
     let lookup = |name: &str| outer.get(name).or_else(|| own.get(name).and_then(Option::as_ref)).cloned();
