@@ -3,4 +3,6 @@
 pub mod backend;
 pub mod cli;
 pub mod error;
+pub mod labels;
+pub mod logs;
 pub mod ui;
