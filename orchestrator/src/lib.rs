@@ -1,6 +1,9 @@
 //! The `stack` binary's inside: the command line, the reconciler, the engine backends, the edge.
 
+pub mod agent;
 pub mod backend;
 pub mod cli;
+pub mod edge;
 pub mod error;
 pub mod ui;
+pub mod watch;
