@@ -24,6 +24,7 @@ pub const VOLUME: &str = "stack-gateway";
 
 const ROLE: &str = "stack.role";
 const STAMP: &str = "stack.stamp";
+const DIGEST: &str = "stack.digest";
 /// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines.
 const MOUNTS: &str = "stack.mounts";
 
@@ -77,24 +78,26 @@ impl Pair {
 /// # Errors
 /// Whatever the engine answers; an executable that cannot become an image.
 pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mounts: &ProjectMounts) -> Result<bool> {
-    let gateway_fine = pair.gateway.as_ref().is_some_and(|found| is_current(found, executable));
-    let agent_fine = pair.agent.as_ref().is_some_and(|found| is_current(found, executable)) && pair.mounts() == *mounts;
+    let same_mounts = pair.mounts() == *mounts;
+    let stamped = |found: &Option<Container>| {
+        found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
+    };
+    if stamped(&pair.gateway) && stamped(&pair.agent) && same_mounts {
+        return start_stopped(engine, pair).await;
+    }
+    let reader = executable.clone();
+    let digest = blocking(move || reader.digest()).await?;
+    let current =
+        |found: &Option<Container>| found.as_ref().is_some_and(|found| found.labels.get(DIGEST) == Some(&digest));
+    let (gateway_fine, agent_fine) = (current(&pair.gateway), current(&pair.agent) && same_mounts);
     if gateway_fine && agent_fine {
-        let stopped = [&pair.gateway, &pair.agent].into_iter().flatten().filter(|found| found.state != State::Running);
-        let mut changed = false;
-        for container in stopped {
-            engine.start_container(&container.id).await?;
-            changed = true;
-        }
-        return Ok(changed);
+        return start_stopped(engine, pair).await;
     }
     let info = engine.info().await?;
-    let image = executable.image_name();
+    let image = Executable::image_name(&digest);
     if engine.image(&image).await?.is_none() {
-        let (packer, info) = (executable.clone(), info.clone());
-        let archive = tokio::task::spawn_blocking(move || packer.archive(&info))
-            .await
-            .map_err(|error| CommandError::new(format!("making the gateway's image was cut off: {error}")))??;
+        let (packer, info, digest) = (executable.clone(), info.clone(), digest.clone());
+        let archive = blocking(move || packer.archive(&digest, &info)).await?;
         engine.load_images(Bytes::from(archive)).await?;
     }
     let volume = VolumeSpec {
@@ -103,10 +106,10 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     };
     engine.create_volume(&volume).await?;
     if !gateway_fine {
-        replace(engine, pair.gateway.as_ref(), &gateway_spec(executable)).await?;
+        replace(engine, pair.gateway.as_ref(), &gateway_spec(executable, &digest)).await?;
     }
     if !agent_fine {
-        replace(engine, pair.agent.as_ref(), &agent_spec(executable, &info, mounts)).await?;
+        replace(engine, pair.agent.as_ref(), &agent_spec(executable, &digest, &info, mounts)).await?;
     }
     for container in [&pair.gateway, &pair.agent].into_iter().flatten() {
         if container.image != image {
@@ -181,8 +184,22 @@ fn unpack_projects(tar: &[u8]) -> BTreeMap<String, ProjectFile> {
         .collect()
 }
 
-fn is_current(container: &Container, executable: &Executable) -> bool {
-    container.labels.get(STAMP) == Some(&executable.stamp)
+/// Starts what somebody stopped; whether there was anything.
+async fn start_stopped(engine: &Engine, pair: &Pair) -> Result<bool> {
+    let stopped = [&pair.gateway, &pair.agent].into_iter().flatten().filter(|found| found.state != State::Running);
+    let mut changed = false;
+    for container in stopped {
+        engine.start_container(&container.id).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Work that reads big files, away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| CommandError::new(format!("making the gateway's image was cut off: {error}")))?
 }
 
 /// Another `up` may have made it in the meantime: then it is taken as it is.
@@ -201,7 +218,7 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
 }
 
 /// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
-fn gateway_spec(executable: &Executable) -> ContainerSpec {
+fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
     let service = Service {
         command: Some(["edge", "serve", "--state", state::MOUNT].map(str::to_owned).to_vec()),
         cap_add: vec!["NET_BIND_SERVICE".to_owned()],
@@ -210,11 +227,11 @@ fn gateway_spec(executable: &Executable) -> ContainerSpec {
         stop_grace_period: Some(Duration(15_000_000_000)),
         ..confined()
     };
-    container(GATEWAY, "gateway", executable, service, vec![state_mount(true)])
+    container(GATEWAY, "gateway", (executable, digest), service, vec![state_mount(true)])
 }
 
 /// Holds the engine's socket: no network at all.
-fn agent_spec(executable: &Executable, info: &EngineInfo, mounts: &ProjectMounts) -> ContainerSpec {
+fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: &ProjectMounts) -> ContainerSpec {
     let service = Service {
         command: Some(["edge", "agent", "--state", state::MOUNT].map(str::to_owned).to_vec()),
         // Certificates of other owners are for their owner's eyes only.
@@ -227,7 +244,7 @@ fn agent_spec(executable: &Executable, info: &EngineInfo, mounts: &ProjectMounts
     for (project, mounts) in mounts {
         all.extend(mounts.iter().map(|mount| bind(&mount.host, &agent_path(project, &mount.container), true)));
     }
-    let mut spec = container(AGENT, "agent", executable, service, all);
+    let mut spec = container(AGENT, "agent", (executable, digest), service, all);
     spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
     spec
 }
@@ -249,14 +266,21 @@ fn confined() -> Service {
     }
 }
 
-fn container(name: &str, role: &str, executable: &Executable, service: Service, mounts: Vec<Mount>) -> ContainerSpec {
+fn container(
+    name: &str,
+    role: &str,
+    (executable, digest): (&Executable, &str),
+    service: Service,
+    mounts: Vec<Mount>,
+) -> ContainerSpec {
     ContainerSpec {
         name: name.to_owned(),
-        image: executable.image_name(),
+        image: Executable::image_name(digest),
         service,
         labels: Labels::from([
             (ROLE.to_owned(), role.to_owned()),
             (STAMP.to_owned(), executable.stamp.clone()),
+            (DIGEST.to_owned(), digest.to_owned()),
             ("stack.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ]),
         mounts,

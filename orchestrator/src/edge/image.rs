@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ const REPOSITORY: &str = "stack-gateway";
 #[derive(Debug, Clone)]
 pub struct Executable {
     path: PathBuf,
-    /// Cheap identity: changes whenever the file does. Compared before anything is read.
+    /// Cheap identity: where it is the same, the executable is the same, and nothing needs to be read.
     pub stamp: String,
 }
 
@@ -39,18 +39,38 @@ impl Executable {
         Ok(Self { path, stamp })
     }
 
-    /// Name of the image that holds it.
-    #[must_use]
-    pub fn image_name(&self) -> String {
-        let digest = Sha256::digest(self.stamp.as_bytes());
-        format!("{REPOSITORY}:{}", hex(digest.as_slice()).get(..12).unwrap_or_default())
+    /// SHA-256 of its content: what it really is, wherever it lies and whenever it was put there.
+    ///
+    /// # Errors
+    /// An executable that cannot be read.
+    pub fn digest(&self) -> Result<String> {
+        let mut content = fs::File::open(&self.path).map_err(|error| self.unreadable(&error))?;
+        let mut sha = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            match content.read(&mut buffer) {
+                Ok(0) => return Ok(hex(sha.finalize().as_slice())),
+                Ok(read) => sha.update(buffer.get(..read).unwrap_or_default()),
+                Err(error) => return Err(self.unreadable(&error)),
+            }
+        }
     }
 
-    /// The image as a `docker save` archive (Docker Image Specification v1.2), ready to be loaded.
+    /// Name of the image that holds an executable with this digest.
+    #[must_use]
+    pub fn image_name(digest: &str) -> String {
+        format!("{REPOSITORY}:{}", digest.get(..12).unwrap_or(digest))
+    }
+
+    fn unreadable(&self, error: &io::Error) -> CommandError {
+        CommandError::new(format!("cannot read the running executable `{}`: {error}", self.path.display()))
+    }
+
+    /// The image as a `docker save` archive (Docker Image Specification v1.2), ready to be loaded; `digest` names it.
     ///
     /// # Errors
     /// An engine of another architecture; an executable or library that cannot be read.
-    pub fn archive(&self, engine: &EngineInfo) -> Result<Vec<u8>> {
+    pub fn archive(&self, digest: &str, engine: &EngineInfo) -> Result<Vec<u8>> {
         let platform = format!("linux/{}", architecture());
         if engine.platform != platform {
             return Err(CommandError::new(format!(
@@ -59,12 +79,12 @@ impl Executable {
             ))
             .hint(format!("use a `stack` built for {}", engine.platform)));
         }
-        self.pack().map_err(|error| {
+        self.pack(digest).map_err(|error| {
             CommandError::new(format!("cannot make the gateway's image of `{}`: {error}", self.path.display()))
         })
     }
 
-    fn pack(&self) -> io::Result<Vec<u8>> {
+    fn pack(&self, digest: &str) -> io::Result<Vec<u8>> {
         let program = fs::read(&self.path)?;
         let mut layer = Archive::new();
         for folder in ["run/", "state/", "tmp/"] {
@@ -92,7 +112,7 @@ impl Executable {
         let config_name = format!("{}.json", hex(Sha256::digest(config.as_bytes()).as_slice()));
         let manifest = serde_json::json!([{
             "Config": config_name,
-            "RepoTags": [self.image_name()],
+            "RepoTags": [Self::image_name(digest)],
             "Layers": [format!("{layer_digest}/layer.tar")],
         }])
         .to_string();
