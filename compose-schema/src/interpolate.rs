@@ -131,6 +131,3 @@ impl Variables for DocumentVariables<'_> {
         self.session.unset(name, Some(span));
     }
 }
-
-#[cfg(test)]
-mod tests;

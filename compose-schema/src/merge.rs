@@ -220,6 +220,3 @@ fn into_build(node: Node) -> Node {
     let entry = Entry { key: node.span, node: Node::new(Value::String(context), node.span) };
     Node::new(Value::Mapping(Mapping::from([("context".to_owned(), entry)])), node.span)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,207 @@
+//! Whole loads of small folders: extends, include, merging, tags, selection, and what hostile files cost.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::fs;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{LoadOptions, Loaded, load};
+
+/// A folder with files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn options(folder: &TempDir, files: &[&str]) -> LoadOptions {
+    LoadOptions {
+        files: files.iter().map(Into::into).collect(),
+        project_name: Some("test".to_owned()),
+        ..LoadOptions::new(folder.path().to_path_buf(), [("HOST".to_owned(), "host".to_owned())].into())
+    }
+}
+
+fn loaded(files: &[(&str, &str)], named: &[&str]) -> Loaded {
+    let folder = folder(files);
+    load(&options(&folder, named)).unwrap_or_else(|failure| {
+        let messages: Vec<_> = failure.diagnostics.iter().map(|d| d.render(&failure.sources, false)).collect();
+        unreachable!("{}", messages.join("\n"))
+    })
+}
+
+/// The messages of a load that fails, each with its code and place.
+fn errors(files: &[(&str, &str)], named: &[&str]) -> Vec<String> {
+    let folder = folder(files);
+    let failure = load(&options(&folder, named)).unwrap_err();
+    let place = |label: &crate::diagnostic::Label| {
+        let (source, line, column) = failure.sources.locate(label.span).unwrap();
+        format!(" {}:{line}:{column}", source.path.display())
+    };
+    failure
+        .diagnostics
+        .iter()
+        .map(|d| format!("{} {}{}", d.code.0, d.message, d.primary.as_ref().map(place).unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn files_are_laid_over_one_another() {
+    let base = "services:\n  a: {image: x, environment: {A: 1, B: 2}, command: [a], ports: ['80:80'], volumes: ['/one:/data']}\n";
+    let over = "services:\n  a: {environment: [B=3], command: b, ports: ['80:80', '81:81'], volumes: ['/two:/data']}\n";
+    let a = &loaded(&[("a.yaml", base), ("b.yaml", over)], &["a.yaml", "b.yaml"]).project.services["a"];
+    assert_eq!(a.environment.get("A").unwrap().as_deref(), Some("1"));
+    assert_eq!(a.environment.get("B").unwrap().as_deref(), Some("3"));
+    assert_eq!(a.command.as_deref(), Some(["b".to_owned()].as_slice()));
+    assert_eq!(a.ports.len(), 2);
+    assert_eq!(a.volumes.iter().map(|mount| mount.source.as_str()).collect::<Vec<_>>(), ["/two"]);
+}
+
+#[test]
+fn kinds_that_differ_are_told_with_both_places() {
+    let found = errors(
+        &[("a.yaml", "services: {a: {image: x, cap_add: [A]}}\n"), ("b.yaml", "services: {a: {cap_add: {A: 1}}}\n")],
+        &["a.yaml", "b.yaml"],
+    );
+    assert_eq!(found, ["E0301 `services.a.cap_add` is a mapping here and a list there b.yaml:1:25"]);
+}
+
+#[test]
+fn tags_take_away_and_replace() {
+    let base = "services:\n  a: {image: x, hostname: h, dns: [1.1.1.1]}\n  gone: {image: x}\n";
+    let over = "services:\n  a: {hostname: !reset null, dns: !override [8.8.8.8]}\n  gone: !reset null\n";
+    let project = loaded(&[("a.yaml", base), ("b.yaml", over)], &["a.yaml", "b.yaml"]).project;
+    assert_eq!(project.services.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(project.services["a"].hostname, "");
+    assert_eq!(project.services["a"].dns, ["8.8.8.8"]);
+}
+
+#[test]
+fn services_extend_services_of_other_files() {
+    let project = loaded(
+        &[
+            ("compose.yaml", "services:\n  app: {extends: {file: one/a.yaml, service: a}, environment: [B=2]}\n"),
+            ("one/a.yaml", "services:\n  a: {extends: {file: ../two/b.yaml, service: b}, environment: {A: 1}}\n"),
+            ("two/b.yaml", "services:\n  b: {extends: c}\n  c: {image: x, volumes: ['./data:/data']}\n"),
+        ],
+        &[],
+    )
+    .project;
+    let app = &project.services["app"];
+    assert_eq!(app.image, "x");
+    assert_eq!(app.environment.len(), 2);
+    assert!(app.volumes.first().unwrap().source.ends_with("/two/data"));
+}
+
+#[test]
+fn circles_are_drawn() {
+    let extends = "services:\n  a: {extends: b}\n  b: {extends: a}\n";
+    assert_eq!(
+        errors(&[("compose.yaml", extends)], &[]),
+        [
+            "E0304 services extend each other in a circle: a -> b -> a compose.yaml:2:16",
+            "E0304 services extend each other in a circle: b -> a -> b compose.yaml:3:16",
+        ]
+    );
+    let found =
+        errors(&[("compose.yaml", "include: [a.yaml]\nservices: {}\n"), ("a.yaml", "include: [compose.yaml]\n")], &[]);
+    assert_eq!(
+        found,
+        ["E0306 files include each other in a circle: compose.yaml -> a.yaml -> compose.yaml compose.yaml:1:11"]
+    );
+}
+
+#[test]
+fn included_projects_keep_their_folder_and_variables() {
+    let project = loaded(
+        &[
+            ("compose.yaml", "include: [sub/compose.yaml]\nservices:\n  app: {image: x, hostname: '${A:-none}'}\n"),
+            (".env", "B=root\n"),
+            ("sub/.env", "A=sub\nB=sub\n"),
+            ("sub/compose.yaml", "services:\n  db: {image: x, hostname: $A-$B, volumes: ['./v:/v']}\n"),
+        ],
+        &[],
+    )
+    .project;
+    assert_eq!(project.services["app"].hostname, "none");
+    assert_eq!(project.services["db"].hostname, "sub-root");
+    assert!(project.services["db"].volumes.first().unwrap().source.ends_with("/sub/v"));
+}
+
+#[test]
+fn include_refuses_conflicts_and_other_machines() {
+    let conflict = errors(
+        &[
+            ("compose.yaml", "include: [i.yaml]\nservices: {a: {image: x}}\n"),
+            ("i.yaml", "services: {a: {image: y}}\n"),
+        ],
+        &[],
+    );
+    assert_eq!(conflict, ["E0307 `services.a` is defined here and differently in an included file compose.yaml:2:12"]);
+    let remote = errors(&[("compose.yaml", "include: ['oci://x/y']\nservices: {a: {image: x}}\n")], &[]);
+    assert_eq!(remote, ["E0308 `oci://x/y` is on an OCI registry and is not fetched compose.yaml:1:11"]);
+}
+
+#[test]
+fn several_mistakes_with_variables_are_told_at_once() {
+    let text = "services:\n  a: {image: \"x${1}\", privileged: maybe}\n  b: {image: \"${B:?set it}\"}\n";
+    assert_eq!(
+        errors(&[("compose.yaml", text)], &[]),
+        [
+            "E0201 `${1}` is not a variable compose.yaml:2:16",
+            "E0203 `services.a.privileged` must be `true` or `false`, not `maybe` compose.yaml:2:35",
+            "E0202 required variable `B` is missing a value: set it compose.yaml:3:15",
+        ]
+    );
+}
+
+#[test]
+fn an_unset_variable_is_told_once() {
+    let loaded = loaded(&[("compose.yaml", "services:\n  a: {image: x, hostname: \"$U\", domainname: \"$U\"}\n")], &[]);
+    let messages: Vec<_> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(messages, ["the variable `U` is not set and becomes empty text"]);
+    assert_eq!(loaded.place(&["services", "a", "image"]).as_deref(), Some("compose.yaml:2"));
+}
+
+#[test]
+fn files_that_are_not_compose_files_are_not_quoted() {
+    for text in ["root:*:19000:0:99999:7:::\nsecret\n", "SECRET: hidden\n", "a: [hidden\n"] {
+        let folder = folder(&[("compose.yaml", "include: [s.yaml]\nservices: {a: {image: x}}\n"), ("s.yaml", text)]);
+        let failure = load(&options(&folder, &[])).unwrap_err();
+        let shown: String = failure.diagnostics.iter().map(|d| d.render(&failure.sources, false)).collect();
+        assert!(shown.contains("s.yaml:"), "{shown}");
+        assert!(!shown.contains("hidden") && !shown.contains("secret") && !shown.contains("SECRET"), "{shown}");
+    }
+}
+
+#[test]
+fn hostile_projects_cost_little() {
+    let fan: Vec<(String, String)> = (0..40)
+        .map(|n| {
+            (
+                format!("f{n}.yaml"),
+                format!("include: [f{0}.yaml, f{0}.yaml]\nservices: {{s{n}: {{image: x}}}}\n", n + 1),
+            )
+        })
+        .chain([("f40.yaml".to_owned(), "services: {last: {image: x}}\n".to_owned())])
+        .collect();
+    let fan: Vec<(&str, &str)> = fan.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let many: String = std::iter::once("services:\n".to_owned())
+        .chain((0..2000).map(|n| format!("  s{n}: {{image: x, ports: ['80']}}\n")))
+        .collect();
+    let started = Instant::now();
+    assert_eq!(loaded(&fan, &["f0.yaml"]).project.services.len(), 41);
+    assert_eq!(loaded(&[("compose.yaml", &many)], &[]).project.services.len(), 2000);
+    for file in ["/dev/zero", "/"] {
+        let text = format!("include: [{file}]\nservices: {{a: {{image: x}}}}\n");
+        assert!(errors(&[("compose.yaml", &text)], &[]).first().unwrap().starts_with("E0101"));
+        let text = format!("services: {{a: {{image: x, env_file: {file}}}}}\n");
+        assert!(errors(&[("compose.yaml", &text)], &[]).first().unwrap().starts_with("E0206"));
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
