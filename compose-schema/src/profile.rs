@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Project, Service};
 
 /// Moves services that none of the `profiles` switches on to [`Project::disabled_services`], and back; records the
-/// profiles.
+/// profiles. As in Docker Compose, no profile at all is the profile with the empty name.
 pub fn apply(project: &mut Project, profiles: &[String]) {
     project.profiles = profiles.to_vec();
     let active = |service: &Service| {
         service.profiles.is_empty()
+            || (profiles.is_empty() && service.profiles.iter().any(String::is_empty))
             || service.profiles.iter().any(|profile| profiles.iter().any(|on| on == "*" || on == profile))
     };
     let all = std::mem::take(&mut project.services).into_iter().chain(std::mem::take(&mut project.disabled_services));

@@ -92,6 +92,9 @@ fn parse(spec: &str) -> Result<Vec<Published>, String> {
     }
     let ip = address(ip)?;
     let (first, last) = range(container).ok_or_else(|| format!("`{container}` is not a port of the container"))?;
+    if first == 0 {
+        return Err("0 is not a port of the container".to_owned());
+    }
     let host_range = match host {
         "" => None,
         host => Some(range(host).ok_or_else(|| format!("`{host}` is not a port of the host"))?),

@@ -232,6 +232,14 @@ pub(super) fn extra_hosts(f: &Fields<'_>) -> BTreeMap<String, Vec<String>> {
         _ => {
             for line in f.texts("extra_hosts") {
                 match line.split_once('=').or_else(|| line.split_once(':')) {
+                    Some((host, _)) if host.is_empty() || host.contains(':') => {
+                        f.refuse(
+                            BAD_VALUE,
+                            "extra_hosts",
+                            node,
+                            &format!("`{line}` does not start with the name of a host"),
+                        );
+                    }
                     Some((host, addresses)) => add(host, addresses),
                     None => {
                         let reason = format!("`{line}` has no address; write `HOST=IP`");

@@ -9,11 +9,11 @@ pub(crate) enum Style {
     Literal,
 }
 
-/// The style for a text; a key is always on one line.
-pub(crate) fn style(text: &str, key: bool) -> Style {
+/// The style for a text.
+pub(crate) fn style(text: &str) -> Style {
     let facts = Facts::of(text);
     if text.contains('\n') {
-        return if key || !facts.block { Style::Double } else { Style::Literal };
+        return if facts.block { Style::Literal } else { Style::Double };
     }
     if reads_as_something_else(text) {
         return Style::Double;
@@ -105,7 +105,13 @@ fn is_number(text: &str) -> bool {
             digits.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
         })
     };
-    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+    if text.starts_with('.') {
+        return text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'-' | b'+'))
+            && text.parse::<f64>().is_ok();
+    }
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        || (unsigned.len() == text.len() && text.starts_with('_'))
+    {
         return false;
     }
     with_prefix(["0x", "0X"], 16)

@@ -7,6 +7,9 @@ use super::number;
 use super::scalar::{self, Style};
 use super::value::{Fields, Value};
 
+/// The longest key, in bytes, that stands before its colon; others have a `?` and a line of their own.
+const LONGEST_KEY: usize = 128;
+
 /// A document.
 #[must_use]
 pub fn document(value: &Value) -> String {
@@ -69,7 +72,13 @@ fn block(out: &mut String, value: &Value, indent: usize) {
             if index > 0 {
                 new_line(out, indent);
             }
-            text(out, key, true, indent);
+            if key.contains('\n') || key.len() > LONGEST_KEY {
+                out.push_str("? ");
+                text(out, key, indent + 2);
+                new_line(out, indent);
+            } else {
+                text(out, key, indent);
+            }
             out.push(':');
             child(out, value, indent);
         }
@@ -90,7 +99,7 @@ fn block(out: &mut String, value: &Value, indent: usize) {
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Int(value) => out.push_str(&value.to_string()),
         Value::Float(value) => out.push_str(&float(*value)),
-        Value::Text(value) => text(out, value, false, indent),
+        Value::Text(value) => text(out, value, indent),
         Value::Map(_) | Value::Struct(_) => {}
     }
 }
@@ -124,8 +133,8 @@ fn float(value: f64) -> String {
     }
 }
 
-fn text(out: &mut String, text: &str, key: bool, indent: usize) {
-    match scalar::style(text, key) {
+fn text(out: &mut String, text: &str, indent: usize) {
+    match scalar::style(text) {
         Style::Plain => out.push_str(text),
         Style::Single => {
             out.push('\'');

@@ -15,7 +15,7 @@ impl Bytes {
         let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ').ok_or_else(invalid)?;
         let (number, suffix) = text.split_at_checked(end + 1).ok_or_else(invalid)?;
         let number = number.strip_suffix(' ').unwrap_or(number);
-        let number: f64 = number.parse().map_err(|_| invalid())?;
+        let number: f64 = without_separators(number).and_then(|number| number.parse().ok()).ok_or_else(invalid)?;
         if number < 0.0 {
             return Err(invalid());
         }
@@ -32,6 +32,18 @@ impl Bytes {
         #[expect(clippy::cast_possible_truncation, reason = "fractions of a byte are cut off; `as` saturates")]
         Ok(Self(bytes as i64))
     }
+}
+
+/// The number without the `_` that may stand between two digits.
+fn without_separators(number: &str) -> Option<String> {
+    let digit =
+        |part: Option<&str>, end: fn(&str) -> Option<char>| part.and_then(end).is_some_and(|c| c.is_ascii_digit());
+    let parts: Vec<&str> = number.split('_').collect();
+    let between = parts.windows(2).all(|pair| {
+        digit(pair.first().copied(), |part| part.chars().next_back())
+            && digit(pair.last().copied(), |part| part.chars().next())
+    });
+    between.then(|| parts.concat())
 }
 
 impl Serialize for Bytes {
@@ -55,6 +67,7 @@ mod tests {
             ("10b", 10),
             ("2TB", 2 << 40),
             ("1e3", 1000),
+            ("1_000.5k", 1_024_512),
         ] {
             assert_eq!(Bytes::parse(text), Ok(Bytes(bytes)), "{text}");
         }
@@ -62,7 +75,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_size() {
-        for text in ["", "lots", "-1", "512Mi", "5x", "1kbb", " 5", "1 2"] {
+        for text in ["", "lots", "-1", "512Mi", "5x", "1kbb", " 5", "1 2", "_1", "1__0", "1_e3"] {
             assert!(Bytes::parse(text).is_err(), "{text}");
         }
     }
