@@ -32,8 +32,11 @@ pub fn dependencies(project: &Project) -> ServiceGraph {
 #[must_use]
 pub fn cycles(project: &Project) -> Vec<Vec<String>> {
     let graph = dependencies(project);
-    let mut cycles: Vec<Vec<String>> = petgraph::algo::tarjan_scc(&graph)
+    // Kosaraju's algorithm keeps its own stack; a service that is a group by itself is only searched if it names itself,
+    // so that a long chain without a cycle costs one walk.
+    let mut cycles: Vec<Vec<String>> = petgraph::algo::kosaraju_scc(&graph)
         .into_iter()
+        .filter(|group| group.len() > 1 || group.iter().any(|&node| graph.contains_edge(node, node)))
         .filter_map(|group| {
             let start = *group.iter().min()?;
             shortest_cycle(&graph, start)

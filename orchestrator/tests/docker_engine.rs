@@ -1,6 +1,11 @@
 //! The Docker backend on a real engine. Where none answers, or where no static busybox is installed, each test says
 //! so and passes. What is made is named after the process and taken away again.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says why it was skipped")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why it was skipped"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -192,11 +192,12 @@ fn hostile_projects_cost_little() {
         .collect();
     let fan: Vec<(&str, &str)> = fan.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let many: String = std::iter::once("services:\n".to_owned())
-        .chain((0..2000).map(|n| format!("  s{n}: {{image: x, ports: ['80']}}\n")))
+        .chain((0..2000).map(|n| format!("  s{n}: {{image: x, ports: ['80'], depends_on: [s{}]}}\n", n + 1)))
+        .chain(["  s2000: {image: x}\n".to_owned()])
         .collect();
     let started = Instant::now();
     assert_eq!(loaded(&fan, &["f0.yaml"]).project.services.len(), 41);
-    assert_eq!(loaded(&[("compose.yaml", &many)], &[]).project.services.len(), 2000);
+    assert_eq!(loaded(&[("compose.yaml", &many)], &[]).project.services.len(), 2001);
     for file in ["/dev/zero", "/"] {
         let text = format!("include: [{file}]\nservices: {{a: {{image: x}}}}\n");
         assert!(errors(&[("compose.yaml", &text)], &[]).first().unwrap().starts_with("E0101"));
