@@ -129,7 +129,8 @@ async fn a_container_with_networks_volumes_and_limits() {
     engine.start_container(&id).await.unwrap();
 
     let listed = engine.containers(&ground.filter()).await.unwrap();
-    let [container] = listed.as_slice() else { panic_with(&listed) };
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let container = listed.first().unwrap();
     assert_eq!((container.name.as_str(), container.state), (spec.name.as_str(), State::Running));
     assert_eq!(container.networks.len(), 2);
     assert!(container.networks.values().all(|endpoint| !endpoint.ipv4.is_empty()));
@@ -176,10 +177,6 @@ async fn a_container_with_networks_volumes_and_limits() {
         assert!(actions.iter().any(|action| action == expected), "{expected} in {actions:?}");
     }
     ground.clean().await;
-}
-
-fn panic_with<T: std::fmt::Debug>(value: &T) -> ! {
-    std::panic::panic_any(format!("{value:?}"))
 }
 
 #[tokio::test]
