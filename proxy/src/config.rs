@@ -2,5 +2,7 @@
 
 pub mod duration;
 pub mod dynamic;
+pub mod labels;
 pub mod near;
+mod node;
 pub mod statics;
