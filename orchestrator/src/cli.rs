@@ -1,5 +1,6 @@
 //! The command line: one command a file, its doc comment is its help.
 
+pub mod carry_out;
 pub mod config;
 mod context;
 pub mod gateway;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::{CommandError, Result};
-use crate::ui::output;
+use crate::ui::{output, style};
 
 /// Runs a docker-compose.yml, with an HTTPS gateway in front of it.
 #[derive(Debug, Parser)]
@@ -47,6 +48,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.global)?;
+    style::apply_ansi(&context.global.ansi)?;
     if context.global.compatibility && !matches!(cli.command, Command::Config(_)) {
         return Err(CommandError::new("`--compatibility` is not supported: names have a `-` between their parts")
             .hint("leave it out; for one container use `container_name`"));

@@ -4,5 +4,6 @@ pub mod backend;
 pub mod cli;
 pub mod error;
 pub mod labels;
+pub mod lock;
 pub mod reconcile;
 pub mod ui;

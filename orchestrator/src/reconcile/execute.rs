@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::{self, Engine};
 use crate::reconcile::action::{Action, HookKind, Target};
-use crate::reconcile::plan::{Need, Plan, StepId};
-use crate::ui::progress::Reporter;
+use crate::reconcile::plan::{Need, Plan, Step, StepId};
+use crate::ui::progress::{Reporter, Status, Update};
 
 /// Carries plans out.
 #[derive(Clone)]
@@ -117,6 +117,15 @@ fn indented(output: &str) -> String {
 impl From<backend::Error> for StepError {
     fn from(error: backend::Error) -> Self {
         Self::Engine(error)
+    }
+}
+
+/// Why a step is done, where the word for it does not say so already: what is made because it is not there needs none.
+fn shown_cause(step: &Step) -> &str {
+    match &step.action {
+        Action::CreateNetwork(_) | Action::CreateVolume(_) | Action::Pull { .. } | Action::Build { .. } => "",
+        Action::Create(_) if step.words.working == Some("Creating") => "",
+        _ => &step.cause,
     }
 }
 
@@ -235,8 +244,9 @@ impl Executor {
                     continue;
                 }
                 calls += usize::from(!waits);
-                if let Some(word) = step.words.working {
-                    self.reporter.working(&step.resource, word);
+                if let Some(text) = step.words.working {
+                    let details = shown_cause(step);
+                    self.reporter.update(Update { id: &step.resource, status: Status::Working, text, details });
                 }
                 let shared = &shared;
                 running.push(async move { (id, step, shared.run(&step.action).await) });
@@ -269,7 +279,7 @@ impl Executor {
         outcome
     }
 
-    fn report_end(&self, step: &crate::reconcile::plan::Step, end: &End) {
+    fn report_end(&self, step: &Step, end: &End) {
         match (end, step.words.done) {
             (End::Stays(reason), _) => self.reporter.warning(&step.resource, "Warning", reason),
             (End::Done(_), Some(word)) => self.reporter.done(&step.resource, word),

@@ -1,0 +1,149 @@
+//! Carrying plans out for a command: the lock, notices, `--dry-run`, progress, interruption.
+
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::backend::Engine;
+use crate::error::{CommandError, Result};
+use crate::lock::ProjectLock;
+use crate::reconcile::execute::{Executor, Outcome};
+use crate::reconcile::{Desired, Plan};
+use crate::ui::output;
+use crate::ui::progress::{Mode, Reporter};
+
+/// What a command works with: an engine, a project that nobody else changes meanwhile, a place for progress.
+pub struct Runner {
+    /// The engine.
+    pub engine: Engine,
+    /// The project.
+    pub project: String,
+    /// Where progress goes.
+    pub reporter: Reporter,
+    /// Cancelled by the first interrupt, once [`Runner::watch_signals`] runs.
+    pub cancel: CancellationToken,
+    /// Nothing is to be changed.
+    pub dry_run: bool,
+    /// Do not show the output of pulls.
+    pub quiet_pull: bool,
+    /// Do not show the output of builds.
+    pub quiet_build: bool,
+    parallel: Option<usize>,
+    _lock: Option<ProjectLock>,
+}
+
+impl Runner {
+    /// For a command that changes a project; waits for others that do. Call it before the async runtime starts.
+    ///
+    /// # Errors
+    /// Global flags that make no sense; a lock that cannot be taken.
+    pub fn new(context: &Context, project: &str) -> Result<Self> {
+        let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+        let parallel = match context.global.parallel {
+            ..=-1 => None,
+            0 => return Err(CommandError::new("`--parallel 0` would do nothing").hint("leave it out for no limit")),
+            limit => usize::try_from(limit).ok(),
+        };
+        let engine = context.engine()?;
+        let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
+        let lock = if context.global.dry_run { None } else { Some(ProjectLock::take(address, project)?) };
+        Ok(Self {
+            engine,
+            project: project.to_owned(),
+            reporter: Reporter::new(mode),
+            cancel: CancellationToken::new(),
+            dry_run: context.global.dry_run,
+            quiet_pull: false,
+            quiet_build: false,
+            parallel,
+            _lock: lock,
+        })
+    }
+
+    /// From now on the first interrupt (Ctrl-C, SIGTERM) cancels, the second ends the process.
+    ///
+    /// # Errors
+    /// Signals that cannot be listened to.
+    pub fn watch_signals(&self) -> Result<()> {
+        let mut signals = Signals::new()?;
+        let cancel = self.cancel.clone();
+        tokio::spawn(async move {
+            signals.next().await;
+            cancel.cancel();
+            signals.next().await;
+            std::process::exit(i32::from(INTERRUPTED));
+        });
+        Ok(())
+    }
+
+    /// Carries a plan out, or prints it with `--dry-run` (then nothing is done and the outcome is empty). `desired` adds
+    /// places to messages.
+    ///
+    /// # Errors
+    /// What failed, and what was and was not done.
+    pub async fn carry_out(&self, plan: &Plan, desired: Option<&Desired>) -> Result<Outcome> {
+        if self.dry_run {
+            output::stdout(&plan.to_string())?;
+            return Ok(Outcome::default());
+        }
+        for notice in &plan.notices {
+            self.reporter.message(&format!("warning: {notice}"));
+        }
+        let executor = Executor {
+            engine: self.engine.clone(),
+            project: self.project.clone(),
+            reporter: self.reporter.clone(),
+            parallel: self.parallel,
+            cancel: self.cancel.clone(),
+            quiet_pull: self.quiet_pull,
+            quiet_build: self.quiet_build,
+        };
+        let outcome = executor.execute(plan).await;
+        self.reporter.finish();
+        outcome.into_result(plan, desired)
+    }
+
+    /// [`Runner::carry_out`] as a whole command that an interrupt ends early.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn finish(&self, plan: &Plan, desired: Option<&Desired>) -> Result<ExitCode> {
+        self.watch_signals()?;
+        self.carry_out(plan, desired).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Exit code of a command that an interrupt ended.
+pub const INTERRUPTED: u8 = 130;
+
+/// Interrupts: Ctrl-C and SIGTERM.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// Signals that cannot be listened to.
+    pub fn new() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let fail = |error: std::io::Error| CommandError::new(format!("cannot listen to signals: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(fail)?,
+            terminate: signal(SignalKind::terminate()).map_err(fail)?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One command at a time changes a project: two `up`s take turns.
+//!
+//! The lock is a file of this user on this host, held as long as the process lives; the kernel lets go of it however
+//! the process ends.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{CommandError, Result};
+use crate::ui::output;
+
+/// A held lock; dropping it lets the next one go on.
+#[derive(Debug)]
+pub struct ProjectLock {
+    _file: File,
+}
+
+impl ProjectLock {
+    /// Takes the lock of a project on an engine (its address); waits for whoever holds it, and says so. Blocks: call it
+    /// before the async runtime starts.
+    ///
+    /// # Errors
+    /// A folder for locks that cannot be made, or is somebody else's.
+    pub fn take(engine: &str, project: &str) -> Result<Self> {
+        let folder = folder();
+        let path = folder.join(format!("{project}-{}.lock", digest(engine)));
+        let fail = |error: &io::Error| CommandError::new(format!("cannot take the lock `{}`: {error}", path.display()));
+        own_folder(&folder)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| fail(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let holder = holder.trim();
+                let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+                output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
+                file.lock().map_err(|error| fail(&error))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(fail(&error)),
+        }
+        // For the message of whoever waits; a file that cannot be written locks all the same.
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+fn folder() -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_dir());
+    runtime.map_or_else(
+        || std::env::temp_dir().join(format!("stack-locks-{}", rustix::process::geteuid().as_raw())),
+        |folder| PathBuf::from(folder).join("stack-locks"),
+    )
+}
+
+/// Makes the folder for this user alone; one that somebody else put there is not used.
+fn own_folder(folder: &Path) -> Result<()> {
+    let fail = |what: &dyn std::fmt::Display| {
+        CommandError::new(format!("cannot keep locks in `{}`: {what}", folder.display()))
+            .hint("set XDG_RUNTIME_DIR to a folder of your own")
+    };
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(fail(&error)),
+    }
+    let found = fs::symlink_metadata(folder).map_err(|error| fail(&error))?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(fail(&"it belongs to somebody else"));
+    }
+    Ok(())
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_until_it_is_dropped() -> std::result::Result<(), String> {
+        let project = format!("lock-test-{}", std::process::id());
+        let first = ProjectLock::take("unix:///a", &project).map_err(|error| error.message)?;
+        // Another engine's project of the same name is another project.
+        let _other = ProjectLock::take("unix:///b", &project).map_err(|error| error.message)?;
+        let (sender, taken) = std::sync::mpsc::channel();
+        let waiter = std::thread::spawn({
+            let project = project.clone();
+            move || {
+                let lock = ProjectLock::take("unix:///a", &project);
+                let _ = sender.send(lock.is_ok());
+            }
+        });
+        assert!(taken.recv_timeout(std::time::Duration::from_millis(100)).is_err(), "it had to wait");
+        drop(first);
+        assert_eq!(taken.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
+        waiter.join().map_err(|_| "the waiting thread failed".to_owned())?;
+        for engine in ["unix:///a", "unix:///b"] {
+            let _ = fs::remove_file(folder().join(format!("{project}-{}.lock", digest(engine))));
+        }
+        Ok(())
+    }
+}
