@@ -4,6 +4,9 @@ pub mod carry_out;
 pub mod config;
 mod context;
 pub mod gateway;
+pub mod logs;
+pub mod ps;
+pub mod scope;
 
 pub use context::{Context, Global};
 
@@ -29,6 +32,8 @@ struct Cli {
 enum Command {
     Config(config::Args),
     Gateway(gateway::Args),
+    Logs(logs::Args),
+    Ps(ps::Args),
 }
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
@@ -56,6 +61,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Config(args) => config::run(&context, &args),
         Command::Gateway(args) => gateway::run(&args),
+        Command::Logs(args) => logs::run(&context, &args),
+        Command::Ps(args) => ps::run(&context, &args),
     }
 }
 
@@ -69,6 +76,11 @@ pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .build()
         .map_err(|error| CommandError::new(format!("cannot start the async runtime: {error}")))?;
     runtime.block_on(work)
+}
+
+/// A value as one line of JSON.
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| CommandError::new(format!("cannot print JSON: {error}")))
 }
 
 /// Help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.

@@ -33,6 +33,8 @@ pub struct Request {
     pub project: String,
     /// Services; none: all.
     pub services: Vec<String>,
+    /// Not these services.
+    pub except: Vec<String>,
     /// Only this container of each service.
     pub index: Option<u32>,
     /// Go on with what comes.
@@ -113,9 +115,11 @@ impl Request {
 
     fn selects(&self, labels: &Labels) -> bool {
         let service = labels.get(labels::SERVICE).is_some_and(|service| {
-            self.services.is_empty() || self.services.iter().any(|wanted| wanted == service)
+            !self.except.contains(service) && (self.services.is_empty() || self.services.contains(service))
         });
-        let index = self.index.is_none_or(|index| labels.get(labels::NUMBER).is_some_and(|number| *number == index.to_string()));
+        let index = self
+            .index
+            .is_none_or(|index| labels.get(labels::NUMBER).is_some_and(|number| *number == index.to_string()));
         service && index
     }
 

@@ -108,9 +108,14 @@ impl Context {
     pub fn load(&self, options: &LoadOptions) -> Result<Loaded> {
         let color = output::stderr_color();
         let loaded = compose_schema::load(options).map_err(|failure| from_failure(&failure, color))?;
-        for warning in &loaded.warnings {
-            output::stderr(&format!("{}\n", warning.render(&loaded.sources, color).trim_end()));
-        }
+        self.show_warnings(&loaded);
         Ok(loaded)
+    }
+
+    /// Prints what is legal in the files but probably not meant.
+    pub fn show_warnings(&self, loaded: &Loaded) {
+        for warning in &loaded.warnings {
+            output::stderr(&format!("{}\n", warning.render(&loaded.sources, output::stderr_color()).trim_end()));
+        }
     }
 }
