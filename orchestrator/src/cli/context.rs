@@ -44,7 +44,7 @@ pub struct Global {
     #[arg(long, env = "COMPOSE_PARALLEL_LIMIT", value_name = "N", default_value_t = -1, allow_negative_numbers = true, hide_env = true)]
     pub parallel: i32,
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub dry_run: bool,
     /// Keep networks, volumes, secrets and configs that no service uses
     #[arg(long)]

@@ -14,7 +14,8 @@ use crate::reconcile::observed::service_of;
 use crate::ui::output;
 use crate::ui::style::printable;
 use crate::ui::table::table;
-use row::{Row, TITLES, word};
+pub(super) use row::word as state_word;
+use row::{Row, TITLES};
 
 const STATES: [&str; 7] = ["paused", "restarting", "removing", "running", "dead", "created", "exited"];
 
@@ -109,7 +110,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let mut containers = block_on(scope.containers(&engine, &args.services, any))?;
     containers.retain(|container| {
         let known = scope.project().is_none_or(|project| project.services.contains_key(service_of(container)));
-        let state = if states.is_empty() { any || runs(container) } else { states.contains(&word(container.state)) };
+        let state =
+            if states.is_empty() { any || runs(container) } else { states.contains(&state_word(container.state)) };
         state && (known || args.orphans || !args.services.is_empty())
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));

@@ -49,7 +49,7 @@ struct Publisher {
 pub(super) const TITLES: [&str; 7] = ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"];
 
 /// A state in the engine's word.
-pub(super) fn word(state: State) -> &'static str {
+pub(in crate::cli) fn word(state: State) -> &'static str {
     match state {
         State::Created => "created",
         State::Running => "running",
