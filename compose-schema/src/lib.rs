@@ -24,7 +24,7 @@ pub mod profile;
 pub mod schema;
 mod session;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Level};

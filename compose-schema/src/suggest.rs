@@ -1,7 +1,8 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
 /// The candidate nearest to `name`, if it is near enough to be a slip of the keyboard.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = match name.chars().count() {
         0..=2 => 1,
         3..=6 => 2,

@@ -242,6 +242,10 @@ pub struct VolumeInfo {
     pub name: String,
     /// Driver.
     pub driver: String,
+    /// Where it is on the engine's host.
+    pub mountpoint: String,
+    /// `local`, or `global` for a cluster's.
+    pub scope: String,
     /// Labels.
     pub labels: Labels,
 }
@@ -269,6 +273,8 @@ pub struct ImageInfo {
     pub size: i64,
     /// RFC 3339 time of its making.
     pub created: String,
+    /// RFC 3339 time of its last naming here.
+    pub tagged: String,
 }
 
 impl ImageInfo {

@@ -3,7 +3,23 @@
 pub mod carry_out;
 pub mod config;
 mod context;
+pub mod each;
+pub mod exec;
 pub mod gateway;
+pub mod images;
+pub mod kill;
+pub mod logs;
+pub mod ls;
+pub mod pause;
+pub mod port;
+pub mod ps;
+pub mod scope;
+pub mod session;
+pub mod top;
+pub mod unpause;
+pub mod version;
+pub mod volumes;
+pub mod wait;
 
 pub use context::{Context, Global};
 
@@ -28,7 +44,20 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Exec(exec::Args),
     Gateway(gateway::Args),
+    Images(images::Args),
+    Kill(kill::Args),
+    Logs(logs::Args),
+    Ls(ls::Args),
+    Pause(pause::Args),
+    Port(port::Args),
+    Ps(ps::Args),
+    Top(top::Args),
+    Unpause(unpause::Args),
+    Version(version::Args),
+    Volumes(volumes::Args),
+    Wait(wait::Args),
 }
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
@@ -55,7 +84,20 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
     match cli.command {
         Command::Config(args) => config::run(&context, &args),
+        Command::Exec(args) => exec::run(&context, &args),
         Command::Gateway(args) => gateway::run(&args),
+        Command::Images(args) => images::run(&context, &args),
+        Command::Kill(args) => kill::run(&context, &args),
+        Command::Logs(args) => logs::run(&context, &args),
+        Command::Ls(args) => ls::run(&context, &args),
+        Command::Pause(args) => pause::run(&context, &args),
+        Command::Port(args) => port::run(&context, &args),
+        Command::Ps(args) => ps::run(&context, &args),
+        Command::Top(args) => top::run(&context, &args),
+        Command::Unpause(args) => unpause::run(&context, &args),
+        Command::Version(args) => version::run(&args),
+        Command::Volumes(args) => volumes::run(&context, &args),
+        Command::Wait(args) => wait::run(&context, &args),
     }
 }
 
@@ -69,6 +111,11 @@ pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .build()
         .map_err(|error| CommandError::new(format!("cannot start the async runtime: {error}")))?;
     runtime.block_on(work)
+}
+
+/// A value as one line of JSON.
+fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| CommandError::new(format!("cannot print JSON: {error}")))
 }
 
 /// Help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.

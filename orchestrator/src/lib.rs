@@ -5,5 +5,6 @@ pub mod cli;
 pub mod error;
 pub mod labels;
 pub mod lock;
+pub mod logs;
 pub mod reconcile;
 pub mod ui;

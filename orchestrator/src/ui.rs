@@ -1,5 +1,8 @@
 //! What the user sees: streams, colour, progress, tables.
 
+pub mod human;
 pub mod output;
 pub mod progress;
 pub mod style;
+pub mod table;
+pub mod terminal;

@@ -44,7 +44,7 @@ pub struct Global {
     #[arg(long, env = "COMPOSE_PARALLEL_LIMIT", value_name = "N", default_value_t = -1, allow_negative_numbers = true, hide_env = true)]
     pub parallel: i32,
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub dry_run: bool,
     /// Keep networks, volumes, secrets and configs that no service uses
     #[arg(long)]
@@ -108,9 +108,14 @@ impl Context {
     pub fn load(&self, options: &LoadOptions) -> Result<Loaded> {
         let color = output::stderr_color();
         let loaded = compose_schema::load(options).map_err(|failure| from_failure(&failure, color))?;
-        for warning in &loaded.warnings {
-            output::stderr(&format!("{}\n", warning.render(&loaded.sources, color).trim_end()));
-        }
+        self.show_warnings(&loaded);
         Ok(loaded)
+    }
+
+    /// Prints what is legal in the files but probably not meant.
+    pub fn show_warnings(&self, loaded: &Loaded) {
+        for warning in &loaded.warnings {
+            output::stderr(&format!("{}\n", warning.render(&loaded.sources, output::stderr_color()).trim_end()));
+        }
     }
 }

@@ -38,7 +38,7 @@ answer!(Created { id: String, warnings: Vec<String>, });
 answer!(Waited { status_code: i64 });
 answer!(ExecState { running: bool, exit_code: i64 });
 answer!(Volumes { volumes: Vec<VolumeAnswer>, });
-answer!(VolumeAnswer { name: String, driver: String, labels: Labels });
+answer!(VolumeAnswer { name: String, driver: String, mountpoint: String, scope: String, labels: Labels });
 answer!(NetworkAnswer { id: String, name: String, driver: String, labels: Labels });
 answer!(Top { titles: Vec<String>, processes: Vec<Vec<String>>, });
 answer!(PortAnswer {
@@ -123,7 +123,9 @@ answer!(Image {
     config: ConfigAnswer,
     size: i64,
     created: String,
+    metadata: ImageMetadata,
 });
+answer!(ImageMetadata { last_tag_time: String });
 answer!(Actor {
     #[serde(rename = "ID")]
     id: String,
@@ -305,6 +307,7 @@ impl From<Image> for ImageInfo {
             has_healthcheck: test.is_some_and(|word| word != "NONE"),
             size: image.size,
             created: image.created,
+            tagged: image.metadata.last_tag_time,
         }
     }
 }
@@ -317,7 +320,13 @@ impl From<NetworkAnswer> for NetworkInfo {
 
 impl From<VolumeAnswer> for VolumeInfo {
     fn from(volume: VolumeAnswer) -> Self {
-        Self { name: volume.name, driver: volume.driver, labels: volume.labels }
+        Self {
+            name: volume.name,
+            driver: volume.driver,
+            mountpoint: volume.mountpoint,
+            scope: volume.scope,
+            labels: volume.labels,
+        }
     }
 }
 

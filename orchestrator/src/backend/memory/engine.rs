@@ -305,6 +305,7 @@ impl Backend for Memory {
                 name: spec.volume.name.clone(),
                 driver: driver.to_owned(),
                 labels: spec.labels.clone(),
+                ..VolumeInfo::default()
             });
             Ok(())
         })

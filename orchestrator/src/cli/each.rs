@@ -1,0 +1,61 @@
+//! The same small thing done to several containers at once, with progress.
+
+use super::Context;
+use crate::backend::{self, Container};
+use crate::error::{CommandError, Result};
+use crate::ui::output;
+use crate::ui::progress::{Mode, Reporter};
+use crate::ui::style::printable;
+
+/// What is done, in words.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// As an order (`pause`).
+    pub order: &'static str,
+    /// While it happens; nothing is shown without one.
+    pub working: Option<&'static str>,
+    /// When it is done (`Paused`).
+    pub done: &'static str,
+}
+
+/// Does it to all, also after a failure of one; with `--dry-run` only says so.
+///
+/// # Errors
+/// All failures.
+pub async fn each(
+    context: &Context,
+    containers: &[Container],
+    words: Words,
+    act: impl AsyncFn(&Container) -> backend::Result<()>,
+) -> Result<()> {
+    if context.global.dry_run {
+        let lines: String =
+            containers.iter().map(|container| format!("{} {}\n", words.order, printable(&container.name))).collect();
+        return Ok(output::stdout(&lines)?);
+    }
+    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let reporter = Reporter::new(mode);
+    let one = async |container: &Container| {
+        let resource = format!("Container {}", container.name);
+        if let Some(working) = words.working {
+            reporter.working(&resource, working);
+        }
+        match act(container).await {
+            Ok(()) => {
+                reporter.done(&resource, words.done);
+                None
+            }
+            Err(error) => {
+                reporter.error(&resource, "Error", "");
+                Some(format!("{}: {}", container.name, error.message))
+            }
+        }
+    };
+    let failures = futures_util::future::join_all(containers.iter().map(one)).await;
+    reporter.finish();
+    let failures: Vec<String> = failures.into_iter().flatten().map(|failure| printable(&failure)).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::new(format!("cannot {} {}", words.order, failures.join("\n  "))))
+}

@@ -1,0 +1,118 @@
+//! `stack exec`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::scope::Scope;
+use super::session::relay;
+use super::{Context, block_on};
+use crate::backend::{Engine, ExecSpec};
+use crate::error::{CommandError, Result};
+use crate::ui::terminal;
+
+/// How long the engine may take to notice that a command has ended, after its output has.
+const NOTICE: Duration = Duration::from_secs(2);
+
+/// Run a command in a running container
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "stack exec [OPTIONS] SERVICE COMMAND [ARGS]...")]
+pub struct Args {
+    /// Do not wait for it
+    #[arg(short, long)]
+    detach: bool,
+    /// Environment variable; without a value, ours
+    #[arg(short, long = "env", value_name = "KEY=VALUE")]
+    environment: Vec<String>,
+    /// Number of the container, where the service has several
+    #[arg(long, value_name = "N")]
+    index: Option<u32>,
+    /// No terminal for the command, even where we have one
+    #[arg(short = 'T', long)]
+    no_tty: bool,
+    /// A terminal for the command, as is the default
+    #[arg(short, long, hide = true, conflicts_with = "no_tty")]
+    tty: bool,
+    /// Keep standard input open, as is the default
+    #[arg(short, long, hide = true, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    interactive: bool,
+    /// With all privileges
+    #[arg(long)]
+    privileged: bool,
+    /// As this user
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// In this folder
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// Service, then the command with its arguments
+    #[arg(value_names = ["SERVICE", "COMMAND"], required = true, num_args = 2.., trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// `KEY=value` as it is; `KEY` with our value, or not at all where we have none.
+pub(super) fn environment(context: &Context, given: &[String]) -> Vec<String> {
+    given
+        .iter()
+        .filter_map(|entry| {
+            if entry.contains('=') {
+                return Some(entry.clone());
+            }
+            context.environment.get(entry).map(|value| format!("{entry}={value}"))
+        })
+        .collect()
+}
+
+/// Runs the command; its exit code is ours.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let Some((service, command)) = args.command.split_first() else { return Ok(ExitCode::FAILURE) };
+    if service.starts_with('-') {
+        return Err(CommandError::new(format!("unknown flag `{service}`")).hint("`stack exec --help` lists the flags"));
+    }
+    if context.global.dry_run {
+        return Err(CommandError::new("`--dry-run` cannot tell what a command would do").hint("leave it out"));
+    }
+    if args.tty && !terminal::stdin_is_terminal() {
+        return Err(CommandError::new("there is no terminal to hand over (`-t`)").hint("leave `-t` out, or use `-T`"));
+    }
+    let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
+    let spec = ExecSpec {
+        command: command.to_vec(),
+        environment: environment(context, &args.environment),
+        user: args.user.clone().unwrap_or_default(),
+        working_dir: args.workdir.clone().unwrap_or_default(),
+        tty: tty || args.tty,
+        privileged: args.privileged,
+        stdin: args.interactive,
+        detach: args.detach,
+    };
+    let scope = Scope::find(context, std::slice::from_ref(service))?;
+    let engine = context.engine()?;
+    block_on(async {
+        let container = scope.running(&engine, service, args.index).await?;
+        let session = engine.exec(&container.id, &spec).await?;
+        if args.detach {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let id = session.id.clone();
+        let resize = async |rows, columns| engine.resize_exec(&id, rows, columns).await;
+        relay(session, spec.stdin, spec.tty, resize).await?;
+        let code = exit_code(&engine, &id).await?;
+        Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)))
+    })
+}
+
+/// The code a command has ended with; 0 for one that runs on (its terminal was detached).
+async fn exit_code(engine: &Engine, id: &str) -> Result<i64> {
+    let ended = async {
+        loop {
+            if let Some(code) = engine.exec_exit_code(id).await? {
+                return Ok(code);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(NOTICE, ended).await.unwrap_or(Ok(0))
+}

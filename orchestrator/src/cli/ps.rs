@@ -1,0 +1,142 @@
+//! `stack ps`
+
+pub(super) mod ports;
+mod row;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use super::scope::{Scope, runs};
+use super::{Context, block_on};
+use crate::backend::Container;
+use crate::error::{CommandError, Result};
+use crate::reconcile::observed::service_of;
+use crate::ui::output;
+use crate::ui::style::printable;
+use crate::ui::table::table;
+pub(super) use row::word as state_word;
+use row::{Row, TITLES};
+
+const STATES: [&str; 7] = ["paused", "restarting", "removing", "running", "dead", "created", "exited"];
+
+/// List the project's containers
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Those that do not run as well
+    #[arg(short, long)]
+    all: bool,
+    /// Only ids
+    #[arg(short, long)]
+    quiet: bool,
+    /// Only the names of services
+    #[arg(long = "services")]
+    names: bool,
+    /// Only containers in this state (paused, restarting, removing, running, dead, created, exited)
+    #[arg(long, value_name = "STATE")]
+    status: Vec<String>,
+    /// Only containers that this is true of (`status=STATE`)
+    #[arg(long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// How to print
+    #[arg(long, value_name = "table|json", default_value = "table")]
+    format: String,
+    /// Do not shorten
+    #[arg(long)]
+    no_trunc: bool,
+    /// Containers of services that are not in the files as well
+    #[arg(
+        long,
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true"
+    )]
+    orphans: bool,
+    /// Services; none: all
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+impl Args {
+    /// The states that are asked for; none: those that run, with `--all` any.
+    fn states(&self) -> Result<Vec<&str>> {
+        let mut states: Vec<&str> = self.status.iter().map(String::as_str).collect();
+        for filter in &self.filter {
+            match filter.split_once('=') {
+                Some(("status", state)) => states.push(state),
+                Some((key, _)) => {
+                    return Err(CommandError::new(format!("unknown filter `{}`", printable(key)))
+                        .hint("the one filter is `status=STATE`"));
+                }
+                None => {
+                    return Err(CommandError::new(format!("`{}` is not a filter", printable(filter)))
+                        .hint("write `--filter status=STATE`"));
+                }
+            }
+        }
+        match states.iter().find(|state| !STATES.contains(state)) {
+            Some(state) => Err(CommandError::new(format!("no container can be in the state `{}`", printable(state)))
+                .hint(format!("states are: {}", STATES.join(", ")))),
+            None => Ok(states),
+        }
+    }
+
+    fn json(&self) -> Result<bool> {
+        match self.format.as_str() {
+            "table" | "" => Ok(false),
+            "json" => Ok(true),
+            other => Err(unsupported_format(other)),
+        }
+    }
+}
+
+/// The error about a `--format` other than those two.
+pub(super) fn unsupported_format(format: &str) -> CommandError {
+    CommandError::new(format!("`--format {}` is not supported", printable(format)))
+        .hint("use `--format json` and a program that reads JSON (`jq -r .Name`), or `--format table`")
+}
+
+/// Prints the list.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let (states, json) = (args.states()?, args.json()?);
+    let scope = Scope::find(context, &args.services)?;
+    let engine = context.engine()?;
+    let any = args.all || !states.is_empty();
+    let mut containers = block_on(scope.containers(&engine, &args.services, any))?;
+    containers.retain(|container| {
+        let known = scope.project().is_none_or(|project| project.services.contains_key(service_of(container)));
+        let state =
+            if states.is_empty() { any || runs(container) } else { states.contains(&state_word(container.state)) };
+        state && (known || args.orphans || !args.services.is_empty())
+    });
+    containers.sort_by(|a, b| a.name.cmp(&b.name));
+    output::stdout(&text(args, json, &containers)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(args: &Args, json: bool, containers: &[Container]) -> Result<String> {
+    if args.quiet {
+        return Ok(containers.iter().map(|container| format!("{}\n", container.id)).collect());
+    }
+    if args.names {
+        let names: BTreeSet<&str> = containers.iter().map(service_of).collect();
+        return Ok(names.into_iter().map(|name| format!("{}\n", printable(name))).collect());
+    }
+    let now = jiff::Timestamp::now().as_second();
+    let rows = containers.iter().map(|container| Row::new(container, now, args.no_trunc));
+    if !json {
+        let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
+        return Ok(table(&rows, 10, 3));
+    }
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(&super::to_json(&row)?);
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,127 @@
+//! Being attached to a process in a container: its output to ours, our input to it.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::backend::{self, Session, Stream};
+use crate::error::{CommandError, Result};
+use crate::ui::terminal::{self, RawMode};
+
+/// Most bytes of input at a time.
+const PIECE: usize = 16 * 1024;
+/// How often the size of the terminal is told to a process that is only just starting, and after which time again.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Our standard input, read on a thread of its own that nobody waits for: a read cannot be taken back.
+fn stdin() -> mpsc::Receiver<Vec<u8>> {
+    let (sender, pieces) = mpsc::channel(4);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; PIECE];
+        let mut stdin = std::io::stdin().lock();
+        while let Ok(length @ 1..) = stdin.read(&mut buffer) {
+            let piece = buffer.get(..length).unwrap_or_default().to_vec();
+            if sender.blocking_send(piece).is_err() {
+                break;
+            }
+        }
+    });
+    pieces
+}
+
+/// Relays until the output ends. `with_stdin`: our input goes to the process, and its end too. `tty`: the process has
+/// a terminal, which ours stands for; `resize` tells it rows and columns.
+///
+/// # Errors
+/// An engine that breaks off, an output that cannot be written.
+pub async fn relay(
+    session: Session,
+    with_stdin: bool,
+    tty: bool,
+    resize: impl AsyncFn(u16, u16) -> backend::Result<()>,
+) -> Result<()> {
+    let raw = (tty && with_stdin && terminal::stdin_is_terminal()).then(RawMode::enter).transpose();
+    let raw = raw.map_err(|error| CommandError::new(format!("cannot take over the terminal: {error}")))?;
+    let Session { mut output, input, .. } = session;
+    let feed = async {
+        feed(input, with_stdin).await;
+        std::future::pending::<()>().await;
+    };
+    let show = async {
+        let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
+        while let Some(part) = output.next().await {
+            let (stream, bytes) = part?;
+            match stream {
+                Stream::Stdout => {
+                    stdout.write_all(&bytes).await?;
+                    stdout.flush().await?;
+                }
+                Stream::Stderr => {
+                    stderr.write_all(&bytes).await?;
+                    stderr.flush().await?;
+                }
+            }
+        }
+        Ok(())
+    };
+    let outcome = tokio::select! {
+        outcome = show => outcome,
+        () = feed => Ok(()),
+        outcome = sizes(tty, resize) => outcome,
+        // With its terminal taken over, an end by signal must give it back first.
+        code = ended(), if raw.is_some() => Err(CommandError::silent(code)),
+    };
+    drop(raw);
+    outcome
+}
+
+async fn feed(mut input: backend::InputSink, with_stdin: bool) {
+    if with_stdin {
+        let mut pieces = stdin();
+        while let Some(piece) = pieces.recv().await {
+            // A process that has closed its input does not miss the rest.
+            if input.write_all(&piece).await.is_err() || input.flush().await.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = input.shutdown().await;
+    // Dropping it may end the connection, output included.
+    std::future::pending::<()>().await;
+}
+
+/// Tells the size of the terminal, now and whenever it changes; never ends by itself.
+async fn sizes(tty: bool, resize: impl AsyncFn(u16, u16) -> backend::Result<()>) -> Result<()> {
+    if tty && terminal::size().is_some() {
+        let mut changes = signal(SignalKind::window_change())
+            .map_err(|error| CommandError::new(format!("cannot listen to signals: {error}")))?;
+        loop {
+            // The process may not be there yet, or not any more: neither is worth a word.
+            for _ in 0..TRIES {
+                let Some((rows, columns)) = terminal::size() else { break };
+                if resize(rows, columns).await.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            changes.recv().await;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Waits for a signal that asks us to end; the exit code for it.
+async fn ended() -> u8 {
+    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => 143,
+        _ = hangup.recv() => 129,
+    }
+}

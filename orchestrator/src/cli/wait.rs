@@ -1,0 +1,68 @@
+//! `stack wait`
+
+use std::process::ExitCode;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::carry_out::Runner;
+use super::scope::{Scope, runs};
+use super::{Context, block_on};
+use crate::error::{CommandError, Result};
+use crate::reconcile::Observed;
+use crate::reconcile::lifecycle::{self, DownOptions};
+use crate::ui::output;
+
+/// Wait until containers of services have ended
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Take the project down when the first one has
+    #[arg(long)]
+    down_project: bool,
+    /// Services
+    #[arg(value_name = "SERVICE", required = true)]
+    services: Vec<String>,
+}
+
+/// Waits; the exit code is that of the last container, with `--down-project` of the first.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let scope = if args.down_project {
+        Scope::find_whole(context, &args.services)?
+    } else {
+        Scope::find(context, &args.services)?
+    };
+    let engine = context.engine()?;
+    let code = block_on(async {
+        let mut containers = scope.containers(&engine, &args.services, false).await?;
+        containers.retain(runs);
+        if containers.is_empty() {
+            return Err(CommandError::new(format!("no container of {} runs", args.services.join(", ")))
+                .hint("`stack ps -a` shows how they have ended"));
+        }
+        let mut waits: FuturesUnordered<_> = containers
+            .iter()
+            .map(async |container| (&container.id, engine.wait_container(&container.id).await))
+            .collect();
+        let mut last = 0;
+        while let Some((id, code)) = waits.next().await {
+            last = code?;
+            output::stdout(&format!("container \"{id}\" exited with status code {last}\n"))?;
+            if args.down_project {
+                break;
+            }
+        }
+        Ok(last)
+    })?;
+    if args.down_project {
+        let runner = Runner::new(context, &scope.name)?;
+        block_on(async {
+            let observed = Observed::project(&*runner.engine, &scope.name).await?;
+            let plan = lifecycle::down(&observed, &scope.name, scope.project(), &DownOptions::default());
+            runner.finish(&plan, None).await
+        })?;
+    }
+    Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)))
+}

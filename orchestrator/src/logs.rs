@@ -1,0 +1,175 @@
+//! Logs of many containers as one stream of lines: of `logs`, and of an attached `up`.
+//!
+//! What is there already is merged by the engine's times. What comes is followed container by container: across
+//! restarts (resumed by time, nothing lost and nothing twice), across recreations, and with containers of the project
+//! that join later.
+
+mod cursor;
+mod follow;
+mod lines;
+mod merge;
+pub mod print;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::backend::{Container, Engine, Event, LabelFilter, Labels, Result, Stream};
+use crate::labels;
+use crate::ui::style::printable;
+
+/// Items that may wait for a slow reader.
+const WAITING: usize = 1024;
+
+/// Whose logs, and which part.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The project.
+    pub project: String,
+    /// Services; none: all.
+    pub services: Vec<String>,
+    /// Not these services.
+    pub except: Vec<String>,
+    /// Only this container of each service.
+    pub index: Option<u32>,
+    /// Go on with what comes.
+    pub follow: bool,
+    /// When following: do not end with the last container.
+    pub stay: bool,
+    /// Only the last so many lines of each container; 0 for what comes from now on.
+    pub tail: Option<u64>,
+    /// Not before this (RFC 3339).
+    pub since: Option<String>,
+    /// Not after this (RFC 3339).
+    pub until: Option<String>,
+}
+
+/// A container whose log is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Full id.
+    pub id: String,
+    /// Name of the container.
+    pub name: String,
+    /// Its service.
+    pub service: String,
+    /// Its number within the service, as the label says it.
+    pub number: String,
+    /// What the lines are headed with: the name without the project.
+    pub label: String,
+}
+
+impl Source {
+    fn new(project: &str, id: &str, name: &str, labels: &Labels) -> Self {
+        let label = name.strip_prefix(project).and_then(|rest| rest.strip_prefix(['-', '_'])).unwrap_or(name);
+        let text = |label: &str| labels.get(label).cloned().unwrap_or_default();
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            service: text(labels::SERVICE),
+            number: text(labels::NUMBER),
+            label: printable(label),
+        }
+    }
+}
+
+/// Something to show.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// One line, without its end.
+    Line {
+        /// Whose.
+        source: Arc<Source>,
+        /// On which stream.
+        stream: Stream,
+        /// The engine's time of its beginning, RFC 3339; empty where the log driver keeps none.
+        time: String,
+        /// The bytes.
+        text: Bytes,
+    },
+    /// A container has ended; all its lines came before.
+    Exited {
+        /// Which.
+        source: Arc<Source>,
+        /// Its exit code.
+        code: i64,
+        /// The engine starts it again.
+        restarting: bool,
+    },
+    /// Something that cannot be shown, and why.
+    Warning(String),
+}
+
+impl Request {
+    fn filter(&self) -> LabelFilter {
+        LabelFilter(vec![
+            (labels::PROJECT.to_owned(), Some(self.project.clone())),
+            (labels::ONEOFF.to_owned(), Some("False".to_owned())),
+        ])
+    }
+
+    fn selects(&self, labels: &Labels) -> bool {
+        let service = labels.get(labels::SERVICE).is_some_and(|service| {
+            !self.except.contains(service) && (self.services.is_empty() || self.services.contains(service))
+        });
+        let index = self
+            .index
+            .is_none_or(|index| labels.get(labels::NUMBER).is_some_and(|number| *number == index.to_string()));
+        service && index
+    }
+
+    fn source(&self, container: &Container) -> Arc<Source> {
+        Arc::new(Source::new(&self.project, &container.id, &container.name, &container.labels))
+    }
+}
+
+/// A stream of lines. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct Logs {
+    items: mpsc::Receiver<Result<Item>>,
+    reader: JoinHandle<()>,
+    sources: Vec<Arc<Source>>,
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Logs {
+    /// Begins to read. When this returns, whatever the project's containers do from now on is seen.
+    ///
+    /// # Errors
+    /// An engine that cannot be asked.
+    pub async fn open(engine: &Engine, request: Request) -> Result<Self> {
+        let filter = request.filter();
+        let events: Option<BoxStream<'static, Result<Event>>> =
+            if request.follow { Some(engine.events(&filter).await?) } else { None };
+        let mut containers = engine.containers(&filter).await?;
+        containers.retain(|container| request.selects(&container.labels));
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        let sources = containers.iter().map(|container| request.source(container)).collect();
+        let (sender, items) = mpsc::channel(WAITING);
+        let engine = Arc::clone(engine);
+        let reader = tokio::spawn(async move {
+            follow::run(engine, request, containers, events, sender).await;
+        });
+        Ok(Self { items, reader, sources })
+    }
+
+    /// The containers that were there at the beginning, by name.
+    pub fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
+    }
+
+    /// The next item; none at the end. An error is the last item.
+    pub async fn next(&mut self) -> Option<Result<Item>> {
+        self.items.recv().await
+    }
+}

@@ -1,0 +1,344 @@
+//! Reading: first what is there, then what comes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::cursor::Cursor;
+use super::lines::{Line, Lines};
+use super::merge::{Merge, Next};
+use super::{Item, Request, Source};
+use crate::backend::{Container, Engine, Error, ErrorKind, Event, LogOptions, LogRecord, Result, State};
+
+/// How long the last container may be gone before that is the end: a restart takes a moment.
+const LINGER: Duration = Duration::from_secs(2);
+
+type Sender = mpsc::Sender<Result<Item>>;
+
+/// Nobody reads any more.
+struct Gone;
+
+/// One container's log and how far it was read.
+#[derive(Debug)]
+struct Reader {
+    source: Arc<Source>,
+    cursor: Cursor,
+    lines: Lines,
+}
+
+impl Reader {
+    fn new(source: Arc<Source>, since: Option<&str>) -> Self {
+        Self { source, cursor: Cursor::starting(since), lines: Lines::default() }
+    }
+
+    async fn take(&mut self, record: LogRecord, items: &Sender) -> std::result::Result<(), Gone> {
+        if !self.cursor.admits(&record) {
+            return Ok(());
+        }
+        let lines = self.lines.push(record);
+        self.show(lines, items).await
+    }
+
+    async fn show(&self, lines: Vec<Line>, items: &Sender) -> std::result::Result<(), Gone> {
+        for (stream, time, text) in lines {
+            let item = Item::Line { source: Arc::clone(&self.source), stream, time, text };
+            items.send(Ok(item)).await.map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, items: &Sender) -> std::result::Result<(), Gone> {
+        let lines = self.lines.rest();
+        self.show(lines, items).await
+    }
+}
+
+fn unreadable(source: &Source, error: &Error) -> Item {
+    Item::Warning(format!("cannot read the log of {}: {}", source.label, error.message))
+}
+
+/// Reads until the end, until an error, or until nobody listens.
+pub(super) async fn run(
+    engine: Engine,
+    request: Request,
+    containers: Vec<Container>,
+    events: Option<BoxStream<'static, Result<Event>>>,
+    items: Sender,
+) {
+    let mut follower = Follower {
+        readers: containers
+            .iter()
+            .map(|container| (container.id.clone(), Reader::new(request.source(container), request.since.as_deref())))
+            .collect(),
+        engine,
+        request,
+        items,
+        tasks: JoinSet::new(),
+        active: BTreeMap::new(),
+        again: Vec::new(),
+        codes: HashMap::new(),
+    };
+    // `Gone` is no failure: whoever dropped the receiver knows.
+    let _ = follower.read(&containers, events).await;
+}
+
+struct Follower {
+    engine: Engine,
+    request: Request,
+    items: Sender,
+    /// Logs that are not being read at the moment, by container id.
+    readers: HashMap<String, Reader>,
+    tasks: JoinSet<Reader>,
+    /// Containers that are being followed.
+    active: BTreeMap<String, Arc<Source>>,
+    /// Containers that started again before the end of their last run was read.
+    again: Vec<String>,
+    /// Exit codes of containers whose end is not read yet.
+    codes: HashMap<String, i64>,
+}
+
+impl Follower {
+    async fn read(
+        &mut self,
+        containers: &[Container],
+        events: Option<BoxStream<'static, Result<Event>>>,
+    ) -> std::result::Result<(), Gone> {
+        self.history(containers).await?;
+        let Some(events) = events else {
+            let mut ids: Vec<&str> = containers.iter().map(|container| container.id.as_str()).collect();
+            ids.dedup();
+            for id in ids {
+                if let Some(reader) = self.readers.get_mut(id) {
+                    reader.flush(&self.items).await?;
+                }
+            }
+            return Ok(());
+        };
+        let lives = |state| matches!(state, State::Running | State::Paused | State::Restarting);
+        let mut any = false;
+        for container in containers.iter().filter(|container| lives(container.state)) {
+            any = true;
+            self.follow(&container.id);
+        }
+        if !any && !self.request.stay {
+            return self.flush_all().await;
+        }
+        self.watch(events).await
+    }
+
+    async fn flush_all(&mut self) -> std::result::Result<(), Gone> {
+        for reader in self.readers.values_mut() {
+            reader.flush(&self.items).await?;
+        }
+        Ok(())
+    }
+
+    /// What is there already. With `tail: 0` nothing of it is shown, but it has to be known where it ends.
+    async fn history(&mut self, containers: &[Container]) -> std::result::Result<(), Gone> {
+        let nothing = self.request.tail == Some(0);
+        if nothing && !self.request.follow {
+            return Ok(());
+        }
+        let options = LogOptions {
+            follow: false,
+            tail: self.request.tail.map(|tail| tail.max(1)),
+            since: self.request.since.clone(),
+            until: self.request.until.clone(),
+        };
+        let logs = containers.iter().enumerate().map(|(position, container)| {
+            let (engine, options) = (&self.engine, &options);
+            async move { (position, engine.logs(&container.id, options).await) }
+        });
+        let mut streams = Vec::new();
+        for (position, log) in futures_util::future::join_all(logs).await {
+            match log {
+                Ok(log) => streams.push((position, log)),
+                Err(error) => self.warn(containers, position, &error).await?,
+            }
+        }
+        let mut merge = Merge::new(streams);
+        let mut begun = vec![false; containers.len()];
+        while let Some(next) = merge.next().await {
+            match next {
+                Next::Record(position, record) => {
+                    let Some(container) = containers.get(position) else { continue };
+                    let Some(reader) = self.readers.get_mut(&container.id) else { continue };
+                    if nothing {
+                        reader.cursor.skip_through(&record);
+                        continue;
+                    }
+                    if let Some(begun) = begun.get_mut(position)
+                        && !std::mem::replace(begun, true)
+                        && self.request.tail.is_some()
+                    {
+                        reader.cursor.skip_before(&record);
+                    }
+                    reader.take(record, &self.items).await?;
+                }
+                Next::Failed(position, error) => self.warn(containers, position, &error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn warn(&self, containers: &[Container], position: usize, error: &Error) -> std::result::Result<(), Gone> {
+        // A container that has been removed meanwhile has no log to miss.
+        if error.kind == ErrorKind::NotFound {
+            return Ok(());
+        }
+        let Some(reader) = containers.get(position).and_then(|container| self.readers.get(&container.id)) else {
+            return Ok(());
+        };
+        self.items.send(Ok(unreadable(&reader.source, error))).await.map_err(|_| Gone)
+    }
+
+    fn follow(&mut self, id: &str) {
+        let Some(reader) = self.readers.remove(id) else { return };
+        self.active.insert(id.to_owned(), Arc::clone(&reader.source));
+        let (engine, items, until) = (Arc::clone(&self.engine), self.items.clone(), self.request.until.clone());
+        self.tasks.spawn(follow_one(engine, reader, until, items));
+    }
+
+    /// Containers come, go and come again.
+    async fn watch(&mut self, mut events: BoxStream<'static, Result<Event>>) -> std::result::Result<(), Gone> {
+        loop {
+            let idle = self.active.is_empty() && !self.request.stay;
+            tokio::select! {
+                () = self.items.closed() => return Err(Gone),
+                Some(ended) = self.tasks.join_next() => {
+                    // A reader that panicked would be a bug; it must not stop the others.
+                    if let Ok(reader) = ended {
+                        self.ended(reader).await?;
+                    }
+                }
+                event = events.next() => match event {
+                    Some(Ok(event)) => self.event(event).await?,
+                    Some(Err(error)) => return self.fail(error).await,
+                    None => {
+                        let message = "the engine stopped sending events".to_owned();
+                        let error = Error { kind: ErrorKind::Unreachable, call: "follow logs", object: String::new(), message };
+                        return self.fail(error).await;
+                    }
+                },
+                () = tokio::time::sleep(LINGER), if idle => {
+                    if !self.somebody_lives().await {
+                        return self.flush_all().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn fail(&mut self, error: Error) -> std::result::Result<(), Gone> {
+        self.items.send(Err(error)).await.map_err(|_| Gone)
+    }
+
+    async fn somebody_lives(&self) -> bool {
+        let containers = self.engine.containers(&self.request.filter()).await.unwrap_or_default();
+        containers.iter().any(|container| {
+            self.request.selects(&container.labels)
+                && matches!(container.state, State::Running | State::Paused | State::Restarting)
+        })
+    }
+
+    async fn event(&mut self, event: Event) -> std::result::Result<(), Gone> {
+        if event.kind != "container" || !self.request.selects(&event.attributes) {
+            return Ok(());
+        }
+        match event.action.as_str() {
+            "start" if self.active.contains_key(&event.id) => self.again.push(event.id),
+            "start" => {
+                self.codes.remove(&event.id);
+                if !self.readers.contains_key(&event.id) {
+                    let name = event.attributes.get("name").map(String::as_str).unwrap_or_default();
+                    let source = Source::new(&self.request.project, &event.id, name, &event.attributes);
+                    self.readers.insert(event.id.clone(), Reader::new(Arc::new(source), self.request.since.as_deref()));
+                }
+                self.follow(&event.id);
+            }
+            "die" => {
+                let code = event.attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0);
+                self.codes.insert(event.id.clone(), code);
+                if let Some(source) = self.readers.get(&event.id).map(|reader| Arc::clone(&reader.source)) {
+                    self.exited(&source).await?;
+                }
+            }
+            "destroy" => {
+                self.readers.remove(&event.id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A log has been read to its end.
+    async fn ended(&mut self, mut reader: Reader) -> std::result::Result<(), Gone> {
+        let id = reader.source.id.clone();
+        self.active.remove(&id);
+        reader.flush(&self.items).await?;
+        let source = Arc::clone(&reader.source);
+        self.readers.insert(id.clone(), reader);
+        self.exited(&source).await?;
+        if let Some(position) = self.again.iter().position(|other| *other == id) {
+            self.again.swap_remove(position);
+            self.follow(&id);
+        }
+        Ok(())
+    }
+
+    /// Says that a container has ended, once its code and all its lines are known.
+    async fn exited(&mut self, source: &Arc<Source>) -> std::result::Result<(), Gone> {
+        let Some(code) = self.codes.remove(&source.id) else { return Ok(()) };
+        let detail = self.engine.container(&source.id).await;
+        let restarting = detail.is_ok_and(|detail| detail.summary.state == State::Restarting);
+        let item = Item::Exited { source: Arc::clone(source), code, restarting };
+        self.items.send(Ok(item)).await.map_err(|_| Gone)
+    }
+}
+
+/// Follows one container until it ends.
+async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, items: Sender) -> Reader {
+    let mut options = LogOptions { follow: true, since: reader.cursor.resume(), until, ..LogOptions::default() };
+    let id = reader.source.id.clone();
+    let outcome = match engine.logs(&id, &options).await {
+        Ok(log) => drain(&mut reader, log, &items).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        // What was written between the end of the stream and the end of the process.
+        Ok(true) => {
+            options.follow = false;
+            options.since = reader.cursor.resume();
+            if let Ok(log) = engine.logs(&id, &options).await {
+                let _ = drain(&mut reader, log, &items).await;
+            }
+        }
+        Ok(false) => {}
+        Err(error) if error.kind == ErrorKind::NotFound => {}
+        // The log driver keeps nothing that could be read: what comes from now on can still be seen.
+        Err(_) => {
+            if let Ok(session) = engine.attach_container(&id, false).await {
+                let log = session
+                    .output
+                    .map(|part| part.map(|(stream, bytes)| LogRecord { stream, time: String::new(), bytes }));
+                let _ = drain(&mut reader, log.boxed(), &items).await;
+            }
+        }
+    }
+    reader
+}
+
+/// Shows a log to its end; false when nobody listens any more.
+async fn drain(reader: &mut Reader, mut log: BoxStream<'static, Result<LogRecord>>, items: &Sender) -> Result<bool> {
+    while let Some(record) = log.next().await {
+        if reader.take(record?, items).await.is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,64 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Formatter, Look, Time};
+use crate::backend::Stream;
+use crate::logs::{Item, Source};
+
+fn source(label: &str) -> Source {
+    Source {
+        id: label.to_owned(),
+        name: label.to_owned(),
+        service: String::new(),
+        number: String::new(),
+        label: label.to_owned(),
+    }
+}
+
+fn line(label: &str, stream: Stream, text: &str) -> Item {
+    let time = "2026-01-02T03:04:05.000000006Z".to_owned();
+    Item::Line { source: Arc::new(source(label)), stream, time, text: Bytes::copy_from_slice(text.as_bytes()) }
+}
+
+fn written(look: Look, known: &[&str], items: &[Item]) -> (String, String) {
+    let sources: Vec<Source> = known.iter().map(|label| source(label)).collect();
+    let mut formatter = Formatter::new(look, sources.iter());
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    for item in items {
+        formatter.write(item, &mut stdout, &mut stderr).unwrap();
+    }
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn prefixes_are_as_wide_as_the_widest() {
+    let look = Look { prefix: true, ..Look::default() };
+    let items = [
+        line("db-1", Stream::Stdout, "ready"),
+        line("web-1", Stream::Stderr, "oops"),
+        line("latecomer-1", Stream::Stdout, "hello"),
+        line("db-1", Stream::Stdout, ""),
+        Item::Exited { source: Arc::new(source("web-1")), code: 1, restarting: true },
+        Item::Warning("cannot".to_owned()),
+    ];
+    let (stdout, stderr) = written(look, &["db-1", "web-1"], &items);
+    assert_eq!(
+        stdout,
+        "db-1   | ready\nweb-1  | oops\nlatecomer-1  | hello\ndb-1         | \nweb-1 exited with code 1 (restarting)\n"
+    );
+    assert_eq!(stderr, "warning: cannot\n");
+}
+
+#[test]
+fn colours_times_and_streams() {
+    let look = Look { color: true, prefix: true, time: Time::Engine, split: true };
+    let items = [line("a", Stream::Stdout, "x"), line("b", Stream::Stderr, "y")];
+    let (stdout, stderr) = written(look, &["a", "b"], &items);
+    assert_eq!(stdout, "\u{1b}[36ma  | \u{1b}[0m2026-01-02T03:04:05.000000006Z x\n");
+    assert_eq!(stderr, "\u{1b}[33mb  | \u{1b}[0m2026-01-02T03:04:05.000000006Z y\n");
+    let plain = written(Look::default(), &[], &[line("a", Stream::Stdout, "x")]);
+    assert_eq!(plain.0, "x\n");
+}

@@ -1,0 +1,149 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cursor::Cursor;
+use super::lines::Lines;
+use super::{Item, Logs, Request};
+use crate::backend::memory::Memory;
+use crate::backend::{Backend, ContainerSpec, Engine, LogRecord, Stream};
+use crate::labels;
+
+fn record(nanos: u32, text: &str) -> LogRecord {
+    let bytes = Bytes::copy_from_slice(text.as_bytes());
+    LogRecord { stream: Stream::Stdout, time: format!("2026-01-02T03:04:05.{nanos:09}Z"), bytes }
+}
+
+#[test]
+fn a_resumed_log_repeats_nothing_and_loses_nothing() {
+    let mut cursor = Cursor::default();
+    let seen =
+        [record(200_000_000, "a"), record(200_000_000, "a"), record(150_000_000, "late"), record(300_000_000, "b")];
+    assert!(seen.iter().all(|record| cursor.admits(record)));
+    assert_eq!(cursor.resume().unwrap(), "2026-01-02T03:04:05.200000000Z");
+    let again = [
+        (record(200_000_000, "a"), false),
+        (record(200_000_000, "a"), false),
+        (record(250_000_000, "written late by the other stream"), true),
+        (record(300_000_000, "b"), false),
+        (record(300_000_000, "b"), true),
+        (record(400_000_000, "c"), true),
+    ];
+    for (record, new) in again {
+        assert_eq!(cursor.admits(&record), new, "{record:?}");
+    }
+}
+
+#[test]
+fn lines_are_put_together() {
+    let mut lines = Lines::default();
+    let texts = |lines: Vec<super::lines::Line>| -> Vec<String> {
+        lines.into_iter().map(|(_, _, text)| String::from_utf8(text.to_vec()).unwrap()).collect()
+    };
+    assert_eq!(texts(lines.push(record(1, "whole\n"))), ["whole"]);
+    assert!(lines.push(record(2, "two ")).is_empty());
+    assert_eq!(texts(lines.push(record(3, "pieces\nand\nmore"))), ["two pieces", "and"]);
+    assert_eq!(texts(lines.rest()), ["more"]);
+    assert!(lines.rest().is_empty());
+}
+
+async fn container(engine: &Memory, name: &str, service: &str) {
+    let labels = [(labels::PROJECT, "p"), (labels::SERVICE, service), (labels::NUMBER, "1"), (labels::ONEOFF, "False")];
+    let spec = ContainerSpec {
+        name: name.to_owned(),
+        image: "app".to_owned(),
+        labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+        ..ContainerSpec::default()
+    };
+    engine.create_container(&spec).await.unwrap();
+    engine.start_container(name).await.unwrap();
+}
+
+fn request(follow: bool) -> Request {
+    Request { project: "p".to_owned(), follow, ..Request::default() }
+}
+
+/// Reads `count` items, or to the end.
+async fn shown(logs: &mut Logs, count: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        match logs.next().await {
+            Some(Ok(Item::Line { source, text, .. })) => {
+                found.push(format!("{}: {}", source.label, String::from_utf8_lossy(&text)));
+            }
+            Some(Ok(Item::Exited { source, code, .. })) => found.push(format!("{} exited {code}", source.label)),
+            Some(Ok(Item::Warning(text))) => found.push(text),
+            Some(Err(error)) => found.push(error.to_string()),
+            None => break,
+        }
+    }
+    found
+}
+
+async fn engine() -> (Arc<Memory>, Engine) {
+    let memory = Memory::new();
+    memory.add_image_named("app");
+    let engine: Engine = memory.clone();
+    (memory, engine)
+}
+
+#[tokio::test]
+async fn the_past_is_merged_by_time() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    container(&memory, "p-db-1", "db").await;
+    memory.print("p-web-1", Stream::Stdout, "one\n");
+    memory.print("p-db-1", Stream::Stderr, "two\n");
+    memory.print("p-web-1", Stream::Stdout, "three, unfinished");
+    let mut logs = Logs::open(&engine, request(false)).await.unwrap();
+    assert_eq!(shown(&mut logs, 9).await, ["web-1: one", "db-1: two", "web-1: three, unfinished"]);
+    let mut logs = Logs::open(&engine, Request { services: vec!["db".to_owned()], ..request(false) }).await.unwrap();
+    assert_eq!(shown(&mut logs, 9).await, ["db-1: two"]);
+    let mut logs = Logs::open(&engine, Request { tail: Some(1), ..request(false) }).await.unwrap();
+    assert_eq!(shown(&mut logs, 9).await, ["db-1: two", "web-1: three, unfinished"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn following_goes_on_across_restarts_and_newcomers() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    memory.print("p-web-1", Stream::Stdout, "before\n");
+    let mut logs = Logs::open(&engine, request(true)).await.unwrap();
+    assert_eq!(shown(&mut logs, 1).await, ["web-1: before"]);
+    memory.print("p-web-1", Stream::Stdout, "during\n");
+    memory.print("p-web-1", Stream::Stdout, "last words");
+    memory.exit("p-web-1", 3);
+    assert_eq!(shown(&mut logs, 3).await, ["web-1: during", "web-1: last words", "web-1 exited 3"]);
+    memory.start_container("p-web-1").await.unwrap();
+    memory.print("p-web-1", Stream::Stdout, "again\n");
+    assert_eq!(shown(&mut logs, 1).await, ["web-1: again"]);
+    container(&memory, "p-db-1", "db").await;
+    memory.print("p-db-1", Stream::Stdout, "hello\n");
+    assert_eq!(shown(&mut logs, 1).await, ["db-1: hello"]);
+    memory.remove_container("p-web-1", false).await.unwrap();
+    assert_eq!(shown(&mut logs, 1).await, ["web-1 exited 137"]);
+    container(&memory, "p-web-1", "web").await;
+    memory.print("p-web-1", Stream::Stdout, "recreated\n");
+    assert_eq!(shown(&mut logs, 1).await, ["web-1: recreated"]);
+    memory.exit("p-web-1", 0);
+    memory.exit("p-db-1", 0);
+    let mut ends = shown(&mut logs, 9).await;
+    ends.sort();
+    assert_eq!(ends, ["db-1 exited 0", "web-1 exited 0"], "and the stream ends with the last container");
+}
+
+#[tokio::test]
+async fn from_now_on_means_nothing_of_the_past() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    memory.print("p-web-1", Stream::Stdout, "past\n");
+    let mut logs = Logs::open(&engine, Request { tail: Some(0), stay: true, ..request(true) }).await.unwrap();
+    memory.print("p-web-1", Stream::Stdout, "now\n");
+    // Either before or after the reader found where the past ends: what it shows is never the past.
+    memory.exit("p-web-1", 0);
+    let found = shown(&mut logs, 1).await;
+    assert!(found == ["web-1: now"] || found == ["web-1 exited 0"], "{found:?}");
+}
