@@ -3,7 +3,9 @@
 pub mod carry_out;
 pub mod config;
 mod context;
+pub mod down;
 pub mod each;
+pub mod edge;
 pub mod exec;
 pub mod gateway;
 pub mod images;
@@ -17,6 +19,7 @@ pub mod scope;
 pub mod session;
 pub mod top;
 pub mod unpause;
+pub mod up;
 pub mod version;
 pub mod volumes;
 pub mod wait;
@@ -44,6 +47,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Create(up::CreateArgs),
+    Down(down::Args),
+    #[command(hide = true)]
+    Edge(edge::Args),
     Exec(exec::Args),
     Gateway(gateway::Args),
     Images(images::Args),
@@ -55,6 +62,7 @@ enum Command {
     Ps(ps::Args),
     Top(top::Args),
     Unpause(unpause::Args),
+    Up(up::Args),
     Version(version::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
@@ -84,6 +92,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
     match cli.command {
         Command::Config(args) => config::run(&context, &args),
+        Command::Create(args) => up::create(&context, &args),
+        Command::Down(args) => down::run(&context, &args),
+        Command::Edge(args) => edge::run(&context, args),
         Command::Exec(args) => exec::run(&context, &args),
         Command::Gateway(args) => gateway::run(&args),
         Command::Images(args) => images::run(&context, &args),
@@ -95,6 +106,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ps(args) => ps::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
+        Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
