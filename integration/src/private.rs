@@ -68,6 +68,12 @@ impl PrivateEngine {
             let _ = engine.kill();
             let _ = engine.wait();
         }
+        // Its containerd goes with it. Where nobody reaps the dead, the next engine would take that for a living one.
+        let pid = self.path("run/containerd/containerd.pid");
+        if let Ok(number) = std::fs::read_to_string(&pid) {
+            let _ = Command::new("kill").args(["-9", number.trim()]).output();
+            let _ = std::fs::remove_file(&pid);
+        }
     }
 
     /// Starts the engine on the data it has.

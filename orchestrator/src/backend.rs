@@ -586,4 +586,6 @@ pub trait Backend: Send + Sync {
 
     /// Events from now on.
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>>;
+    /// Events of the last while, oldest first, as far as the engine remembers them.
+    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>>;
 }

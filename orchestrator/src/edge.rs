@@ -20,6 +20,7 @@ use crate::agent::compile;
 use crate::backend::{Engine, LabelFilter};
 use crate::error::{CommandError, Result};
 use crate::labels;
+use crate::lock::Lock;
 use deploy::Pair;
 use image::Executable;
 use state::{ProjectFile, Status};
@@ -135,6 +136,7 @@ impl Wish {
     /// Whatever the engine answers; a gateway that does not get there.
     pub async fn grant(&self, engine: &Engine, containers_changed: bool) -> Result<Granted> {
         let executable = Executable::current()?;
+        let lock = lock(engine).await?;
         let pair = Pair::observe(engine.as_ref()).await?;
         let mut mounts = pair.mounts();
         let wanted: BTreeSet<_> = self.file.traefik.iter().flat_map(|traefik| traefik.mounts.iter().cloned()).collect();
@@ -152,6 +154,7 @@ impl Wish {
         }
         let file = ProjectFile { revision: new_revision(), ..self.file.clone() };
         deploy::write_project(engine, &file).await?;
+        drop(lock);
         let status = wait::until_served(engine, &file.project, &file.revision).await?;
         Ok(Granted { urls, problems: self.problems(&status) })
     }
@@ -171,6 +174,7 @@ impl Wish {
 /// # Errors
 /// Whatever the engine answers.
 pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
+    let _lock = lock(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if pair.agent.is_none() && pair.gateway.is_none() {
         return Ok(false);
@@ -190,6 +194,14 @@ pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
         }
     }
     Ok(was_known)
+}
+
+/// Gateway and agent are changed by one command at a time: what one finds must still be so when it acts on it.
+async fn lock(engine: &Engine) -> Result<Lock> {
+    let address = engine.info().await?.address;
+    tokio::task::spawn_blocking(move || Lock::of_engine(&address))
+        .await
+        .map_err(|error| CommandError::new(format!("waiting for other commands was cut off: {error}")))?
 }
 
 /// Whether labels ask for a route: a `traefik.` label, and not switched off.

@@ -497,4 +497,18 @@ impl Backend for Docker {
             stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
         Ok(events.map(|event| event.map(Into::into)).boxed())
     }
+
+    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>> {
+        let call = read("list events", "");
+        let now = jiff::Timestamp::now();
+        let time = |time: jiff::Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
+        // The engine ends its answer at `until`.
+        let (since, until) = (time(now.checked_sub(back).unwrap_or(now)), time(now));
+        let query = [("filters", &*filters(filter, &[])), ("since", &since), ("until", &until)];
+        let response = self.open(call, Method::GET, "/events", &query).await?;
+        let origin = Origin::of(call);
+        let events =
+            stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
+        events.map(|event| event.map(Into::into)).collect::<Vec<Result<Event>>>().await.into_iter().collect()
+    }
 }

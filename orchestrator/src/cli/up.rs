@@ -11,6 +11,7 @@ use super::carry_out::Runner;
 use super::{Context, block_on};
 use crate::edge::Wish;
 use crate::error::Result;
+use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
 use crate::reconcile::{Desired, Observed, Plan, Selection};
 use crate::ui::progress::{Status, Update};
@@ -110,6 +111,9 @@ impl Prepared {
     /// # Errors
     /// What stands in the way, or failed.
     pub async fn converge(&mut self) -> Result<()> {
+        if self.runner.after_a_kill() {
+            settle(&*self.runner.engine, &self.desired.project).await?;
+        }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
         self.check_ports().await?;
         self.ask_about_volumes(&observed)?;

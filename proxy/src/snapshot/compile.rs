@@ -53,7 +53,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let mut problems = Vec::new();
     let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
 
-    let (store, wrong) = security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own));
+    let none = security::Sources::new();
+    let known = before.map_or(&none, |before| &before.certificates);
+    let (store, certificates, wrong) =
+        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), known);
     problems.extend(
         wrong
             .into_iter()
@@ -122,6 +125,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         table: Arc::new(table),
         routes,
         policy,
+        certificates,
         slots: builder.slots,
         servers: builder.servers,
         checks: builder.checks,
