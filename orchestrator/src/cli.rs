@@ -1,6 +1,7 @@
 //! The command line: one command a file, its doc comment is its help.
 
 pub mod carry_out;
+pub mod change;
 pub mod config;
 mod context;
 pub mod each;
@@ -13,8 +14,13 @@ pub mod ls;
 pub mod pause;
 pub mod port;
 pub mod ps;
+pub mod restart;
+pub mod rm;
+pub mod scale;
 pub mod scope;
 pub mod session;
+pub mod start;
+pub mod stop;
 pub mod top;
 pub mod unpause;
 pub mod version;
@@ -53,6 +59,11 @@ enum Command {
     Pause(pause::Args),
     Port(port::Args),
     Ps(ps::Args),
+    Restart(restart::Args),
+    Rm(rm::Args),
+    Scale(scale::Args),
+    Start(start::Args),
+    Stop(stop::Args),
     Top(top::Args),
     Unpause(unpause::Args),
     Version(version::Args),
@@ -93,6 +104,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Pause(args) => pause::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
+        Command::Restart(args) => restart::run(&context, &args),
+        Command::Rm(args) => rm::run(&context, &args),
+        Command::Scale(args) => scale::run(&context, &args),
+        Command::Start(args) => start::run(&context, &args),
+        Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Version(args) => version::run(&args),

@@ -9,3 +9,4 @@ mod recovery;
 mod replace;
 mod scale;
 pub(in crate::reconcile) mod scene;
+mod start;
