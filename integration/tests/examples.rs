@@ -4,7 +4,7 @@ use integration::{Curl, Scenario, eventually};
 
 #[test]
 fn hello_is_served_and_healthy() {
-    let Some(s) = Scenario::new("hello") else { return };
+    let Some(s) = Scenario::alone("hello") else { return };
     s.copy_from("examples/02-hello");
     let _ = s.stack(["up", "-d", "--wait"]).ok();
     assert_eq!(s.inspect(&s.container("hello"), "{{.State.Health.Status}}"), "healthy");

@@ -29,7 +29,6 @@ fn two_projects_share_one_gateway_and_nothing_else() {
         "nc",
         "-w",
         "2",
-        "-z",
         &address,
         "8080",
     ]);

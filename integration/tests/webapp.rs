@@ -99,7 +99,7 @@ fn db_is_private(s: &Scenario, db: &str) {
     let address = s.inspect(db, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
     let mine = format!("{}_mynet", s.project);
     let probe = |network: &str| {
-        docker(["run", "--rm", "--network", network, "busybox:stable", "nc", "-w", "2", "-z", &address, "5432"]).code()
+        docker(["run", "--rm", "--network", network, "busybox:stable", "nc", "-w", "2", &address, "5432"]).code()
     };
     assert_eq!(probe(&mine), 0, "from its own network the database is reached");
     assert_ne!(probe("bridge"), 0, "from another network it is not");

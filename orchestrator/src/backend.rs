@@ -25,7 +25,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Why a call to the engine failed.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{call}{}: {message}", if object.is_empty() { String::new() } else { format!(" {object}") })]
+#[error("{}{message}", doing(*kind, call, object))]
 pub struct Error {
     /// What kind of failure, for those who decide on it.
     pub kind: ErrorKind,
@@ -35,6 +35,15 @@ pub struct Error {
     pub object: String,
     /// The engine's own words, or what went wrong on the way to it.
     pub message: String,
+}
+
+/// What was being done; for an engine that is out of reach that is no matter.
+fn doing(kind: ErrorKind, call: &str, object: &str) -> String {
+    match kind {
+        ErrorKind::Unreachable | ErrorKind::Permission => String::new(),
+        _ if object.is_empty() => format!("{call}: "),
+        _ => format!("{call} {object}: "),
+    }
 }
 
 /// Kinds of failures.

@@ -4,7 +4,9 @@ pub mod carry_out;
 pub mod change;
 pub mod config;
 mod context;
+pub mod down;
 pub mod each;
+pub mod edge;
 pub mod exec;
 pub mod gateway;
 pub mod images;
@@ -23,6 +25,7 @@ pub mod start;
 pub mod stop;
 pub mod top;
 pub mod unpause;
+pub mod up;
 pub mod version;
 pub mod volumes;
 pub mod wait;
@@ -50,6 +53,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Create(up::CreateArgs),
+    Down(down::Args),
+    #[command(hide = true)]
+    Edge(edge::Args),
     Exec(exec::Args),
     Gateway(gateway::Args),
     Images(images::Args),
@@ -66,6 +73,7 @@ enum Command {
     Stop(stop::Args),
     Top(top::Args),
     Unpause(unpause::Args),
+    Up(up::Args),
     Version(version::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
@@ -95,6 +103,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
     match cli.command {
         Command::Config(args) => config::run(&context, &args),
+        Command::Create(args) => up::create(&context, &args),
+        Command::Down(args) => down::run(&context, &args),
+        Command::Edge(args) => edge::run(&context, args),
         Command::Exec(args) => exec::run(&context, &args),
         Command::Gateway(args) => gateway::run(&args),
         Command::Images(args) => images::run(&context, &args),
@@ -111,6 +122,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
+        Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),

@@ -8,7 +8,8 @@ use compose_schema::Failure;
 pub type Result<T> = std::result::Result<T, CommandError>;
 
 /// The one error type that reaches the terminal: what is wrong, the ways out, the exit code.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct CommandError {
     /// What is wrong; empty where it has been said already.
     pub message: String,

@@ -1,10 +1,13 @@
 //! The `stack` binary's inside: the command line, the reconciler, the engine backends, the edge.
 
+pub mod agent;
 pub mod backend;
 pub mod cli;
+pub mod edge;
 pub mod error;
 pub mod labels;
 pub mod lock;
 pub mod logs;
 pub mod reconcile;
 pub mod ui;
+pub mod watch;

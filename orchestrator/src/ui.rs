@@ -3,6 +3,8 @@
 pub mod human;
 pub mod output;
 pub mod progress;
+pub mod prompt;
 pub mod style;
 pub mod table;
 pub mod terminal;
+pub mod trace;

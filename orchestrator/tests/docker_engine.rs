@@ -280,7 +280,7 @@ async fn an_engine_that_is_not_there_is_named() {
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert_eq!(
         error.to_string(),
-        "ask engine: cannot reach the Docker engine at unix:///nowhere/docker.sock: there is nothing there"
+        "cannot reach the Docker engine at unix:///nowhere/docker.sock: there is nothing there"
     );
 }
 

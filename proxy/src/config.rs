@@ -2,5 +2,8 @@
 
 pub mod duration;
 pub mod dynamic;
+pub mod file;
+pub mod labels;
 pub mod near;
+mod node;
 pub mod statics;

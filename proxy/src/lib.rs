@@ -4,5 +4,20 @@
 //! files, container labels) and serves it.
 
 pub mod config;
+pub mod entry_point;
+pub mod gateway;
+mod http;
+mod listen;
+mod middleware;
+pub mod observe;
 pub mod route;
 pub mod rule;
+mod snapshot;
+mod tls;
+mod upstream;
+mod worker;
+
+pub use http::meter::ClientLimits;
+pub use http::target::DeniedEncodings;
+pub use snapshot::internal::{Handler, InternalAnswer};
+pub use worker::ConnectionLimits;

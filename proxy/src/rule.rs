@@ -2,6 +2,7 @@
 //!
 //! Specification: Traefik v3 documentation, "Routers: rule". The text is a Go expression; see `lexer` and `parser`.
 
+mod constraint;
 mod expression;
 mod lexer;
 mod matcher;
@@ -18,6 +19,7 @@ use http::HeaderMap;
 use expression::Expression;
 use matcher::{HostName, Matcher, NAMES, canonical};
 
+pub use constraint::Constraint;
 pub use tcp::{TcpCandidate, TcpRule};
 
 /// What an HTTP rule is asked about; everything is borrowed, matching allocates nothing but for decoding a query.

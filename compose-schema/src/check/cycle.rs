@@ -12,7 +12,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             text: format!("`{from}` depends on `{to}`"),
         });
         let path = cycle.iter().chain(cycle.first()).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" -> ");
-        let mut found = Diagnostic::error(CYCLE, format!("services depend on each other: {path}"));
+        let mut found = Diagnostic::error(CYCLE, format!("dependency cycle: {path}"));
         found.primary = edges.next();
         found.context = edges.collect();
         check.push(found.hint("remove one of the dependencies"));

@@ -287,7 +287,11 @@ impl Backend for Docker {
     }
 
     async fn start_container(&self, id: &str) -> Result<()> {
-        self.act(change("start container", id), Method::POST, &container_path(id, "/start"), &[]).await
+        let (call, path) = (change("start container", id), container_path(id, "/start"));
+        let started = self.act(call, Method::POST, &path, &[]).await;
+        let Some(network) = started.as_ref().err().and_then(Self::ambiguous) else { return started };
+        self.settle_twins(network).await?;
+        self.act(call, Method::POST, &path, &[]).await
     }
 
     async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
@@ -419,8 +423,7 @@ impl Backend for Docker {
     }
 
     async fn remove_network(&self, id: &str) -> Result<()> {
-        let path = format!("/networks/{}", encode(id));
-        gone(self.act(change("remove network", id), Method::DELETE, &path, &[]).await)
+        self.drop_network(id).await
     }
 
     async fn connect_network(&self, container: &str, attachment: &Attachment) -> Result<()> {

@@ -30,7 +30,7 @@ pub struct Runner {
     /// Do not show the output of builds.
     pub quiet_build: bool,
     parallel: Option<usize>,
-    _lock: Option<ProjectLock>,
+    lock: Option<ProjectLock>,
 }
 
 impl Runner {
@@ -57,8 +57,13 @@ impl Runner {
             quiet_pull: false,
             quiet_build: false,
             parallel,
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// Lets other commands change the project from now on.
+    pub fn release(&mut self) {
+        self.lock = None;
     }
 
     /// From now on the first interrupt (Ctrl-C, SIGTERM) cancels, the second ends the process.

@@ -20,6 +20,7 @@ use crate::reconcile::plan::{Plan, StepId};
 use fate::worth_inspecting;
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
+pub use resources::changed_volumes;
 
 /// When containers that are there are replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

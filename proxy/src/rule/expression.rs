@@ -20,16 +20,32 @@ type Build<'a, M> = &'a dyn Fn(&str, &[Vec<u8>]) -> Result<M, String>;
 
 /// Parses a rule whose matchers are named by `canonical` and made by `build`.
 pub(super) fn parse<M>(rule: &str, canonical: Canonical<'_>, build: Build<'_, M>) -> Result<Expression<M>, RuleError> {
+    parse_with(rule, canonical, build, false)
+}
+
+/// The same, where `empty` says whether arguments may be empty.
+pub(super) fn parse_with<M>(
+    rule: &str,
+    canonical: Canonical<'_>,
+    build: Build<'_, M>,
+    empty: bool,
+) -> Result<Expression<M>, RuleError> {
     let tree =
         parser::parse(rule, &|name| canonical(name).is_some()).map_err(|mistake| syntax_error(rule, &mistake))?;
-    convert(&tree, canonical, build).map_err(|mistake| RuleError {
+    convert(&tree, canonical, build, empty).map_err(|mistake| RuleError {
         offset: mistake.offset,
         message: format!("error while parsing rule {rule}: adding rule {rule}: {}", mistake.message),
     })
 }
 
-fn convert<M>(tree: &Tree, canonical: Canonical<'_>, build: Build<'_, M>) -> Result<Expression<M>, Mistake> {
-    let list = |trees: &[Tree]| trees.iter().map(|tree| convert(tree, canonical, build)).collect::<Result<_, _>>();
+fn convert<M>(
+    tree: &Tree,
+    canonical: Canonical<'_>,
+    build: Build<'_, M>,
+    empty: bool,
+) -> Result<Expression<M>, Mistake> {
+    let list =
+        |trees: &[Tree]| trees.iter().map(|tree| convert(tree, canonical, build, empty)).collect::<Result<_, _>>();
     match tree {
         Tree::All(trees) => Ok(Expression::All(list(trees)?)),
         Tree::Any(trees) => Ok(Expression::Any(list(trees)?)),
@@ -39,7 +55,7 @@ fn convert<M>(tree: &Tree, canonical: Canonical<'_>, build: Build<'_, M>) -> Res
             if call.args.is_empty() {
                 return Err(wrong(format!("error while checking rule {name}: no args for matcher {name}")));
             }
-            if call.args.iter().any(Vec::is_empty) {
+            if !empty && call.args.iter().any(Vec::is_empty) {
                 let shown: Vec<_> = call.args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
                 return Err(wrong(format!(
                     "error while checking rule {name}: empty args for matcher {name}, [{}]",

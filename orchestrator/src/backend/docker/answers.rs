@@ -39,7 +39,7 @@ answer!(Waited { status_code: i64 });
 answer!(ExecState { running: bool, exit_code: i64 });
 answer!(Volumes { volumes: Vec<VolumeAnswer>, });
 answer!(VolumeAnswer { name: String, driver: String, mountpoint: String, scope: String, labels: Labels });
-answer!(NetworkAnswer { id: String, name: String, driver: String, labels: Labels });
+answer!(NetworkAnswer { id: String, name: String, created: String, driver: String, labels: Labels });
 answer!(Top { titles: Vec<String>, processes: Vec<Vec<String>>, });
 answer!(PortAnswer {
     #[serde(rename = "IP")]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bollard_stubs::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
+use http::Method;
 
 use super::create::{self, Misfit};
 use super::transport::encode;
-use super::{Docker, answers, change, filters, misfit, parse, read};
+use super::{Docker, answers, change, filters, gone, misfit, parse, read};
 use crate::backend::{Attachment, Error, LabelFilter, NetworkInfo, NetworkSpec, Result};
 
 fn map(pairs: &BTreeMap<String, String>) -> Option<std::collections::HashMap<String, String>> {
@@ -73,7 +74,36 @@ impl Docker {
             fields.insert("CheckDuplicate".to_owned(), serde_json::Value::Bool(true));
         }
         let created: answers::Created = parse(call, &self.post(call, "/networks/create", &[], &body).await?)?;
-        Ok(created.id)
+        // The engine checks the name before it begins and is not alone: two requests at once make two networks.
+        let kept = self.settle_twins(&spec.network.name).await?;
+        Ok(kept.unwrap_or(created.id))
+    }
+
+    /// Of several networks that a project has under one name, the oldest stays; its id. They come from requests that
+    /// overlapped, one of them left behind by a `stack` that was killed. Networks of others are left alone.
+    pub(super) async fn settle_twins(&self, name: &str) -> Result<Option<String>> {
+        let query = [("filters", &*filters(&LabelFilter::default(), &[("name", name)]))];
+        let mut found: Vec<answers::NetworkAnswer> = self.get(read("list networks", name), "/networks", &query).await?;
+        found.retain(|network| network.name == name);
+        found.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+        let Some((kept, twins)) = found.split_first() else { return Ok(None) };
+        let owner = |network: &answers::NetworkAnswer| network.labels.get(crate::labels::PROJECT).cloned();
+        let ours = owner(kept).is_some() && twins.iter().all(|twin| owner(twin) == owner(kept));
+        for twin in twins.iter().filter(|_| ours) {
+            self.drop_network(&twin.id).await?;
+        }
+        Ok(Some(kept.id.clone()))
+    }
+
+    pub(super) async fn drop_network(&self, id: &str) -> Result<()> {
+        let path = format!("/networks/{}", encode(id));
+        gone(self.act(change("remove network", id), Method::DELETE, &path, &[]).await)
+    }
+
+    /// The name in the engine's complaint about a network that exists twice.
+    pub(super) fn ambiguous(error: &Error) -> Option<&str> {
+        let (before, _) = error.message.split_once(" is ambiguous")?;
+        before.rsplit_once("network ").map(|(_, name)| name)
     }
 
     pub(super) async fn join_network(&self, container: &str, attachment: &Attachment) -> Result<()> {

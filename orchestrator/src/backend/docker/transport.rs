@@ -208,7 +208,7 @@ impl Transport {
 
     fn unreachable(&self, call: Call<'_>, error: &std::io::Error) -> Error {
         let (kind, why) = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => (ErrorKind::Permission, "this user may not use it".to_owned()),
+            std::io::ErrorKind::PermissionDenied => (ErrorKind::Permission, "permission denied".to_owned()),
             std::io::ErrorKind::NotFound => (ErrorKind::Unreachable, "there is nothing there".to_owned()),
             std::io::ErrorKind::ConnectionRefused => (ErrorKind::Unreachable, "nobody answers".to_owned()),
             _ => (ErrorKind::Unreachable, error.to_string()),

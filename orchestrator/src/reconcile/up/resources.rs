@@ -4,7 +4,31 @@ use super::{PlanError, Planner, Recreate};
 use crate::backend::Labels;
 use crate::labels;
 use crate::reconcile::action::Action;
+use crate::reconcile::desired::Desired;
+use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Step, StepId, Words};
+
+/// Keys and engine names of the project's volumes whose definition has changed: made anew, they lose their data.
+pub fn changed_volumes(desired: &Desired, observed: &Observed) -> Vec<(String, String)> {
+    let own = desired.volumes.iter().filter(|(_, volume)| !volume.external);
+    own.filter_map(|(key, volume)| {
+        let name = &volume.spec.volume.name;
+        let found = observed.volumes.get(name)?;
+        differs(&desired.project, &found.labels, &volume.spec.labels).then(|| (key.clone(), name.clone()))
+    })
+    .collect()
+}
+
+fn is_ours(project: &str, found: &Labels) -> bool {
+    found.get(labels::PROJECT).is_some_and(|owner| owner == project)
+}
+
+/// It is the project's and was made from another definition. Objects without a hash are as old as Docker Compose before
+/// 2.30 and prove nothing.
+fn differs(project: &str, found: &Labels, wanted: &Labels) -> bool {
+    is_ours(project, found)
+        && found.get(labels::CONFIG_HASH).is_some_and(|hash| Some(hash) != wanted.get(labels::CONFIG_HASH))
+}
 
 impl<'a> Planner<'a> {
     /// Finds the networks and volumes whose definition has changed and that are made anew.
@@ -30,15 +54,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// It is ours and was made from another definition. Objects without a hash are as old as Docker Compose before
-    /// 2.30 and prove nothing.
     fn differs(&self, found: &Labels, wanted: &Labels) -> bool {
-        self.is_ours(found)
-            && found.get(labels::CONFIG_HASH).is_some_and(|hash| Some(hash) != wanted.get(labels::CONFIG_HASH))
+        differs(&self.desired.project, found, wanted)
     }
 
     fn is_ours(&self, found: &Labels) -> bool {
-        found.get(labels::PROJECT).is_some_and(|project| *project == self.desired.project)
+        is_ours(&self.desired.project, found)
     }
 
     /// Makes what is missing, and anew what has changed.

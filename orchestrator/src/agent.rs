@@ -1,0 +1,262 @@
+//! The agent: engine events and project files in, the gateway's configuration out.
+//!
+//! It holds the engine's socket and has no network. When it or the engine is gone, the gateway serves what it last
+//! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
+
+pub mod compile;
+pub mod mirror;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use compile::{Files, Seen};
+
+use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
+use crate::edge::deploy::agent_path;
+use crate::edge::state::{self, ProjectFile};
+use crate::error::{CommandError, Result};
+use crate::watch::{FileWatch, settle};
+
+/// Pauses between attempts to reach an engine that is gone.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A container that was told to end and still runs after this time has taken the signal for something else.
+const DYING: Duration = Duration::from_secs(30);
+
+/// Works until `stop` is done.
+///
+/// # Errors
+/// A state folder that cannot be written or watched.
+pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
+    let fail = |error: &dyn std::fmt::Display| {
+        CommandError::new(format!("the agent cannot work in `{}`: {error}", root.display()))
+    };
+    let projects = root.join("projects");
+    fs::create_dir_all(&projects).map_err(|error| fail(&error))?;
+    let mut changes = FileWatch::new().map_err(|error| fail(&error))?;
+    changes.add(&projects).map_err(|error| fail(&error))?;
+    let host = Path::new("/host");
+    if host.is_dir() {
+        changes.add(host).map_err(|error| fail(&error))?;
+    }
+
+    let (wake, mut woken) = mpsc::channel(1);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let listener = tokio::spawn(listen(engine.clone(), wake, tell));
+    let files = Files::new(root.join("gateway/files"));
+    let mut agent = Agent { engine, root, files: Some(files), dying: BTreeMap::new(), problems: BTreeSet::new() };
+    tokio::pin!(stop);
+    loop {
+        while let Ok(event) = told.try_recv() {
+            agent.note(&event);
+        }
+        let again = match agent.rebuild().await {
+            Ok(again) => again,
+            Err(error) => {
+                tracing::warn!(%error, "the routes could not be brought up to date");
+                Some(LONGEST_PAUSE)
+            }
+        };
+        tokio::select! {
+            () = &mut stop => break,
+            () = changes.changed() => {}
+            Some(()) = woken.recv() => settle(&mut woken).await,
+            () = tokio::time::sleep(again.unwrap_or(Duration::MAX)), if again.is_some() => {}
+        }
+    }
+    listener.abort();
+    Ok(())
+}
+
+/// Hands the engine's events on, for as long as it takes.
+async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSender<Event>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match engine.events(&LabelFilter::default()).await {
+            Ok(mut events) => {
+                // What happened before this subscription is seen by looking once.
+                let _ = wake.try_send(());
+                while let Some(Ok(event)) = events.next().await {
+                    pause = FIRST_PAUSE;
+                    if concerns_routes(&event) {
+                        let _ = tell.send(event);
+                        let _ = wake.try_send(());
+                    }
+                }
+                tracing::warn!("the engine's events have ended; the gateway serves what it knows");
+            }
+            Err(error) => tracing::warn!(%error, "the engine does not answer; the gateway serves what it knows"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn concerns_routes(event: &Event) -> bool {
+    let action = event.action.split(':').next().unwrap_or_default();
+    match event.kind.as_str() {
+        "container" => matches!(
+            action,
+            "start" | "die" | "kill" | "pause" | "unpause" | "health_status" | "destroy" | "rename" | "update"
+        ),
+        "network" => matches!(action, "connect" | "disconnect"),
+        _ => false,
+    }
+}
+
+/// Signals that ask a process to end; `WINCH` is how Apache is asked.
+fn ends(signal: &str) -> bool {
+    matches!(signal, "2" | "3" | "9" | "15" | "28" | "SIGINT" | "SIGQUIT" | "SIGKILL" | "SIGTERM" | "SIGWINCH")
+}
+
+struct Agent {
+    engine: Engine,
+    root: PathBuf,
+    /// Dynamic files; away while a thread reads them.
+    files: Option<Files>,
+    /// Containers that were told to end, with the time when they were.
+    dying: BTreeMap<String, Instant>,
+    /// What has been complained about already.
+    problems: BTreeSet<String>,
+}
+
+impl Agent {
+    /// Network modes of containers that run without a network of their own: only an inspection tells them.
+    async fn modes(&self, containers: &[Container]) -> Result<BTreeMap<String, String>> {
+        let alone =
+            containers.iter().filter(|container| container.state == State::Running && container.networks.is_empty());
+        let mut modes = BTreeMap::new();
+        for container in alone {
+            match self.engine.container(&container.id).await {
+                Ok(detail) => {
+                    modes.insert(container.id.clone(), detail.network_mode);
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(modes)
+    }
+
+    /// Remembers who is about to go: requests must not be sent there any more.
+    fn note(&mut self, event: &Event) {
+        match event.action.as_str() {
+            "kill" if event.attributes.get("signal").is_some_and(|signal| ends(signal)) => {
+                self.dying.insert(event.id.clone(), Instant::now());
+            }
+            "die" | "start" | "destroy" => {
+                self.dying.remove(&event.id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the gateway's files anew where they differ. Returns when to look again without being woken.
+    async fn rebuild(&mut self) -> Result<Option<Duration>> {
+        // The project files come first: containers listed later are at least as new as the revision they carry.
+        let root = self.root.clone();
+        let (projects, mirrored) = tokio::task::spawn_blocking(move || {
+            let projects = read_projects(&root);
+            let mirrored = mirror_all(&root, &projects);
+            (projects, mirrored)
+        })
+        .await
+        .map_err(|error| CommandError::new(format!("reading the project files was cut off: {error}")))?;
+
+        self.dying.retain(|_, since| since.elapsed() < DYING);
+        let containers: Vec<Container> = self
+            .engine
+            .containers(&LabelFilter::default())
+            .await?
+            .into_iter()
+            .filter(|container| !self.dying.contains_key(&container.id))
+            .collect();
+
+        let seen = compile::seen(&containers, &self.modes(&containers).await?);
+        let root = self.root.clone();
+        let mut files = self.files.take().unwrap_or_else(|| Files::new(root.join("gateway/files")));
+        let (files, published) = tokio::task::spawn_blocking(move || {
+            let published = publish(&root, &projects, &seen, mirrored, &mut files);
+            (files, published)
+        })
+        .await
+        .map_err(|error| CommandError::new(format!("writing the routes was cut off: {error}")))?;
+        self.files = Some(files);
+        let problems = published?;
+        for problem in problems.difference(&self.problems) {
+            tracing::warn!("{problem}");
+        }
+        self.problems = problems;
+        Ok((!self.dying.is_empty()).then_some(DYING))
+    }
+}
+
+/// Compiles, and writes the gateway's file where it differs; what is to be complained about.
+fn publish(
+    root: &Path,
+    projects: &BTreeMap<String, ProjectFile>,
+    seen: &[Seen],
+    mirrored: Vec<String>,
+    files: &mut Files,
+) -> Result<BTreeSet<String>> {
+    let mut edge = compile::compile(projects, seen, Some(files)).edge;
+    edge.revisions = projects.iter().map(|(name, file)| (name.clone(), file.revision.clone())).collect();
+    let own =
+        edge.problems.iter().flat_map(|(project, lines)| lines.iter().map(move |line| format!("{project}: {line}")));
+    let problems = own.chain(mirrored).collect();
+    write_changed(&state::edge_path(root), &edge)?;
+    Ok(problems)
+}
+
+/// All project files; those of projects that are gone are removed.
+fn read_projects(root: &Path) -> BTreeMap<String, ProjectFile> {
+    let Ok(entries) = fs::read_dir(root.join("projects")) else { return BTreeMap::new() };
+    let mut projects = BTreeMap::new();
+    for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
+        if path.extension().is_none_or(|end| end != "json") {
+            continue;
+        }
+        let file = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<ProjectFile>(&text).ok());
+        match file {
+            Some(file) if file.removed => {
+                let _ = fs::remove_file(&path);
+                let _ = fs::remove_dir_all(root.join("gateway/files").join(&file.project));
+            }
+            Some(file) => {
+                projects.insert(file.project.clone(), file);
+            }
+            None => tracing::warn!(path = %path.display(), "this project file cannot be read; run `stack up` again"),
+        }
+    }
+    projects
+}
+
+/// Brings the copies of host files up to date; what could not be copied.
+fn mirror_all(root: &Path, projects: &BTreeMap<String, ProjectFile>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (project, file) in projects {
+        for mount in file.traefik.iter().flat_map(|traefik| &traefik.mounts) {
+            let target = compile::mirrored(&root.join("gateway/files"), project, &mount.container);
+            match mirror::mirror(&agent_path(project, &mount.container), &target) {
+                Ok(done) => problems.extend(done.problems),
+                Err(error) => problems.push(format!("cannot copy `{}`: {error}", mount.host.display())),
+            }
+        }
+    }
+    problems
+}
+
+fn write_changed(path: &Path, content: &impl serde::Serialize) -> Result<()> {
+    let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{}`: {error}", path.display()));
+    let text = serde_json::to_vec_pretty(content).map_err(|error| fail(&error))?;
+    if fs::read(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    state::replace(path, &text).map_err(|error| fail(&error))
+}

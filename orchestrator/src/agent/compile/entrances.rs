@@ -1,0 +1,203 @@
+//! Entry points: what routers name, and the addresses of this host behind them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use proxy::config::dynamic::{Configuration, Router, RouterTls};
+use proxy::config::statics::{self, StaticConfig};
+
+use super::{Adopted, hosts};
+
+/// Where the gateway listens: a port, on one address or on all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// Address of this host; none for all.
+    pub ip: Option<IpAddr>,
+    /// Port.
+    pub port: u16,
+}
+
+impl Listener {
+    /// As Traefik writes addresses, `:443` or `127.0.0.1:8443`; it also names the gateway's own entry point.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.ip.map_or_else(|| format!(":{}", self.port), |ip| SocketAddr::new(ip, self.port).to_string())
+    }
+
+    /// An address to try whether it can be listened on.
+    #[must_use]
+    pub fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), self.port)
+    }
+}
+
+/// One entry point, as routers see it.
+#[derive(Debug, Clone)]
+struct Entrance {
+    project: String,
+    listeners: Vec<Listener>,
+    options: statics::EntryPoint,
+}
+
+/// The entry points that a project's routers can name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entrances {
+    named: BTreeMap<String, Entrance>,
+    defaults: Vec<String>,
+}
+
+impl Entrances {
+    /// Those of an adopted service: its published ports.
+    pub(super) fn of(project: &str, adopted: &Adopted<'_>) -> Self {
+        let named = adopted
+            .config
+            .entry_points
+            .iter()
+            .filter(|(_, options)| !options.is_udp())
+            .map(|(name, options)| {
+                let listeners = listeners(adopted, options);
+                (name.clone(), Entrance { project: project.to_owned(), listeners, options: options.clone() })
+            })
+            .collect();
+        Self { named, defaults: adopted.config.default_entry_points().into_iter().map(str::to_owned).collect() }
+    }
+
+    /// Those of projects without a Traefik service: the ones that others have, or `web` on :80 and `websecure` on :443
+    /// where there are none.
+    pub(super) fn shared(adopted: &BTreeMap<&str, Adopted<'_>>) -> Self {
+        let mut all = Self::default();
+        for (project, adopted) in adopted {
+            let own = Self::of(project, adopted);
+            for (name, entrance) in own.named {
+                all.named.entry(name).or_insert(entrance);
+            }
+            all.defaults.extend(own.defaults);
+        }
+        if all.named.is_empty() {
+            let mut config = StaticConfig::default();
+            let point =
+                |port: u16| statics::EntryPoint { address: format!(":{port}"), ..statics::EntryPoint::default() };
+            let mut secure = point(443);
+            secure.http.tls = Some(RouterTls::default());
+            config.entry_points = [("web".to_owned(), point(80)), ("websecure".to_owned(), secure)].into();
+            all.defaults = vec!["web".to_owned(), "websecure".to_owned()];
+            for (name, options) in config.entry_points {
+                let listeners = options.host_port().map(|(_, port)| Listener { ip: None, port }).into_iter().collect();
+                all.named.insert(name, Entrance { project: String::new(), listeners, options });
+            }
+        }
+        all.defaults.sort_unstable();
+        all.defaults.dedup();
+        all
+    }
+
+    /// All listeners with their options and the project that brings them.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (Listener, statics::EntryPoint, String)> {
+        self.named.values().flat_map(|entrance| {
+            entrance.listeners.iter().map(|listener| {
+                // Routers carry what the entry point adds to them: other projects on this listener have other ideas.
+                let mut options = entrance.options.clone();
+                options.address = listener.name();
+                options.as_default = false;
+                options.http.redirections = None;
+                options.http.middlewares = Vec::new();
+                options.http.tls = None;
+                (listener.clone(), options, entrance.project.clone())
+            })
+        })
+    }
+
+    /// Listeners of one entry point; empty for one that is unknown or that nobody outside reaches.
+    pub(super) fn listeners_of(&self, name: &str) -> &[Listener] {
+        self.named.get(name).map_or(&[], |entrance| &entrance.listeners)
+    }
+
+    fn names(&self) -> String {
+        self.named.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Addresses of this host that lead to an entry point of the adopted service.
+fn listeners(adopted: &Adopted<'_>, options: &statics::EntryPoint) -> Vec<Listener> {
+    let Some((host, port)) = options.host_port() else { return Vec::new() };
+    if adopted.traefik.host_network {
+        return vec![Listener { ip: host.parse().ok(), port }];
+    }
+    let published = adopted.traefik.published.iter().filter(|one| one.protocol == "tcp" && one.target == port);
+    let mut found: Vec<Listener> = published
+        .map(|one| {
+            let ip: Option<IpAddr> = one.host_ip.trim_matches(['[', ']']).parse().ok();
+            Listener { ip: ip.filter(|ip| !ip.is_unspecified()), port: one.published }
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Gives routers the listeners of their entry points, and what those add (Traefik documentation, "EntryPoints: http");
+/// collects what the routes are reached at.
+pub(super) fn apply(
+    mut configuration: Configuration,
+    entrances: &Entrances,
+    problems: &mut Vec<String>,
+    urls: &mut BTreeSet<String>,
+) -> Configuration {
+    let routers = std::mem::take(&mut configuration.http.routers);
+    for (name, router) in routers {
+        let named = if router.entry_points.is_empty() { &entrances.defaults } else { &router.entry_points };
+        let mut parts: Vec<(String, Router)> = Vec::new();
+        for entry_point in named {
+            let Some(entrance) = entrances.named.get(entry_point) else {
+                problems.push(format!(
+                    "router `{name}`: there is no entry point `{entry_point}`; there are {}",
+                    entrances.names()
+                ));
+                continue;
+            };
+            let http = &entrance.options.http;
+            let listeners: Vec<String> = entrance.listeners.iter().map(Listener::name).collect();
+            if listeners.is_empty() {
+                if !router.entry_points.is_empty() {
+                    problems.push(format!(
+                        "router `{name}`: no published port leads to entry point `{entry_point}` ({})",
+                        entrance.options.address
+                    ));
+                }
+                continue;
+            }
+            let part = Router {
+                entry_points: listeners,
+                middlewares: http.middlewares.iter().chain(&router.middlewares).cloned().collect(),
+                tls: router.tls.clone().or_else(|| http.tls.clone()),
+                ..router.clone()
+            };
+            urls.extend(reached(&part, &entrance.listeners));
+            // Entry points that add the same are one router, as in Traefik.
+            let same =
+                parts.iter_mut().find(|(_, known)| known.middlewares == part.middlewares && known.tls == part.tls);
+            match same {
+                Some((_, known)) => known.entry_points.extend(part.entry_points),
+                None => parts.push((entry_point.clone(), part)),
+            }
+        }
+        let single = parts.len() == 1;
+        for (entry_point, part) in parts {
+            let name = if single { name.clone() } else { format!("{entry_point}-{name}") };
+            configuration.http.routers.insert(name, part);
+        }
+    }
+    configuration
+}
+
+fn reached(router: &Router, listeners: &[Listener]) -> Vec<String> {
+    let (scheme, usual) = if router.tls.is_some() { ("https", 443) } else { ("http", 80) };
+    let mut found = Vec::new();
+    for host in hosts(&router.rule) {
+        for listener in listeners {
+            let port = if listener.port == usual { String::new() } else { format!(":{}", listener.port) };
+            found.push(format!("{scheme}://{host}{port}"));
+        }
+    }
+    found
+}

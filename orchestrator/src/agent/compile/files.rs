@@ -1,0 +1,141 @@
+//! Dynamic files and certificates of an adopted service, as copied from the host.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proxy::config::dynamic::{Certificate, Configuration};
+use proxy::config::file;
+
+use super::Adopted;
+use crate::edge::adopt::HostMount;
+
+/// Copies of adopted services' host files, and what their dynamic files said when they last could be read.
+#[derive(Debug, Default)]
+pub struct Files {
+    root: PathBuf,
+    last: BTreeMap<String, Configuration>,
+}
+
+impl Files {
+    /// Files below a folder, with one folder a project; nothing is known of them yet.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, last: BTreeMap::new() }
+    }
+
+    /// Where the copies of a project's host files lie.
+    pub(super) fn mirror(&self, project: &str) -> PathBuf {
+        self.root.join(project)
+    }
+
+    /// What the dynamic files of a project say; names are bare, paths lead to the copies. Files that cannot be read
+    /// leave the last configuration in force.
+    pub(super) fn configuration(
+        &mut self,
+        project: &str,
+        own: &Adopted<'_>,
+        problems: &mut Vec<String>,
+    ) -> Configuration {
+        let Some(provider) = &own.config.providers.file else { return Configuration::default() };
+        let mirror = self.mirror(project);
+        let copies = Copies { mirror: &mirror, mounts: &own.traefik.mounts };
+        let source = if provider.directory.is_empty() { &provider.filename } else { &provider.directory };
+        let path = copies.of(source);
+        if !path.exists() {
+            problems.push(format!(
+                "there is no `{source}` for the dynamic configuration: mount it into the service `{}`",
+                own.traefik.service
+            ));
+            return Configuration::default();
+        }
+        // People know the path in the container, not that of our copy.
+        let root = mirror.display().to_string();
+        match file::read(&path) {
+            Ok((mut configuration, wrong)) => {
+                problems.extend(wrong.iter().map(|problem| problem.to_string().replace(&root, "")));
+                copies.redirect(&mut configuration);
+                self.last.insert(project.to_owned(), configuration.clone());
+                configuration
+            }
+            Err(problem) => {
+                let last = self.last.get(project).cloned();
+                let state =
+                    if last.is_some() { "what was read before stays in force" } else { "nothing of it is in force" };
+                problems.push(format!("{} ({state})", problem.to_string().replace(&root, "")));
+                last.unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// Makes file names in labels lead to the copies.
+pub(super) fn redirect(own: &Adopted<'_>, mirror: &Path, configuration: &mut Configuration) {
+    Copies { mirror, mounts: &own.traefik.mounts }.redirect(configuration);
+}
+
+/// The copied folders that hold certificates and keys: all that were mounted, but for those of dynamic files.
+pub(super) fn folders(own: &Adopted<'_>, mirror: &Path) -> Vec<PathBuf> {
+    let copies = Copies { mirror, mounts: &own.traefik.mounts };
+    let folders = own.traefik.mounts.iter().map(|mount| copies.of(&mount.container.display().to_string()));
+    folders.filter(|folder| has_pem(folder)).collect()
+}
+
+fn has_pem(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    entries.filter_map(Result::ok).any(|entry| {
+        let end = entry.path().extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        end.is_some_and(|end| ["pem", "crt", "cer", "key"].iter().any(|known| end == *known))
+    })
+}
+
+struct Copies<'a> {
+    mirror: &'a Path,
+    mounts: &'a [HostMount],
+}
+
+impl Copies<'_> {
+    /// Where the copy lies of what the service would see at a path.
+    fn of(&self, path: &str) -> PathBuf {
+        let path = Path::new(path);
+        self.mirror.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A file name that lies in a mount becomes its copy's; PEM text and other paths stay.
+    fn rename(&self, value: &mut String) {
+        let path = Path::new(value.as_str());
+        if path.is_absolute() && self.mounts.iter().any(|mount| path.starts_with(&mount.container)) {
+            *value = self.of(value).display().to_string();
+        }
+    }
+
+    fn pair(&self, certificate: &mut Certificate) {
+        self.rename(&mut certificate.cert_file);
+        self.rename(&mut certificate.key_file);
+    }
+
+    fn redirect(&self, configuration: &mut Configuration) {
+        for certificate in &mut configuration.tls.certificates {
+            self.rename(&mut certificate.cert_file);
+            self.rename(&mut certificate.key_file);
+        }
+        for options in configuration.tls.options.values_mut() {
+            options.client_auth.ca_files.iter_mut().for_each(|file| self.rename(file));
+        }
+        for store in configuration.tls.stores.values_mut() {
+            store.default_certificate.iter_mut().for_each(|certificate| self.pair(certificate));
+        }
+        for transport in configuration.http.servers_transports.values_mut() {
+            transport.root_cas.iter_mut().for_each(|file| self.rename(file));
+            transport.certificates.iter_mut().for_each(|certificate| self.pair(certificate));
+        }
+        for middleware in configuration.http.middlewares.values_mut() {
+            for auth in [&mut middleware.basic_auth, &mut middleware.digest_auth].into_iter().flatten() {
+                self.rename(&mut auth.users_file);
+            }
+            if let Some(tls) = middleware.forward_auth.as_mut().and_then(|auth| auth.tls.as_mut()) {
+                [&mut tls.ca, &mut tls.cert, &mut tls.key].into_iter().for_each(|file| self.rename(file));
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+use std::collections::BTreeMap;
+
+use proxy::config::labels::Endpoint;
+
+use super::*;
+use crate::edge::adopt::Published;
+
+fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn seen(project: &str, service: &str, address: &str, own: &[(&str, &str)]) -> Seen {
+    let mut all = labels(own);
+    all.insert(crate::labels::PROJECT.to_owned(), project.to_owned());
+    all.insert(crate::labels::SERVICE.to_owned(), service.to_owned());
+    Seen {
+        project: project.to_owned(),
+        service: service.to_owned(),
+        container: proxy::config::labels::Container {
+            name: format!("{project}-{service}-1"),
+            labels: all,
+            ports: vec!["8080/tcp".to_owned()],
+            networks: [(
+                format!("{project}_default"),
+                Endpoint { address: address.to_owned(), address6: String::new() },
+            )]
+            .into(),
+            state: "running".to_owned(),
+            ..Default::default()
+        },
+    }
+}
+
+fn adopted(project: &str, ports: &[(u16, u16)], flags: &[&str]) -> ProjectFile {
+    ProjectFile {
+        project: project.to_owned(),
+        traefik: Some(Traefik {
+            service: "traefik".to_owned(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            published: ports
+                .iter()
+                .map(|(published, target)| Published {
+                    host_ip: String::new(),
+                    published: *published,
+                    target: *target,
+                    protocol: "tcp".to_owned(),
+                })
+                .collect(),
+            ..Traefik::default()
+        }),
+        ..ProjectFile::default()
+    }
+}
+
+fn projects<const N: usize>(files: [ProjectFile; N]) -> BTreeMap<String, ProjectFile> {
+    files.into_iter().map(|file| (file.project.clone(), file)).collect()
+}
+
+/// Router, its entry points, whether it is TLS, its service and middlewares.
+fn routers(compiled: &Compiled) -> Vec<String> {
+    let routers = &compiled.edge.dynamic.http.routers;
+    routers
+        .iter()
+        .map(|(name, router)| {
+            let tls = if router.tls.is_some() { " tls" } else { "" };
+            let middlewares = router.middlewares.join(",");
+            format!(
+                "{name} [{}]{tls} {} -> {} {middlewares}",
+                router.entry_points.join(" "),
+                router.rule,
+                router.service
+            )
+            .trim_end()
+            .to_owned()
+        })
+        .collect()
+}
+
+fn servers(compiled: &Compiled, service: &str) -> Vec<String> {
+    let balancer = compiled.edge.dynamic.http.services.get(service).and_then(|service| service.load_balancer.as_ref());
+    balancer.map(|balancer| balancer.servers.iter().map(|server| server.url.clone()).collect()).unwrap_or_default()
+}
+
+const SECURE: [&str; 3] =
+    ["--entrypoints.web.address=:80", "--entrypoints.websecure.address=:443", "--entrypoints.websecure.http.tls=true"];
+const APP: [(&str, &str); 2] =
+    [("traefik.http.routers.app.rule", "Host(`a.example`)"), ("traefik.http.routers.app.entrypoints", "websecure")];
+
+#[test]
+fn routers_get_the_published_ports_of_their_entry_points() {
+    let all = projects([adopted("shop", &[(8443, 443)], &SECURE)]);
+    let compiled = compile(&all, &[seen("shop", "app", "10.0.0.2", &APP)], None);
+    assert_eq!(routers(&compiled), ["app@docker [:8443] tls Host(`a.example`) -> app-shop@docker"]);
+    assert_eq!(servers(&compiled, "app-shop@docker"), ["http://10.0.0.2:8080"]);
+    // `web` is not published: nobody could reach it.
+    assert_eq!(compiled.edge.entry_points.keys().collect::<Vec<_>>(), [":8443"]);
+    assert_eq!(compiled.urls.get("shop"), Some(&vec!["https://a.example:8443".to_owned()]));
+    assert_eq!(compiled.edge.problems, BTreeMap::new());
+}
+
+#[test]
+fn the_same_names_in_two_projects_stay_apart() {
+    let other = [("traefik.http.routers.app.rule", "Host(`b.example`)"), APP[1]];
+    let all = projects([adopted("one", &[(443, 443)], &SECURE), adopted("two", &[(443, 443)], &SECURE)]);
+    let found = [seen("one", "app", "10.0.0.2", &APP), seen("two", "app", "10.0.1.2", &other)];
+    let compiled = compile(&all, &found, None);
+    assert_eq!(
+        routers(&compiled),
+        [
+            "app-one@docker [:443] tls Host(`a.example`) -> app-one@docker",
+            "app-two@docker [:443] tls Host(`b.example`) -> app-two@docker",
+        ]
+    );
+}
+
+#[test]
+fn a_project_without_traefik_uses_what_others_have() {
+    let compress = [("traefik.http.middlewares.small.compress", "true"), APP[0], APP[1]];
+    let uses = [
+        ("traefik.http.routers.b.rule", "Host(`b.example`)"),
+        ("traefik.http.routers.b.entrypoints", "websecure,nowhere"),
+        ("traefik.http.routers.b.middlewares", "small"),
+    ];
+    let all = projects([
+        adopted("edge", &[(443, 443)], &SECURE),
+        ProjectFile { project: "blog".to_owned(), ..ProjectFile::default() },
+    ]);
+    let found = [seen("edge", "app", "10.0.0.2", &compress), seen("blog", "b", "10.0.1.2", &uses)];
+    let compiled = compile(&all, &found, None);
+    assert_eq!(
+        routers(&compiled),
+        [
+            "app@docker [:443] tls Host(`a.example`) -> app-edge@docker",
+            "b@docker [:443] tls Host(`b.example`) -> b-blog@docker small@docker",
+        ]
+    );
+    assert_eq!(
+        compiled.edge.problems.get("blog"),
+        Some(&vec!["router `b`: there is no entry point `nowhere`; there are `web`, `websecure`".to_owned()])
+    );
+}
+
+#[test]
+fn labels_alone_listen_on_the_usual_ports() {
+    let services = [("app".to_owned(), labels(&APP[..1]))].into();
+    let all = projects([ProjectFile { project: "p".to_owned(), services, ..ProjectFile::default() }]);
+    let compiled = compile(&all, &[seen("p", "app", "10.0.0.2", &APP[..1])], None);
+    assert_eq!(
+        routers(&compiled),
+        [
+            "web-app@docker [:80] Host(`a.example`) -> app-p@docker",
+            "websecure-app@docker [:443] tls Host(`a.example`) -> app-p@docker",
+        ]
+    );
+    assert_eq!(compiled.edge.entry_points.keys().collect::<Vec<_>>(), [":443", ":80"]);
+}
+
+#[test]
+fn a_service_without_a_container_is_known_and_has_no_server() {
+    let services = [("app".to_owned(), labels(&APP[..1]))].into();
+    let all = projects([ProjectFile { project: "p".to_owned(), services, ..ProjectFile::default() }]);
+    let compiled = compile(&all, &[], None);
+    assert_eq!(routers(&compiled).len(), 2);
+    assert!(compiled.edge.dynamic.http.services.contains_key("app-p@docker"));
+    assert_eq!(servers(&compiled, "app-p@docker"), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_listened_on_for_nobody() {
+    let compiled = compile(&BTreeMap::new(), &[], None);
+    assert_eq!(compiled.edge, EdgeConfiguration::default());
+}
+
+#[test]
+fn a_redirection_names_the_port_of_this_host() {
+    let flags = [SECURE[0], SECURE[1], SECURE[2], "--entrypoints.web.http.redirections.entrypoint.to=websecure"];
+    let one = adopted("one", &[(80, 80), (8443, 443)], &flags);
+    let alone = compile(&projects([one.clone()]), &[], None);
+    assert_eq!(
+        routers(&alone),
+        ["web-to-websecure-one:80@internal [:80] HostRegexp(`^.+$`) -> noop@internal web-to-websecure-one:80@internal"]
+    );
+    let middleware = alone.edge.dynamic.http.middlewares.values().next().and_then(|one| one.redirect_scheme.clone());
+    assert_eq!(middleware.map(|redirect| redirect.port), Some("8443".to_owned()));
+
+    // Another project's plain routes on the same port stay.
+    let plain =
+        [("traefik.http.routers.p.rule", "Host(`plain.example`)"), ("traefik.http.routers.p.entrypoints", "web")];
+    let both = projects([one, adopted("two", &[(80, 80)], &SECURE[..1])]);
+    let found = [seen("one", "app", "10.0.0.2", &APP), seen("two", "p", "10.0.1.2", &plain)];
+    assert!(
+        routers(&compile(&both, &found, None))
+            .iter()
+            .any(|router| { router.starts_with("web-to-websecure-one:80@internal [:80] Host(`a.example`)") })
+    );
+}
+
+#[test]
+fn the_adopted_service_routes_but_not_to_itself() {
+    let mut file = adopted("one", &[(443, 443)], &SECURE);
+    if let Some(traefik) = &mut file.traefik {
+        traefik.labels = labels(&[
+            ("traefik.http.routers.dash.rule", "Host(`t.example`)"),
+            ("traefik.http.routers.dash.service", "api@internal"),
+            ("traefik.http.routers.dash.entrypoints", "websecure"),
+            ("traefik.http.middlewares.auth.basicauth.users", "a:b"),
+        ]);
+    }
+    let compiled = compile(&projects([file]), &[], None);
+    assert_eq!(routers(&compiled), ["dash@docker [:443] tls Host(`t.example`) -> api@internal"]);
+    assert!(compiled.edge.dynamic.http.middlewares.contains_key("auth@docker"));
+    assert!(compiled.edge.dynamic.http.services.is_empty());
+}
+
+#[test]
+fn a_network_may_be_called_as_in_the_compose_file() {
+    let container = Container {
+        id: "1".to_owned(),
+        name: "p-app-1".to_owned(),
+        labels: labels(&[
+            (crate::labels::PROJECT, "p"),
+            (crate::labels::SERVICE, "app"),
+            ("traefik.docker.network", "back"),
+            ("traefik.http.routers.app.rule", "Host(`a.example`)"),
+            ("traefik.http.services.app.loadbalancer.server.port", "80"),
+        ]),
+        state: crate::backend::State::Running,
+        networks: ["p_default", "p_back"]
+            .iter()
+            .zip(["10.0.0.2", "10.0.1.2"])
+            .map(|(name, address)| {
+                let endpoint = crate::backend::Endpoint { ipv4: address.to_owned(), ..Default::default() };
+                ((*name).to_owned(), endpoint)
+            })
+            .collect(),
+        ..Container::default()
+    };
+    let seen = super::seen(&[container], &BTreeMap::new());
+    let compiled = compile(&BTreeMap::new(), &seen, None);
+    assert_eq!(servers(&compiled, "app@docker"), ["http://10.0.1.2:80"]);
+}

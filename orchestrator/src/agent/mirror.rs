@@ -1,0 +1,171 @@
+//! Copies what adopted services would see of the host (certificates, dynamic files) to where the gateway can read it.
+//!
+//! The gateway sees neither the host's folders nor anything a project did not mount for its Traefik.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::edge::state;
+
+/// Larger files are no certificates and no configuration.
+const MAX_FILE: u64 = 1024 * 1024;
+/// Files of one mount, at most.
+const MAX_FILES: usize = 2000;
+/// Folders inside each other, at most.
+const MAX_DEPTH: usize = 8;
+
+/// What one mirroring did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mirrored {
+    /// Something is different now.
+    pub changed: bool,
+    /// What was left out, and why.
+    pub problems: Vec<String>,
+}
+
+/// Makes `target` hold the same files as `source`, a file or a folder. Links count as what they lead to, as long as
+/// that lies in `source` too. A source that is gone leaves the last copy: a certificate being replaced is not a
+/// reason to serve none.
+///
+/// # Errors
+/// A target that cannot be written.
+pub fn mirror(source: &Path, target: &Path) -> io::Result<Mirrored> {
+    let mut walk = Walk { root: source.canonicalize().unwrap_or_else(|_| source.to_owned()), ..Walk::default() };
+    match fs::metadata(source) {
+        Ok(found) if found.is_dir() => walk.folder(source, target, 0)?,
+        Ok(found) if found.is_file() => walk.file(source, &found, target)?,
+        _ => return Ok(walk.done),
+    }
+    if walk.root.is_dir() {
+        walk.sweep(target)?;
+    }
+    Ok(walk.done)
+}
+
+#[derive(Debug, Default)]
+struct Walk {
+    root: PathBuf,
+    kept: BTreeSet<PathBuf>,
+    done: Mirrored,
+}
+
+impl Walk {
+    fn folder(&mut self, source: &Path, target: &Path, depth: usize) -> io::Result<()> {
+        if depth > MAX_DEPTH {
+            self.leave_out(source, "too many folders inside each other");
+            return Ok(());
+        }
+        let entries = match fs::read_dir(source) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.leave_out(source, &error.to_string());
+                return Ok(());
+            }
+        };
+        for entry in entries.filter_map(io::Result::ok) {
+            let (from, to) = (entry.path(), target.join(entry.file_name()));
+            let inside = from.canonicalize().is_ok_and(|real| real.starts_with(&self.root));
+            match fs::metadata(&from) {
+                Ok(_) if !inside => self.leave_out(&from, "the link leads out of what is mounted"),
+                Ok(found) if found.is_dir() => self.folder(&from, &to, depth + 1)?,
+                Ok(found) if found.is_file() => self.file(&from, &found, &to)?,
+                // Sockets and devices mean nothing to the gateway; a file that has just gone will be seen next time.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, source: &Path, found: &Metadata, target: &Path) -> io::Result<()> {
+        if found.len() > MAX_FILE {
+            self.leave_out(source, "larger than 1 MiB");
+            return Ok(());
+        }
+        if self.kept.len() >= MAX_FILES {
+            self.leave_out(source, "more than 2000 files");
+            return Ok(());
+        }
+        let content = match fs::read(source) {
+            Ok(content) => content,
+            Err(error) => {
+                self.leave_out(source, &error.to_string());
+                return Ok(());
+            }
+        };
+        self.kept.insert(target.to_owned());
+        if fs::read(target).is_ok_and(|old| old == content) {
+            return Ok(());
+        }
+        self.done.changed = true;
+        state::replace(target, &content)
+    }
+
+    /// Removes copies of what is no longer there.
+    fn sweep(&mut self, target: &Path) -> io::Result<()> {
+        let Ok(entries) = fs::read_dir(target) else { return Ok(()) };
+        for entry in entries.filter_map(io::Result::ok) {
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                self.sweep(&path)?;
+                // Only an empty folder goes.
+                let _ = fs::remove_dir(&path);
+            } else if !self.kept.contains(&path) {
+                fs::remove_file(&path)?;
+                self.done.changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, path: &Path, why: &str) {
+        self.done.problems.push(format!("`{}` is left out: {why}", path.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_copy_follows_the_source() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (source, target) = (folder.path().join("a"), folder.path().join("b"));
+        fs::create_dir_all(source.join("live"))?;
+        fs::create_dir_all(source.join("archive"))?;
+        fs::write(source.join("archive/cert1.pem"), "one")?;
+        symlink("../archive/cert1.pem", source.join("live/cert.pem"))?;
+        symlink("/etc/passwd", source.join("live/out"))?;
+
+        let first = mirror(&source, &target)?;
+        assert!(first.changed);
+        assert_eq!(first.problems.len(), 1, "{:?}", first.problems);
+        assert_eq!(fs::read_to_string(target.join("live/cert.pem"))?, "one");
+        assert!(!target.join("live/out").exists());
+        assert!(!mirror(&source, &target)?.changed);
+
+        fs::write(source.join("archive/cert1.pem"), "two")?;
+        assert!(mirror(&source, &target)?.changed);
+        assert_eq!(fs::read_to_string(target.join("live/cert.pem"))?, "two");
+
+        fs::remove_file(source.join("live/cert.pem"))?;
+        assert!(mirror(&source, &target)?.changed);
+        assert!(!target.join("live/cert.pem").exists());
+        Ok(())
+    }
+
+    #[test]
+    fn a_source_that_is_gone_leaves_the_last_copy() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (source, target) = (folder.path().join("cert.pem"), folder.path().join("copy.pem"));
+        fs::write(&source, "one")?;
+        mirror(&source, &target)?;
+        fs::remove_file(&source)?;
+        assert!(!mirror(&source, &target)?.changed);
+        assert_eq!(fs::read_to_string(target)?, "one");
+        Ok(())
+    }
+}

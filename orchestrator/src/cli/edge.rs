@@ -1,0 +1,73 @@
+//! `stack edge`: what runs in the containers of gateway and agent
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::carry_out::Signals;
+use super::{Context, block_on};
+use crate::agent;
+use crate::edge::{serve, wait};
+use crate::error::{CommandError, Result};
+use crate::ui::{output, trace};
+
+/// Parts of the gateway that `stack up` starts by itself
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Serve what the agent writes
+    Serve {
+        /// The volume shared with the agent
+        #[arg(long)]
+        state: PathBuf,
+    },
+    /// Turn containers and labels into what the gateway serves
+    Agent {
+        /// The volume shared with the gateway
+        #[arg(long)]
+        state: PathBuf,
+    },
+    /// Wait until the gateway serves a revision of a project, and print its status
+    Wait {
+        /// The project
+        #[arg(long)]
+        project: String,
+        /// The revision
+        #[arg(long)]
+        revision: String,
+    },
+}
+
+/// Runs until it is told to end.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
+    trace::init("info");
+    match args.part {
+        Part::Serve { state } => block_on(async { serve::run(state, stop()?).await })?,
+        Part::Agent { state } => {
+            let engine = context.engine()?;
+            block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;
+        }
+        Part::Wait { project, revision } => {
+            let status = block_on(wait::inside(wait::STATUS.as_ref(), &project, &revision))?;
+            let text = serde_json::to_string(&status)
+                .map_err(|error| CommandError::new(format!("cannot print the status: {error}")))?;
+            output::stdout(&text)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop() -> Result<impl Future<Output = ()>> {
+    let mut signals = Signals::new()?;
+    Ok(async move { signals.next().await })
+}

@@ -1,0 +1,178 @@
+//! `stack up`
+
+mod attach;
+mod options;
+
+use std::process::ExitCode;
+
+use compose_schema::Loaded;
+
+use super::carry_out::Runner;
+use super::{Context, block_on};
+use crate::edge::Wish;
+use crate::error::Result;
+use crate::reconcile::up::{self, UpOptions};
+use crate::reconcile::{Desired, Observed, Plan, Selection};
+use crate::ui::progress::{Status, Update};
+use crate::ui::prompt;
+
+pub use options::{Args, CreateArgs};
+
+/// What `up`, `create` and `scale` do, once their flags are read.
+#[derive(Debug)]
+pub struct Work {
+    /// Which services, how many of each.
+    pub selection: Selection,
+    /// How.
+    pub options: UpOptions,
+    /// Let the gateway stand in for a Traefik service.
+    pub adopt: bool,
+    /// Answer all questions with yes.
+    pub yes: bool,
+    /// Hand routes to the gateway once the containers run.
+    pub route: bool,
+}
+
+/// Runs `up`.
+///
+/// # Errors
+/// See [`crate::error::CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    args.check(context)?;
+    let work = args.work(context)?;
+    let loaded = context.load(&context.load_options(&args.create.services))?;
+    let mut prepared = Prepared::new(context, loaded, work)?;
+    prepared.runner.quiet_pull = args.create.quiet_pull;
+    prepared.runner.quiet_build = args.create.quiet_build;
+    let attached = args.attaches() && !prepared.runner.dry_run;
+    block_on(async move {
+        if !attached {
+            prepared.runner.watch_signals()?;
+            prepared.converge().await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        attach::run(&mut prepared, args).await
+    })
+}
+
+/// Runs `create`.
+///
+/// # Errors
+/// See [`crate::error::CommandError`].
+pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitCode> {
+    let work = args.work(context)?;
+    let loaded = context.load(&context.load_options(&args.services))?;
+    let mut prepared = Prepared::new(context, loaded, work)?;
+    prepared.runner.quiet_pull = args.quiet_pull;
+    prepared.runner.quiet_build = args.quiet_build;
+    block_on(async move {
+        prepared.runner.watch_signals()?;
+        prepared.converge().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// A project that is about to be brought up.
+pub struct Prepared {
+    /// The files.
+    pub loaded: Loaded,
+    /// What shall be.
+    pub desired: Desired,
+    /// Engine, lock, progress.
+    pub runner: Runner,
+    options: UpOptions,
+    /// All questions are answered with yes.
+    yes: bool,
+    wish: Option<Wish>,
+}
+
+impl Prepared {
+    /// Works out what shall be, and takes the project's lock. Blocks while another command holds it: call it before
+    /// the async runtime starts.
+    ///
+    /// # Errors
+    /// A project that cannot be run as it is written.
+    pub fn new(context: &Context, loaded: Loaded, work: Work) -> Result<Self> {
+        let wish = Wish::of(&loaded, work.adopt)?;
+        let adopted = wish.as_ref().map(Wish::adopted).unwrap_or_default();
+        let selection = Selection { adopted, ..work.selection };
+        let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
+        let runner = Runner::new(context, &loaded.project.name)?;
+        for note in wish.iter().flat_map(|wish| &wish.notes) {
+            runner.reporter.message(note);
+        }
+        Ok(Self { loaded, desired, runner, options: work.options, yes: work.yes, wish: wish.filter(|_| work.route) })
+    }
+
+    /// Brings the engine to what shall be: images whose newness decides something first, then the plan, then the
+    /// routes.
+    ///
+    /// # Errors
+    /// What stands in the way, or failed.
+    pub async fn converge(&mut self) -> Result<()> {
+        let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
+        self.check_ports().await?;
+        self.ask_about_volumes(&observed)?;
+        let observed = self.settle_images(observed).await?;
+        let plan = self.plan(&observed)?;
+        if self.runner.dry_run {
+            self.runner.carry_out(&plan, Some(&self.desired)).await?;
+            return Ok(());
+        }
+        self.runner.carry_out(&plan, Some(&self.desired)).await?;
+        self.route(plan.changes()).await
+    }
+
+    /// The plan from what was seen.
+    ///
+    /// # Errors
+    /// What makes the goal impossible.
+    pub fn plan(&self, observed: &Observed) -> Result<Plan> {
+        Ok(up::plan(&self.desired, observed, &self.options)?)
+    }
+
+    /// A changed volume is made anew only if the user says that its data may go.
+    fn ask_about_volumes(&mut self, observed: &Observed) -> Result<()> {
+        for (key, name) in up::changed_volumes(&self.desired, observed) {
+            let question = format!(
+                "Volume \"{name}\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?"
+            );
+            if self.yes || (!self.runner.dry_run && prompt::confirm(&question)?) {
+                self.options.recreate_volumes.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_ports(&self) -> Result<()> {
+        let Some(wish) = &self.wish else { return Ok(()) };
+        wish.check(&self.runner.engine).await
+    }
+
+    /// Pulls and builds that decide whether containers stay, and looks again.
+    async fn settle_images(&mut self, observed: Observed) -> Result<Observed> {
+        let first = up::images_first(&self.desired, &observed, &self.options)?;
+        if first.is_empty() || self.runner.dry_run {
+            return Ok(observed);
+        }
+        self.runner.carry_out(&first, Some(&self.desired)).await?;
+        let images = first.steps().filter_map(|(_, step)| step.resource.strip_prefix("Image ").map(str::to_owned));
+        self.options.settled.extend(images);
+        Ok(up::observe(&self.runner.engine, &self.desired, &self.options).await?)
+    }
+
+    /// Hands the routes over, and says what they are reached at.
+    async fn route(&self, changed: bool) -> Result<()> {
+        let Some(wish) = &self.wish else { return Ok(()) };
+        let reporter = &self.runner.reporter;
+        let granted = wish.grant(&self.runner.engine, changed).await?;
+        for url in &granted.urls {
+            reporter.update(Update { id: &format!("Route {url}"), status: Status::Done, text: "Serving", details: "" });
+        }
+        for problem in &granted.problems {
+            reporter.message(&format!("warning: {problem}"));
+        }
+        reporter.finish();
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! An attached `up`: what containers print, until they have all ended or an interrupt stops them.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use super::options::Args;
+use super::{Prepared, Runner};
+use crate::backend::{LabelFilter, State};
+use crate::cli::carry_out::{INTERRUPTED, Signals};
+use crate::error::Result;
+use crate::labels;
+use crate::logs::print::{Look, Printer, Time, stdout_color};
+use crate::logs::{Item, Logs, Request, Source};
+use crate::reconcile::{Observed, lifecycle};
+use crate::ui::output;
+
+/// How long the last lines of stopped containers are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Brings the project up and stays with it.
+///
+/// # Errors
+/// See [`crate::error::CommandError`].
+pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode> {
+    let shown = args.shown(prepared)?;
+    let mut signals = Signals::new()?;
+    let since = jiff::Timestamp::now().to_string();
+    let cancel = prepared.runner.cancel.clone();
+    let brought_up = {
+        let mut work = std::pin::pin!(prepared.converge());
+        tokio::select! {
+            result = &mut work => Some(result),
+            () = signals.next() => {
+                cancel.cancel();
+                // What it says of having been interrupted is no news.
+                let _ = work.await;
+                None
+            }
+        }
+    };
+    let mut session = Session { prepared, args, shown, end: None };
+    match brought_up {
+        Some(result) => result?,
+        None => {
+            session.end = Some(INTERRUPTED);
+            return session.stop(&mut signals, None).await;
+        }
+    }
+    // Others may change the project while we only look on.
+    session.prepared.runner.release();
+    session.follow(&mut signals, since).await
+}
+
+struct Session<'a> {
+    prepared: &'a mut Prepared,
+    args: &'a Args,
+    shown: BTreeSet<String>,
+    /// Exit code, once something has ended the session.
+    end: Option<u8>,
+}
+
+struct Output {
+    logs: Logs,
+    printer: Printer,
+}
+
+impl Session<'_> {
+    async fn follow(&mut self, signals: &mut Signals, since: String) -> Result<ExitCode> {
+        let request = Request {
+            project: self.prepared.desired.project.clone(),
+            services: self.prepared.desired.services.keys().cloned().collect(),
+            follow: true,
+            since: Some(since),
+            ..Request::default()
+        };
+        let logs = Logs::open(&self.prepared.runner.engine, request).await?;
+        let look = Look {
+            color: !self.args.no_color && stdout_color(),
+            prefix: !self.args.no_log_prefix,
+            time: if self.args.timestamps { Time::Local } else { Time::None },
+            split: true,
+        };
+        let sources: Vec<&Source> =
+            logs.sources().iter().map(AsRef::as_ref).filter(|source| self.shown.contains(&source.service)).collect();
+        let names: Vec<&str> = sources.iter().map(|source| source.label.as_str()).collect();
+        output::stdout(&format!("Attaching to {}\n", names.join(", ")))?;
+        let printer = Printer::start(look, sources.into_iter());
+        let mut output = Output { logs, printer };
+        loop {
+            tokio::select! {
+                more = self.next(&mut output) => {
+                    if !more? {
+                        output.printer.finish().await?;
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                    if self.end.is_some() {
+                        output::stderr("Aborting on container exit...\n");
+                        break;
+                    }
+                }
+                () = signals.next() => {
+                    self.end = Some(INTERRUPTED);
+                    output::stderr("Gracefully stopping... (press Ctrl+C again to force)\n");
+                    break;
+                }
+            }
+        }
+        self.stop(signals, Some(output)).await
+    }
+
+    /// Shows the next item; false at the end of all.
+    async fn next(&mut self, output: &mut Output) -> Result<bool> {
+        let Some(item) = output.logs.next().await else { return Ok(false) };
+        let item = item?;
+        if let Item::Exited { source, code, restarting: false } = &item {
+            self.note_exit(&source.service, *code);
+        }
+        let hidden = match &item {
+            Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
+            Item::Warning(_) => false,
+        };
+        Ok(hidden || output.printer.print(item).await)
+    }
+
+    /// An exit may be the end of the session.
+    fn note_exit(&mut self, service: &str, code: i64) {
+        if self.end.is_some() {
+            return;
+        }
+        let args = self.args;
+        let code = u8::try_from(code).unwrap_or(u8::MAX);
+        let ends = match &args.exit_code_from {
+            Some(wanted) => wanted == service,
+            None => args.abort_on_container_exit || (args.abort_on_container_failure && code != 0),
+        };
+        if ends {
+            self.end = Some(code);
+        }
+    }
+
+    /// Stops all containers; the next interrupt kills them.
+    async fn stop(&mut self, signals: &mut Signals, mut output: Option<Output>) -> Result<ExitCode> {
+        self.prepared.runner.cancel = CancellationToken::new();
+        let code = ExitCode::from(self.end.unwrap_or_default());
+        let stopped = {
+            let prepared: &Prepared = self.prepared;
+            let mut stop = std::pin::pin!(stop_services(prepared, self.args));
+            loop {
+                tokio::select! {
+                    result = &mut stop => break result,
+                    () = signals.next() => {
+                        kill(&prepared.runner).await?;
+                        return Ok(code);
+                    }
+                    more = show(&mut output, &self.shown) => {
+                        if !more {
+                            output = None;
+                        }
+                    }
+                }
+            }
+        };
+        let rest = async { while show(&mut output, &self.shown).await {} };
+        // A container that somebody else has started again goes on printing: it is not ours to wait for.
+        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
+        if let Some(output) = output {
+            output.printer.finish().await?;
+        }
+        stopped?;
+        Ok(code)
+    }
+}
+
+/// Shows the next item of those services, if there is a log at all; false at its end.
+async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
+    let Some(output) = output else { return std::future::pending().await };
+    match output.logs.next().await {
+        Some(Ok(item)) => match &item {
+            Item::Line { source, .. } | Item::Exited { source, .. } if !shown.contains(&source.service) => true,
+            _ => output.printer.print(item).await,
+        },
+        Some(Err(_)) | None => false,
+    }
+}
+
+async fn stop_services(prepared: &Prepared, args: &Args) -> Result<()> {
+    let runner = &prepared.runner;
+    let observed = Observed::project(&*runner.engine, &runner.project).await?;
+    let services: Vec<String> = prepared.desired.services.keys().cloned().collect();
+    let plan = lifecycle::stop(&observed, Some(&prepared.loaded.project), &services, args.timeout());
+    runner.carry_out(&plan, None).await?;
+    Ok(())
+}
+
+async fn kill(runner: &Runner) -> Result<()> {
+    let filter = LabelFilter(vec![(labels::PROJECT.to_owned(), Some(runner.project.clone()))]);
+    let containers = runner.engine.containers(&filter).await?;
+    let running = containers.iter().filter(|container| container.state == State::Running);
+    for killed in join_all(running.map(|container| runner.engine.kill_container(&container.id, "SIGKILL"))).await {
+        killed?;
+    }
+    Ok(())
+}

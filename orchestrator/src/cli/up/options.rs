@@ -1,0 +1,284 @@
+//! The flags of `up` and `create`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Work;
+use crate::cli::Context;
+use crate::error::{CommandError, Result};
+use crate::reconcile::Selection;
+use crate::reconcile::up::{PullPolicy, Recreate, UpOptions};
+
+/// Create containers without starting them
+#[derive(Debug, Default, clap::Args)]
+pub struct CreateArgs {
+    /// Services, with those they depend on; none: all
+    pub services: Vec<String>,
+    /// Build images before, even where they are here
+    #[arg(long)]
+    pub build: bool,
+    /// Build nothing
+    #[arg(long, conflicts_with = "build")]
+    pub no_build: bool,
+    /// When images are pulled
+    #[arg(long, value_name = "always|missing|never|policy", default_value = "policy")]
+    pub pull: String,
+    /// Do not show what pulls say
+    #[arg(long)]
+    pub quiet_pull: bool,
+    /// Do not show what builds say
+    #[arg(long)]
+    pub quiet_build: bool,
+    /// Replace containers even where nothing has changed
+    #[arg(long)]
+    pub force_recreate: bool,
+    /// Replace no container, whatever has changed
+    #[arg(long, conflicts_with = "force_recreate")]
+    pub no_recreate: bool,
+    /// Remove containers of services that are gone from the files
+    #[arg(long)]
+    pub remove_orphans: bool,
+    /// How many containers of a service
+    #[arg(long, value_name = "SERVICE=N")]
+    pub scale: Vec<String>,
+    /// Answer yes to all questions
+    #[arg(short = 'y', long = "yes")]
+    pub yes: bool,
+    /// Run a Traefik service as it is, instead of letting the built-in gateway stand in for it
+    #[arg(long)]
+    pub no_adopt: bool,
+}
+
+/// Create and start containers, and route to them
+#[derive(Debug, Default, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) create: CreateArgs,
+    /// Return once everything is started
+    #[arg(short, long)]
+    detach: bool,
+    /// Wait until everything runs, and is healthy where it has a check
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", requires = "wait")]
+    wait_timeout: Option<u64>,
+    /// Replace what services depend on as well
+    #[arg(long)]
+    always_recreate_deps: bool,
+    /// New anonymous volumes instead of the old ones
+    #[arg(short = 'V', long)]
+    renew_anon_volumes: bool,
+    /// Leave out what services depend on
+    #[arg(long)]
+    no_deps: bool,
+    /// Create, do not start
+    #[arg(long)]
+    no_start: bool,
+    /// Seconds until a container that is stopped is killed
+    #[arg(short, long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Show only what these services print
+    #[arg(long, value_name = "SERVICE")]
+    pub(super) attach: Vec<String>,
+    /// Do not show what these services print
+    #[arg(long, value_name = "SERVICE")]
+    pub(super) no_attach: Vec<String>,
+    /// Show what services depended on print as well
+    #[arg(long)]
+    pub(super) attach_dependencies: bool,
+    /// Stop everything when a container ends
+    #[arg(long)]
+    pub(super) abort_on_container_exit: bool,
+    /// Stop everything when a container fails
+    #[arg(long)]
+    pub(super) abort_on_container_failure: bool,
+    /// End with the exit code of this service's container; stops everything when it ends
+    #[arg(long, value_name = "SERVICE")]
+    pub(super) exit_code_from: Option<String>,
+    /// No colours
+    #[arg(long)]
+    pub(super) no_color: bool,
+    /// No names in front of the lines
+    #[arg(long)]
+    pub(super) no_log_prefix: bool,
+    /// Head lines with the time they are shown at
+    #[arg(long)]
+    pub(super) timestamps: bool,
+    /// Watch the files and bring changes in
+    #[arg(short, long)]
+    watch: bool,
+    /// Keys while attached
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    menu: Option<bool>,
+}
+
+impl Args {
+    /// Refuses flags that contradict each other, as Docker Compose does.
+    pub(super) fn check(&self, context: &Context) -> Result<()> {
+        let create = &self.create;
+        let aborts = self.abort_on_container_exit || self.abort_on_container_failure || self.exit_code_from.is_some();
+        let follows = aborts || !self.attach.is_empty() || self.attach_dependencies || self.watch;
+        let conflicts = [
+            (
+                self.detach && follows,
+                "`--detach` cannot be used with `--abort-on-container-exit`, `--abort-on-container-failure`, `--exit-code-from`, `--attach`, `--attach-dependencies` or `--watch`",
+            ),
+            (
+                self.wait && follows,
+                "`--wait` cannot be used with `--abort-on-container-exit`, `--abort-on-container-failure`, `--exit-code-from`, `--attach`, `--attach-dependencies` or `--watch`",
+            ),
+            (
+                self.no_start && (self.wait || follows),
+                "`--no-start` cannot be used with flags about running containers",
+            ),
+            (
+                self.renew_anon_volumes && create.no_recreate,
+                "`--renew-anon-volumes` cannot be used with `--no-recreate`",
+            ),
+            (
+                self.always_recreate_deps && create.no_recreate,
+                "`--always-recreate-deps` cannot be used with `--no-recreate`",
+            ),
+            (
+                self.abort_on_container_exit && self.abort_on_container_failure,
+                "`--abort-on-container-exit` cannot be used with `--abort-on-container-failure`",
+            ),
+            (
+                !self.attach.is_empty() && self.attach_dependencies,
+                "`--attach` cannot be used with `--attach-dependencies`",
+            ),
+        ];
+        if let Some((_, message)) = conflicts.iter().find(|(conflict, _)| *conflict) {
+            return Err(CommandError::new(*message));
+        }
+        if self.watch {
+            return Err(
+                CommandError::new("`--watch` is not supported yet").hint("run `stack up -d --build` after a change")
+            );
+        }
+        if self.menu == Some(true) {
+            return Err(CommandError::new("`--menu` is not supported").hint("leave it out; Ctrl-C stops"));
+        }
+        if create.remove_orphans && ignores_orphans(context) {
+            return Err(CommandError::new("`--remove-orphans` contradicts COMPOSE_IGNORE_ORPHANS")
+                .hint("unset COMPOSE_IGNORE_ORPHANS"));
+        }
+        Ok(())
+    }
+
+    /// Time until a container that is stopped is killed.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_secs)
+    }
+
+    /// Whether the command stays and shows what containers print.
+    pub(super) const fn attaches(&self) -> bool {
+        !(self.detach || self.wait || self.no_start)
+    }
+
+    pub(super) fn work(&self, context: &Context) -> Result<Work> {
+        let mut work = self.create.work(context)?;
+        let options = &mut work.options;
+        options.no_start = self.no_start;
+        options.wait = self.wait;
+        options.wait_timeout = self.wait_timeout.map(Duration::from_secs);
+        options.timeout = self.timeout();
+        options.renew_anonymous_volumes = self.renew_anon_volumes;
+        if self.renew_anon_volumes {
+            options.recreate = Recreate::Force;
+        }
+        if self.always_recreate_deps {
+            options.recreate_dependencies = Recreate::Force;
+        }
+        work.selection.no_dependencies = self.no_deps;
+        work.route = !self.no_start;
+        Ok(work)
+    }
+
+    /// The services whose output is shown, of those that have containers; `attach: false` in the file hides one.
+    pub(super) fn shown(&self, prepared: &super::Prepared) -> Result<BTreeSet<String>> {
+        let services = &prepared.desired.services;
+        let known = &prepared.loaded.project.services;
+        if let Some(name) = self.attach.iter().chain(&self.no_attach).find(|name| !known.contains_key(*name)) {
+            return Err(CommandError::new(format!("no such service: {name}")));
+        }
+        Ok(services
+            .values()
+            .filter(|service| match self.attach.as_slice() {
+                [] => (service.selected || self.attach_dependencies) && service.service.attach != Some(false),
+                named => named.contains(&service.name),
+            })
+            .filter(|service| !self.no_attach.contains(&service.name))
+            .map(|service| service.name.clone())
+            .collect())
+    }
+}
+
+impl CreateArgs {
+    pub(super) fn work(&self, context: &Context) -> Result<Work> {
+        let pull = match self.pull.as_str() {
+            "policy" | "" => None,
+            word @ ("always" | "missing" | "never" | "build" | "if_not_present") => PullPolicy::parse(word),
+            other => {
+                return Err(CommandError::new(format!("invalid value for `--pull`: `{other}`"))
+                    .hint("use `always`, `missing`, `never` or `policy`"));
+            }
+        };
+        let recreate = match (self.force_recreate, self.no_recreate) {
+            (true, _) => Recreate::Force,
+            (_, true) => Recreate::Never,
+            _ => Recreate::Diverged,
+        };
+        let truth = |name: &str| context.environment.get(name).is_some_and(|value| is_true(value));
+        Ok(Work {
+            selection: Selection {
+                services: self.services.clone(),
+                scale: scale(&self.scale)?,
+                ..Selection::default()
+            },
+            options: UpOptions {
+                recreate,
+                recreate_dependencies: if self.no_recreate { Recreate::Never } else { Recreate::Diverged },
+                remove_orphans: self.remove_orphans || truth("COMPOSE_REMOVE_ORPHANS"),
+                ignore_orphans: ignores_orphans(context),
+                no_start: true,
+                pull,
+                build: self.build,
+                no_build: self.no_build,
+                ..UpOptions::default()
+            },
+            adopt: !self.no_adopt,
+            yes: self.yes,
+            route: false,
+        })
+    }
+}
+
+fn ignores_orphans(context: &Context) -> bool {
+    context.environment.get("COMPOSE_IGNORE_ORPHANS").is_some_and(|value| is_true(value))
+}
+
+/// As Go's `strconv.ParseBool`, which Docker Compose reads its variables with.
+fn is_true(value: &str) -> bool {
+    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+/// Reads `SERVICE=N`s.
+///
+/// # Errors
+/// What is not of that form.
+pub(super) fn scale(words: &[String]) -> Result<BTreeMap<String, u32>> {
+    let parse = |word: &String| {
+        let (service, count) = word.split_once('=')?;
+        Some((service.to_owned(), count.parse().ok()?))
+    };
+    words
+        .iter()
+        .map(|word| {
+            parse(word).ok_or_else(|| {
+                CommandError::new(format!("invalid value for `--scale`: `{word}`")).hint("write `--scale app=3`")
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,208 @@
+//! The edge: what a project asks of the gateway, and the gateway as two containers of the engine.
+//!
+//! `up` reads [`Wish`] off the project, checks it before anything is touched ([`Wish::check`]), and hands it over once
+//! the containers run ([`Wish::grant`]). `down` takes it back ([`withdraw`]).
+
+pub mod adopt;
+pub mod deploy;
+pub mod image;
+pub mod ports;
+pub mod serve;
+pub mod state;
+pub mod wait;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use compose_schema::Loaded;
+
+use crate::agent::compile;
+use crate::backend::{Engine, LabelFilter};
+use crate::error::{CommandError, Result};
+use crate::labels;
+use deploy::Pair;
+use image::Executable;
+use state::{ProjectFile, Status};
+
+/// What a project asks of the gateway.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    file: ProjectFile,
+    /// What is to be said about it: adoption, options that are not in force.
+    pub notes: Vec<String>,
+}
+
+/// What has become of it.
+#[derive(Debug, Clone, Default)]
+pub struct Granted {
+    /// Addresses of the project's routes.
+    pub urls: Vec<String>,
+    /// What is not in force, and why.
+    pub problems: Vec<String>,
+}
+
+impl Wish {
+    /// Reads it off the project; none where nothing is to be routed. `adopt` is false with `--no-adopt`.
+    ///
+    /// # Errors
+    /// Flags of the Traefik service that nobody could follow.
+    pub fn of(loaded: &Loaded, adopt: bool) -> Result<Option<Self>> {
+        let project = &loaded.project;
+        let traefik = if adopt { adopt::find(project)? } else { None };
+        let runs_its_own =
+            traefik.is_none() && project.services.values().any(|service| adopt::is_traefik(&service.image));
+        let adopted = traefik.as_ref().map(|traefik| traefik.service.clone());
+        let services: BTreeMap<_, _> = project
+            .services
+            .iter()
+            .filter(|(name, service)| adopted.as_ref() != Some(name) && has_routes(&service.labels))
+            .map(|(name, service)| (name.clone(), service.labels.clone()))
+            .collect();
+        if runs_its_own || (traefik.is_none() && services.is_empty()) {
+            return Ok(None);
+        }
+        let mut notes = Vec::new();
+        if let Some(traefik) = &traefik {
+            let service = &traefik.service;
+            let place = loaded.place(&["services", service, "command"]).unwrap_or_default();
+            let (_, warnings) = compile::static_config(traefik).map_err(|mistakes| {
+                CommandError::new(mistakes.iter().map(|line| format!("{place}: {line}")).collect::<Vec<_>>().join("\n"))
+                    .hint("`--no-adopt` runs the service as it is, without the built-in gateway")
+            })?;
+            notes.push(format!(
+                "service `{service}` is adopted: the built-in gateway does its work, no container is started for it"
+            ));
+            notes.extend(warnings.iter().map(|line| format!("warning: {place}: {line}")));
+        }
+        Ok(Some(Self {
+            file: ProjectFile { project: project.name.clone(), traefik, services, ..ProjectFile::default() },
+            notes,
+        }))
+    }
+
+    /// Names of the services that the gateway stands in for.
+    #[must_use]
+    pub fn adopted(&self) -> BTreeSet<String> {
+        self.file.traefik.iter().map(|traefik| traefik.service.clone()).collect()
+    }
+
+    /// Checks, before anything is touched, that the gateway will be able to listen where it must.
+    ///
+    /// # Errors
+    /// The first port that is taken, and by whom.
+    pub async fn check(&self, engine: &Engine) -> Result<()> {
+        let pair = Pair::observe(engine.as_ref()).await?;
+        let known = if pair.runs() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
+        if known.get(&self.file.project).is_some_and(|known| known.same_wish(&self.file)) {
+            return Ok(());
+        }
+        let served = compile::compile(&known, &[], None).listeners;
+        let wanted = compile::preview(&known, &self.file).listeners;
+        let new: Vec<_> = wanted.keys().filter(|listener| !served.contains_key(*listener)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let local = engine.info().await?.local;
+        let containers = engine.containers(&LabelFilter::default()).await?;
+        let adopted = self.adopted();
+        for listener in new {
+            let publisher = containers.iter().find(|container| {
+                container.ports.iter().any(|port| port.published == listener.port && port.protocol == "tcp")
+            });
+            let obstacle = match publisher {
+                // What the gateway stands in for is stopped before the gateway starts.
+                Some(container)
+                    if container.labels.get(labels::PROJECT) == Some(&self.file.project)
+                        && container.labels.get(labels::SERVICE).is_some_and(|name| adopted.contains(name)) =>
+                {
+                    None
+                }
+                Some(container) => Some(format!("container `{}` publishes it", container.name)),
+                None if local => ports::obstacle(listener.socket()),
+                None => None,
+            };
+            if let Some(obstacle) = obstacle {
+                return Err(CommandError::new(format!("the gateway cannot listen on {}: {obstacle}", listener.name()))
+                    .hint("stop what holds the port, or publish the entry point on another one (`ports` of the Traefik service)"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands it to the gateway, which is started if need be, and waits until it is in force.
+    ///
+    /// # Errors
+    /// Whatever the engine answers; a gateway that does not get there.
+    pub async fn grant(&self, engine: &Engine, containers_changed: bool) -> Result<Granted> {
+        let executable = Executable::current()?;
+        let pair = Pair::observe(engine.as_ref()).await?;
+        let mut mounts = pair.mounts();
+        let wanted: BTreeSet<_> = self.file.traefik.iter().flat_map(|traefik| traefik.mounts.iter().cloned()).collect();
+        if wanted.is_empty() {
+            mounts.remove(&self.file.project);
+        } else {
+            mounts.insert(self.file.project.clone(), wanted);
+        }
+        let pair_changed = deploy::ensure(engine, &executable, &pair, &mounts).await?;
+        let known = deploy::read_projects(engine).await?;
+        let urls = compile::preview(&known, &self.file).urls.remove(&self.file.project).unwrap_or_default();
+        let same = known.get(&self.file.project).is_some_and(|known| known.same_wish(&self.file));
+        if same && !pair_changed && !containers_changed {
+            return Ok(Granted { urls, problems: Vec::new() });
+        }
+        let file = ProjectFile { revision: new_revision(), ..self.file.clone() };
+        deploy::write_project(engine, &file).await?;
+        let status = wait::until_served(engine, &file.project, &file.revision).await?;
+        Ok(Granted { urls, problems: self.problems(&status) })
+    }
+
+    /// What of the gateway's status is about this project.
+    fn problems(&self, status: &Status) -> Vec<String> {
+        let refused =
+            status.refused.iter().map(|(address, reason)| format!("the gateway cannot listen on {address}: {reason}"));
+        let own = status.project_problems.get(&self.file.project).into_iter().flatten().cloned();
+        refused.chain(own).chain(status.problems.iter().cloned()).collect()
+    }
+}
+
+/// Takes a project's routes out of the gateway; the last project takes gateway and agent with it.
+/// Returns whether there was anything to take back.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
+    let pair = Pair::observe(engine.as_ref()).await?;
+    if pair.agent.is_none() && pair.gateway.is_none() {
+        return Ok(false);
+    }
+    let mut known = if pair.agent.is_some() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
+    let was_known = known.remove(project).is_some();
+    if known.is_empty() {
+        deploy::remove(engine, &pair).await?;
+        return Ok(true);
+    }
+    if was_known {
+        let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
+        deploy::write_project(engine, &gone).await?;
+        let mut mounts = pair.mounts();
+        if mounts.remove(project).is_some() {
+            deploy::ensure(engine, &Executable::current()?, &pair, &mounts).await?;
+        }
+    }
+    Ok(was_known)
+}
+
+/// Whether labels ask for a route: a `traefik.` label, and not switched off.
+fn has_routes(labels: &BTreeMap<String, String>) -> bool {
+    let mut traefik = labels.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("traefik.")).peekable();
+    traefik.peek().is_some()
+        && !labels
+            .get("traefik.enable")
+            .is_some_and(|value| matches!(value.trim(), "false" | "False" | "FALSE" | "0" | "f" | "F"))
+}
+
+/// Different for every `up`; the time also tells people when it was.
+fn new_revision() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:09}-{}", now.as_secs(), now.subsec_nanos(), std::process::id())
+}

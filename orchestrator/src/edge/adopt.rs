@@ -1,0 +1,260 @@
+//! Which service of a project is Traefik itself, and what its container would have been told.
+//!
+//! Such a service is not started: its flags, ports, files and labels configure the built-in gateway.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use compose_schema::model::{Project, Service};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CommandError, Result};
+
+/// What an adopted Traefik service says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traefik {
+    /// Name of the service.
+    pub service: String,
+    /// Its static flags.
+    pub flags: Vec<String>,
+    /// Its `TRAEFIK_*` environment.
+    pub environment: BTreeMap<String, String>,
+    /// Its static configuration file: path in the container, and text.
+    pub static_file: Option<(PathBuf, String)>,
+    /// Ports of the host that lead into the container.
+    pub published: Vec<Published>,
+    /// It would run in the host's network: every entry point is public as it is.
+    pub host_network: bool,
+    /// Host files and folders it would see, the engine's socket left out.
+    pub mounts: Vec<HostMount>,
+    /// Its own labels: they route too (dashboard, redirections).
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One port of the host that leads into the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Address of the host; empty for all.
+    pub host_ip: String,
+    /// Port of the host.
+    pub published: u16,
+    /// Port in the container.
+    pub target: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// One host path that the container would see.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HostMount {
+    /// On the host.
+    pub host: PathBuf,
+    /// In the container.
+    pub container: PathBuf,
+}
+
+/// Whether an image is Traefik: its repository is called `traefik`, whatever registry it comes from.
+#[must_use]
+pub fn is_traefik(image: &str) -> bool {
+    let without_digest = image.split('@').next().unwrap_or_default();
+    let last = without_digest.rsplit('/').next().unwrap_or_default();
+    last.split(':').next() == Some("traefik")
+}
+
+/// The Traefik service of a project. Where several services are Traefik, the first by name is taken.
+/// One with an entry point of its own making is left alone: nobody knows what it would run.
+///
+/// # Errors
+/// A static file that cannot be read.
+pub fn find(project: &Project) -> Result<Option<Traefik>> {
+    let found = project
+        .services
+        .iter()
+        .find(|(_, service)| is_traefik(&service.image) && service.build.is_none() && runs_traefik(service));
+    let Some((name, service)) = found else { return Ok(None) };
+    let mounts = host_mounts(service);
+    let flags = flags(service);
+    Ok(Some(Traefik {
+        service: name.clone(),
+        static_file: static_file(&flags, &mounts)?,
+        flags,
+        environment: traefik_environment(service),
+        published: published(service),
+        host_network: service.network_mode == "host",
+        mounts,
+        labels: service.labels.clone(),
+    }))
+}
+
+/// The image's entry point runs `traefik` unless the file names another program.
+fn runs_traefik(service: &Service) -> bool {
+    let program = |line: &Vec<String>| line.first().map(|word| word.rsplit('/').next() == Some("traefik"));
+    service.entrypoint.as_ref().and_then(program).unwrap_or(true)
+}
+
+/// The words after the program: entry point and command together, `traefik` itself taken off.
+fn flags(service: &Service) -> Vec<String> {
+    let words = service.entrypoint.iter().chain(service.command.iter()).flatten();
+    words.skip_while(|word| word.rsplit('/').next() == Some("traefik")).cloned().collect()
+}
+
+fn traefik_environment(service: &Service) -> BTreeMap<String, String> {
+    service
+        .environment
+        .iter()
+        .filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_"))
+        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
+        .collect()
+}
+
+fn published(service: &Service) -> Vec<Published> {
+    service
+        .ports
+        .iter()
+        .filter_map(|port| {
+            // A range of host ports lets the engine choose; the gateway takes its first.
+            let first = port.published.split('-').next().unwrap_or_default();
+            Some(Published {
+                host_ip: port.host_ip.clone(),
+                published: first.parse().ok()?,
+                target: u16::try_from(port.target).ok()?,
+                protocol: if port.protocol.is_empty() { "tcp".to_owned() } else { port.protocol.clone() },
+            })
+        })
+        .collect()
+}
+
+fn host_mounts(service: &Service) -> Vec<HostMount> {
+    service
+        .volumes
+        .iter()
+        .filter(|mount| mount.kind == "bind" && !is_engine_socket(&mount.source))
+        .map(|mount| HostMount { host: normal(Path::new(&mount.source)), container: normal(Path::new(&mount.target)) })
+        .collect()
+}
+
+/// Gateway and agent never hand the engine's socket on.
+fn is_engine_socket(source: &str) -> bool {
+    source.ends_with("docker.sock") || source.ends_with("podman.sock")
+}
+
+/// The static file that Traefik would read: the one a flag names, else the first at its usual places. Its path in the
+/// container, and its text.
+fn static_file(flags: &[String], mounts: &[HostMount]) -> Result<Option<(PathBuf, String)>> {
+    let named = flags.iter().enumerate().find_map(|(index, flag)| {
+        let flag = flag.trim_start_matches('-');
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value.to_owned())));
+        name.eq_ignore_ascii_case("configfile").then(|| value.or_else(|| flags.get(index + 1).cloned()))?
+    });
+    let candidates: Vec<PathBuf> = named.map_or_else(
+        || ["toml", "yaml", "yml"].iter().map(|end| PathBuf::from(format!("/etc/traefik/traefik.{end}"))).collect(),
+        |path| vec![PathBuf::from(path)],
+    );
+    let found = candidates.into_iter().find_map(|container| {
+        let host = host_path(mounts, &container)?;
+        host.is_file().then_some((container, host))
+    });
+    let Some((container, host)) = found else { return Ok(None) };
+    let text = fs::read_to_string(&host).map_err(|error| {
+        CommandError::new(format!("cannot read Traefik's static file `{}`: {error}", host.display()))
+    })?;
+    Ok(Some((container, text)))
+}
+
+/// The host path behind a path in the container, by the longest mount that covers it.
+#[must_use]
+pub fn host_path(mounts: &[HostMount], container: &Path) -> Option<PathBuf> {
+    let path = normal(container);
+    mounts
+        .iter()
+        .filter_map(|mount| Some((mount, path.strip_prefix(&mount.container).ok()?)))
+        .max_by_key(|(mount, _)| mount.container.components().count())
+        .map(|(mount, rest)| if rest.as_os_str().is_empty() { mount.host.clone() } else { mount.host.join(rest) })
+}
+
+/// Without `.`, `..` and doubled slashes; links are not followed.
+fn normal(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut normal, part| {
+        match part {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+        normal
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use compose_schema::model::{Mount, Port};
+
+    use super::*;
+
+    #[test]
+    fn an_image_is_traefik_by_its_repository() {
+        for image in
+            ["traefik", "traefik:v3", "docker.io/library/traefik:v3.1", "ghcr.io/x/traefik@sha256:00", "r:5000/traefik"]
+        {
+            assert!(is_traefik(image), "{image}");
+        }
+        for image in ["traefik/whoami", "mytraefik:v3", "traefik-forward-auth", "nginx", ""] {
+            assert!(!is_traefik(image), "{image}");
+        }
+    }
+
+    #[test]
+    fn the_service_is_read_as_its_container_would_be() {
+        let service = Service {
+            image: "traefik:v3".to_owned(),
+            command: Some(vec!["traefik".to_owned(), "--providers.docker".to_owned()]),
+            ports: vec![Port { target: 443, published: "8443".to_owned(), ..Port::default() }],
+            volumes: ["/var/run/docker.sock:/var/run/docker.sock", "/srv/certs:/certs"]
+                .map(|mount| {
+                    mount.split_once(':').map(|(source, target)| Mount {
+                        kind: "bind".to_owned(),
+                        source: source.to_owned(),
+                        target: target.to_owned(),
+                        ..Mount::default()
+                    })
+                })
+                .into_iter()
+                .flatten()
+                .collect(),
+            ..Service::default()
+        };
+        let project = Project { services: [("edge".to_owned(), service)].into(), ..Project::default() };
+        let found = find(&project).ok().flatten().unwrap_or_default();
+        assert_eq!(found.service, "edge");
+        assert_eq!(found.flags, ["--providers.docker"]);
+        assert_eq!(
+            found.published,
+            [Published { host_ip: String::new(), published: 8443, target: 443, protocol: "tcp".to_owned() }]
+        );
+        assert_eq!(found.mounts, [HostMount { host: "/srv/certs".into(), container: "/certs".into() }]);
+    }
+
+    #[test]
+    fn an_entry_point_of_another_program_is_left_alone() {
+        let service = Service {
+            image: "traefik:v3".to_owned(),
+            entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
+            ..Service::default()
+        };
+        let project = Project { services: [("edge".to_owned(), service)].into(), ..Project::default() };
+        assert_eq!(find(&project).ok(), Some(None));
+    }
+
+    #[test]
+    fn a_path_goes_through_the_closest_mount() {
+        let mounts = [
+            HostMount { host: "/a".into(), container: "/etc".into() },
+            HostMount { host: "/b".into(), container: "/etc/traefik".into() },
+        ];
+        assert_eq!(host_path(&mounts, Path::new("/etc/traefik/../traefik/x.yml")), Some("/b/x.yml".into()));
+        assert_eq!(host_path(&mounts, Path::new("/etc/y")), Some("/a/y".into()));
+        assert_eq!(host_path(&mounts, Path::new("/srv")), None);
+    }
+}

@@ -1,0 +1,365 @@
+//! Gateway and agent as containers of the engine: one pair for all projects.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use compose_schema::model::{BindOptions, Duration, Healthcheck, Mount, Service, Volume};
+use futures_util::StreamExt as _;
+
+use super::adopt::HostMount;
+use super::image::{Archive, Executable};
+use super::state::{self, ProjectFile};
+use crate::backend::{
+    Backend, Container, ContainerSpec, Engine, EngineInfo, ErrorKind, LabelFilter, Labels, State, VolumeSpec,
+};
+use crate::error::{CommandError, Result};
+
+/// Name of the gateway's container.
+pub const GATEWAY: &str = "stack-gateway";
+/// Name of the agent's container.
+pub const AGENT: &str = "stack-agent";
+/// Name of the volume between them.
+pub const VOLUME: &str = "stack-gateway";
+
+const ROLE: &str = "stack.role";
+const STAMP: &str = "stack.stamp";
+const DIGEST: &str = "stack.digest";
+/// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines.
+const MOUNTS: &str = "stack.mounts";
+
+/// Host mounts by project.
+pub type ProjectMounts = BTreeMap<String, BTreeSet<HostMount>>;
+
+/// Gateway and agent as they are now.
+#[derive(Debug, Clone, Default)]
+pub struct Pair {
+    /// The gateway's container.
+    pub gateway: Option<Container>,
+    /// The agent's container.
+    pub agent: Option<Container>,
+}
+
+impl Pair {
+    /// Looks for them.
+    ///
+    /// # Errors
+    /// Whatever the engine answers.
+    pub async fn observe(engine: &dyn Backend) -> Result<Self> {
+        let found = engine.containers(&LabelFilter(vec![(ROLE.to_owned(), None)])).await?;
+        Ok(Self::among(found))
+    }
+
+    fn among(containers: Vec<Container>) -> Self {
+        containers.into_iter().fold(Self::default(), |mut pair, container| {
+            match container.labels.get(ROLE).map(String::as_str) {
+                Some("gateway") => pair.gateway = Some(container),
+                Some("agent") => pair.agent = Some(container),
+                _ => {}
+            }
+            pair
+        })
+    }
+
+    /// Whether there is a pair to be asked.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        self.agent.is_some()
+    }
+
+    /// Host folders that the agent sees.
+    #[must_use]
+    pub fn mounts(&self) -> ProjectMounts {
+        self.agent
+            .as_ref()
+            .and_then(|agent| agent.labels.get(MOUNTS))
+            .map(|text| parse_mounts(text))
+            .unwrap_or_default()
+    }
+}
+
+/// Makes sure that gateway and agent run, are this very `stack`, and that the agent sees `mounts`.
+/// Returns whether anything was changed.
+///
+/// # Errors
+/// Whatever the engine answers; an executable that cannot become an image.
+pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mounts: &ProjectMounts) -> Result<bool> {
+    let same_mounts = pair.mounts() == *mounts;
+    let stamped = |found: &Option<Container>| {
+        found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
+    };
+    if stamped(&pair.gateway) && stamped(&pair.agent) && same_mounts {
+        return start_stopped(engine, pair).await;
+    }
+    let reader = executable.clone();
+    let digest = blocking(move || reader.digest()).await?;
+    let current =
+        |found: &Option<Container>| found.as_ref().is_some_and(|found| found.labels.get(DIGEST) == Some(&digest));
+    let (gateway_fine, agent_fine) = (current(&pair.gateway), current(&pair.agent) && same_mounts);
+    if gateway_fine && agent_fine {
+        return start_stopped(engine, pair).await;
+    }
+    let info = engine.info().await?;
+    let image = Executable::image_name(&digest);
+    if engine.image(&image).await?.is_none() {
+        let (packer, info, digest) = (executable.clone(), info.clone(), digest.clone());
+        let archive = blocking(move || packer.archive(&digest, &info)).await?;
+        engine.load_images(Bytes::from(archive)).await?;
+    }
+    let volume = VolumeSpec {
+        volume: Volume { name: VOLUME.to_owned(), ..Volume::default() },
+        labels: Labels::from([(ROLE.to_owned(), "state".to_owned())]),
+    };
+    engine.create_volume(&volume).await?;
+    if !gateway_fine {
+        replace(engine, pair.gateway.as_ref(), &gateway_spec(executable, &digest)).await?;
+    }
+    if !agent_fine {
+        replace(engine, pair.agent.as_ref(), &agent_spec(executable, &digest, &info, mounts)).await?;
+    }
+    for container in [&pair.gateway, &pair.agent].into_iter().flatten() {
+        if container.image != image {
+            // Still used by something else, or gone: either way not ours to worry about.
+            let _ = engine.remove_image(&container.image).await;
+        }
+    }
+    Ok(true)
+}
+
+/// Takes gateway, agent and their volume away.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub async fn remove(engine: &Engine, pair: &Pair) -> Result<()> {
+    for container in [&pair.agent, &pair.gateway].into_iter().flatten() {
+        engine.stop_container(&container.id, None).await?;
+        engine.remove_container(&container.id, false).await?;
+    }
+    engine.remove_volume(VOLUME).await?;
+    Ok(())
+}
+
+/// Writes a project's file for the agent.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<()> {
+    let content = serde_json::to_vec_pretty(file)
+        .map_err(|error| CommandError::new(format!("cannot write down the routes of `{}`: {error}", file.project)))?;
+    let pack = || -> std::io::Result<Vec<u8>> {
+        let mut archive = Archive::new();
+        archive.folder("projects/")?;
+        archive.file(&format!("projects/{}.json", file.project), &content, 0o600)?;
+        archive.finish()
+    };
+    let tar = pack().map_err(|error| CommandError::new(format!("cannot pack the routes: {error}")))?;
+    engine.put_archive(AGENT, state::MOUNT, Bytes::from(tar)).await?;
+    Ok(())
+}
+
+/// Reads the files of all projects.
+///
+/// # Errors
+/// Whatever the engine answers, except that there is nothing yet.
+pub async fn read_projects(engine: &Engine) -> Result<BTreeMap<String, ProjectFile>> {
+    let path = format!("{}/projects", state::MOUNT);
+    let mut stream = match engine.get_archive(AGENT, &path).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut tar = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => tar.extend_from_slice(&chunk),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(unpack_projects(&tar))
+}
+
+/// Project files in a tar archive; what is not one, or was written by a newer `stack`, is left out.
+fn unpack_projects(tar: &[u8]) -> BTreeMap<String, ProjectFile> {
+    let mut archive = tar::Archive::new(tar);
+    let Ok(entries) = archive.entries() else { return BTreeMap::new() };
+    entries
+        .filter_map(|entry| serde_json::from_reader::<_, ProjectFile>(entry.ok()?).ok())
+        .filter(|file| !file.removed)
+        .map(|file| (file.project.clone(), file))
+        .collect()
+}
+
+/// Starts what somebody stopped; whether there was anything.
+async fn start_stopped(engine: &Engine, pair: &Pair) -> Result<bool> {
+    let stopped = [&pair.gateway, &pair.agent].into_iter().flatten().filter(|found| found.state != State::Running);
+    let mut changed = false;
+    for container in stopped {
+        engine.start_container(&container.id).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Work that reads big files, away from the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| CommandError::new(format!("making the gateway's image was cut off: {error}")))?
+}
+
+/// Another `up` may have made it in the meantime: then it is taken as it is.
+async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec) -> Result<()> {
+    if let Some(old) = old {
+        engine.stop_container(&old.id, None).await?;
+        engine.remove_container(&old.id, false).await?;
+    }
+    let id = match engine.create_container(spec).await {
+        Ok((id, _)) => id,
+        Err(error) if error.kind == ErrorKind::Conflict => spec.name.clone(),
+        Err(error) => return Err(error.into()),
+    };
+    engine.start_container(&id).await?;
+    Ok(())
+}
+
+/// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
+fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
+    let service = Service {
+        command: Some(["edge", "serve", "--state", state::MOUNT].map(str::to_owned).to_vec()),
+        cap_add: vec!["NET_BIND_SERVICE".to_owned()],
+        network_mode: "host".to_owned(),
+        healthcheck: Some(Healthcheck { disable: true, ..Healthcheck::default() }),
+        stop_grace_period: Some(Duration(15_000_000_000)),
+        ..confined()
+    };
+    container(GATEWAY, "gateway", (executable, digest), service, vec![state_mount(true)])
+}
+
+/// Holds the engine's socket: no network at all.
+fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: &ProjectMounts) -> ContainerSpec {
+    let service = Service {
+        command: Some(["edge", "agent", "--state", state::MOUNT].map(str::to_owned).to_vec()),
+        // Certificates of other owners are for their owner's eyes only.
+        cap_add: vec!["DAC_READ_SEARCH".to_owned()],
+        network_mode: "none".to_owned(),
+        ..confined()
+    };
+    let socket = info.address.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+    let mut all = vec![state_mount(false), bind(Path::new(socket), Path::new("/var/run/docker.sock"), false)];
+    for (project, mounts) in mounts {
+        all.extend(mounts.iter().map(|mount| bind(&mount.host, &agent_path(project, &mount.container), true)));
+    }
+    let mut spec = container(AGENT, "agent", (executable, digest), service, all);
+    spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
+    spec
+}
+
+/// Where the agent sees what an adopted service would see at `container`.
+#[must_use]
+pub fn agent_path(project: &str, container: &Path) -> PathBuf {
+    Path::new("/host").join(project).join(container.strip_prefix("/").unwrap_or(container))
+}
+
+fn confined() -> Service {
+    Service {
+        cap_drop: vec!["ALL".to_owned()],
+        read_only: true,
+        restart: "unless-stopped".to_owned(),
+        security_opt: vec!["no-new-privileges:true".to_owned()],
+        tmpfs: vec!["/run".to_owned(), "/tmp".to_owned()],
+        ..Service::default()
+    }
+}
+
+fn container(
+    name: &str,
+    role: &str,
+    (executable, digest): (&Executable, &str),
+    service: Service,
+    mounts: Vec<Mount>,
+) -> ContainerSpec {
+    ContainerSpec {
+        name: name.to_owned(),
+        image: Executable::image_name(digest),
+        service,
+        labels: Labels::from([
+            (ROLE.to_owned(), role.to_owned()),
+            (STAMP.to_owned(), executable.stamp.clone()),
+            (DIGEST.to_owned(), digest.to_owned()),
+            ("stack.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ]),
+        mounts,
+        ..ContainerSpec::default()
+    }
+}
+
+fn state_mount(read_only: bool) -> Mount {
+    Mount {
+        kind: "volume".to_owned(),
+        source: VOLUME.to_owned(),
+        target: state::MOUNT.to_owned(),
+        read_only,
+        ..Mount::default()
+    }
+}
+
+fn bind(source: &Path, target: &Path, read_only: bool) -> Mount {
+    Mount {
+        kind: "bind".to_owned(),
+        source: source.to_string_lossy().into_owned(),
+        target: target.to_string_lossy().into_owned(),
+        read_only,
+        bind: Some(BindOptions { create_host_path: true, ..BindOptions::default() }),
+        ..Mount::default()
+    }
+}
+
+fn print_mounts(mounts: &ProjectMounts) -> String {
+    let mut lines = String::new();
+    for (project, mounts) in mounts {
+        for mount in mounts {
+            lines.push_str(&format!("{project}\t{}\t{}\n", mount.host.display(), mount.container.display()));
+        }
+    }
+    lines
+}
+
+fn parse_mounts(text: &str) -> ProjectMounts {
+    let mut mounts = ProjectMounts::new();
+    for line in text.lines() {
+        let mut parts = line.split('\t');
+        if let (Some(project), Some(host), Some(container)) = (parts.next(), parts.next(), parts.next()) {
+            let mount = HostMount { host: PathBuf::from(host), container: PathBuf::from(container) };
+            mounts.entry(project.to_owned()).or_default().insert(mount);
+        }
+    }
+    mounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_survive_the_label() {
+        let mount = |host: &str, container: &str| HostMount { host: host.into(), container: container.into() };
+        let mounts = ProjectMounts::from([
+            ("a".to_owned(), BTreeSet::from([mount("/srv/a", "/certs"), mount("/srv/with space", "/x")])),
+            ("b".to_owned(), BTreeSet::from([mount("/srv/b", "/certs")])),
+        ]);
+        assert_eq!(parse_mounts(&print_mounts(&mounts)), mounts);
+    }
+
+    #[test]
+    fn project_files_are_read_back_and_the_removed_left_out() -> std::io::Result<()> {
+        let mut archive = Archive::new();
+        archive.folder("projects/")?;
+        archive.file("projects/a.json", br#"{"project":"a","revision":"1"}"#, 0o600)?;
+        archive.file("projects/b.json", br#"{"project":"b","revision":"1","removed":true}"#, 0o600)?;
+        archive.file("projects/c.json", b"half a fi", 0o600)?;
+        let found = unpack_projects(&archive.finish()?);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["a"]);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+use super::*;
+
+fn yaml(text: &str) -> (Configuration, Vec<String>) {
+    match parse(Path::new("dynamic.yml"), text) {
+        Ok((configuration, problems)) => (configuration, problems.iter().map(ToString::to_string).collect()),
+        Err(problem) => (Configuration::default(), vec![problem.to_string()]),
+    }
+}
+
+#[test]
+fn names_count_without_regard_to_case_and_numbers_may_be_texts() {
+    let (found, problems) = yaml(
+        "http:\n  routers:\n    a: {Rule: 'Host(`a`)', entrypoints: [web, 'x,y'], tls: {}, priority: '7', service: s}\n  \
+         services:\n    s: {loadBalancer: {servers: [{url: 'http://h:1'}, {url: 'http://h:2', weight: 2}]}}\n",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    let router = found.http.routers.get("a").cloned().unwrap_or_default();
+    assert_eq!(router.entry_points, ["web", "x,y"]);
+    assert_eq!((router.priority, router.tls.is_some()), (7, true));
+    let balancer = found.http.services.get("s").and_then(|service| service.load_balancer.clone()).unwrap_or_default();
+    assert_eq!(balancer.servers.len(), 2);
+}
+
+#[test]
+fn a_wrong_object_costs_only_itself() {
+    let (found, problems) = yaml(
+        "http:\n  routers:\n    a: {rule: 'Host(`a`)', servise: s}\n    b: {rule: 'Host(`b`)', service: s}\n  ruoters: {}\n",
+    );
+    assert_eq!(found.http.routers.keys().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(
+        problems,
+        [
+            "dynamic.yml: `http.routers.a`: field not found, node: servise (did you mean `service`?); it is left out",
+            "dynamic.yml: `http.ruoters`: there is no such section: did you mean `routers`?",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_parsed_says_where() {
+    let (_, problems) = yaml("http:\n  routers: [\n");
+    assert!(problems.iter().all(|line| line.contains("line ")) && problems.len() == 1, "{problems:?}");
+    let (_, problems) = yaml("a: 1\nb: '{{ env \"X\" }}'\n");
+    assert_eq!(
+        problems,
+        ["dynamic.yml: line 2: Go templates (`{{ ... }}`) are not supported: write the values themselves"]
+    );
+}
+
+#[test]
+fn toml_means_the_same() {
+    let text =
+        "[http.routers.a]\nrule = 'Host(`a`)'\nservice = 's'\n[[tls.certificates]]\ncertFile = 'c'\nkeyFile = 'k'\n";
+    let found = parse(Path::new("x.toml"), text).map(|(found, _)| found).unwrap_or_default();
+    assert_eq!(found.http.routers.len(), 1);
+    assert_eq!(found.tls.certificates.len(), 1);
+}

@@ -1,0 +1,127 @@
+//! An entry point at run time: what applies to every connection and request that comes in through it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::config::statics;
+use crate::http::meter::ClientLimits;
+use crate::http::target::DeniedEncodings;
+
+/// An entry point's options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// Its name.
+    pub name: String,
+    /// `[host]:port`; without host it listens on all addresses, IPv4 and IPv6.
+    pub address: String,
+    /// How long clients may take.
+    pub limits: ClientLimits,
+    /// Most bytes of a request's head.
+    pub max_header_bytes: usize,
+    /// Requests after which a connection is closed; 0 means no limit.
+    pub keep_alive_requests: u32,
+    /// Age at which a connection is closed after the request under way; zero means no limit.
+    pub keep_alive_time: Duration,
+    /// Most HTTP/2 streams at once on one connection.
+    pub max_concurrent_streams: u32,
+    /// Whose forwarding headers are believed, and how ours are written.
+    pub forwarded: Forwarded,
+    /// Percent-encoded characters that are refused in paths.
+    pub denied_encodings: DeniedEncodings,
+    /// Whether empty and dot segments are removed from paths.
+    pub sanitize_path: bool,
+    /// Whether a raw `;` in a query is sent on as `%3B` instead of `&`.
+    pub encode_query_semicolons: bool,
+    /// What happens to header names with an underscore.
+    pub underscores: Underscores,
+}
+
+/// Header names with an underscore, which many applications take for the same name with a hyphen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Underscores {
+    /// They are passed on.
+    #[default]
+    Keep,
+    /// They are dropped.
+    Delete,
+    /// The request is refused.
+    Reject,
+}
+
+/// Treatment of `X-Forwarded-*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Everybody's headers are believed.
+    pub insecure: bool,
+    /// Peers whose headers are believed.
+    pub trusted: Vec<IpNet>,
+    /// Leaves `X-Forwarded-For` without the peer's address.
+    pub not_append: bool,
+    /// Also writes `X-Forwarded-Scheme` and `X-Scheme`.
+    pub scheme_headers: bool,
+}
+
+impl Forwarded {
+    /// Whether a peer's forwarding headers are believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.insecure || self.trusted.iter().any(|network| network.contains(&peer))
+    }
+}
+
+impl EntryPoint {
+    /// From the static configuration. Networks that are none, which the static configuration has refused before, are
+    /// left out.
+    pub fn from_static(name: &str, options: &statics::EntryPoint) -> Self {
+        let (transport, http) = (&options.transport, &options.http);
+        let timeouts = &transport.responding_timeouts;
+        let default = ClientLimits::default();
+        let networks =
+            |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        Self {
+            limits: ClientLimits {
+                header: timeouts.read_timeout.to_std(),
+                body_idle: timeouts.read_timeout.to_std(),
+                keep_alive: timeouts.idle_timeout.to_std(),
+                // Traefik's zero is no limit: a client that takes nothing for minutes is gone all the same.
+                write_stall: Some(timeouts.write_timeout.to_std())
+                    .filter(|time| !time.is_zero())
+                    .unwrap_or(default.write_stall),
+                ..default
+            },
+            max_header_bytes: usize::try_from(http.max_header_bytes).unwrap_or(usize::MAX),
+            keep_alive_requests: u32::try_from(transport.keep_alive_max_requests).unwrap_or(u32::MAX),
+            keep_alive_time: transport.keep_alive_max_time.to_std(),
+            max_concurrent_streams: options.http2.max_concurrent_streams,
+            forwarded: Forwarded {
+                insecure: options.forwarded_headers.insecure,
+                trusted: options.forwarded_headers.trusted_ips.iter().filter_map(networks).collect(),
+                not_append: options.forwarded_headers.not_append_x_forwarded_for,
+                scheme_headers: false,
+            },
+            sanitize_path: http.sanitize_path,
+            encode_query_semicolons: http.encode_query_semicolons,
+            ..Self::new(name, options.address.clone())
+        }
+    }
+
+    /// An entry point with default options.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            address: address.into(),
+            limits: ClientLimits::default(),
+            max_header_bytes: 1 << 20,
+            keep_alive_requests: 0,
+            keep_alive_time: Duration::ZERO,
+            max_concurrent_streams: 250,
+            forwarded: Forwarded::default(),
+            denied_encodings: DeniedEncodings::default(),
+            sanitize_path: true,
+            encode_query_semicolons: false,
+            underscores: Underscores::Keep,
+        }
+    }
+}

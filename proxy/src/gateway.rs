@@ -1,0 +1,192 @@
+//! A running gateway: worker threads that serve, a control thread that binds, compiles and checks health.
+//!
+//! Nothing here is on the path of a request. A new configuration is compiled aside and put in place by one store per
+//! worker; requests under way finish with the one they began with.
+
+mod control;
+mod worker_thread;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::dynamic::Configuration;
+use crate::entry_point::EntryPoint;
+use crate::observe::access_log::AccessLog;
+use crate::route::{EntryPointModel, RoutingTable};
+pub use crate::snapshot::compile::Problem;
+use crate::snapshot::internal::Handler;
+use crate::worker::{ConnectionLimits, Shared};
+
+use control::Control;
+
+/// How a gateway is started.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Where it listens.
+    pub entry_points: Vec<EntryPoint>,
+    /// Threads that serve; all processors if not given.
+    pub workers: Option<NonZeroUsize>,
+    /// This machine's name, for `X-Forwarded-Server`.
+    pub hostname: String,
+    /// Adds `X-Stack-Error` with the reason to answers that come from the gateway and not from a service.
+    pub mark_errors: bool,
+    /// Where finished requests are reported.
+    pub access_log: Option<AccessLog>,
+    /// Caps on connections.
+    pub connections: ConnectionLimits,
+    /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
+    pub handlers: HashMap<String, Handler>,
+}
+
+/// A configuration to be put in force.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// What is routed where; all providers merged, names qualified.
+    pub configuration: Configuration,
+    /// What the entry points mean for routers.
+    pub models: Vec<EntryPointModel>,
+    /// Folders of certificates, read anew each time.
+    pub certificate_folders: Vec<PathBuf>,
+}
+
+/// What came of an update.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The revision that is in force now.
+    pub revision: u64,
+    /// What of it does not work.
+    pub problems: Vec<Problem>,
+    /// The routers with their states, for the API.
+    pub table: Arc<RoutingTable>,
+}
+
+/// The state of a gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Number of the configuration in force; 0 before the first.
+    pub revision: u64,
+    /// The entry points and whether they listen.
+    pub listeners: BTreeMap<String, Listener>,
+}
+
+/// Whether an entry point listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listener {
+    /// It does, at this address.
+    Bound(SocketAddr),
+    /// It does not, for this reason; tried again all the time.
+    Failed(String),
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A thread cannot be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// No certificate of our own can be made.
+    #[error("cannot make a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// The machine's name cannot stand in a header.
+    #[error("the host name `{0}` cannot stand in a header")]
+    Hostname(String),
+}
+
+/// The gateway has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the gateway has stopped")]
+pub struct Stopped;
+
+/// A running gateway. Dropping it ends it at once; [`Gateway::shutdown`] lets requests finish.
+#[derive(Debug)]
+pub struct Gateway {
+    commands: mpsc::UnboundedSender<Command>,
+    status: watch::Receiver<Status>,
+    ended: oneshot::Receiver<()>,
+}
+
+#[derive(Debug)]
+enum Command {
+    EntryPoints(Vec<EntryPoint>, oneshot::Sender<()>),
+    Update(Box<Update>, oneshot::Sender<Applied>),
+    Shutdown { accept: Duration, grace: Duration },
+}
+
+impl Gateway {
+    /// Starts the threads and tries to listen on every entry point; which ones do is in [`Gateway::status`]. Until the
+    /// first [`Gateway::apply`] everything is answered 404.
+    ///
+    /// # Errors
+    /// Threads cannot be started, or there is no randomness for keys.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let hostname =
+            HeaderValue::from_str(&options.hostname).map_err(|_| StartError::Hostname(options.hostname.clone()))?;
+        let shared = Arc::new(Shared::new(hostname, options.mark_errors, options.access_log, options.connections));
+        let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = options.workers.unwrap_or(available).get();
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (status_sender, status) = watch::channel(Status::default());
+        let (end, ended) = oneshot::channel();
+        let control = Control::new(&shared, workers, options.handlers, status_sender)?;
+        std::thread::Builder::new()
+            .name("gateway-control".to_owned())
+            .spawn(move || {
+                control.run(inbox);
+                // Nobody may be waiting.
+                let _ = end.send(());
+            })
+            .map_err(StartError::Thread)?;
+        let gateway = Self { commands, status, ended };
+        // A control thread that cannot run is found out by the next call.
+        let _ = gateway.set_entry_points(options.entry_points).await;
+        Ok(gateway)
+    }
+
+    /// Puts a configuration in force. Connections, pools and what is known about servers' health stay where the server
+    /// is the same.
+    ///
+    /// # Errors
+    /// The gateway has stopped.
+    pub async fn apply(&self, update: Update) -> Result<Applied, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Update(Box::new(update), reply)).map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Replaces the entry points: new ones are bound, removed ones drained, changed options hold for new connections.
+    /// Returns after the first try to bind each.
+    ///
+    /// # Errors
+    /// The gateway has stopped.
+    pub async fn set_entry_points(&self, entry_points: Vec<EntryPoint>) -> Result<(), Stopped> {
+        let (reply, done) = oneshot::channel();
+        self.commands.send(Command::EntryPoints(entry_points, reply)).map_err(|_| Stopped)?;
+        done.await.map_err(|_| Stopped)
+    }
+
+    /// The state now.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// To be told of changes of the state.
+    pub fn subscribe(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Ends the gateway. For `accept` it goes on as before while `ping@internal` answers 503, so that a balancer before
+    /// it looks elsewhere; then it stops accepting and requests under way have `grace` to finish.
+    pub async fn shutdown(self, accept: Duration, grace: Duration) {
+        // A control thread that is gone has nothing left to end.
+        if self.commands.send(Command::Shutdown { accept, grace }).is_ok() {
+            let _ = self.ended.await;
+        }
+    }
+}

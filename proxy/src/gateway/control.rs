@@ -1,0 +1,233 @@
+//! The control thread: the only one that changes anything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::sign::CertifiedKey;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::entry_point::EntryPoint;
+use crate::listen::{BindError, bind, parse_address};
+use crate::snapshot::compile::{Inputs, compile};
+use crate::snapshot::internal::{Handler, Internal};
+use crate::snapshot::{Snapshot, View};
+use crate::tls::options::Tickets;
+use crate::tls::store::self_made;
+use crate::upstream::failure::chain;
+use crate::worker::Shared;
+
+use super::worker_thread::{Accept, WorkerThread};
+use super::{Applied, Command, Listener, StartError, Status, Update};
+
+/// How often an address that could not be listened on is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(super) struct Control {
+    workers: Vec<WorkerThread>,
+    snapshot: Arc<Snapshot>,
+    own: Arc<CertifiedKey>,
+    tickets: Tickets,
+    handlers: HashMap<String, Handler>,
+    terminating: Arc<AtomicBool>,
+    entries: BTreeMap<String, Entry>,
+    status: watch::Sender<Status>,
+    checks: JoinSet<()>,
+}
+
+/// An entry point, listening or trying to.
+struct Entry {
+    options: Arc<ArcSwap<EntryPoint>>,
+    stop: CancellationToken,
+    bound: Option<SocketAddr>,
+}
+
+impl Control {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        workers: usize,
+        handlers: HashMap<String, Handler>,
+        status: watch::Sender<Status>,
+    ) -> Result<Self, StartError> {
+        let (own, tickets) = (self_made()?, Tickets::default());
+        let update = Update::default();
+        let inputs = Inputs {
+            config: &update.configuration,
+            entry_points: &update.models,
+            folders: &update.certificate_folders,
+            own: &own,
+            tickets: &tickets,
+            internal: &|_| None,
+        };
+        let snapshot = Arc::new(compile(&inputs, None).0);
+        let workers = (0..workers.max(1))
+            .map(|number| WorkerThread::start(number, shared, View::new(Arc::clone(&snapshot), None, workers)))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+        Ok(Self {
+            workers,
+            snapshot,
+            own,
+            tickets,
+            handlers,
+            terminating: Arc::default(),
+            entries: BTreeMap::new(),
+            status,
+            checks: JoinSet::new(),
+        })
+    }
+
+    /// Obeys until told to end or nobody is left to command.
+    pub(super) fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "the gateway cannot run");
+                return;
+            }
+        };
+        runtime.block_on(async {
+            let mut retry = tokio::time::interval(RETRY);
+            retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                let unbound = self.entries.values().any(|entry| entry.bound.is_none());
+                tokio::select! {
+                    command = inbox.recv() => match command {
+                        None => return,
+                        Some(Command::Shutdown { accept, grace }) => return self.shutdown(accept, grace).await,
+                        // Whoever asked may have gone.
+                        Some(Command::EntryPoints(entry_points, reply)) => {
+                            self.set_entry_points(entry_points);
+                            let _ = reply.send(());
+                        }
+                        Some(Command::Update(update, reply)) => {
+                            let _ = reply.send(self.apply(&update));
+                        }
+                    },
+                    _ = retry.tick(), if unbound => self.bind_unbound(),
+                }
+            }
+        });
+    }
+
+    fn apply(&mut self, update: &Update) -> Applied {
+        let internal = |name: &str| match name {
+            "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating))),
+            "noop@internal" => Some(Internal::Noop),
+            other => self.handlers.get(other).cloned().map(Internal::Handler),
+        };
+        let inputs = Inputs {
+            config: &update.configuration,
+            entry_points: &update.models,
+            folders: &update.certificate_folders,
+            own: &self.own,
+            tickets: &self.tickets,
+            internal: &internal,
+        };
+        let (snapshot, problems) = compile(&inputs, Some(&self.snapshot));
+        self.snapshot = Arc::new(snapshot);
+        let count = self.workers.len();
+        for thread in &self.workers {
+            let before = thread.worker.view.load();
+            thread.worker.view.store(Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count)));
+        }
+        self.start_checks();
+        self.status.send_modify(|status| status.revision += 1);
+        Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
+    }
+
+    /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.
+    fn start_checks(&mut self) {
+        self.checks.abort_all();
+        self.checks = JoinSet::new();
+        for check in &self.snapshot.checks {
+            check.start(&mut self.checks);
+        }
+    }
+
+    fn set_entry_points(&mut self, wanted: Vec<EntryPoint>) {
+        self.entries.retain(|name, entry| {
+            let keep =
+                wanted.iter().any(|options| options.name == *name && options.address == entry.options.load().address);
+            if !keep {
+                entry.stop.cancel();
+            }
+            keep
+        });
+        self.status.send_modify(|status| status.listeners.retain(|name, _| self.entries.contains_key(name)));
+        for options in wanted {
+            match self.entries.get(&options.name) {
+                Some(entry) => entry.options.store(Arc::new(options)),
+                None => {
+                    let entry = Entry {
+                        options: Arc::new(ArcSwap::from_pointee(options.clone())),
+                        stop: CancellationToken::new(),
+                        bound: None,
+                    };
+                    self.entries.insert(options.name, entry);
+                }
+            }
+        }
+        self.bind_unbound();
+    }
+
+    fn bind_unbound(&mut self) {
+        let count = self.workers.len();
+        for (name, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.bound.is_none()) {
+            let options = entry.options.load_full();
+            let listener = match listen(&options, count) {
+                Ok((address, listeners)) => {
+                    entry.bound = Some(address);
+                    for (thread, listener) in self.workers.iter().zip(listeners) {
+                        thread.accept(Accept { listener, entry: Arc::clone(&entry.options), stop: entry.stop.clone() });
+                    }
+                    tracing::info!(entry_point = name, %address, "listening");
+                    Listener::Bound(address)
+                }
+                Err(error) => Listener::Failed(chain(&error)),
+            };
+            self.status.send_if_modified(|status| {
+                if let Listener::Failed(reason) = &listener
+                    && status.listeners.get(name) != Some(&listener)
+                {
+                    tracing::error!(entry_point = name, reason, "not listening; trying again all the time");
+                }
+                status.listeners.insert(name.clone(), listener.clone()) != Some(listener)
+            });
+        }
+    }
+
+    async fn shutdown(&mut self, accept: Duration, grace: Duration) {
+        self.terminating.store(true, Relaxed);
+        if !accept.is_zero() {
+            tokio::time::sleep(accept).await;
+        }
+        for entry in self.entries.values() {
+            entry.stop.cancel();
+        }
+        let finished = async {
+            for thread in &mut self.workers {
+                thread.finished().await;
+            }
+        };
+        if tokio::time::timeout(grace, finished).await.is_err() {
+            tracing::warn!(
+                connections = self.workers.first().map_or(0, |thread| thread.worker.shared.open()),
+                "connections were cut off at the end of the grace time"
+            );
+        }
+        self.workers.clear();
+    }
+}
+
+fn listen(options: &EntryPoint, count: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), BindError> {
+    let address = parse_address(&options.address)?;
+    let listeners = bind(address, count)?;
+    let bound = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(address);
+    Ok((bound, listeners))
+}

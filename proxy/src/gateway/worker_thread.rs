@@ -1,0 +1,134 @@
+//! The thread of a worker.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::entry_point::EntryPoint;
+use crate::http::serve::serve;
+use crate::listen::accept;
+use crate::snapshot::View;
+use crate::worker::{Shared, Worker};
+
+/// How often kept connections to servers are looked over.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// A listener for a worker to accept from.
+#[derive(Debug)]
+pub(super) struct Accept {
+    pub(super) listener: TcpListener,
+    pub(super) entry: Arc<ArcSwap<EntryPoint>>,
+    /// Ends accepting, and asks its connections to end.
+    pub(super) stop: CancellationToken,
+}
+
+/// A worker's thread, from outside.
+#[derive(Debug)]
+pub(super) struct WorkerThread {
+    pub(super) worker: Arc<Worker>,
+    listeners: Option<mpsc::UnboundedSender<Accept>>,
+    /// Ends the thread, whatever is under way.
+    end: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WorkerThread {
+    /// Starts a worker.
+    pub(super) fn start(number: usize, shared: &Arc<Shared>, view: View) -> std::io::Result<Self> {
+        let worker = Arc::new(Worker {
+            shared: Arc::clone(shared),
+            view: ArcSwap::from_pointee(view),
+            tasks: TaskTracker::new(),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (listeners, inbox) = mpsc::unbounded_channel();
+        let end = CancellationToken::new();
+        let (working, stopping) = (Arc::clone(&worker), end.clone());
+        let thread = std::thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = work(&working, inbox) => {}
+                    () = stopping.cancelled() => {}
+                }
+            });
+        })?;
+        Ok(Self { worker, listeners: Some(listeners), end, thread: Some(thread) })
+    }
+
+    /// Gives the worker a listener.
+    pub(super) fn accept(&self, accept: Accept) {
+        if let Some(listeners) = &self.listeners {
+            // A worker that is gone serves nothing any more.
+            let _ = listeners.send(accept);
+        }
+    }
+
+    /// Waits until nothing is under way.
+    pub(super) async fn finished(&mut self) {
+        self.listeners = None;
+        self.worker.tasks.close();
+        self.worker.tasks.wait().await;
+    }
+}
+
+impl Drop for WorkerThread {
+    fn drop(&mut self) {
+        self.listeners = None;
+        self.end.cancel();
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn work(worker: &Arc<Worker>, mut inbox: mpsc::UnboundedReceiver<Accept>) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            accept = inbox.recv(), if open => match accept {
+                Some(accept) => {
+                    tokio::spawn(accept_all(Arc::clone(worker), accept));
+                }
+                None => open = false,
+            },
+            _ = sweep.tick() => {
+                for pool in &worker.view.load().pools {
+                    pool.sweep();
+                }
+            }
+        }
+    }
+}
+
+async fn accept_all(worker: Arc<Worker>, accepting: Accept) {
+    let Accept { listener, entry, stop } = accepting;
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "cannot watch a listening socket");
+            return;
+        }
+    };
+    // Its own, so that connections of this worker wait on nothing that other workers touch.
+    let drain = stop.child_token();
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            () = drain.cancelled() => return,
+        };
+        let Some(place) = worker.shared.admit(peer.ip()) else {
+            tracing::debug!(client = %peer, "connection refused: too many are open");
+            continue;
+        };
+        worker.tasks.spawn(serve(stream, peer, entry.load_full(), Arc::clone(&worker), drain.clone(), place));
+    }
+}

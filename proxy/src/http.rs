@@ -1,0 +1,14 @@
+//! A request's life, in reading order: `serve` (a connection), `handle` (a request), `target`, `host` and `headers` (its
+//! canonical form), `forward` (to a server), `upgrade` (out of HTTP), `error_response` (when there is no answer).
+
+pub(crate) mod body;
+pub(crate) mod error_response;
+pub(crate) mod exchange;
+pub(crate) mod forward;
+pub(crate) mod handle;
+pub(crate) mod headers;
+pub(crate) mod host;
+pub(crate) mod meter;
+pub(crate) mod serve;
+pub(crate) mod target;
+pub(crate) mod upgrade;

@@ -1,0 +1,178 @@
+//! Bodies in both directions, as hyper polls them: no copy, no box.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::upstream::pool::UpstreamBody;
+
+use super::exchange::Finish;
+
+/// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The sender's connection failed.
+    #[error("the body was cut off")]
+    Cut(#[from] hyper::Error),
+    /// Nothing came for the given time.
+    #[error("no byte of the body came for {} s", .0.as_secs())]
+    Idle(Duration),
+}
+
+/// A request's body on its way to a server; fails when the client stops sending.
+#[derive(Debug)]
+pub(crate) struct RequestBody {
+    kind: RequestKind,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+#[derive(Debug)]
+enum RequestKind {
+    Empty,
+    Client(Incoming),
+}
+
+impl RequestBody {
+    /// The client's body, which must not pause for longer than `idle` (zero: no limit).
+    pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
+        let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
+        Self { kind, idle, timer: None, waiting: false }
+    }
+
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false }
+    }
+
+    /// True when there is nothing to send, so that the request can be sent again.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.kind, RequestKind::Empty)
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.idle.is_zero() {
+            return Poll::Pending;
+        }
+        let deadline = Instant::now() + self.idle;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if !self.waiting {
+            self.waiting = true;
+            timer.as_mut().reset(deadline);
+        }
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyError::Idle(self.idle))))
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = match &mut self.kind {
+            RequestKind::Empty => return Poll::Ready(None),
+            RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
+        };
+        match polled {
+            Poll::Ready(frame) => {
+                self.waiting = false;
+                Poll::Ready(frame.map(|result| result.map_err(BodyError::Cut)))
+            }
+            Poll::Pending => self.poll_idle(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            RequestKind::Empty => true,
+            RequestKind::Client(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            RequestKind::Empty => SizeHint::with_exact(0),
+            RequestKind::Client(body) => body.size_hint(),
+        }
+    }
+}
+
+/// An answer's body on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Body {
+    kind: Kind,
+    /// Told the size when the answer is complete or given up.
+    pub(crate) finish: Option<Finish>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Empty,
+    Fixed(Option<Bytes>),
+    Upstream(UpstreamBody),
+}
+
+impl Body {
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self { kind: Kind::Empty, finish: None }
+    }
+
+    /// A text that is part of the program.
+    pub(crate) fn from_static(text: &'static str) -> Self {
+        Self::from_bytes(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// A body in memory.
+    pub(crate) fn from_bytes(bytes: Bytes) -> Self {
+        let kind = if bytes.is_empty() { Kind::Empty } else { Kind::Fixed(Some(bytes)) };
+        Self { kind, finish: None }
+    }
+
+    /// A server's answer, streamed.
+    pub(crate) fn upstream(body: UpstreamBody) -> Self {
+        Self { kind: Kind::Upstream(body), finish: None }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = match &mut self.kind {
+            Kind::Empty => None,
+            Kind::Fixed(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
+            Kind::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
+        };
+        if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame)
+            && let Some(data) = frame.data_ref()
+        {
+            finish.sent(data.len());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Empty => true,
+            Kind::Fixed(bytes) => bytes.is_none(),
+            Kind::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Fixed(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Kind::Upstream(body) => body.size_hint(),
+        }
+    }
+}

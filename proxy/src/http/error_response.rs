@@ -1,0 +1,107 @@
+//! The answers the gateway gives itself: Traefik's texts, and the reason behind each.
+
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::body::Body;
+
+/// Names the reason of an answer that comes from the gateway and not from a service.
+pub(crate) const REASON_HEADER: HeaderName = HeaderName::from_static("x-stack-error");
+
+/// Why the gateway answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// No router matches.
+    NoRouter,
+    /// A service has no server, or none that is healthy.
+    NoServer,
+    /// The server could not be reached or hung up before it answered.
+    BadGateway,
+    /// The server did not take the connection or did not answer in time.
+    GatewayTimeout,
+    /// The server's answer or certificate is unusable.
+    BadAnswer,
+    /// The host's TLS options are not those of the connection.
+    Misdirected,
+    /// The `Host` header is malformed.
+    MalformedHost,
+    /// The `Host` header is missing.
+    MissingHost,
+    /// The request breaks the protocol.
+    BadRequest,
+    /// The path holds an encoding that this entry point denies.
+    DeniedPath,
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// A method that is not served (`CONNECT`).
+    NotImplemented,
+    /// The client stopped sending its request.
+    RequestTimeout,
+}
+
+impl Reason {
+    /// The value of the reason header and of the log.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRouter => "no-router",
+            Self::NoServer => "no-server",
+            Self::BadGateway => "bad-gateway",
+            Self::GatewayTimeout => "gateway-timeout",
+            Self::BadAnswer => "bad-answer",
+            Self::Misdirected => "misdirected",
+            Self::MalformedHost => "malformed-host",
+            Self::MissingHost => "missing-host",
+            Self::BadRequest => "bad-request",
+            Self::DeniedPath => "denied-path",
+            Self::Expectation => "expectation",
+            Self::NotImplemented => "not-implemented",
+            Self::RequestTimeout => "request-timeout",
+        }
+    }
+
+    /// The whole answer; `mark` adds the reason header.
+    pub(crate) fn response(self, mark: bool) -> Response<Body> {
+        const PLAIN: &str = "text/plain; charset=utf-8";
+        let (status, body, kind, close) = match self {
+            Self::NoRouter => (StatusCode::NOT_FOUND, "404 page not found\n", Some(PLAIN), false),
+            Self::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n", Some(PLAIN), false),
+            Self::BadGateway => (StatusCode::BAD_GATEWAY, "Bad Gateway", None, false),
+            Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout", None, false),
+            Self::BadAnswer => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "Misdirected Request\n", Some(PLAIN), false),
+            Self::MalformedHost => {
+                (StatusCode::BAD_REQUEST, "400 Bad Request: malformed Host header", Some(PLAIN), true)
+            }
+            Self::MissingHost => {
+                (StatusCode::BAD_REQUEST, "400 Bad Request: missing required Host header", Some(PLAIN), true)
+            }
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "400 Bad Request", Some(PLAIN), true),
+            Self::DeniedPath => (StatusCode::BAD_REQUEST, "", None, false),
+            Self::Expectation => (StatusCode::EXPECTATION_FAILED, "", None, true),
+            Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "Not Implemented", None, true),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout", None, true),
+        };
+        let mut response = text(status, body);
+        let headers = response.headers_mut();
+        if let Some(kind) = kind {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        if matches!(self, Self::NoRouter | Self::NoServer | Self::Misdirected) {
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        if close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if mark {
+            headers.insert(REASON_HEADER, HeaderValue::from_static(self.as_str()));
+        }
+        response
+    }
+}
+
+/// A short answer without headers.
+pub(crate) fn text(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from_static(body));
+    *response.status_mut() = status;
+    response
+}

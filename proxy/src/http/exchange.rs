@@ -1,0 +1,204 @@
+//! A request on its way through the gateway.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, request};
+
+use crate::entry_point::EntryPoint;
+use crate::observe::access_log::Record;
+use crate::worker::Worker;
+
+use super::body::RequestBody;
+use super::host::Host;
+use super::meter::Meter;
+
+/// A client's connection: everything about it that its requests have in common, prepared once.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Where it comes from.
+    pub(crate) peer: SocketAddr,
+    /// The peer's address as a header value.
+    pub(crate) ip_value: HeaderValue,
+    /// Whether the peer's forwarding headers are believed.
+    pub(crate) trusted: bool,
+    /// The TLS session, on encrypted connections.
+    pub(crate) tls: Option<TlsSession>,
+    /// Where it came in.
+    pub(crate) entry: Arc<EntryPoint>,
+    /// Who serves it.
+    pub(crate) worker: Arc<Worker>,
+    /// Its progress.
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Debug)]
+pub(crate) struct TlsSession {
+    /// The options under which the handshake was made; see [`crate::tls::resolver::Terms`].
+    pub(crate) terms: Arc<str>,
+    /// Protocol version, as logs name it.
+    pub(crate) version: &'static str,
+    /// Cipher suite by its IANA name.
+    pub(crate) cipher: String,
+}
+
+impl Client {
+    /// The peer's address; IPv4 in IPv6 counts as IPv4.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+}
+
+/// A request, from its canonical form to the server.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// Who asks.
+    pub(crate) client: Arc<Client>,
+    /// Method, version, headers.
+    pub(crate) parts: request::Parts,
+    /// What the client sends after the head.
+    pub(crate) body: RequestBody,
+    /// Whom it is for.
+    pub(crate) host: Host,
+    /// `Host` for the server, where a middleware sets another.
+    pub(crate) upstream_host: Option<HeaderValue>,
+    /// The path and query that are forwarded.
+    pub(crate) target: Target,
+    /// The path that rules match, where it is not the one that is forwarded.
+    pub(crate) routing: Option<Vec<u8>>,
+    /// The protocol to switch to, and the client's side of the connection once it has switched.
+    pub(crate) upgrade: Option<Upgrade>,
+    /// What the access log will say; `None` when there is none.
+    pub(crate) record: Option<Box<Record>>,
+}
+
+/// A wish to leave HTTP.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    /// Value of the `Upgrade` header.
+    pub(crate) protocol: HeaderValue,
+    /// The client's connection, to be had after the answer 101 is sent.
+    pub(crate) connection: hyper::upgrade::OnUpgrade,
+}
+
+/// A canonical path and query.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// As the client sent it, which was canonical.
+    Sent(PathAndQuery),
+    /// Changed.
+    Made {
+        /// Percent-encoded path.
+        path: String,
+        /// Percent-encoded query, without `?`.
+        query: Option<String>,
+    },
+}
+
+impl Target {
+    /// The percent-encoded path.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Sent(target) => target.path(),
+            Self::Made { path, .. } => path,
+        }
+    }
+
+    /// The percent-encoded query.
+    pub(crate) fn query(&self) -> Option<&str> {
+        match self {
+            Self::Sent(target) => target.query(),
+            Self::Made { query, .. } => query.as_deref(),
+        }
+    }
+
+    /// Replaces the path.
+    pub(crate) fn set_path(&mut self, path: String) {
+        let query = self.query().map(str::to_owned);
+        *self = Self::Made { path, query };
+    }
+
+    /// Path and query as they are sent to a server whose URL has the path `base`.
+    pub(crate) fn for_server(&self, base: &str) -> Option<PathAndQuery> {
+        match self {
+            Self::Sent(target) if base.is_empty() => Some(target.clone()),
+            _ => {
+                let query = self.query();
+                let mark = if query.is_some() { "?" } else { "" };
+                PathAndQuery::try_from(format!("{base}{}{mark}{}", self.path(), query.unwrap_or_default())).ok()
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// `http` or `https`, as the client's connection is.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.client.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The path that rules match.
+    pub(crate) fn routing_path(&self) -> &[u8] {
+        self.routing.as_deref().unwrap_or_else(|| self.target.path().as_bytes())
+    }
+
+    /// Path and query in one text.
+    pub(crate) fn path_and_query(&self) -> String {
+        match self.target.query() {
+            Some(query) => format!("{}?{query}", self.target.path()),
+            None => self.target.path().to_owned(),
+        }
+    }
+}
+
+/// What is due when an answer is complete or given up: progress is noted, what a middleware holds is let go, and the
+/// access log gets its line.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    meter: Arc<Meter>,
+    worker: Arc<Worker>,
+    record: Option<Box<Record>>,
+    held: Vec<Held>,
+}
+
+/// Something that lasts as long as the exchange, such as a place among the requests in flight.
+pub(crate) trait Hold: std::fmt::Debug + Send {}
+
+/// A [`Hold`] of any kind.
+pub(crate) type Held = Box<dyn Hold>;
+
+impl Finish {
+    /// For a request on `client`'s connection.
+    pub(crate) fn new(client: &Client) -> Self {
+        Self { meter: Arc::clone(&client.meter), worker: Arc::clone(&client.worker), record: None, held: Vec::new() }
+    }
+
+    /// Sets what the access log will say.
+    pub(crate) fn log(&mut self, record: Option<Box<Record>>) {
+        self.record = record;
+    }
+
+    /// Keeps something until the end.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held.push(held);
+    }
+
+    /// Counts bytes of the answer's body.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            record.downstream_size += bytes as u64;
+        }
+    }
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.meter.end();
+        if let (Some(mut record), Some(log)) = (self.record.take(), &self.worker.shared.access_log) {
+            record.duration = record.started.elapsed();
+            log.write(record);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From a routed request to an answer: choose a server, get a connection, send, and try elsewhere as long as nothing
+//! was sent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, request};
+
+use crate::snapshot::{LoadBalancer, View};
+use crate::upstream::failure::{Failure, chain};
+use crate::upstream::pool::{Answer, Lease, Pool, Unanswered};
+use crate::upstream::server::{Scheme, Server};
+
+use super::body::{Body, RequestBody};
+use super::error_response::Reason;
+use super::exchange::{Exchange, Held, Upgrade};
+use super::headers;
+
+/// How often the `retry` middleware lets a request be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// Tries altogether.
+    pub(crate) attempts: u32,
+    /// Pause before the second try; doubles with each.
+    pub(crate) initial_interval: Duration,
+}
+
+/// Why there is no answer from a server.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// The load balancer has no server, or none that is healthy.
+    NoServer,
+    /// The last attempt failed.
+    Failed(Failure),
+}
+
+impl NoAnswer {
+    /// What the client is told.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::NoServer => Reason::NoServer,
+            Self::Failed(failure) => failure.reason(),
+        }
+    }
+
+    /// What the log is told.
+    pub(crate) fn explain(&self) -> String {
+        match self {
+            Self::NoServer => "the service has no server, or none that is healthy".to_owned(),
+            Self::Failed(failure) => chain(failure),
+        }
+    }
+}
+
+/// Sends the request of `exchange` to a server of `balancer` and returns its answer.
+pub(crate) async fn forward(
+    exchange: &mut Exchange,
+    view: &View,
+    balancer: &LoadBalancer,
+    retry: Option<Retry>,
+    held: &mut Vec<Held>,
+) -> Result<Response<Body>, NoAnswer> {
+    let mut outgoing = Outgoing::take(exchange);
+    let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.parts.headers)).map(str::to_owned);
+    let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
+    let mut tried = 0_u64;
+    let mut attempt = 1_u32;
+    loop {
+        let Some((index, server)) = wanted
+            .take()
+            .or_else(|| balancer.balance.pick(tried))
+            .and_then(|i| Some((i, balancer.balance.servers.get(i)?)))
+        else {
+            return Err(NoAnswer::NoServer);
+        };
+        let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
+            return Err(NoAnswer::NoServer);
+        };
+        match outgoing.attempt(exchange, pool, balancer).await {
+            Ok(answer) => {
+                server.trust();
+                let repin = pinned.as_deref() != Some(server.cookie.as_str());
+                return finish(exchange, answer, &outgoing.method, balancer, server, repin, held)
+                    .map_err(NoAnswer::Failed);
+            }
+            Err(failure) if failure.unreached() => {
+                server.suspect();
+                tried |= 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0);
+                let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.pick(tried).is_some();
+                let again = retry.is_some_and(|retry| attempt < retry.attempts);
+                if !elsewhere && !again {
+                    return Err(NoAnswer::Failed(failure));
+                }
+                tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
+                if !elsewhere {
+                    tried = 0;
+                    pause(retry, attempt).await;
+                }
+                attempt += 1;
+                if let Some(record) = &mut exchange.record {
+                    record.retries += 1;
+                }
+            }
+            Err(failure) => return Err(NoAnswer::Failed(failure)),
+        }
+    }
+}
+
+async fn pause(retry: Option<Retry>, attempt: u32) {
+    let initial = retry.map_or(Duration::ZERO, |retry| retry.initial_interval);
+    if !initial.is_zero() {
+        tokio::time::sleep(initial.saturating_mul(1_u32 << attempt.saturating_sub(1).min(10))).await;
+    }
+}
+
+/// A request that may have to be sent more than once.
+struct Outgoing {
+    parts: request::Parts,
+    method: Method,
+    body: Option<RequestBody>,
+    upgrade: Option<HeaderValue>,
+}
+
+impl Outgoing {
+    fn take(exchange: &mut Exchange) -> Self {
+        let mut parts = Request::new(()).into_parts().0;
+        parts.method = exchange.parts.method.clone();
+        parts.headers = std::mem::take(&mut exchange.parts.headers);
+        headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+        let body = std::mem::replace(&mut exchange.body, RequestBody::empty());
+        let upgrade = exchange.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
+        if let Some(protocol) = &upgrade {
+            parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            parts.headers.insert(UPGRADE, protocol.clone());
+        }
+        Self { method: parts.method.clone(), parts, body: Some(body), upgrade }
+    }
+
+    /// One server, at most two connections: a kept one may turn out to have been closed by the server just now.
+    async fn attempt(
+        &mut self,
+        exchange: &Exchange,
+        pool: &Arc<Pool>,
+        balancer: &LoadBalancer,
+    ) -> Result<Answer, Failure> {
+        let mut fresh = false;
+        loop {
+            let lease = pool.lease(fresh, self.upgrade.is_some()).await?;
+            let reused = lease.is_reused();
+            let body = self.body.take().unwrap_or_else(RequestBody::empty);
+            // Only a request without body to a method that may be repeated can be sent again once it was sent; its head
+            // is copied for that, and only when the connection is one that may just be closing.
+            let replay = reused && body.is_empty() && self.method.is_idempotent();
+            let head = if replay {
+                self.parts.clone()
+            } else {
+                std::mem::replace(&mut self.parts, Request::new(()).into_parts().0)
+            };
+            let request = prepare(head, body, exchange, pool, balancer, &lease);
+            match lease.send(pool, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(Unanswered { request: Some(request), failure: _ }) if reused => {
+                    let (parts, body) = request.into_parts();
+                    (self.parts, self.body) = (parts, Some(body));
+                    self.parts.headers.remove(TRANSFER_ENCODING);
+                }
+                Err(Unanswered { failure: Failure::HungUp(_), .. }) if replay => {}
+                Err(Unanswered { failure, .. }) => return Err(failure),
+            }
+            fresh = true;
+        }
+    }
+}
+
+fn prepare(
+    mut head: request::Parts,
+    body: RequestBody,
+    exchange: &Exchange,
+    pool: &Pool,
+    balancer: &LoadBalancer,
+    lease: &Lease,
+) -> Request<RequestBody> {
+    let server = &pool.server;
+    let host = match &exchange.upstream_host {
+        Some(host) => host,
+        None if balancer.pass_host_header && !exchange.host.value.is_empty() => &exchange.host.value,
+        None => &server.host_header,
+    };
+    let target = exchange.target.for_server(&server.base_path);
+    match lease {
+        Lease::Http1 { .. } => {
+            head.version = Version::HTTP_11;
+            head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+            head.headers.insert(HOST, host.clone());
+            headers::join_cookies(&mut head.headers);
+            if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
+                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+        Lease::Http2(_) => {
+            head.version = Version::HTTP_2;
+            head.headers.remove(HOST);
+            let scheme = if server.scheme == Scheme::Https { "https" } else { "http" };
+            let mut uri = http::uri::Parts::default();
+            uri.scheme = scheme.parse().ok();
+            uri.authority = host.to_str().ok().and_then(|host| host.parse().ok());
+            uri.path_and_query = target;
+            head.uri = Uri::from_parts(uri).unwrap_or_default();
+        }
+    }
+    Request::from_parts(head, body)
+}
+
+fn finish(
+    exchange: &mut Exchange,
+    answer: Answer,
+    method: &Method,
+    balancer: &LoadBalancer,
+    server: &Server,
+    repin: bool,
+    held: &mut Vec<Held>,
+) -> Result<Response<Body>, Failure> {
+    if let Some(record) = &mut exchange.record {
+        record.server_url = Some(server.url.clone());
+        record.origin_duration = Instant::now().saturating_duration_since(record.started);
+    }
+    let mut response = match answer {
+        Answer::Switched(head, stream, early) => {
+            let upgrade: Option<Upgrade> = exchange.upgrade.take();
+            super::upgrade::switch(&exchange.client.worker, upgrade, head, stream, early, std::mem::take(held))?
+        }
+        Answer::Response(response) => {
+            let (mut parts, body) = response.into_parts();
+            headers::strip_response(&mut parts.headers);
+            let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
+                Body::empty()
+            } else {
+                Body::upstream(body)
+            };
+            Response::from_parts(parts, body)
+        }
+    };
+    if let Some(record) = &mut exchange.record {
+        record.origin_status = Some(response.status());
+    }
+    if let Some(sticky) = &balancer.sticky
+        && repin
+        && let Some(cookie) = sticky.set(&server.cookie)
+    {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    *response.version_mut() = Version::HTTP_11;
+    // What hyper put there for its own purposes must not travel on.
+    response.extensions_mut().clear();
+    Ok(response)
+}

@@ -1,0 +1,251 @@
+//! One request: made canonical, admitted, routed, passed through its middlewares, answered.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use crate::middleware::After;
+use crate::observe::access_log::Record;
+use crate::snapshot::{Route, View};
+
+use super::body::{Body, RequestBody};
+use super::error_response::{self, Reason};
+use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
+use super::headers;
+use super::host::{self, BadHost};
+use super::target::{canonical_path, canonical_query};
+
+/// Longest request method; the longest in use has half of it.
+const LONGEST_METHOD: usize = 40;
+
+/// Answers one request of `client`.
+pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
+    let count = client.meter.begin();
+    let mut finish = Finish::new(&client);
+    let http1 = request.version() <= Version::HTTP_11;
+    let connection = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let body = RequestBody::client(body, client.entry.limits.body_idle);
+    let mut record = record(&client, &parts, http1);
+    let mut response = match admit(&client, parts, body, connection) {
+        Ok(mut exchange) => {
+            exchange.record = record.take();
+            let response = respond(&mut exchange, &mut finish).await;
+            record = exchange.record;
+            response
+        }
+        Err(response) => *response,
+    };
+    if let Some(record) = &mut record {
+        record.status = response.status();
+    }
+    if http1 && closes(&client, count) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if !http1 {
+        response.headers_mut().remove(CONNECTION);
+    }
+    finish.log(record);
+    response.body_mut().finish = Some(finish);
+    response
+}
+
+/// Whether a connection has had its share of requests or time.
+fn closes(client: &Client, requests: u32) -> bool {
+    let entry = &client.entry;
+    (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)
+        || (!entry.keep_alive_time.is_zero() && client.meter.started().elapsed() >= entry.keep_alive_time)
+}
+
+fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
+    client.worker.shared.access_log.as_ref()?;
+    let size =
+        parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    Some(Box::new(Record {
+        started: Instant::now(),
+        started_at: SystemTime::now(),
+        duration: std::time::Duration::ZERO,
+        entry_point: Arc::from(client.entry.name.as_str()),
+        client: client.peer,
+        username: None,
+        method: parts.method.clone(),
+        version: if http1 { parts.version } else { Version::HTTP_2 },
+        scheme: if client.tls.is_some() { "https" } else { "http" },
+        host: parts.headers.get(http::header::HOST).cloned().unwrap_or_else(|| {
+            parts
+                .uri
+                .authority()
+                .and_then(|a| HeaderValue::from_str(a.as_str()).ok())
+                .unwrap_or_else(|| HeaderValue::from_static(""))
+        }),
+        path: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
+        referer: parts.headers.get(REFERER).cloned(),
+        user_agent: parts.headers.get(USER_AGENT).cloned(),
+        tls: client.tls.as_ref().map(|session| (session.version, session.cipher.clone())),
+        request_size: size.unwrap_or(0),
+        router: None,
+        service: None,
+        server_url: None,
+        origin_status: None,
+        origin_duration: std::time::Duration::ZERO,
+        status: StatusCode::OK,
+        downstream_size: 0,
+        retries: 0,
+    }))
+}
+
+/// A request in canonical form, or the answer that refuses it.
+fn admit(
+    client: &Arc<Client>,
+    mut parts: http::request::Parts,
+    body: RequestBody,
+    connection: hyper::upgrade::OnUpgrade,
+) -> Result<Exchange, Box<Response<Body>>> {
+    let mark = client.worker.shared.mark_errors;
+    let refuse = |reason: Reason| Box::new(reason.response(mark));
+    if parts.method.as_str().len() > LONGEST_METHOD {
+        return Err(refuse(Reason::BadRequest));
+    }
+    if parts.method == Method::CONNECT {
+        return Err(refuse(Reason::NotImplemented));
+    }
+    // hyper has decided the framing already; anything but a plain `chunked` is a disguise for something else.
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(refuse(Reason::BadRequest));
+    }
+    if parts.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(refuse(Reason::Expectation));
+    }
+    let host = host::of(&parts).map_err(|bad| {
+        refuse(match bad {
+            BadHost::Missing => Reason::MissingHost,
+            BadHost::Malformed => Reason::MalformedHost,
+            BadHost::Repeated => Reason::BadRequest,
+        })
+    })?;
+    if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+        return Err(Box::new(error_response::text(StatusCode::OK, "")));
+    }
+    headers::admit(&mut parts.headers, client.trusted, &client.entry)
+        .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
+    let (target, routing) = target(&parts, client).map_err(refuse)?;
+    let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty());
+    let upgrade =
+        upgrade.filter(|_| parts.version <= Version::HTTP_11).map(|protocol| Upgrade { protocol, connection });
+    let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
+    headers::describe_client(&mut parts.headers, client, &host, websocket);
+    Ok(Exchange {
+        client: Arc::clone(client),
+        parts,
+        body,
+        host,
+        upstream_host: None,
+        target,
+        routing,
+        upgrade,
+        record: None,
+    })
+}
+
+/// The canonical target, and the path that rules match when it differs.
+fn target(parts: &http::request::Parts, client: &Client) -> Result<(Target, Option<Vec<u8>>), Reason> {
+    let entry = &client.entry;
+    let canonical = canonical_path(parts.uri.path(), entry.sanitize_path).map_err(|_| Reason::BadRequest)?;
+    let routing = canonical.routing;
+    let query = parts.uri.query();
+    let changed_query = query.filter(|query| query.contains(';'));
+    if let (std::borrow::Cow::Borrowed(_), None, Some(sent)) =
+        (&canonical.path, changed_query, parts.uri.path_and_query())
+    {
+        // `http://host` without path leaves nothing to borrow.
+        let sent = if sent.as_str().starts_with('/') { sent.clone() } else { PathAndQuery::from_static("/") };
+        return Ok((Target::Sent(sent), routing));
+    }
+    let query = query.map(|query| canonical_query(query, entry.encode_query_semicolons).into_owned());
+    Ok((Target::Made { path: canonical.path.into_owned(), query }, routing))
+}
+
+async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body> {
+    let worker = Arc::clone(&exchange.client.worker);
+    let view = worker.view.load_full();
+    let mark = worker.shared.mark_errors;
+    let Some(route) = view.snapshot.find(exchange) else {
+        tracing::info!(
+            reason = Reason::NoRouter.as_str(),
+            entry_point = exchange.client.entry.name,
+            method = %exchange.parts.method,
+            host = exchange.host.value.to_str().unwrap_or_default(),
+            path = exchange.target.path(),
+            client = %exchange.client.ip(),
+            "no router matches"
+        );
+        return Reason::NoRouter.response(mark);
+    };
+    if let Some(record) = &mut exchange.record {
+        record.router = Some(Arc::clone(&route.name));
+        record.service = Some(Arc::clone(&route.service_name));
+    }
+    if let Some(session) = &exchange.client.tls
+        && *view.snapshot.policy.terms_of(Some(&exchange.host.name)).identity != *session.terms
+    {
+        return Reason::Misdirected.response(mark);
+    }
+    if exchange.client.entry.denied_encodings.found_in(exchange.target.path()) {
+        return Reason::DeniedPath.response(mark);
+    }
+    let response = run(exchange, &view, route, finish).await;
+    if !route.logged {
+        exchange.record = None;
+    }
+    response
+}
+
+/// Through the middlewares to the service and back.
+async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &mut Finish) -> Response<Body> {
+    let mut after = After::default();
+    let mut passed = 0;
+    let mut answer = None;
+    for middleware in &route.middlewares {
+        if let Some(response) = middleware.request(exchange, &mut after).await {
+            answer = Some(response);
+            break;
+        }
+        passed += 1;
+    }
+    let mut response = match answer {
+        Some(response) => response,
+        None => serve(exchange, view, route, &mut after).await,
+    };
+    for middleware in route.middlewares.iter().take(passed).rev() {
+        middleware.response(&mut response, &after);
+    }
+    for held in after.held.drain(..) {
+        finish.hold(held);
+    }
+    response
+}
+
+async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: &mut After) -> Response<Body> {
+    match route.service.answer(exchange, view, after).await {
+        Ok(response) => response,
+        Err(no_answer) => {
+            let reason = no_answer.reason();
+            tracing::warn!(
+                reason = reason.as_str(),
+                router = &*route.name,
+                service = &*route.service_name,
+                host = exchange.host.value.to_str().unwrap_or_default(),
+                path = exchange.target.path(),
+                error = no_answer.explain(),
+                "no answer from the service"
+            );
+            reason.response(exchange.client.worker.shared.mark_errors)
+        }
+    }
+}

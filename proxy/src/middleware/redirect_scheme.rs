@@ -1,0 +1,67 @@
+//! `redirectScheme`, and the redirections of entry points.
+
+use http::header::LOCATION;
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::http::body::Body;
+use crate::http::error_response::text;
+use crate::http::exchange::Exchange;
+use crate::http::headers::X_FORWARDED_PROTO;
+use crate::http::host::split_port;
+
+/// Where to redirect.
+#[derive(Debug, Clone)]
+pub(crate) struct RedirectScheme {
+    scheme: String,
+    /// `:port`, or nothing where the scheme implies it.
+    port: String,
+    permanent: bool,
+}
+
+impl RedirectScheme {
+    /// `None` without scheme.
+    pub(crate) fn new(scheme: &str, port: &str, permanent: bool) -> Option<Self> {
+        let implied = matches!((scheme, port), (_, "") | ("http" | "ws", "80") | ("https" | "wss", "443"));
+        let port = if implied { String::new() } else { format!(":{port}") };
+        (!scheme.is_empty()).then(|| Self { scheme: scheme.to_owned(), port, permanent })
+    }
+
+    pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
+        let host = exchange.host.value.to_str().unwrap_or_default();
+        let (name, _) = split_port(host);
+        if self.is_there(exchange, host, name) {
+            return None;
+        }
+        redirect(
+            &format!("{}://{name}{}{}", self.scheme, self.port, exchange.path_and_query()),
+            &exchange.parts.method,
+            self.permanent,
+        )
+    }
+
+    /// Whether the client is already where it would be sent to.
+    fn is_there(&self, exchange: &Exchange, host: &str, name: &str) -> bool {
+        // A trusted proxy before us may have ended TLS.
+        let forwarded = exchange.client.trusted.then(|| exchange.parts.headers.get(X_FORWARDED_PROTO)).flatten();
+        let scheme = match forwarded.and_then(|value| value.to_str().ok()) {
+            Some("wss" | "https") => "https",
+            Some("ws" | "http") => "http",
+            _ => exchange.scheme(),
+        };
+        let same_port = self.port.is_empty() || host.get(name.len()..) == Some(self.port.as_str());
+        scheme == self.scheme && same_port
+    }
+}
+
+/// The answer that sends a client to `location`: 301/302 for GET, 308/307 where the method must stay.
+pub(crate) fn redirect(location: &str, method: &Method, permanent: bool) -> Option<Response<Body>> {
+    let (status, body) = match (*method == Method::GET, permanent) {
+        (true, true) => (StatusCode::MOVED_PERMANENTLY, "Moved Permanently"),
+        (true, false) => (StatusCode::FOUND, "Found"),
+        (false, true) => (StatusCode::PERMANENT_REDIRECT, "Permanent Redirect"),
+        (false, false) => (StatusCode::TEMPORARY_REDIRECT, "Temporary Redirect"),
+    };
+    let mut response = text(status, body);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_str(location).ok()?);
+    Some(response)
+}

@@ -1,0 +1,137 @@
+//! Traefik's access log, byte for byte what its readers (fail2ban, CrowdSec, GoAccess) expect.
+//!
+//! A request only fills in a record; a thread of its own formats and writes. When the writer cannot follow, lines are
+//! dropped and counted rather than requests delayed.
+
+mod format;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderValue, Method, StatusCode, Version};
+
+/// Lines that may wait for the writer.
+const BACKLOG: usize = 8192;
+
+/// The format of a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Common log format with Traefik's four additions.
+    #[default]
+    Common,
+    /// Common log format as it is.
+    GenericClf,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which requests are logged; a request that meets any condition is. Without condition all are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filters {
+    /// Ranges of status codes, both ends included.
+    pub status_codes: Vec<(u16, u16)>,
+    /// Only requests that were retried.
+    pub retry_attempts: bool,
+    /// Only requests that took at least this long.
+    pub min_duration: Duration,
+}
+
+/// One request, as it is logged.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) started: Instant,
+    pub(crate) started_at: SystemTime,
+    pub(crate) duration: Duration,
+    pub(crate) entry_point: Arc<str>,
+    pub(crate) client: std::net::SocketAddr,
+    pub(crate) username: Option<String>,
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) scheme: &'static str,
+    pub(crate) host: HeaderValue,
+    pub(crate) path: String,
+    pub(crate) referer: Option<HeaderValue>,
+    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) tls: Option<(&'static str, String)>,
+    pub(crate) request_size: u64,
+    pub(crate) router: Option<Arc<str>>,
+    pub(crate) service: Option<Arc<str>>,
+    pub(crate) server_url: Option<String>,
+    pub(crate) origin_status: Option<StatusCode>,
+    pub(crate) origin_duration: Duration,
+    pub(crate) status: StatusCode,
+    pub(crate) downstream_size: u64,
+    pub(crate) retries: u32,
+}
+
+/// Where finished requests are reported.
+#[derive(Debug)]
+pub struct AccessLog {
+    queue: SyncSender<Box<Record>>,
+    filters: Filters,
+    dropped: Arc<AtomicU64>,
+}
+
+impl AccessLog {
+    /// Starts the thread that writes lines to `out`. It ends with the last clone of the log, or when `out` fails.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(format: Format, filters: Filters, out: impl Write + Send + 'static) -> std::io::Result<Self> {
+        let (queue, records) = sync_channel(BACKLOG);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let missed = Arc::clone(&dropped);
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_all(format, &records, &missed, out))?;
+        Ok(Self { queue, filters, dropped })
+    }
+
+    pub(crate) fn write(&self, record: Box<Record>) {
+        if self.wants(&record)
+            && let Err(TrySendError::Full(_)) = self.queue.try_send(record)
+        {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        let filters = &self.filters;
+        let status = record.status.as_u16();
+        if *filters == Filters::default() {
+            return true;
+        }
+        filters.status_codes.iter().any(|&(low, high)| (low..=high).contains(&status))
+            || (filters.retry_attempts && record.retries > 0)
+            || (!filters.min_duration.is_zero() && record.duration >= filters.min_duration)
+    }
+}
+
+fn write_all(format: Format, records: &Receiver<Box<Record>>, dropped: &AtomicU64, out: impl Write) {
+    let mut out = std::io::BufWriter::with_capacity(32 * 1024, out);
+    let mut line = Vec::with_capacity(1024);
+    let mut count = 0_u64;
+    while let Ok(first) = records.recv() {
+        let mut next = Some(first);
+        while let Some(record) = next {
+            count += 1;
+            line.clear();
+            format::line(&mut line, format, &record, count);
+            if out.write_all(&line).is_err() {
+                return;
+            }
+            next = records.try_recv().ok();
+        }
+        // Everything that waits is written before the buffer is handed to the system.
+        if out.flush().is_err() {
+            return;
+        }
+        let missed = dropped.swap(0, Relaxed);
+        if missed > 0 {
+            tracing::warn!(lines = missed, "the access log cannot follow; lines were dropped");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A configuration, compiled: everything a request needs to find, immutable, behind one pointer.
+
+pub(crate) mod compile;
+pub(crate) mod internal;
+pub(crate) mod security;
+pub(crate) mod services;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::http::exchange::Exchange;
+use crate::middleware::Middleware;
+use crate::route::RoutingTable;
+use crate::rule::Candidate;
+use crate::tls::resolver::Policy;
+use crate::upstream::health::Check;
+use crate::upstream::pool::Pool;
+use crate::upstream::server::Server;
+use crate::upstream::transport::{Transport, TransportOptions};
+
+pub(crate) use services::{LoadBalancer, Service};
+
+/// A compiled configuration, the same for all workers.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// Which router takes a request.
+    pub(crate) table: Arc<RoutingTable>,
+    /// What runs for each router of the table; `None` for disabled ones.
+    pub(crate) routes: Vec<Option<Route>>,
+    /// Which TLS options a host has.
+    pub(crate) policy: Policy,
+    /// Every server to which connections are kept, with its transport.
+    pub(crate) slots: Vec<Slot>,
+    /// Servers by service and URL, so that the next configuration finds what is known about them.
+    pub(crate) servers: HashMap<(String, String), Arc<Server>>,
+    /// The active health checks.
+    pub(crate) checks: Vec<Check>,
+    /// The entry points, in the order in which the table numbers them.
+    pub(crate) entry_points: Vec<String>,
+}
+
+/// A server and how it is connected to.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    /// The server.
+    pub(crate) server: Arc<Server>,
+    /// How connections are made.
+    pub(crate) transport: Arc<Transport>,
+}
+
+/// What runs for a router.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The router's qualified name.
+    pub(crate) name: Arc<str>,
+    /// Its service's qualified name.
+    pub(crate) service_name: Arc<str>,
+    /// Its middlewares, its service's behind them.
+    pub(crate) middlewares: Vec<Middleware>,
+    /// Its service.
+    pub(crate) service: Arc<Service>,
+    /// Whether the access log has a line for its requests.
+    pub(crate) logged: bool,
+}
+
+impl Snapshot {
+    /// The route that takes a request.
+    pub(crate) fn find(&self, exchange: &Exchange) -> Option<&Route> {
+        let candidate = Candidate {
+            host: &exchange.host.name,
+            path: exchange.routing_path(),
+            method: exchange.parts.method.as_str(),
+            headers: &exchange.parts.headers,
+            query: exchange.target.query().unwrap_or_default().as_bytes(),
+            client: exchange.client.ip(),
+        };
+        let entry = self.entry_points.iter().position(|name| *name == exchange.client.entry.name)?;
+        let index = self.table.find(entry, exchange.client.tls.is_some(), &candidate)?;
+        self.routes.get(index)?.as_ref()
+    }
+}
+
+/// A compiled configuration with one worker's connections.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// What all workers share.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// This worker's connections, by slot.
+    pub(crate) pools: Vec<Arc<Pool>>,
+}
+
+impl View {
+    /// A worker's view of `snapshot`. Connections of `before` are kept where server and transport are the same.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, before: Option<&Self>, workers: usize) -> Self {
+        let known: HashMap<(&str, &TransportOptions), &Arc<Pool>> = before
+            .into_iter()
+            .flat_map(|view| &view.pools)
+            .map(|pool| ((pool.server.url.as_str(), &pool.transport.options), pool))
+            .collect();
+        let pools = snapshot
+            .slots
+            .iter()
+            .map(|slot| match known.get(&(slot.server.url.as_str(), &slot.transport.options)) {
+                Some(pool) => Arc::clone(pool),
+                None => {
+                    let idle = slot.transport.options.max_idle.div_ceil(workers.max(1));
+                    Arc::new(Pool::new(Arc::clone(&slot.server), Arc::clone(&slot.transport), idle))
+                }
+            })
+            .collect();
+        Self { snapshot, pools }
+    }
+}

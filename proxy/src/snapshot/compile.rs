@@ -1,0 +1,143 @@
+//! From a configuration to a snapshot. What cannot be built disables the routers that need it, with the reason.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+
+use crate::config::dynamic::Configuration;
+use crate::middleware;
+use crate::route::{EntryPointModel, RoutingTable};
+use crate::tls::options::Tickets;
+
+use super::internal::Internal;
+use super::security::{self, Wish};
+use super::services;
+use super::{Route, Snapshot};
+
+/// Something in a configuration that does not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The object: `router app@docker`, `certificate`, …
+    pub object: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.reason)
+    }
+}
+
+/// What a configuration is compiled with.
+pub(crate) struct Inputs<'a> {
+    /// The configuration of all providers, with qualified names.
+    pub(crate) config: &'a Configuration,
+    /// The entry points.
+    pub(crate) entry_points: &'a [EntryPointModel],
+    /// Folders of certificates.
+    pub(crate) folders: &'a [PathBuf],
+    /// The certificate of our own.
+    pub(crate) own: &'a Arc<CertifiedKey>,
+    /// Session ticket keys.
+    pub(crate) tickets: &'a Tickets,
+    /// Services of the gateway itself.
+    pub(crate) internal: &'a dyn Fn(&str) -> Option<Internal>,
+}
+
+/// Compiles a configuration; servers, connections and health known from `before` are kept.
+pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapshot, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
+
+    let (store, wrong) = security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own));
+    problems.extend(
+        wrong
+            .into_iter()
+            .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
+    );
+    let options = security::options(&inputs.config.tls, &Arc::new(store), inputs.tickets);
+    for (name, result) in &options {
+        if let Err(error) = result {
+            problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
+        }
+    }
+
+    let nothing = HashMap::new();
+    let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
+    let mut builder = services::Builder::new(inputs.config, known, slots, inputs.internal);
+    let middlewares = middleware::Builder::new(&inputs.config.http.middlewares);
+
+    let mut wishes = Vec::new();
+    let mut routes = Vec::new();
+    let mut disabled = Vec::new();
+    for (index, router) in table.routes().iter().enumerate() {
+        if let Some(tls) = &router.tls {
+            wishes.push(Wish { hosts: router.hosts(), options: tls.options.clone() });
+        }
+        if !router.is_enabled() {
+            routes.push(None);
+            continue;
+        }
+        let route = router.tls.as_ref().map_or(Ok(()), |tls| check_options(&tls.options, &options)).and_then(|()| {
+            let service = builder.service(&router.service).map_err(|error| error.to_string())?;
+            let service_middlewares = inputs.config.http.services.get(&router.service).map(|service| {
+                service.middlewares.iter().map(|name| services::qualified(name, &router.service)).collect::<Vec<_>>()
+            });
+            let mut built = middlewares.build(&router.middlewares).map_err(|error| error.to_string())?;
+            built.extend(
+                middlewares.build(&service_middlewares.unwrap_or_default()).map_err(|error| error.to_string())?,
+            );
+            Ok(Route {
+                name: Arc::from(router.name.as_str()),
+                service_name: Arc::from(router.service.as_str()),
+                middlewares: built,
+                service,
+                logged: router.is_logged() && !router.name.ends_with("@internal"),
+            })
+        });
+        routes.push(match route {
+            Ok(route) => Some(route),
+            Err(reason) => {
+                disabled.push((index, reason));
+                None
+            }
+        });
+    }
+    for (index, reason) in disabled {
+        if let Some(router) = table.routes().get(index) {
+            problems.push(Problem { object: format!("router `{}`", router.name), reason: reason.clone() });
+        }
+        table.disable(index, reason);
+    }
+    let (policy, conflicts) = security::policy(&wishes, &options);
+    problems.extend(conflicts.into_iter().map(|host| Problem {
+        object: format!("host `{host}`"),
+        reason: "routers ask for different TLS options; it gets the default ones".to_owned(),
+    }));
+    let snapshot = Snapshot {
+        table: Arc::new(table),
+        routes,
+        policy,
+        slots: builder.slots,
+        servers: builder.servers,
+        checks: builder.checks,
+        entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
+    };
+    (snapshot, problems)
+}
+
+/// Traefik's texts for TLS options that are missing or broken.
+fn check_options(name: &str, options: &security::Options) -> Result<(), String> {
+    if matches!(name, "" | "default") {
+        return Ok(());
+    }
+    match options.get(name) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(format!("building router handler: building TLS config: {error}")),
+        None => Err(format!("building router handler: unknown TLS options: {name}")),
+    }
+}

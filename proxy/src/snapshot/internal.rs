@@ -1,0 +1,63 @@
+//! Services of the gateway itself: `ping@internal`, `noop@internal`, and what its owner plugs in (`api@internal`).
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+
+use crate::http::body::Body;
+use crate::http::error_response::text;
+use crate::http::exchange::Exchange;
+
+/// An answer of a service that is part of the gateway.
+pub type InternalAnswer = Response<Bytes>;
+
+/// Method, path and query in, answer out. It must not block.
+type Answer = dyn Fn(&Method, &str, Option<&str>) -> InternalAnswer + Send + Sync;
+
+/// A service that is plugged in.
+#[derive(Clone)]
+pub struct Handler(Arc<Answer>);
+
+impl Handler {
+    /// A service that answers with what `answer` returns for method, path and query. It must not block.
+    pub fn new(answer: impl Fn(&Method, &str, Option<&str>) -> InternalAnswer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handler")
+    }
+}
+
+/// A service of the gateway itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Internal {
+    /// 200 while requests are served, 503 while the gateway is going away.
+    Ping(Arc<AtomicBool>),
+    /// For routers whose middlewares always answer.
+    Noop,
+    /// Plugged in.
+    Handler(Handler),
+}
+
+impl Internal {
+    /// Answers a request.
+    pub(crate) fn answer(&self, exchange: &Exchange) -> Response<Body> {
+        match self {
+            Self::Ping(terminating) if terminating.load(Relaxed) => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+            }
+            Self::Ping(_) => text(StatusCode::OK, "OK"),
+            Self::Noop => text(StatusCode::IM_A_TEAPOT, ""),
+            Self::Handler(handler) => {
+                (handler.0)(&exchange.parts.method, exchange.target.path(), exchange.target.query())
+                    .map(Body::from_bytes)
+            }
+        }
+    }
+}

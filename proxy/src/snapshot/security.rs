@@ -1,0 +1,109 @@
+//! Certificates and TLS options of a configuration.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+
+use crate::config::dynamic::{TlsConfiguration, TlsOptions};
+use crate::tls::options::{BadTlsOptions, Tickets, server_config};
+use crate::tls::pem::{self, CertificateProblem};
+use crate::tls::resolver::{Policy, Terms};
+use crate::tls::store::Store;
+
+/// Reads the certificates of a configuration and of `folders`. Those that cannot be used are reported, and the rest is
+/// served.
+pub(crate) fn store(
+    config: &TlsConfiguration,
+    folders: &[PathBuf],
+    own: Arc<CertifiedKey>,
+) -> (Store, Vec<CertificateProblem>) {
+    let mut problems = Vec::new();
+    let mut certificates = Vec::new();
+    for pair in &config.certificates {
+        match pem::pair(&pair.cert_file, &pair.key_file) {
+            Ok(certificate) => certificates.push(certificate),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for folder in folders {
+        let (found, wrong) = pem::folder(folder);
+        certificates.extend(found);
+        problems.extend(wrong);
+    }
+    let configured = config
+        .stores
+        .iter()
+        .find(|(name, _)| name.split('@').next() == Some("default"))
+        .and_then(|(_, store)| store.default_certificate.as_ref());
+    let default = match configured.map(|pair| pem::pair(&pair.cert_file, &pair.key_file)) {
+        Some(Ok(certificate)) => certificate,
+        Some(Err(problem)) => {
+            problems.push(problem);
+            own
+        }
+        None => own,
+    };
+    (Store::new(&certificates, default), problems)
+}
+
+/// TLS options by qualified name, ready or with what is wrong with them.
+pub(crate) type Options = BTreeMap<String, Result<Terms, BadTlsOptions>>;
+
+/// Prepares all TLS options. `default` is there even if it is not configured.
+pub(crate) fn options(config: &TlsConfiguration, store: &Arc<Store>, tickets: &Tickets) -> Options {
+    let mut prepared: Options =
+        config.options.iter().map(|(name, options)| (bare_default(name), prepare(options, store, tickets))).collect();
+    prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default(), store, tickets));
+    prepared
+}
+
+fn bare_default(name: &str) -> String {
+    if name.split('@').next() == Some("default") { "default".to_owned() } else { name.to_owned() }
+}
+
+fn prepare(options: &TlsOptions, store: &Arc<Store>, tickets: &Tickets) -> Result<Terms, BadTlsOptions> {
+    let config = server_config(options, Arc::clone(store), tickets)?;
+    Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)) })
+}
+
+/// A router's wish: these hosts with these options.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// Hosts of its rule.
+    pub(crate) hosts: Vec<String>,
+    /// Qualified name of the options; empty or `default` for the default ones.
+    pub(crate) options: String,
+}
+
+/// The policy that fulfils the wishes. A host for which routers wish different options gets the default ones, and is
+/// returned; hosts whose options are missing or unusable are closed.
+pub(crate) fn policy(wishes: &[Wish], options: &Options) -> (Policy, Vec<String>) {
+    let closed = |why: &str| Terms { identity: Arc::from(why), config: None };
+    let terms = |name: &str| match options.get(name) {
+        Some(Ok(terms)) => terms.clone(),
+        _ => closed(name),
+    };
+    let mut policy = Policy::new(terms("default"));
+    let mut chosen: HashMap<String, &str> = HashMap::new();
+    let mut conflicts = Vec::new();
+    for wish in wishes {
+        let wanted = if matches!(wish.options.as_str(), "" | "default") { "default" } else { wish.options.as_str() };
+        for host in &wish.hosts {
+            let host = host.to_ascii_lowercase();
+            match chosen.get(&host) {
+                Some(before) if *before != wanted => {
+                    conflicts.push(host.clone());
+                    policy.assign(&host, terms("default"));
+                }
+                Some(_) => {}
+                None => {
+                    policy.assign(&host, terms(wanted));
+                    chosen.insert(host, wanted);
+                }
+            }
+        }
+    }
+    (policy, conflicts)
+}

@@ -1,0 +1,92 @@
+//! Which options and which certificate a connection gets: one lookup by host name, for the handshake and for requests.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::store::Store;
+
+/// Shows the certificate for the name that the client asks for.
+#[derive(Debug)]
+pub(crate) struct SniResolver {
+    /// The certificates.
+    pub(crate) store: Arc<Store>,
+    /// Whether a name without certificate is refused instead of shown the default one.
+    pub(crate) strict: bool,
+}
+
+impl ResolvesServerCert for SniResolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let found = hello.server_name().and_then(|name| self.store.find(&name.to_ascii_lowercase()));
+        match found {
+            Some(certificate) => Some(Arc::clone(certificate)),
+            None if self.strict => None,
+            None => Some(Arc::clone(&self.store.default)),
+        }
+    }
+}
+
+/// One set of TLS options.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// Equal for equal options, across configurations.
+    pub(crate) identity: Arc<str>,
+    /// `None` where the options are missing or unusable: such connections are closed.
+    pub(crate) config: Option<Arc<ServerConfig>>,
+}
+
+/// TLS options and the hosts that ask for others than `default`.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    default: Terms,
+    exact: HashMap<String, Terms>,
+    /// By what follows `*.`.
+    wildcard: HashMap<String, Terms>,
+}
+
+impl Policy {
+    /// A policy in which every host has `default`.
+    pub(crate) fn new(default: Terms) -> Self {
+        Self { default, exact: HashMap::new(), wildcard: HashMap::new() }
+    }
+
+    /// Gives `host` (a name, or `*.name`) its options.
+    pub(crate) fn assign(&mut self, host: &str, terms: Terms) {
+        let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        match host.strip_prefix("*.") {
+            Some(rest) => self.wildcard.insert(rest.to_owned(), terms),
+            None => self.exact.insert(host.to_owned(), terms),
+        };
+    }
+
+    /// The options of a host in comparison form (lower case, no final dot); `None` is a client that names no host.
+    pub(crate) fn terms_of(&self, host: Option<&str>) -> &Terms {
+        let Some(host) = host else { return &self.default };
+        self.exact
+            .get(host)
+            .or_else(|| host.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent)))
+            .unwrap_or(&self.default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_before_wildcard_before_default() {
+        let terms = |identity: &str| Terms { identity: Arc::from(identity), config: None };
+        let mut policy = Policy::new(terms("default"));
+        policy.assign("*.Wild.test", terms("wild"));
+        policy.assign("www.wild.test.", terms("exact"));
+        let identity = |host: Option<&str>| policy.terms_of(host).identity.to_string();
+        assert_eq!(identity(Some("a.wild.test")), "wild");
+        assert_eq!(identity(Some("www.wild.test")), "exact");
+        assert_eq!(identity(Some("b.a.wild.test")), "default");
+        assert_eq!(identity(None), "default");
+    }
+}

@@ -1,0 +1,125 @@
+//! Certificates by the names they are for.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+use x509_parser::extensions::GeneralName;
+
+use super::provider;
+
+/// Certificates, found by server name.
+#[derive(Debug)]
+pub(crate) struct Store {
+    exact: HashMap<String, Arc<CertifiedKey>>,
+    /// By what follows `*.`.
+    wildcard: HashMap<String, Arc<CertifiedKey>>,
+    /// For connections whose name none is for.
+    pub(crate) default: Arc<CertifiedKey>,
+}
+
+impl Store {
+    /// Indexes `certificates`; of several for one name the first wins.
+    pub(crate) fn new(certificates: &[Arc<CertifiedKey>], default: Arc<CertifiedKey>) -> Self {
+        let mut store = Self { exact: HashMap::new(), wildcard: HashMap::new(), default };
+        for certificate in certificates {
+            for name in names(certificate) {
+                let (index, name) = match name.strip_prefix("*.") {
+                    Some(rest) => (&mut store.wildcard, rest.to_owned()),
+                    None => (&mut store.exact, name),
+                };
+                index.entry(name).or_insert_with(|| Arc::clone(certificate));
+            }
+        }
+        store
+    }
+
+    /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        self.exact.get(name).or_else(|| name.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent)))
+    }
+}
+
+/// The names of a certificate in lower case: its alternative names, and its common name when it has none of those.
+fn names(certificate: &CertifiedKey) -> Vec<String> {
+    let Some(leaf) = certificate.cert.first() else { return Vec::new() };
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else { return Vec::new() };
+    let mut names = Vec::new();
+    if let Ok(Some(alternative)) = parsed.subject_alternative_name() {
+        for name in &alternative.value.general_names {
+            match name {
+                GeneralName::DNSName(dns) => names.push(dns.to_ascii_lowercase()),
+                GeneralName::IPAddress(bytes) => names.extend(address(bytes).map(|ip| ip.to_string())),
+                _ => {}
+            }
+        }
+    }
+    let common = parsed.subject().iter_common_name().next().and_then(|cn| cn.as_str().ok());
+    names.extend(common.filter(|cn| !cn.contains(' ')).map(str::to_ascii_lowercase));
+    names
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+/// A self-signed certificate of our own, for when there is none: named as Traefik names its own.
+///
+/// # Errors
+/// The system gives no randomness.
+pub(crate) fn self_made() -> Result<Arc<CertifiedKey>, rcgen::Error> {
+    let key = rcgen::KeyPair::generate()?;
+    let serial = key.public_key_raw().iter().rev().take(16).fold(String::new(), |mut out, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(out, "{byte:02x}");
+        out
+    });
+    let (left, right) = serial.split_at(serial.len() / 2);
+    let mut params = rcgen::CertificateParams::new([format!("{left}.{right}.traefik.default")])?;
+    params.distinguished_name.push(rcgen::DnType::CommonName, "TRAEFIK DEFAULT CERT");
+    params.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+    let certificate = params.self_signed(&key)?;
+    let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let signer = provider().key_provider.load_private_key(der).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+
+    fn certificate(names: &[&str]) -> Arc<CertifiedKey> {
+        let made =
+            rcgen::generate_simple_self_signed(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).unwrap();
+        super::super::pem::pair(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap()
+    }
+
+    #[test]
+    fn exact_before_wildcard_of_one_label() {
+        let (wild, exact, other) = (
+            certificate(&["*.wild.test", "wild.test"]),
+            certificate(&["WWW.wild.test"]),
+            certificate(&["a.wild.test"]),
+        );
+        let store = Store::new(&[Arc::clone(&wild), Arc::clone(&exact), other], self_made().unwrap());
+        assert!(Arc::ptr_eq(store.find("www.wild.test").unwrap(), &exact));
+        assert!(Arc::ptr_eq(store.find("b.wild.test").unwrap(), &wild));
+        assert!(Arc::ptr_eq(store.find("wild.test").unwrap(), &wild));
+        assert!(store.find("b.a.wild.test").is_none());
+        assert!(store.find("unknown.test").is_none());
+    }
+
+    #[test]
+    fn our_own_certificate() {
+        let own = self_made().unwrap();
+        let names = names(&own);
+        assert!(names[0].ends_with(".traefik.default"));
+    }
+}

@@ -1,0 +1,10 @@
+//! The way to the servers: which one, over which connection, and whether it is well.
+
+pub(crate) mod balance;
+pub(crate) mod dial;
+pub(crate) mod failure;
+pub(crate) mod health;
+pub(crate) mod pool;
+pub(crate) mod server;
+pub(crate) mod sticky;
+pub(crate) mod transport;

@@ -1,0 +1,91 @@
+//! Why a request did not get an answer from a server.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use crate::http::body::BodyError;
+use crate::http::error_response::Reason;
+
+/// The failure of one attempt to forward a request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// No connection could be made.
+    #[error("cannot connect to {address}")]
+    Connect {
+        /// Host and port dialled.
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing answered the dialling in time.
+    #[error("connecting to {address} took longer than {} s", .after.as_secs())]
+    ConnectTimeout { address: String, after: Duration },
+    /// The TLS handshake with the server failed.
+    #[error("the TLS handshake with {address} failed")]
+    Tls {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The connection ended before an answer came.
+    #[error("the server closed the connection before it answered")]
+    HungUp(#[source] hyper::Error),
+    /// No answer's head in time.
+    #[error("the server sent no answer for {} ms", .0.as_millis())]
+    HeaderTimeout(Duration),
+    /// The answer is not HTTP, or breaks it.
+    #[error("the server's answer is not valid HTTP")]
+    BadAnswer(#[source] hyper::Error),
+    /// The server switches to another protocol than it was asked for.
+    #[error("the server switched protocols without being asked")]
+    BadUpgrade,
+    /// The client stopped sending its request.
+    #[error("the client stopped sending its request")]
+    ClientIdle,
+    /// The client's connection broke while it sent its request.
+    #[error("the client's request was cut off")]
+    ClientGone,
+}
+
+impl Failure {
+    /// The answer that tells the client.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Connect { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
+            Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadUpgrade => Reason::BadAnswer,
+            Self::ClientIdle => Reason::RequestTimeout,
+        }
+    }
+
+    /// True when the server could not be reached at all, so that no byte of the request was carried.
+    pub(crate) fn unreached(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::ConnectTimeout { .. })
+    }
+
+    /// Sorts what hyper reports while an answer is awaited.
+    pub(crate) fn from_hyper(error: hyper::Error) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            match cause.downcast_ref::<BodyError>() {
+                Some(BodyError::Idle(_)) => return Self::ClientIdle,
+                Some(_) => return Self::ClientGone,
+                None => source = cause.source(),
+            }
+        }
+        if error.is_parse() || error.is_parse_too_large() { Self::BadAnswer(error) } else { Self::HungUp(error) }
+    }
+}
+
+/// An error and its causes in one line, for the log.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

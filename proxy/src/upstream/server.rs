@@ -1,0 +1,133 @@
+//! One server of a load balancer, and what is known about it. Shared by all workers, kept across configurations.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Uri};
+
+/// How long a server that could not be reached is passed over while others are there.
+const SUSPICION: Duration = Duration::from_secs(2);
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    /// HTTP/1.1 over TCP.
+    Http,
+    /// HTTP/1.1 or HTTP/2 over TLS, as the server chooses.
+    Https,
+    /// HTTP/2 over TCP, without asking first.
+    H2c,
+}
+
+/// Why a server's URL is unusable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadServer {
+    /// Not a URL.
+    #[error("`{0}` is not a URL")]
+    Url(String),
+    /// A scheme that is not spoken.
+    #[error("the scheme of `{0}` is not `http`, `https` or `h2c`")]
+    Scheme(String),
+}
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// As configured.
+    pub(crate) url: String,
+    /// `https`, `http` or `h2c`.
+    pub(crate) scheme: Scheme,
+    /// Host name or address, without brackets.
+    pub(crate) host: String,
+    /// TCP port.
+    pub(crate) port: u16,
+    /// `Host` header when the client's is not passed on.
+    pub(crate) host_header: HeaderValue,
+    /// Path to put before the request's, without final slash.
+    pub(crate) base_path: String,
+    /// Value of a sticky cookie for this server.
+    pub(crate) cookie: String,
+    preserve_path: bool,
+    healthy: AtomicBool,
+    suspect_until: AtomicU64,
+}
+
+/// Milliseconds since the first call; a cheap clock to compare with.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Server {
+    /// A server from its URL (`http://host:port`); with `preserve_path` the URL's path comes before the request's.
+    ///
+    /// # Errors
+    /// Not a URL of a scheme that is spoken.
+    pub(crate) fn new(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
+        let uri: Uri = url.parse().map_err(|_| BadServer::Url(url.to_owned()))?;
+        let authority = uri.authority().ok_or_else(|| BadServer::Url(url.to_owned()))?;
+        let (scheme, default_port) = match uri.scheme_str() {
+            Some("http") => (Scheme::Http, 80),
+            Some("https") => (Scheme::Https, 443),
+            Some("h2c") => (Scheme::H2c, 80),
+            _ => return Err(BadServer::Scheme(url.to_owned())),
+        };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let shown = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+        Ok(Self {
+            url: url.to_owned(),
+            scheme,
+            host,
+            port: authority.port_u16().unwrap_or(default_port),
+            host_header: HeaderValue::from_str(shown).map_err(|_| BadServer::Url(url.to_owned()))?,
+            base_path: if preserve_path { uri.path().trim_end_matches('/').to_owned() } else { String::new() },
+            preserve_path,
+            cookie: super::sticky::value(url),
+            healthy: AtomicBool::new(true),
+            suspect_until: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether the URL's path comes before the request's.
+    pub(crate) fn preserves_path(&self) -> bool {
+        self.preserve_path
+    }
+
+    /// Host and port, for messages.
+    pub(crate) fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// What the active health check last found; true where there is none.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.healthy.load(Relaxed)
+    }
+
+    /// Sets what the health check found; returns what was known before.
+    pub(crate) fn set_healthy(&self, healthy: bool) -> bool {
+        self.healthy.swap(healthy, Relaxed)
+    }
+
+    /// Notes that the server could not be reached.
+    pub(crate) fn suspect(&self) {
+        self.suspect_until.store(now().saturating_add(u64::try_from(SUSPICION.as_millis()).unwrap_or(0)), Relaxed);
+    }
+
+    /// Notes that the server answered.
+    pub(crate) fn trust(&self) {
+        if self.suspect_until.load(Relaxed) != 0 {
+            self.suspect_until.store(0, Relaxed);
+        }
+    }
+
+    /// True for a while after the server could not be reached.
+    pub(crate) fn is_suspect(&self) -> bool {
+        let until = self.suspect_until.load(Relaxed);
+        until != 0 && until > now()
+    }
+}

@@ -1,0 +1,143 @@
+//! A worker: one thread, one runtime, its own listeners and its own connections to servers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use tokio_util::task::TaskTracker;
+
+use crate::observe::access_log::AccessLog;
+use crate::snapshot::View;
+
+/// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections at once, over all entry points.
+    pub total: usize,
+    /// Connections at once from one address (IPv6: one /64).
+    pub per_address: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { total: 65_536, per_address: 4_096 }
+    }
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// This machine's name, for `X-Forwarded-Server`.
+    pub(crate) hostname: HeaderValue,
+    /// Whether answers of our own say why in a header.
+    pub(crate) mark_errors: bool,
+    /// Where finished requests are reported.
+    pub(crate) access_log: Option<AccessLog>,
+    limits: ConnectionLimits,
+    open: AtomicUsize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Shared {
+    /// Shared state with nothing open.
+    pub(crate) fn new(
+        hostname: HeaderValue,
+        mark_errors: bool,
+        access_log: Option<AccessLog>,
+        limits: ConnectionLimits,
+    ) -> Self {
+        Self { hostname, mark_errors, access_log, limits, open: AtomicUsize::new(0), by_address: Mutex::default() }
+    }
+
+    /// A place for a connection from `peer`, or `None` when there are too many.
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let peer = network(peer);
+        if self.open.fetch_add(1, Relaxed) >= self.limits.total {
+            self.open.fetch_sub(1, Relaxed);
+            return None;
+        }
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_address.entry(peer).or_insert(0);
+        if *count >= self.limits.per_address {
+            self.open.fetch_sub(1, Relaxed);
+            return None;
+        }
+        *count += 1;
+        Some(Place { shared: Arc::clone(self), peer })
+    }
+
+    /// Connections open now.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+}
+
+/// One client commands a whole /64 of IPv6.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 => v4,
+    }
+}
+
+/// A connection's place among those that are open; given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.open.fetch_sub(1, Relaxed);
+        let mut by_address = self.shared.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_address.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// What all workers share.
+    pub(crate) shared: Arc<Shared>,
+    /// The configuration in force, with this worker's pools. Its own, so that counting references to it does not
+    /// bounce between processors.
+    pub(crate) view: ArcSwap<View>,
+    /// Connections and tunnels under way.
+    pub(crate) tasks: TaskTracker,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn connections_are_capped_in_total_and_by_address() {
+        let shared = Arc::new(Shared::new(
+            HeaderValue::from_static("h"),
+            false,
+            None,
+            ConnectionLimits { total: 3, per_address: 2 },
+        ));
+        let (one, two): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::ffff".parse().unwrap());
+        let places: Vec<_> = [one, two].into_iter().map(|ip| shared.admit(ip).unwrap()).collect();
+        assert!(shared.admit(one).is_none());
+        let other = shared.admit("10.0.0.1".parse().unwrap()).unwrap();
+        assert!(shared.admit("10.0.0.2".parse().unwrap()).is_none());
+        drop(places);
+        assert_eq!(shared.open(), 1);
+        assert!(shared.admit("::ffff:10.0.0.1".parse().unwrap()).is_some());
+        drop(other);
+        assert_eq!(shared.open(), 0);
+    }
+}

@@ -1,0 +1,120 @@
+//! TLS: certificates, HTTP/2, options by host.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proxy::config::dynamic::{ClientAuth, Configuration, StoredCertificate, TlsOptions};
+use rustls::ClientConfig;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::support::{echo, options, route, run};
+
+fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
+    let made =
+        rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    let pair = StoredCertificate {
+        cert_file: made.cert.pem(),
+        key_file: made.signing_key.serialize_pem(),
+        stores: Vec::new(),
+    };
+    (made.cert.der().clone(), pair)
+}
+
+async fn connect(
+    address: SocketAddr,
+    name: &str,
+    roots: &[CertificateDer<'static>],
+    alpn: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut store = rustls::RootCertStore::empty();
+    for root in roots {
+        store.add(root.clone()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    let stream = TcpStream::connect(address).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
+}
+
+async fn h2_get(stream: TlsStream<TcpStream>, uri: &str) -> (http::response::Parts, String) {
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request =
+        Request::get(uri).header("cookie", "a=1").header("cookie", "b=2").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+    let text = body.collect().await.unwrap().to_bytes();
+    (parts, String::from_utf8_lossy(&text).into_owned())
+}
+
+#[tokio::test]
+async fn http2_in_http1_out() {
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "a", true, &[echo().await]);
+    let (root, pair) = made(&["a.test", "b.test", "c.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run(options(), configuration).await;
+    let stream = connect(running.websecure, "a.test", &[root], "h2").await.unwrap();
+    let (parts, body) = h2_get(stream, "https://a.test/x?y").await;
+    assert_eq!((parts.status.as_u16(), parts.version), (200, hyper::Version::HTTP_2));
+    assert!(body.starts_with("GET /x?y HTTP/1.1\r\n"), "{body}");
+    for header in ["Host: a.test", "Cookie: a=1; b=2", "X-Forwarded-Proto: https", "X-Forwarded-Port: 443"] {
+        assert!(body.contains(&format!("\r\n{header}\r\n")), "{header} in {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_follows_the_name_and_reloads() {
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "a", true, &[echo().await]);
+    let ((root_a, pair_a), (root_b, pair_b)) = (made(&["a.test"]), made(&["a.test"]));
+    configuration.tls.certificates = vec![pair_a];
+    let running = run(options(), configuration.clone()).await;
+    assert!(connect(running.websecure, "a.test", std::slice::from_ref(&root_a), "http/1.1").await.is_ok());
+    assert!(connect(running.websecure, "b.test", std::slice::from_ref(&root_a), "http/1.1").await.is_err());
+    configuration.tls.certificates = vec![pair_b];
+    running.apply(configuration).await;
+    assert!(connect(running.websecure, "a.test", &[root_b], "http/1.1").await.is_ok());
+    assert!(connect(running.websecure, "a.test", &[root_a], "http/1.1").await.is_err());
+}
+
+#[tokio::test]
+async fn a_host_with_stricter_options_is_not_reached_over_anothers_connection() {
+    let mut configuration = Configuration::default();
+    let server = echo().await;
+    route(&mut configuration, "a", true, std::slice::from_ref(&server));
+    route(&mut configuration, "b", true, std::slice::from_ref(&server));
+    route(&mut configuration, "c", true, &[server]);
+    let auth = ClientAuth { client_auth_type: "RequireAnyClientCert".to_owned(), ..ClientAuth::default() };
+    configuration.tls.options.insert("mtls@file".to_owned(), TlsOptions { client_auth: auth, ..TlsOptions::default() });
+    configuration.http.routers.get_mut("b@file").unwrap().tls.as_mut().unwrap().options = "mtls@file".to_owned();
+    configuration.http.routers.get_mut("c@file").unwrap().tls.as_mut().unwrap().options = "missing@file".to_owned();
+    let (root, pair) = made(&["a.test", "b.test", "c.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run_with_problems(configuration).await;
+    let roots = [root];
+    let stream = connect(running.websecure, "a.test", &roots, "h2").await.unwrap();
+    let (parts, body) = h2_get(stream, "https://b.test/").await;
+    assert_eq!((parts.status.as_u16(), body.as_str()), (421, "Misdirected Request\n"));
+    // Options that do not exist close the connection: nothing is served with less than was asked for.
+    assert!(connect(running.websecure, "c.test", &roots, "h2").await.is_err());
+}
+
+async fn run_with_problems(configuration: Configuration) -> crate::support::Running {
+    let running = run(options(), Configuration::default()).await;
+    let applied = running.apply(configuration).await;
+    let problems: Vec<String> = applied.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["router `c@file`: building router handler: unknown TLS options: missing@file"]);
+    running
+}

@@ -1,0 +1,8 @@
+//! The gateway as its clients and servers see it: real sockets on ports that the system chooses.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod encrypted;
+mod plain;
+mod running;
+mod support;
+mod upgrades;

@@ -1,0 +1,248 @@
+//! HTTP/1.1 on both sides.
+
+use proxy::config::dynamic::Configuration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{ask, echo, entry, get, models, options, origin, read_message, rest, routed, run};
+
+#[tokio::test]
+async fn a_request_gets_through_with_the_client_described() {
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let (head, body) = ask(
+        running.web,
+        "POST /x//y?q=1;2 HTTP/1.1\r\nHost: a.test:8080\r\nContent-Length: 2\r\nX-Forwarded-For: 6.6.6.6\r\n\r\nhi",
+    )
+    .await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let (line, _) = body.split_once("\r\n").unwrap();
+    assert_eq!(line, "POST /x/y?q=1&2 HTTP/1.1");
+    for header in [
+        "Host: a.test:8080",
+        "Content-Length: 2",
+        "X-Forwarded-For: 127.0.0.1",
+        "X-Forwarded-Host: a.test:8080",
+        "X-Forwarded-Port: 8080",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Server: gw",
+        "X-Real-Ip: 127.0.0.1",
+    ] {
+        assert!(body.contains(&format!("\r\n{header}\r\n")), "{header} in {body}");
+    }
+    assert!(body.ends_with("\r\n\r\nhi"), "{body}");
+}
+
+#[tokio::test]
+async fn what_the_gateway_says_itself() {
+    let mut configuration = routed("none", &[]);
+    crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);
+    let mut marked = options();
+    marked.mark_errors = true;
+    let running = run(marked, configuration).await;
+    let cases = [
+        (get("unknown.test", "/"), "404 Not Found", "no-router", "404 page not found\n"),
+        (get("none.test", "/"), "503 Service Unavailable", "no-server", "no available server\n"),
+        (get("dead.test", "/"), "502 Bad Gateway", "bad-gateway", "Bad Gateway"),
+        (
+            "GET / HTTP/1.1\r\n\r\n".to_owned(),
+            "400 Bad Request",
+            "missing-host",
+            "400 Bad Request: missing required Host header",
+        ),
+        (get("a b", "/"), "400 Bad Request", "malformed-host", "400 Bad Request: malformed Host header"),
+        (
+            "GET / HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n".to_owned(),
+            "400 Bad Request",
+            "bad-request",
+            "400 Bad Request",
+        ),
+        (get("a.test", "/%zz"), "400 Bad Request", "bad-request", "400 Bad Request"),
+        (
+            "GET / HTTP/1.1\r\nHost: a.test\r\nExpect: 200-ok\r\n\r\n".to_owned(),
+            "417 Expectation Failed",
+            "expectation",
+            "",
+        ),
+        (
+            "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test\r\n\r\n".to_owned(),
+            "501 Not Implemented",
+            "not-implemented",
+            "Not Implemented",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n".to_owned(),
+            "400 Bad Request",
+            "bad-request",
+            "400 Bad Request",
+        ),
+    ];
+    for (request, status, reason, text) in cases {
+        let (head, body) = ask(running.web, &request).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {head}");
+        assert!(head.contains(&format!("X-Stack-Error: {reason}\r\n")), "{request}: {head}");
+        assert_eq!(body, text, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_of_unknown_length_are_streamed_both_ways() {
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let (_, body) =
+        ask(running.web, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            .await;
+    assert!(body.contains("Transfer-Encoding: chunked\r\n") && body.ends_with("3\r\nabc\r\n0\r\n\r\n"), "{body}");
+    let url = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        stream
+            .write_all(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n1\r\na\r\n0\r\nX-T: 1\r\n\r\n",
+            )
+            .await
+            .unwrap();
+    })
+    .await;
+    running.apply(routed("a", &[url])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\nTE: trailers\r\nConnection: close, TE\r\n\r\n").await.unwrap();
+    let text = rest(&mut stream).await;
+    assert!(
+        text.contains("Transfer-Encoding: chunked\r\n") && text.ends_with("1\r\na\r\n0\r\nX-T: 1\r\n\r\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_cut_off_for_the_client() {
+    let url = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel").await.unwrap();
+    })
+    .await;
+    let running = run(options(), routed("a", &[url])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    stream.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    let text = rest(&mut stream).await;
+    assert!(!text.ends_with("0\r\n\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn answers_that_are_not_http() {
+    for (answer, status) in [("", "502 Bad Gateway"), ("garbage\r\n\r\n", "500 Internal Server Error")] {
+        let url = origin(move |mut stream| async move {
+            read_message(&mut stream).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        })
+        .await;
+        let running = run(options(), routed("a", &[url])).await;
+        let (head, _) = ask(running.web, &get("a.test", "/")).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer:?}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn connections_to_servers_are_kept_and_a_stale_one_costs_nothing() {
+    // Serves two requests on a connection and closes it without saying so.
+    let (sender, mut opened) = tokio::sync::mpsc::unbounded_channel();
+    let url = origin(move |mut stream| {
+        sender.send(()).unwrap();
+        async move {
+            for _ in 0..2 {
+                read_message(&mut stream).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+            }
+        }
+    })
+    .await;
+    let mut one = options();
+    one.workers = std::num::NonZeroUsize::new(1);
+    let running = run(one, routed("a", &[url])).await;
+    for _ in 0..6 {
+        assert_eq!(ask(running.web, &get("a.test", "/")).await.1, "ok");
+    }
+    let mut connections = 0;
+    while opened.try_recv().is_ok() {
+        connections += 1;
+    }
+    assert_eq!(connections, 3);
+}
+
+#[tokio::test]
+async fn servers_take_turns_and_one_that_is_down_costs_nothing() {
+    let named = |name: &'static str| {
+        origin(move |mut stream| async move {
+            while read_message(&mut stream).await.is_some() {
+                stream
+                    .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{name}").as_bytes())
+                    .await
+                    .unwrap();
+            }
+        })
+    };
+    let urls = [named("a").await, named("b").await, "http://127.0.0.1:1".to_owned()];
+    let running = run(options(), routed("a", &urls)).await;
+    let mut seen = String::new();
+    for _ in 0..12 {
+        seen.push_str(&ask(running.web, &get("a.test", "/")).await.1);
+    }
+    assert!(seen.len() == 12 && seen.matches('a').count() >= 4 && seen.matches('b').count() >= 4, "{seen}");
+}
+
+#[tokio::test]
+async fn slow_heads_and_idle_connections_are_closed() {
+    let mut options = options();
+    let mut web = entry("web");
+    web.limits.header = std::time::Duration::from_millis(50);
+    web.limits.keep_alive = std::time::Duration::from_millis(50);
+    options.entry_points[0] = web;
+    let running = run(options, routed("a", &[echo().await])).await;
+    let mut slow = TcpStream::connect(running.web).await.unwrap();
+    slow.write_all(b"GET / HT").await.unwrap();
+    assert_eq!(rest(&mut slow).await, "");
+    let mut idle = TcpStream::connect(running.web).await.unwrap();
+    idle.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200 OK"));
+    let mut silent = TcpStream::connect(running.web).await.unwrap();
+    assert_eq!(rest(&mut silent).await, "");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let mut options = options();
+    options.entry_points[0].limits.body_idle = std::time::Duration::from_millis(50);
+    let running = run(options, routed("a", &[echo().await])).await;
+    let (head, _) = ask(running.web, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhel").await;
+    assert!(head.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_connection_has_its_share_of_requests() {
+    let mut options = options();
+    options.entry_points[0].keep_alive_requests = 2;
+    let running = run(options, routed("a", &[echo().await])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    stream.write_all(get("a.test", "/").repeat(3).as_bytes()).await.unwrap();
+    let text = rest(&mut stream).await;
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
+    assert_eq!(text.matches("Connection: close").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_reported_and_taken_over_when_it_is_free() {
+    let holder = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = holder.local_addr().unwrap();
+    let mut options = options();
+    options.entry_points[0].address = address.to_string();
+    let gateway = proxy::gateway::Gateway::start(options).await.unwrap();
+    let failed = gateway.status().listeners["web"].clone();
+    assert!(
+        matches!(&failed, proxy::gateway::Listener::Failed(reason) if reason.starts_with(&format!("cannot listen on {address}: "))),
+        "{failed:?}"
+    );
+    drop(holder);
+    let mut status = gateway.subscribe();
+    status.wait_for(|status| status.listeners["web"] == proxy::gateway::Listener::Bound(address)).await.unwrap();
+    let update =
+        proxy::gateway::Update { configuration: Configuration::default(), models: models(), ..Default::default() };
+    gateway.apply(update).await.unwrap();
+    assert!(ask(address, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 404"));
+}

@@ -1,0 +1,85 @@
+//! What changes while the gateway runs, and how it ends.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::support::{ask, echo, entry, get, options, origin, read_message, rest, routed, run};
+
+/// A server that says when it has a request and answers when it is told to.
+async fn held() -> (String, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let ((arrived, arrival), (go, gone)) = (oneshot::channel(), oneshot::channel());
+    let parts = std::sync::Mutex::new(Some((arrived, gone)));
+    let url = origin(move |mut stream| {
+        let (arrived, gone) = parts.lock().unwrap().take().unwrap();
+        async move {
+            read_message(&mut stream).await;
+            arrived.send(()).unwrap();
+            gone.await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").await.unwrap();
+        }
+    })
+    .await;
+    (url, arrival, go)
+}
+
+#[tokio::test]
+async fn a_request_under_way_outlives_its_route() {
+    let (url, arrival, go) = held().await;
+    let running = run(options(), routed("a", &[url])).await;
+    let web = running.web;
+    let asked = tokio::spawn(async move { ask(web, &get("a.test", "/")).await });
+    arrival.await.unwrap();
+    running.apply(routed("b", &[echo().await])).await;
+    assert!(ask(web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 404"));
+    assert!(ask(web, &get("b.test", "/")).await.0.starts_with("HTTP/1.1 200"));
+    go.send(()).unwrap();
+    assert_eq!(asked.await.unwrap().1, "late");
+}
+
+#[tokio::test]
+async fn shutdown_lets_requests_finish_and_closes_idle_connections() {
+    let (url, arrival, go) = held().await;
+    let running = run(options(), routed("a", &[url])).await;
+    let web = running.web;
+    let mut busy = TcpStream::connect(web).await.unwrap();
+    busy.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    arrival.await.unwrap();
+    let mut idle = TcpStream::connect(web).await.unwrap();
+    idle.write_all(get("unknown.test", "/").as_bytes()).await.unwrap();
+    assert!(read_message(&mut idle).await.unwrap().0.starts_with("HTTP/1.1 404"));
+    let ending = tokio::spawn(running.gateway.shutdown(Duration::ZERO, Duration::from_secs(30)));
+    assert_eq!(rest(&mut idle).await, "");
+    go.send(()).unwrap();
+    let answer = rest(&mut busy).await;
+    assert!(answer.ends_with("late"), "{answer}");
+    ending.await.unwrap();
+    assert!(TcpStream::connect(web).await.is_err());
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_ever() {
+    let (url, arrival, _go) = held().await;
+    let running = run(options(), routed("a", &[url])).await;
+    let mut busy = TcpStream::connect(running.web).await.unwrap();
+    busy.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    arrival.await.unwrap();
+    running.gateway.shutdown(Duration::ZERO, Duration::from_millis(50)).await;
+    assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn entry_points_come_and_go() {
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let mut kept = entry("websecure");
+    kept.address = "127.0.0.1:0".to_owned();
+    running.gateway.set_entry_points(vec![kept, entry("more")]).await.unwrap();
+    let listeners = running.gateway.status().listeners;
+    assert_eq!(listeners.keys().collect::<Vec<_>>(), ["more", "websecure"]);
+    assert_eq!(listeners["websecure"], proxy::gateway::Listener::Bound(running.websecure));
+    while TcpStream::connect(running.web).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}

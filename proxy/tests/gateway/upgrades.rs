@@ -1,0 +1,80 @@
+//! Connections that leave HTTP.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{ask, options, origin, read_message, routed, run};
+
+#[tokio::test]
+async fn a_websocket_echoes_through_the_gateway() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+                socket.send(Message::text("welcome")).await.unwrap();
+                while let Some(Ok(message)) = socket.next().await {
+                    if message.is_text() {
+                        socket.send(message).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let running = run(options(), routed("a", &[url])).await;
+    let stream = TcpStream::connect(running.web).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async("ws://a.test/ws", stream).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("welcome"));
+    socket.send(Message::text("hello")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
+    socket.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn any_protocol_that_both_sides_agree_on() {
+    let url = origin(|mut stream| async move {
+        let (head, _) = read_message(&mut stream).await.unwrap();
+        assert!(head.contains("Connection: Upgrade\r\n") && head.contains("Upgrade: my-proto\r\n"), "{head}");
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: my-proto\r\n\r\nearly")
+            .await
+            .unwrap();
+        let mut bytes = [0; 3];
+        stream.read_exact(&mut bytes).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+    })
+    .await;
+    let running = run(options(), routed("a", &[url])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: my-proto\r\n\r\n")
+        .await
+        .unwrap();
+    let (head, _) = read_message(&mut stream).await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
+    stream.write_all(b"abc").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "earlyabc");
+}
+
+#[tokio::test]
+async fn a_switch_that_nobody_asked_for_is_refused() {
+    let url = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+            .await
+            .unwrap();
+    })
+    .await;
+    let running = run(options(), routed("a", &[url])).await;
+    let (head, _) = ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{head}");
+    let (head, _) =
+        ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: y\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{head}");
+}
