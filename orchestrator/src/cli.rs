@@ -1,5 +1,6 @@
 //! The command line: one command a file, its doc comment is its help.
 
+pub mod build;
 pub mod carry_out;
 pub mod change;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod ls;
 pub mod pause;
 pub mod port;
 pub mod ps;
+pub mod pull;
 pub mod restart;
 pub mod rm;
 pub mod scale;
@@ -52,6 +54,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(build::Args),
     Config(config::Args),
     Create(up::CreateArgs),
     Down(down::Args),
@@ -66,6 +69,7 @@ enum Command {
     Pause(pause::Args),
     Port(port::Args),
     Ps(ps::Args),
+    Pull(pull::Args),
     Restart(restart::Args),
     Rm(rm::Args),
     Scale(scale::Args),
@@ -102,6 +106,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             .hint("leave it out; for one container use `container_name`"));
     }
     match cli.command {
+        Command::Build(args) => build::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
         Command::Down(args) => down::run(&context, &args),
@@ -115,6 +120,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Pause(args) => pause::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),

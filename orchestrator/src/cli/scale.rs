@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use super::carry_out::Runner;
+use super::up::{Prepared, Work};
 use super::{Context, block_on};
 use crate::error::{CommandError, Result};
-use crate::reconcile::up::{self, Recreate, UpOptions};
-use crate::reconcile::{Desired, Selection};
+use crate::reconcile::Selection;
+use crate::reconcile::up::{Recreate, UpOptions};
 use crate::ui::style::printable;
 
 /// Run so many containers of services
@@ -50,18 +50,18 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Err(super::scope::no_such_service(name, project.services.keys().map(String::as_str)));
     }
     let selection = Selection { services, no_dependencies: args.no_deps, scale, ..Selection::default() };
-    let desired = Desired::new(project, &selection, &|path| loaded.place(path))?;
     let options = UpOptions {
         recreate: Recreate::Never,
         recreate_dependencies: Recreate::Never,
         ignore_orphans: true,
         ..UpOptions::default()
     };
-    let runner = Runner::new(context, &project.name)?;
-    block_on(async {
-        let observed = up::observe(&runner.engine, &desired, &options).await?;
-        let plan = up::plan(&desired, &observed, &options)?;
-        runner.finish(&plan, Some(&desired)).await
+    let work = Work { selection, options, adopt: true, yes: false, route: false };
+    let mut prepared = Prepared::new(context, loaded, work)?;
+    block_on(async move {
+        prepared.runner.watch_signals()?;
+        prepared.converge().await?;
+        Ok(ExitCode::SUCCESS)
     })
 }
 

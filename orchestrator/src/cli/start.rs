@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::carry_out::Runner;
 use super::scope::Scope;
 use super::{Context, block_on};
+use crate::edge::Wish;
 use crate::error::{CommandError, Result};
 use crate::reconcile::observed::{is_oneoff, service_of};
 use crate::reconcile::up::{self, Recreate, UpOptions};
@@ -65,7 +66,8 @@ async fn plan(runner: &Runner, scope: &Scope, observed: &Observed, args: &Args) 
     if services.len() < args.services.len() {
         return Ok((lifecycle::start(observed, &args.services, args.wait, limit), None));
     }
-    let selection = Selection { services, ..Selection::default() };
+    let adopted = Wish::of(loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let selection = Selection { services, adopted, ..Selection::default() };
     let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
     let options = UpOptions {
         recreate: Recreate::Never,

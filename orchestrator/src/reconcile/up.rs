@@ -3,6 +3,7 @@
 mod containers;
 mod explain;
 mod fate;
+mod fetch;
 mod images;
 mod orphans;
 mod resources;
@@ -18,6 +19,7 @@ use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Plan, StepId};
 
 use fate::worth_inspecting;
+pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
 pub use resources::changed_volumes;
