@@ -20,6 +20,7 @@ pub mod ps;
 pub mod pull;
 pub mod restart;
 pub mod rm;
+pub mod run;
 pub mod scale;
 pub mod scope;
 pub mod session;
@@ -72,6 +73,7 @@ enum Command {
     Pull(pull::Args),
     Restart(restart::Args),
     Rm(rm::Args),
+    Run(Box<run::Args>),
     Scale(scale::Args),
     Start(start::Args),
     Stop(stop::Args),
@@ -122,6 +124,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
+        Command::Run(args) => run::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),

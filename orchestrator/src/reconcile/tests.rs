@@ -5,6 +5,7 @@
 mod dependencies;
 mod down;
 mod images;
+mod one_off;
 mod recovery;
 mod replace;
 mod scale;

@@ -5,6 +5,7 @@ mod explain;
 mod fate;
 mod fetch;
 mod images;
+mod one_off;
 mod orphans;
 mod resources;
 
@@ -22,6 +23,7 @@ use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
+pub use one_off::{OneOff, one_off};
 pub use resources::changed_volumes;
 
 /// When containers that are there are replaced.
