@@ -1,6 +1,8 @@
 //! The command line: one command a file, its doc comment is its help.
 
+pub mod build;
 pub mod carry_out;
+pub mod change;
 pub mod config;
 mod context;
 pub mod down;
@@ -15,8 +17,15 @@ pub mod ls;
 pub mod pause;
 pub mod port;
 pub mod ps;
+pub mod pull;
+pub mod restart;
+pub mod rm;
+pub mod run;
+pub mod scale;
 pub mod scope;
 pub mod session;
+pub mod start;
+pub mod stop;
 pub mod top;
 pub mod unpause;
 pub mod up;
@@ -46,6 +55,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(build::Args),
     Config(config::Args),
     Create(up::CreateArgs),
     Down(down::Args),
@@ -60,6 +70,13 @@ enum Command {
     Pause(pause::Args),
     Port(port::Args),
     Ps(ps::Args),
+    Pull(pull::Args),
+    Restart(restart::Args),
+    Rm(rm::Args),
+    Run(Box<run::Args>),
+    Scale(scale::Args),
+    Start(start::Args),
+    Stop(stop::Args),
     Top(top::Args),
     Unpause(unpause::Args),
     Up(up::Args),
@@ -91,6 +108,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             .hint("leave it out; for one container use `container_name`"));
     }
     match cli.command {
+        Command::Build(args) => build::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
         Command::Down(args) => down::run(&context, &args),
@@ -104,6 +122,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Pause(args) => pause::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
+        Command::Restart(args) => restart::run(&context, &args),
+        Command::Run(args) => run::run(&context, &args),
+        Command::Rm(args) => rm::run(&context, &args),
+        Command::Scale(args) => scale::run(&context, &args),
+        Command::Start(args) => start::run(&context, &args),
+        Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::scope::Scope;
-use super::session::relay;
+use super::session::{ended, relay};
 use super::{Context, block_on};
 use crate::backend::{Engine, ExecSpec};
 use crate::error::{CommandError, Result};
@@ -98,7 +98,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         let id = session.id.clone();
         let resize = async |rows, columns| engine.resize_exec(&id, rows, columns).await;
-        relay(session, spec.stdin, spec.tty, resize).await?;
+        tokio::select! {
+            outcome = relay(session, spec.stdin, spec.tty, resize) => outcome?,
+            code = ended(), if spec.tty => return Err(CommandError::silent(code)),
+        }
         let code = exit_code(&engine, &id).await?;
         Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)))
     })

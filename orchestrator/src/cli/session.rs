@@ -35,7 +35,8 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// Relays until the output ends. `with_stdin`: our input goes to the process, and its end too. `tty`: the process has
-/// a terminal, which ours stands for; `resize` tells it rows and columns.
+/// a terminal, which ours stands for; `resize` tells it rows and columns. Our terminal is given back when this ends or
+/// is dropped.
 ///
 /// # Errors
 /// An engine that breaks off, an output that cannot be written.
@@ -73,8 +74,6 @@ pub async fn relay(
         outcome = show => outcome,
         () = feed => Ok(()),
         outcome = sizes(tty, resize) => outcome,
-        // With its terminal taken over, an end by signal must give it back first.
-        code = ended(), if raw.is_some() => Err(CommandError::silent(code)),
     };
     drop(raw);
     outcome
@@ -115,8 +114,13 @@ async fn sizes(tty: bool, resize: impl AsyncFn(u16, u16) -> backend::Result<()>)
     std::future::pending().await
 }
 
-/// Waits for a signal that asks us to end; the exit code for it.
-async fn ended() -> u8 {
+/// Signals that a person or a supervisor sends to a process, by name and number.
+const SIGNALS: [(&str, i32); 6] =
+    [("SIGHUP", 1), ("SIGINT", 2), ("SIGQUIT", 3), ("SIGUSR1", 10), ("SIGUSR2", 12), ("SIGTERM", 15)];
+
+/// Waits for a signal that asks us to end, where our terminal has been taken over and has to be given back first: the
+/// exit code for it.
+pub async fn ended() -> u8 {
     let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
         return std::future::pending().await;
     };
@@ -124,4 +128,22 @@ async fn ended() -> u8 {
         _ = terminate.recv() => 143,
         _ = hangup.recv() => 129,
     }
+}
+
+/// Hands signals that come to us on; never ends.
+///
+/// # Errors
+/// Signals that cannot be listened to.
+pub async fn forward(send: impl AsyncFn(&'static str)) -> Result<()> {
+    let (sender, mut caught) = mpsc::unbounded_channel();
+    for (name, number) in SIGNALS {
+        let mut signals = signal(SignalKind::from_raw(number))
+            .map_err(|error| CommandError::new(format!("cannot listen to signals: {error}")))?;
+        let sender = sender.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(name).is_ok() {} });
+    }
+    while let Some(name) = caught.recv().await {
+        send(name).await;
+    }
+    Ok(())
 }

@@ -81,7 +81,7 @@ pub struct Prepared {
     pub desired: Desired,
     /// Engine, lock, progress.
     pub runner: Runner,
-    options: UpOptions,
+    pub(super) options: UpOptions,
     /// All questions are answered with yes.
     yes: bool,
     wish: Option<Wish>,
@@ -154,7 +154,7 @@ impl Prepared {
     }
 
     /// Pulls and builds that decide whether containers stay, and looks again.
-    async fn settle_images(&mut self, observed: Observed) -> Result<Observed> {
+    pub(super) async fn settle_images(&mut self, observed: Observed) -> Result<Observed> {
         let first = up::images_first(&self.desired, &observed, &self.options)?;
         if first.is_empty() || self.runner.dry_run {
             return Ok(observed);

@@ -1,6 +1,8 @@
 //! `down`, `stop`, `restart`, `rm`: plans over what is there. They work from labels alone; with the files at hand they
 //! know the hooks too.
 
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::labels;
 use crate::reconcile::action::{Action, HookKind, Target};
 use crate::reconcile::observed::{Observed, dependencies_of, is_oneoff, service_of};
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
+
+pub use start::start;
 
 /// Which images `down` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -5,7 +5,9 @@
 mod dependencies;
 mod down;
 mod images;
+mod one_off;
 mod recovery;
 mod replace;
 mod scale;
 pub(in crate::reconcile) mod scene;
+mod start;

@@ -3,7 +3,9 @@
 mod containers;
 mod explain;
 mod fate;
+mod fetch;
 mod images;
+mod one_off;
 mod orphans;
 mod resources;
 
@@ -18,8 +20,10 @@ use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Plan, StepId};
 
 use fate::worth_inspecting;
+pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
+pub use one_off::{OneOff, one_off};
 pub use resources::changed_volumes;
 
 /// When containers that are there are replaced.

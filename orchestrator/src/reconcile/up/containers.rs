@@ -249,7 +249,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Containers of the services that this one shares with: the first of each.
-    fn shares(&self, service: &DesiredService) -> Result<BTreeMap<String, Target>, PlanError> {
+    pub(super) fn shares(&self, service: &DesiredService) -> Result<BTreeMap<String, Target>, PlanError> {
         references::parents(&service.service)
             .into_iter()
             .map(|parent| {
@@ -339,7 +339,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What has to be before a container of the service may start.
-    fn dependencies(&mut self, service: &'a DesiredService) -> Vec<(StepId, Need)> {
+    pub(super) fn dependencies(&mut self, service: &'a DesiredService) -> Vec<(StepId, Need)> {
         let mut needs = Vec::new();
         for (name, dependency) in &service.service.depends_on {
             let Some((parent, _)) = self.desired.services.get_key_value(name) else { continue };

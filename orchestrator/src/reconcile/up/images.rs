@@ -37,7 +37,7 @@ impl PullPolicy {
 
 /// What brings an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     Here,
     Pull(&'static str),
     Build(&'static str),
@@ -85,7 +85,7 @@ fn forbidden(service: &DesiredService) -> PlanError {
     }
 }
 
-fn step(service: &DesiredService, source: Source) -> Option<Step> {
+pub(super) fn step(service: &DesiredService, source: Source) -> Option<Step> {
     let (action, cause, words) = match source {
         Source::Here => return None,
         Source::Pull(cause) => (

@@ -1,0 +1,130 @@
+//! `stack build`
+
+use std::process::ExitCode;
+
+use super::carry_out::Runner;
+use super::{Context, Global, block_on};
+use crate::edge::Wish;
+use crate::error::{CommandError, Result};
+use crate::reconcile::{Desired, Selection, up};
+use crate::ui::output;
+
+/// Build the images of services
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Value of an `ARG`; without a value, ours
+    #[arg(long = "build-arg", value_name = "KEY=VALUE")]
+    build_args: Vec<String>,
+    /// Do not use the cache
+    #[arg(long)]
+    no_cache: bool,
+    /// Look for newer base images
+    #[arg(long)]
+    pull: bool,
+    /// Do not show what builds say
+    #[arg(short, long)]
+    quiet: bool,
+    /// Images of what the services depend on, too
+    #[arg(long)]
+    with_dependencies: bool,
+    /// How progress is shown, as before the command
+    #[arg(long, value_name = "auto|tty|plain|json|quiet", hide = true)]
+    progress: Option<String>,
+    /// No effect any more, as in Docker Compose
+    #[arg(long, hide = true)]
+    force_rm: bool,
+    #[command(flatten)]
+    refused: Refused,
+    /// Services; none: all
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+/// Flags of Docker Compose that the engine's own builder cannot honour.
+#[derive(Debug, clap::Args)]
+struct Refused {
+    #[arg(long, hide = true)]
+    builder: Option<String>,
+    #[arg(long, hide = true)]
+    check: bool,
+    #[arg(short, long, hide = true)]
+    memory: Option<String>,
+    #[arg(long, hide = true)]
+    print: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<String>,
+    #[arg(long, hide = true)]
+    push: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sbom: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "default")]
+    ssh: Option<String>,
+}
+
+impl Refused {
+    fn check(&self) -> Result<()> {
+        let flags = [
+            ("--builder", self.builder.is_some(), "the engine's own builder is used"),
+            ("--check", self.check, "it needs BuildKit"),
+            ("--memory", self.memory.is_some(), "limit the engine instead"),
+            ("--print", self.print, "it needs BuildKit; `stack config` shows the `build` sections"),
+            ("--provenance", self.provenance.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
+            ("--push", self.push, "`docker push` sends an image once it is built"),
+            ("--sbom", self.sbom.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
+            ("--ssh", self.ssh.is_some(), "it needs BuildKit"),
+        ];
+        match flags.into_iter().find(|(_, given, _)| *given) {
+            Some((flag, _, reason)) => {
+                Err(CommandError::new(format!("`{flag}` is not supported: {reason}")).hint("leave it out"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Builds; a failure of one image does not stop the others.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    args.refused.check()?;
+    if args.force_rm {
+        output::stderr("warning: `--force-rm` has no effect: intermediate containers are always removed\n");
+    }
+    let progress = args.progress.clone().unwrap_or_else(|| context.global.progress.clone());
+    let context = &Context {
+        global: Global { progress, ..context.global.clone() },
+        working_dir: context.working_dir.clone(),
+        environment: context.environment.clone(),
+    };
+    let loaded = context.load(&context.load_options(&args.services))?;
+    let adopted = Wish::of(&loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let selection = Selection {
+        services: args.services.clone(),
+        no_dependencies: !args.with_dependencies,
+        adopted,
+        ..Selection::default()
+    };
+    let mut desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
+    for spec in desired.services.values_mut().filter_map(|service| service.build.as_mut()) {
+        spec.build.no_cache |= args.no_cache;
+        spec.build.pull |= args.pull;
+        for entry in &args.build_args {
+            let (name, value) = match entry.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (entry.as_str(), context.environment.get(entry).cloned()),
+            };
+            spec.build.args.insert(name.to_owned(), value);
+        }
+    }
+    let plan = up::builds(&desired);
+    if plan.is_empty() {
+        output::stderr("warning: no service has a `build` section\n");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut runner = Runner::new(context, &loaded.project.name)?;
+    // Containers stay as they are: nobody has to wait for this.
+    runner.release();
+    runner.quiet_build = args.quiet;
+    block_on(runner.finish(&plan, Some(&desired)))
+}

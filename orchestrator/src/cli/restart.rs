@@ -1,0 +1,31 @@
+//! `stack restart`
+
+use std::process::ExitCode;
+
+use super::Context;
+use super::change::{Grace, change};
+use crate::error::Result;
+use crate::reconcile::lifecycle;
+
+/// Stop and start containers as they are; changes in the files need `up`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    grace: Grace,
+    /// Not those that depend on them with `restart: true`
+    #[arg(long)]
+    no_deps: bool,
+    /// Services; none: all
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+/// Restarts what is there.
+///
+/// # Errors
+/// See [`crate::error::CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    change(context, &args.services, |scope, observed, services| {
+        Ok(lifecycle::restart(observed, scope.project(), services, args.grace.limit(), args.no_deps))
+    })
+}
