@@ -265,7 +265,9 @@ fn confined() -> Service {
     Service {
         cap_drop: vec!["ALL".to_owned()],
         read_only: true,
-        restart: "unless-stopped".to_owned(),
+        // Engines before 23.0 take containers that outlived a killed engine for stopped by hand: `unless-stopped` would
+        // leave them down.
+        restart: "always".to_owned(),
         security_opt: vec!["no-new-privileges:true".to_owned()],
         tmpfs: vec!["/run".to_owned(), "/tmp".to_owned()],
         ..Service::default()
