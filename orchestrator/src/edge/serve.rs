@@ -117,6 +117,6 @@ impl Serving {
 }
 
 /// This machine's name, for `X-Forwarded-Server`.
-fn hostname() -> String {
+pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
