@@ -33,7 +33,8 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         let options = Options {
             entry_points: assemble::entry_points(&config),
             hostname: hostname(),
-            mark_errors: true,
+            // In Traefik's place it answers what Traefik answers, and nothing more.
+            mark_errors: false,
             access_log: config.access_log.as_ref().map(access_log).transpose()?,
             handlers,
             ..Options::default()
