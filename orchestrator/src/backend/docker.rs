@@ -56,6 +56,7 @@ const UNKNOWN_GRACE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Docker {
     transport: Transport,
+    api: OnceCell<(u32, u32)>,
     info: OnceCell<EngineInfo>,
     /// Environment of the client: where registry credentials are.
     environment: BTreeMap<String, String>,
@@ -74,51 +75,54 @@ impl Docker {
     /// The engine at an address. Nothing is sent yet.
     #[must_use]
     pub fn new(address: Address, environment: BTreeMap<String, String>) -> Self {
-        Self { transport: Transport::new(address), info: OnceCell::new(), environment }
+        Self { transport: Transport::new(address), api: OnceCell::new(), info: OnceCell::new(), environment }
     }
 
-    /// Facts about the engine, asked for once; agrees on an API version.
-    async fn facts(&self) -> Result<&EngineInfo> {
-        self.info
+    /// The API version to speak, agreed on once. A ping tells the engine's, and costs it nothing.
+    async fn api(&self) -> Result<(u32, u32)> {
+        self.api
             .get_or_try_init(|| async {
                 let call = Call { name: "ask engine", object: "", limit: Some(READ) };
-                let answer = self.transport.whole(call, Message::new(Method::GET, "/version".to_owned())).await?;
-                let version: answers::Version = parse(call, &answer)?;
-                let engine = api_version(&version.api_version).ok_or_else(|| {
+                let answer = self.transport.with_head(call, Message::new(Method::GET, "/_ping".to_owned())).await?;
+                let told =
+                    answer.headers().get("api-version").and_then(|version| version.to_str().ok()).unwrap_or_default();
+                let engine = api_version(told).ok_or_else(|| {
                     let message = format!("{} does not answer like a Docker engine", self.transport.address);
                     call.error(ErrorKind::Unreachable, message)
                 })?;
                 if engine < OLDEST {
                     let message = format!(
-                        "the engine at {} is too old: version {} (API {}); Docker 20.10 (API 1.41) or newer is needed",
-                        self.transport.address, version.version, version.api_version
+                        "the engine at {} is too old: it speaks API {told}; Docker 20.10 (API 1.41) or newer is needed",
+                        self.transport.address
                     );
                     return Err(call.error(ErrorKind::Unsupported, message));
                 }
+                Ok(engine.min(NEWEST))
+            })
+            .await
+            .copied()
+    }
+
+    /// Facts about the engine, asked for once.
+    async fn facts(&self) -> Result<&EngineInfo> {
+        let api = self.api().await?;
+        self.info
+            .get_or_try_init(|| async {
+                let version: answers::Version = self.get(read("ask engine", ""), "/version", &[]).await?;
                 Ok(EngineInfo {
                     address: self.transport.address.to_string(),
                     local: self.is_local(),
                     version: version.version,
-                    api: engine.min(NEWEST),
+                    api,
                     platform: answers::platform(&version.os, &version.arch, ""),
                 })
             })
             .await
     }
 
-    /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
-    fn is_local(&self) -> bool {
-        match &self.transport.address {
-            Address::Unix(path) => {
-                cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
-            }
-            Address::Tcp(_) | Address::Ssh(_) => false,
-        }
-    }
-
     /// A request below the agreed version.
     async fn message(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Message> {
-        let (major, minor) = self.facts().await?.api;
+        let (major, minor) = self.api().await?;
         Ok(Message::new(method, with_query(&format!("/v{major}.{minor}{path}"), query)))
     }
 
@@ -248,6 +252,20 @@ fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
 
 #[async_trait]
 impl Backend for Docker {
+    fn address(&self) -> String {
+        self.transport.address.to_string()
+    }
+
+    /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
+    fn is_local(&self) -> bool {
+        match &self.transport.address {
+            Address::Unix(path) => {
+                cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
+            }
+            Address::Tcp(_) | Address::Ssh(_) => false,
+        }
+    }
+
     async fn info(&self) -> Result<EngineInfo> {
         self.facts().await.cloned()
     }
@@ -266,7 +284,7 @@ impl Backend for Docker {
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
         let call = change("create container", &spec.name);
-        let api = self.facts().await?.api;
+        let api = self.api().await?;
         let spec = inline_seccomp(spec, call).await?;
         let translated = create::translate(&spec, api).map_err(|error| misfit(call, error))?;
         let query = [("name", spec.name.as_str()), ("platform", spec.service.platform.as_str())];

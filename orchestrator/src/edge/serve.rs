@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
 use proxy::route::EntryPointModel;
+use tokio::sync::watch;
 
-use super::state::{self, EdgeConfiguration, Revisions, Status};
+use super::state::{self, EdgeConfiguration, Status};
+use super::status;
 use super::wait::STATUS;
 use crate::error::{CommandError, Result};
 use crate::watch::FileWatch;
@@ -15,11 +17,11 @@ use crate::watch::FileWatch;
 /// Time that requests under way have when the gateway is told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` is done, then lets requests finish.
+/// Serves until `stop` is done, then lets requests finish. How it is, is told at `socket` too.
 ///
 /// # Errors
 /// A folder that cannot be watched, threads that cannot be started.
-pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let mut files = FileWatch::new().map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
@@ -27,10 +29,23 @@ pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
     let mut serving = Serving::default();
+    let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
+    teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
+    if let Some(socket) = socket {
+        // Without it `up` asks in a longer way.
+        if let Err(error) = status::publish(&socket, told) {
+            tracing::warn!(%error, socket, "the status is not told over a socket");
+        }
+    }
     tokio::pin!(stop);
     loop {
-        serving.say(&listening.borrow_and_update().clone())?;
+        let line = serving.say(&listening.borrow_and_update().clone())?;
+        teller.send_if_modified(|told| {
+            let differs = *told != line;
+            *told = line;
+            differs
+        });
         tokio::select! {
             () = &mut stop => break,
             () = files.changed() => serving.read(&root, &gateway).await?,
@@ -48,9 +63,8 @@ pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
 /// What is served now.
 #[derive(Debug, Default)]
 struct Serving {
-    revisions: Revisions,
-    problems: Vec<String>,
-    project_problems: std::collections::BTreeMap<String, Vec<String>>,
+    /// All but where it listens.
+    status: Status,
 }
 
 impl Serving {
@@ -88,20 +102,20 @@ impl Serving {
         for problem in &applied.problems {
             tracing::warn!("{problem}");
         }
-        self.problems = applied.problems.iter().map(ToString::to_string).collect();
-        self.project_problems = edge.problems;
-        self.revisions = edge.revisions;
+        self.status = Status {
+            revisions: edge.revisions,
+            wishes: edge.wishes,
+            urls: edge.urls,
+            project_problems: edge.problems,
+            problems: applied.problems.iter().map(ToString::to_string).collect(),
+            ..Status::default()
+        };
         Ok(())
     }
 
-    /// Writes the status for those who wait for it.
-    fn say(&self, listening: &Listening) -> Result<()> {
-        let mut status = Status {
-            revisions: self.revisions.clone(),
-            project_problems: self.project_problems.clone(),
-            problems: self.problems.clone(),
-            ..Status::default()
-        };
+    /// Writes the status for those who wait for it, and returns it as a line.
+    fn say(&self, listening: &Listening) -> Result<String> {
+        let mut status = self.status.clone();
         for (name, listener) in &listening.listeners {
             match listener {
                 Listener::Bound(address) => status.listening.push(address.to_string()),
@@ -111,8 +125,9 @@ impl Serving {
             }
         }
         let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
-        let text = serde_json::to_vec(&status).map_err(|error| fail(&error))?;
-        state::replace(Path::new(STATUS), &text).map_err(|error| fail(&error))
+        let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
+        state::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
+        Ok(text)
     }
 }
 

@@ -66,7 +66,7 @@ impl Docker {
 
     pub(super) async fn make_network(&self, spec: &NetworkSpec) -> Result<String> {
         let call = change("create network", &spec.network.name);
-        let body = request(spec, self.facts().await?.api).map_err(|error| misfit(call, error))?;
+        let body = request(spec, self.api().await?).map_err(|error| misfit(call, error))?;
         let mut body = serde_json::to_value(body)
             .map_err(|error| call.error(crate::backend::ErrorKind::Invalid, error.to_string()))?;
         // Engines before API 1.44 make a second network of the same name unless asked not to.
@@ -108,7 +108,7 @@ impl Docker {
 
     pub(super) async fn join_network(&self, container: &str, attachment: &Attachment) -> Result<()> {
         let call = change("connect network", &attachment.network);
-        let endpoint = create::endpoint(self.facts().await?.api, attachment).map_err(|error| misfit(call, error))?;
+        let endpoint = create::endpoint(self.api().await?, attachment).map_err(|error| misfit(call, error))?;
         let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
         let path = format!("/networks/{}/connect", encode(&attachment.network));
         self.post(call, &path, &[], &body).await.map(drop).map_err(already_there)

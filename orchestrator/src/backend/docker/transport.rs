@@ -110,12 +110,18 @@ impl Transport {
 
     /// A call whose answer is read as a whole; the connection is used again.
     pub(super) async fn whole(&self, call: Call<'_>, message: Message) -> Result<Bytes> {
+        self.with_head(call, message).await.map(Response::into_body)
+    }
+
+    /// The same, with the head of the answer.
+    pub(super) async fn with_head(&self, call: Call<'_>, message: Message) -> Result<Response<Bytes>> {
         self.limited(call, async {
             let (sender, response) = self.send(call, message).await?;
-            let body = Limited::new(response.into_body(), MAX_ANSWER);
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER);
             let bytes = body.collect().await.map_err(|error| call.broken(&*error))?.to_bytes();
             self.keep(sender);
-            Ok(bytes)
+            Ok(Response::from_parts(head, bytes))
         })
         .await
     }

@@ -117,6 +117,14 @@ impl Memory {
 
 #[async_trait]
 impl Backend for Memory {
+    fn address(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn info(&self) -> Result<EngineInfo> {
         self.call("ask engine", "", false, |_| {
             Ok(EngineInfo {
