@@ -41,6 +41,8 @@ pub struct Options {
     pub access_log: Option<AccessLog>,
     /// Caps on connections.
     pub connections: ConnectionLimits,
+    /// How long a request waits for a server where there is none, or all refuse the connection; zero means not at all.
+    pub patience: Duration,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
     pub handlers: HashMap<String, Handler>,
 }
@@ -128,7 +130,13 @@ impl Gateway {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let hostname =
             HeaderValue::from_str(&options.hostname).map_err(|_| StartError::Hostname(options.hostname.clone()))?;
-        let shared = Arc::new(Shared::new(hostname, options.mark_errors, options.access_log, options.connections));
+        let shared = Arc::new(Shared::new(
+            hostname,
+            options.mark_errors,
+            options.access_log,
+            options.connections,
+            options.patience,
+        ));
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or(available).get();
         let (commands, inbox) = mpsc::unbounded_channel();

@@ -72,6 +72,8 @@ pub(crate) struct Exchange {
     pub(crate) upgrade: Option<Upgrade>,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
+    /// The headers say already whom the request is forwarded for: it has been tried before.
+    pub(crate) forwarded: bool,
 }
 
 /// A wish to leave HTTP.
