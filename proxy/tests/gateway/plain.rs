@@ -41,7 +41,8 @@ async fn a_request_waits_for_a_server_to_come() {
     let running = run(patient, before).await;
     let post = |host: &str| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nhi");
     let (web, server) = (running.web, echo().await);
-    let asked = tokio::spawn(async move { tokio::join!(ask(web, &post("a.test")), ask(web, &post("b.test"))) });
+    let (to_a, to_b) = (post("a.test"), post("b.test"));
+    let asked = tokio::spawn(async move { tokio::join!(ask(web, &to_a), ask(web, &to_b)) });
     tokio::task::yield_now().await;
     let mut after = routed("a", std::slice::from_ref(&server));
     crate::support::route(&mut after, "b", false, &[server]);
