@@ -3,8 +3,10 @@
 //! Specification: Traefik v3 documentation, "EntryPoints", "Ping", "API"; the routers that Traefik makes by itself are
 //! those of its provider `internal`.
 
-use crate::config::dynamic::{Configuration, Middleware, Named, RedirectScheme, Router};
-use crate::config::statics::StaticConfig;
+use crate::config::dynamic::{
+    Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectScheme, Router,
+};
+use crate::config::statics::{ServersTransport, StaticConfig};
 use crate::entry_point::EntryPoint;
 use crate::route::EntryPointModel;
 
@@ -59,7 +61,39 @@ pub fn merge(
     let mut internal = internal(config);
     all.http.routers.append(&mut internal.http.routers);
     all.http.middlewares.append(&mut internal.http.middlewares);
+    use_default_transport(config, "default@internal", &mut all);
     all
+}
+
+/// Makes services that name no transport of their own use the static configuration's (`serversTransport`), under that
+/// name; nothing changes where it says nothing.
+pub fn use_default_transport(config: &StaticConfig, name: &str, configuration: &mut Configuration) {
+    let default = &config.servers_transport;
+    if *default == ServersTransport::default() {
+        return;
+    }
+    let timeouts = &default.forwarding_timeouts;
+    let transport = HttpServersTransport {
+        insecure_skip_verify: default.insecure_skip_verify,
+        root_cas: default.root_cas.clone(),
+        max_idle_conns_per_host: i64::try_from(default.max_idle_conns_per_host).unwrap_or(i64::MAX),
+        forwarding_timeouts: Some(ForwardingTimeouts {
+            dial_timeout: timeouts.dial_timeout,
+            response_header_timeout: timeouts.response_header_timeout,
+            idle_conn_timeout: timeouts.idle_conn_timeout,
+            ..ForwardingTimeouts::default()
+        }),
+        ..HttpServersTransport::default()
+    };
+    let mut used = false;
+    let balancers = configuration.http.services.values_mut().filter_map(|service| service.load_balancer.as_mut());
+    for balancer in balancers.filter(|balancer| balancer.servers_transport.is_empty()) {
+        balancer.servers_transport = name.to_owned();
+        used = true;
+    }
+    if used {
+        configuration.http.servers_transports.insert(name.to_owned(), transport);
+    }
 }
 
 fn qualify<T>(provider: &str, from: Named<T>, to: &mut Named<T>) {
@@ -112,6 +146,7 @@ fn target_port(config: &StaticConfig, to: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::dynamic::{LoadBalancer, Service};
     use crate::config::statics::Sources;
 
     fn config(flags: &[&str]) -> StaticConfig {
@@ -127,6 +162,19 @@ mod tests {
         found.http.routers.insert("a".to_owned(), Router::default());
         let all = merge(&StaticConfig::default(), [("file", found)]);
         assert_eq!(all.http.routers.keys().collect::<Vec<_>>(), ["a@file"]);
+    }
+
+    #[test]
+    fn services_use_the_transport_of_the_static_configuration() {
+        let mut found = Configuration::default();
+        let service = || Service { load_balancer: Some(LoadBalancer::default()), ..Service::default() };
+        found.http.services.insert("a".to_owned(), service());
+        let all = merge(&config(&["--serverstransport.insecureskipverify"]), [("file", found.clone())]);
+        let transport = all.http.servers_transports.get("default@internal");
+        assert_eq!(transport.map(|transport| transport.insecure_skip_verify), Some(true));
+        let balancer = all.http.services.get("a@file").and_then(|service| service.load_balancer.as_ref());
+        assert_eq!(balancer.map(|balancer| balancer.servers_transport.as_str()), Some("default@internal"));
+        assert!(merge(&config(&[]), [("file", found)]).http.servers_transports.is_empty());
     }
 
     #[test]

@@ -109,6 +109,7 @@ pub struct Stopped;
 /// A running gateway. Dropping it ends it at once; [`Gateway::shutdown`] lets requests finish.
 #[derive(Debug)]
 pub struct Gateway {
+    shared: Arc<Shared>,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     ended: oneshot::Receiver<()>,
@@ -151,7 +152,7 @@ impl Gateway {
                 let _ = end.send(());
             })
             .map_err(StartError::Thread)?;
-        let gateway = Self { commands, status, ended };
+        let gateway = Self { shared, commands, status, ended };
         // A control thread that cannot run is found out by the next call.
         let _ = gateway.set_entry_points(options.entry_points).await;
         Ok(gateway)
@@ -177,6 +178,11 @@ impl Gateway {
         let (reply, done) = oneshot::channel();
         self.commands.send(Command::EntryPoints(entry_points, reply)).map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
+    }
+
+    /// Reports finished requests elsewhere from now on, or nowhere.
+    pub fn set_access_log(&self, log: Option<AccessLog>) {
+        self.shared.access_log.store(log.map(Arc::new));
     }
 
     /// The state now.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     /// Whether answers of our own say why in a header.
     pub(crate) mark_errors: bool,
     /// Where finished requests are reported.
-    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) access_log: ArcSwapOption<AccessLog>,
     limits: ConnectionLimits,
     /// How long a request may wait for a server that takes it.
     patience: Duration,
@@ -64,7 +64,7 @@ impl Shared {
         Self {
             hostname,
             mark_errors,
-            access_log,
+            access_log: ArcSwapOption::from_pointee(access_log),
             limits,
             patience,
             configurations: watch::Sender::new(0),

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use proxy::config::statics;
 use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
+use proxy::observe::access_log::AccessLog;
+use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
@@ -27,10 +30,17 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let mut files = FileWatch::new().map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let options = Options { hostname: hostname(), mark_errors: true, patience: PATIENCE, ..Options::default() };
+    let api = Api::new(env!("CARGO_PKG_VERSION"));
+    let options = Options {
+        hostname: hostname(),
+        mark_errors: true,
+        patience: PATIENCE,
+        handlers: [("api@internal".to_owned(), api.handler())].into(),
+        ..Options::default()
+    };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
-    let mut serving = Serving::default();
+    let mut serving = Serving { api, access_log: None, status: Status::default() };
     let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
     teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
@@ -63,8 +73,10 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
 }
 
 /// What is served now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Serving {
+    api: Api,
+    access_log: Option<statics::AccessLog>,
     /// All but where it listens.
     status: Status,
 }
@@ -93,7 +105,7 @@ impl Serving {
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
         let update = Update {
             models: models.collect(),
-            configuration: edge.dynamic,
+            configuration: edge.dynamic.clone(),
             certificate_folders: edge.certificate_folders,
         };
         // Routes first: a new listener answers properly from its first connection on.
@@ -101,6 +113,11 @@ impl Serving {
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
         gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
+        self.api.show(&edge.entry_points, edge.dynamic, &applied);
+        if self.access_log != edge.access_log {
+            gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
+            self.access_log = edge.access_log;
+        }
         for problem in &applied.problems {
             tracing::warn!("{problem}");
         }
@@ -131,6 +148,15 @@ impl Serving {
         state::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
         Ok(text)
     }
+}
+
+/// The access log on standard output, as the options ask for it.
+///
+/// # Errors
+/// A thread that cannot be started.
+fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
+    AccessLog::start(options.into(), options.into(), std::io::stdout())
+        .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
 }
 
 /// This machine's name, for `X-Forwarded-Server`.

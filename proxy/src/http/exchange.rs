@@ -198,7 +198,7 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         self.meter.end();
-        if let (Some(mut record), Some(log)) = (self.record.take(), &self.worker.shared.access_log) {
+        if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();
             log.write(record);
         }

@@ -65,7 +65,7 @@ fn closes(client: &Client, requests: u32) -> bool {
 }
 
 fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
-    client.worker.shared.access_log.as_ref()?;
+    client.worker.shared.access_log.load().as_ref()?;
     let size =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     Some(Box::new(Record {

@@ -2,6 +2,7 @@
 //!
 //! Specification: Traefik v3 documentation, "API: endpoints".
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::config::dynamic::Configuration;
-use crate::config::statics::StaticConfig;
+use crate::config::statics::EntryPoint;
 use crate::gateway::Applied;
 use crate::route::{Route, RoutingTable, provider_of};
 use crate::snapshot::internal::{Handler, InternalAnswer};
@@ -22,30 +23,31 @@ const PER_PAGE: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Api {
     shown: Arc<ArcSwap<Shown>>,
-    entry_points: Arc<Value>,
     version: &'static str,
 }
 
 #[derive(Debug, Default)]
 struct Shown {
+    entry_points: Vec<Value>,
     configuration: Configuration,
     table: Option<Arc<RoutingTable>>,
 }
 
 impl Api {
-    /// An API that shows nothing but the entry points yet. `version` is this program's.
-    pub fn new(config: &StaticConfig, version: &'static str) -> Self {
-        let points = config.entry_points.iter().map(|(name, options)| {
+    /// An API that shows nothing yet. `version` is this program's.
+    pub fn new(version: &'static str) -> Self {
+        Self { shown: Arc::default(), version }
+    }
+
+    /// Shows what was put in force.
+    pub fn show(&self, entry_points: &BTreeMap<String, EntryPoint>, configuration: Configuration, applied: &Applied) {
+        let points = entry_points.iter().map(|(name, options)| {
             let mut value = json!(options);
             put(&mut value, "name", json!(name));
             value
         });
-        Self { shown: Arc::default(), entry_points: Arc::new(points.collect()), version }
-    }
-
-    /// Shows what was put in force.
-    pub fn show(&self, configuration: Configuration, applied: &Applied) {
-        self.shown.store(Arc::new(Shown { configuration, table: Some(Arc::clone(&applied.table)) }));
+        let table = Some(Arc::clone(&applied.table));
+        self.shown.store(Arc::new(Shown { entry_points: points.collect(), configuration, table }));
     }
 
     /// The service `api@internal`.
@@ -62,7 +64,7 @@ impl Api {
         let http = &shown.configuration.http;
         match path.trim_end_matches('/') {
             "/api/version" => whole(&json!({ "Version": self.version, "Codename": "stack" })),
-            "/api/entrypoints" => page(self.entry_points.as_array().map_or(&[], Vec::as_slice), query),
+            "/api/entrypoints" => page(&shown.entry_points, query),
             "/api/overview" => whole(&shown.overview()),
             "/api/rawdata" => whole(&shown.raw()),
             "/api/http/routers" => page(&shown.routers(), query),

@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
     let config = static_config(context, flags)?;
     trace::init(level(&config.log.level));
     block_on(async move {
-        let api = Api::new(&config, env!("CARGO_PKG_VERSION"));
+        let api = Api::new(env!("CARGO_PKG_VERSION"));
         let handlers =
             if config.api.is_some() { [("api@internal".to_owned(), api.handler())].into() } else { Default::default() };
         let options = Options {
@@ -128,7 +128,7 @@ impl Serving {
         for problem in &applied.problems {
             tracing::error!("{problem}");
         }
-        self.api.show(configuration, &applied);
+        self.api.show(&self.config.entry_points, configuration, &applied);
         Ok(())
     }
 }
@@ -183,20 +183,7 @@ fn default_file(context: &Context) -> Option<PathBuf> {
 }
 
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    let format = match options.format.to_ascii_lowercase().as_str() {
-        "json" => Format::Json,
-        "genericclf" => Format::GenericClf,
-        _ => Format::Common,
-    };
-    let ranges = options.filters.status_codes.iter().filter_map(|range| {
-        let (low, high) = range.split_once('-').unwrap_or((range, range));
-        Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
-    });
-    let filters = Filters {
-        status_codes: ranges.collect(),
-        retry_attempts: options.filters.retry_attempts,
-        min_duration: options.filters.min_duration.to_std(),
-    };
+    let (format, filters) = (Format::from(options), Filters::from(options));
     let place = if options.file_path.is_empty() { "standard output" } else { options.file_path.as_str() };
     let fail = |error: std::io::Error| CommandError::new(format!("cannot write the access log to {place}: {error}"));
     let started = if options.file_path.is_empty() {
