@@ -116,6 +116,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         }
         table.disable(index, reason);
     }
+    problems.extend(table.ties().iter().map(|(first, other)| Problem {
+        object: format!("router `{other}`"),
+        reason: format!("it has the rule and the priority of `{first}`, which gets every request"),
+    }));
     let (policy, conflicts) = security::policy(&wishes, &options);
     problems.extend(conflicts.into_iter().map(|host| Problem {
         object: format!("host `{host}`"),
