@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use compose_schema::model::{BindOptions, Duration, Healthcheck, Mount, Service, Volume};
+use compose_schema::model::{BindOptions, Duration, Healthcheck, Logging, Mount, Service, Volume};
 use futures_util::StreamExt as _;
 
 use super::adopt::HostMount;
@@ -286,6 +286,8 @@ pub fn agent_path(project: &str, container: &Path) -> PathBuf {
 fn confined() -> Service {
     Service {
         cap_drop: vec!["ALL".to_owned()],
+        // Strangers decide how much the gateway logs: this driver throws old logs away.
+        logging: Some(Logging { driver: "local".to_owned(), ..Logging::default() }),
         read_only: true,
         // Engines before 23.0 take containers that outlived a killed engine for stopped by hand: `unless-stopped` would
         // leave them down.

@@ -13,6 +13,8 @@ pub fn init(level: &str) {
     let wanted = std::env::var(VARIABLE).ok().filter(|filter| !filter.is_empty());
     let filter = wanted.as_deref().map_or_else(|| level.to_owned(), str::to_owned);
     let filter = if filter.contains("bollard") { filter } else { format!("{filter},bollard=info") };
+    // The file watcher speaks of each watch that has ended by itself.
+    let filter = if filter.contains("notify") { filter } else { format!("{filter},notify=warn") };
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(level));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
