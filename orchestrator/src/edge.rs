@@ -116,6 +116,12 @@ impl Wish {
         self.file.traefik.iter().map(|traefik| traefik.service.clone()).collect()
     }
 
+    /// Whether one of these services is routed, or is the one that the gateway stands in for.
+    pub fn is_about<'a>(&self, services: impl IntoIterator<Item = &'a String>) -> bool {
+        let adopted = self.file.traefik.as_ref().map(|traefik| &traefik.service);
+        services.into_iter().any(|name| self.file.services.contains_key(name) || adopted == Some(name))
+    }
+
     /// Checks, before anything is touched, that the gateway will be able to listen where it must.
     ///
     /// # Errors
