@@ -489,8 +489,17 @@ impl Backend for Docker {
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
+        self.events_between(filter, None, None).await
+    }
+
+    async fn events_between(
+        &self,
+        filter: &LabelFilter,
+        since: Option<&str>,
+        until: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
         let call = read("watch events", "");
-        let query = [("filters", &*filters(filter, &[]))];
+        let query = [("filters", &*filters(filter, &[])), ("since", &unix_time(since)), ("until", &unix_time(until))];
         let response = self.open(call, Method::GET, "/events", &query).await?;
         let origin = Origin::of(call);
         let events =

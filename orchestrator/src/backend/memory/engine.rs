@@ -382,4 +382,14 @@ impl Backend for Memory {
         })
         .boxed())
     }
+
+    /// It remembers nothing: events are those from now on.
+    async fn events_between(
+        &self,
+        filter: &LabelFilter,
+        _since: Option<&str>,
+        _until: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
+        self.events(filter).await
+    }
 }
