@@ -590,6 +590,12 @@ pub trait Backend: Send + Sync {
 
     /// Events from now on.
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>>;
-    /// Events of the last while, oldest first, as far as the engine remembers them.
-    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>>;
+    /// Events from `since` until `until` (RFC 3339), as far as the engine remembers; then those from now on without an
+    /// `until`.
+    async fn events_between(
+        &self,
+        filter: &LabelFilter,
+        since: Option<&str>,
+        until: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Event>>>;
 }

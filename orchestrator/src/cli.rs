@@ -1,5 +1,6 @@
 //! The command line: one command a file, its doc comment is its help.
 
+pub mod attach;
 pub mod build;
 pub mod carry_out;
 pub mod change;
@@ -8,6 +9,7 @@ mod context;
 pub mod down;
 pub mod each;
 pub mod edge;
+pub mod events;
 pub mod exec;
 pub mod gateway;
 pub mod images;
@@ -55,12 +57,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Attach(attach::Args),
     Build(build::Args),
     Config(config::Args),
     Create(up::CreateArgs),
     Down(down::Args),
     #[command(hide = true)]
     Edge(edge::Args),
+    Events(events::Args),
     Exec(exec::Args),
     Gateway(gateway::Args),
     Images(images::Args),
@@ -108,11 +112,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             .hint("leave it out; for one container use `container_name`"));
     }
     match cli.command {
+        Command::Attach(args) => attach::run(&context, &args),
         Command::Build(args) => build::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
         Command::Down(args) => down::run(&context, &args),
         Command::Edge(args) => edge::run(&context, args),
+        Command::Events(args) => events::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
         Command::Gateway(args) => gateway::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
@@ -124,8 +130,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
-        Command::Run(args) => run::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
+        Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),
         Command::Stop(args) => stop::run(&context, &args),

@@ -540,26 +540,21 @@ impl Backend for Docker {
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
+        self.events_between(filter, None, None).await
+    }
+
+    async fn events_between(
+        &self,
+        filter: &LabelFilter,
+        since: Option<&str>,
+        until: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
         let call = read("watch events", "");
-        let query = [("filters", &*filters(filter, &[]))];
+        let query = [("filters", &*filters(filter, &[])), ("since", &unix_time(since)), ("until", &unix_time(until))];
         let response = self.open(call, Method::GET, "/events", &query).await?;
         let origin = Origin::of(call);
         let events =
             stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
         Ok(events.map(|event| event.map(Into::into)).boxed())
-    }
-
-    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>> {
-        let call = read("list events", "");
-        let now = jiff::Timestamp::now();
-        let time = |time: jiff::Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
-        // The engine ends its answer at `until`.
-        let (since, until) = (time(now.checked_sub(back).unwrap_or(now)), time(now));
-        let query = [("filters", &*filters(filter, &[])), ("since", &since), ("until", &until)];
-        let response = self.open(call, Method::GET, "/events", &query).await?;
-        let origin = Origin::of(call);
-        let events =
-            stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
-        events.map(|event| event.map(Into::into)).collect::<Vec<Result<Event>>>().await.into_iter().collect()
     }
 }

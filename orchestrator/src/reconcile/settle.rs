@@ -26,8 +26,11 @@ pub async fn settle(engine: &dyn Backend, project: &str) -> Result<()> {
     let filter = of_project(project);
     let mut coming = engine.events(&filter).await?;
     let mut ending = BTreeSet::new();
-    for event in engine.past_events(&filter, BACK).await? {
-        note(&mut ending, &event);
+    let now = jiff::Timestamp::now();
+    let since = now.checked_sub(BACK).unwrap_or(now).to_string();
+    let mut past = engine.events_between(&filter, Some(&since), Some(&now.to_string())).await?;
+    while let Some(event) = past.next().await {
+        note(&mut ending, &event?);
     }
     let settled = async {
         loop {

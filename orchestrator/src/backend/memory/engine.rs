@@ -365,11 +365,6 @@ impl Backend for Memory {
         })
     }
 
-    async fn past_events(&self, _filter: &LabelFilter, _back: Duration) -> Result<Vec<Event>> {
-        // Here every call is over when it returns: nothing goes on behind anybody's back.
-        self.call("list events", "", false, |_| Ok(Vec::new()))
-    }
-
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
         // Before the answer: what happens from now on is seen.
         let events = self.events.subscribe();
@@ -394,5 +389,15 @@ impl Backend for Memory {
             }
         })
         .boxed())
+    }
+
+    /// It remembers nothing: events are those from now on.
+    async fn events_between(
+        &self,
+        filter: &LabelFilter,
+        _since: Option<&str>,
+        _until: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Event>>> {
+        self.events(filter).await
     }
 }

@@ -1,0 +1,72 @@
+//! `stack attach`
+
+use std::process::ExitCode;
+
+use super::scope::Scope;
+use super::session::{ended, forward, relay};
+use super::{Context, block_on};
+use crate::backend::State;
+use crate::error::{CommandError, Result};
+
+/// Attach our input and output to a service's container
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Keys that detach; the engine's own are Ctrl-P Ctrl-Q
+    #[arg(long, value_name = "KEYS", hide = true)]
+    detach_keys: Option<String>,
+    /// Number of the container, where the service has several
+    #[arg(long, value_name = "N")]
+    index: Option<u32>,
+    /// Do not hand our input to it
+    #[arg(long)]
+    no_stdin: bool,
+    /// Hand signals on to it
+    #[arg(
+        long,
+        value_name = "true|false",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true"
+    )]
+    sig_proxy: bool,
+    /// Service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+}
+
+/// Stays until the container ends, with its exit code, or until its terminal is detached.
+///
+/// # Errors
+/// See [`CommandError`].
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.detach_keys.is_some() {
+        return Err(CommandError::new("`--detach-keys` is not supported").hint("Ctrl-P Ctrl-Q detaches"));
+    }
+    let scope = Scope::find(context, std::slice::from_ref(&args.service))?;
+    let engine = context.engine()?;
+    block_on(async {
+        let id = scope.running(&engine, &args.service, args.index).await?.id;
+        let tty = engine.container(&id).await?.tty;
+        let session = engine.attach_container(&id, !args.no_stdin).await?;
+        let resize = async |rows, columns| engine.resize_container(&id, rows, columns).await;
+        let hand_on = async |signal: &'static str| {
+            // It may have ended by itself.
+            let _ = engine.kill_container(&id, signal).await;
+        };
+        tokio::select! {
+            outcome = relay(session, !args.no_stdin, tty, resize) => outcome?,
+            outcome = forward(hand_on), if args.sig_proxy => outcome?,
+            code = ended(), if !args.sig_proxy => return Err(CommandError::silent(code)),
+        }
+        let detail = engine.container(&id).await;
+        match detail {
+            Ok(detail) if detail.summary.state != State::Running => {
+                Ok(ExitCode::from(u8::try_from(detail.exit_code & 0xff).unwrap_or(1)))
+            }
+            // Detached, or started again, or removed meanwhile.
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
