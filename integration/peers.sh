@@ -13,7 +13,11 @@ compose() {
     [ -f $keyring ] || { echo "error: no $keyring on this machine (Debian's package debian-archive-keyring)" >&2; exit 1; }
     mkdir -p "$apt"/lists/partial "$apt"/cache/archives/partial
     : >"$apt/status"
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian sid main" >"$apt/sources.list"
+    # The mirror that this machine uses for its own packages.
+    local mirror
+    mirror=$(grep -rhoE '^(deb|URIs:).*https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?' | grep -v security | head -n 1 || true)
+    [ -n "$mirror" ] || { echo "error: no Debian mirror in this machine's package sources" >&2; exit 1; }
+    echo "deb [signed-by=$keyring] $mirror sid main" >"$apt/sources.list"
     # A private package list: the system's own sources stay as they are. Mirrors may lag behind sid's expiry date.
     local options=(-qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists"
       -o Dir::Cache="$apt/cache" -o Dir::State::status="$apt/status" -o Acquire::Check-Valid-Until=false

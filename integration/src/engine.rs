@@ -24,8 +24,13 @@ pub fn is_there(scenario: &str) -> bool {
 
 /// Says that a scenario did not run, and why.
 pub fn skip(scenario: &str, why: &str) {
+    note(&format!("skipped: {scenario}: {why}"));
+}
+
+/// Says something that whoever reads the results should know.
+pub fn note(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "skipped: {scenario}: {why}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Whether an image is in the engine.

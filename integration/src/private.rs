@@ -68,6 +68,12 @@ impl PrivateEngine {
             let _ = engine.kill();
             let _ = engine.wait();
         }
+        // Its containerd goes with it. Where nobody reaps the dead, the next engine would take that for a living one.
+        let pid = self.path("run/containerd/containerd.pid");
+        if let Ok(number) = std::fs::read_to_string(&pid) {
+            let _ = Command::new("kill").args(["-9", number.trim()]).output();
+            let _ = std::fs::remove_file(&pid);
+        }
     }
 
     /// Starts the engine on the data it has.
@@ -107,5 +113,12 @@ impl Drop for PrivateEngine {
         }
         let _ = self.holder.kill();
         let _ = self.holder.wait();
+        // What a killed engine had mounted would keep its folder.
+        let prefix = self.folder.path().display().to_string();
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let own = mounts.lines().filter_map(|line| line.split(' ').nth(1)).filter(|path| path.starts_with(&prefix));
+        for path in own.collect::<Vec<_>>().into_iter().rev() {
+            let _ = Command::new("umount").args(["-l", path]).output();
+        }
     }
 }

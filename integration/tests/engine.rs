@@ -11,9 +11,7 @@ fn routes_outlive_the_engine_and_come_back_with_it() {
     let Some(s) = integration::Scenario::new("engine") else { return };
     let Some(mut engine) = PrivateEngine::start("engine", &["busybox:stable"]) else { return };
     s.hello_context("hello");
-    s.compose_file(
-        &routed::file(443, "engine.example.com").replace("    build:", "    restart: unless-stopped\n    build:"),
-    );
+    s.compose_file(&routed::file(443, "engine.example.com").replace("    build:", "    restart: always\n    build:"));
     let stack = |engine: &PrivateEngine, words: &[&str]| {
         run(engine.inside(&integration::scenario::stack().to_string_lossy()).args(words).current_dir(s.folder()))
     };

@@ -51,7 +51,8 @@ fn certificates_are_reloaded_when_their_files_change() {
     std::fs::remove_file(&file).unwrap();
     let _ = make();
     eventually("the new certificate is served", || (certificate(host, port, "serial") != before).then_some(()));
-    assert_eq!(trusted().status, 200);
+    let answer = trusted();
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[test]

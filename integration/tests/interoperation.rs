@@ -23,7 +23,9 @@ fn docker_compose_sees_and_ends_what_stack_started() {
 fn stack_takes_over_what_docker_compose_started() {
     let Some(s) = Scenario::new("takeover") else { return };
     s.copy_from("examples/01-webapp");
-    let _ = integration::run(std::process::Command::new("./certs.sh").current_dir(s.folder())).ok();
+    let _ =
+        integration::run(std::process::Command::new("./certs.sh").arg("takeover.example.com").current_dir(s.folder()))
+            .ok();
     // The gateway's port is not this scenario's matter.
     let file = std::fs::read_to_string(s.folder().join("docker-compose.yml")).unwrap();
     let port = integration::free_port();

@@ -205,7 +205,10 @@ fn publish(
     mirrored: Vec<String>,
     files: &mut Files,
 ) -> Result<BTreeSet<String>> {
-    let mut edge = compile::compile(projects, seen, Some(files)).edge;
+    let compiled = compile::compile(projects, seen, Some(files));
+    let mut edge = compiled.edge;
+    edge.urls = compiled.urls;
+    edge.wishes = projects.iter().map(|(name, file)| (name.clone(), file.digest())).collect();
     edge.revisions = projects.iter().map(|(name, file)| (name.clone(), file.revision.clone())).collect();
     let own =
         edge.problems.iter().flat_map(|(project, lines)| lines.iter().map(move |line| format!("{project}: {line}")));

@@ -504,6 +504,10 @@ pub struct Session {
 /// An engine that runs containers.
 #[async_trait]
 pub trait Backend: Send + Sync {
+    /// Address the engine is reached at (`unix:///var/run/docker.sock`).
+    fn address(&self) -> String;
+    /// It runs on this very host with a Linux kernel, as far as its address tells.
+    fn is_local(&self) -> bool;
     /// Facts about the engine; asked once and remembered.
     async fn info(&self) -> Result<EngineInfo>;
 
@@ -594,4 +598,6 @@ pub trait Backend: Send + Sync {
         since: Option<&str>,
         until: Option<&str>,
     ) -> Result<BoxStream<'static, Result<Event>>>;
+    /// Events of the last while, oldest first, as far as the engine remembers them.
+    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>>;
 }

@@ -120,7 +120,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
-        Command::Gateway(args) => gateway::run(&args),
+        Command::Gateway(args) => gateway::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Kill(args) => kill::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),

@@ -9,10 +9,11 @@ pub mod image;
 pub mod ports;
 pub mod serve;
 pub mod state;
+pub mod status;
 pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use compose_schema::Loaded;
 
@@ -20,9 +21,14 @@ use crate::agent::compile;
 use crate::backend::{Engine, LabelFilter};
 use crate::error::{CommandError, Result};
 use crate::labels;
+use crate::lock::Lock;
 use deploy::Pair;
 use image::Executable;
 use state::{ProjectFile, Status};
+use status::Told;
+
+/// The gateway answers at once or cannot be asked this way.
+const QUICK: Duration = Duration::from_millis(500);
 
 /// What a project asks of the gateway.
 #[derive(Debug, Clone)]
@@ -39,6 +45,30 @@ pub struct Granted {
     pub urls: Vec<String>,
     /// What is not in force, and why.
     pub problems: Vec<String>,
+}
+
+/// The edge as it was before anything was touched.
+#[derive(Debug, Default)]
+pub struct Look {
+    pair: Pair,
+    /// What the gateway tells, where it can be asked quickly.
+    status: Option<Status>,
+}
+
+impl Look {
+    /// Looks: one call to the engine.
+    ///
+    /// # Errors
+    /// Whatever the engine answers.
+    pub async fn at(engine: &Engine) -> Result<Self> {
+        let pair = Pair::observe(engine.as_ref()).await?;
+        let told = pair.socket().filter(|_| engine.is_local()).and_then(|socket| Told::by(socket).ok());
+        let status = match told {
+            Some(mut told) => tokio::time::timeout(QUICK, told.next()).await.ok().and_then(std::result::Result::ok),
+            None => None,
+        };
+        Ok(Self { pair, status })
+    }
 }
 
 impl Wish {
@@ -90,19 +120,18 @@ impl Wish {
     ///
     /// # Errors
     /// The first port that is taken, and by whom.
-    pub async fn check(&self, engine: &Engine) -> Result<()> {
-        let pair = Pair::observe(engine.as_ref()).await?;
-        let known = if pair.runs() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
-        if known.get(&self.file.project).is_some_and(|known| known.same_wish(&self.file)) {
+    pub async fn check(&self, engine: &Engine, look: &Look) -> Result<()> {
+        if self.is_known(look) {
             return Ok(());
         }
+        let known = if look.pair.runs() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
         let served = compile::compile(&known, &[], None).listeners;
         let wanted = compile::preview(&known, &self.file).listeners;
         let new: Vec<_> = wanted.keys().filter(|listener| !served.contains_key(*listener)).collect();
         if new.is_empty() {
             return Ok(());
         }
-        let local = engine.info().await?.local;
+        let local = engine.is_local();
         let containers = engine.containers(&LabelFilter::default()).await?;
         let adopted = self.adopted();
         for listener in new {
@@ -129,12 +158,27 @@ impl Wish {
         Ok(())
     }
 
+    /// The gateway serves this very wish.
+    fn is_known(&self, look: &Look) -> bool {
+        let wished = look.status.as_ref().and_then(|status| status.wishes.get(&self.file.project));
+        wished.is_some_and(|wished| *wished == self.file.digest())
+    }
+
     /// Hands it to the gateway, which is started if need be, and waits until it is in force.
     ///
     /// # Errors
     /// Whatever the engine answers; a gateway that does not get there.
-    pub async fn grant(&self, engine: &Engine, containers_changed: bool) -> Result<Granted> {
+    pub async fn grant(&self, engine: &Engine, look: &Look, containers_changed: bool) -> Result<Granted> {
         let executable = Executable::current()?;
+        if !containers_changed
+            && self.is_known(look)
+            && look.pair.is_current(&executable.stamp)
+            && look.status.as_ref().is_some_and(|status| status.refused.is_empty())
+        {
+            let urls = look.status.as_ref().and_then(|status| status.urls.get(&self.file.project));
+            return Ok(Granted { urls: urls.cloned().unwrap_or_default(), problems: Vec::new() });
+        }
+        let lock = lock(engine).await?;
         let pair = Pair::observe(engine.as_ref()).await?;
         let mut mounts = pair.mounts();
         let wanted: BTreeSet<_> = self.file.traefik.iter().flat_map(|traefik| traefik.mounts.iter().cloned()).collect();
@@ -145,14 +189,20 @@ impl Wish {
         }
         let pair_changed = deploy::ensure(engine, &executable, &pair, &mounts).await?;
         let known = deploy::read_projects(engine).await?;
-        let urls = compile::preview(&known, &self.file).urls.remove(&self.file.project).unwrap_or_default();
-        let same = known.get(&self.file.project).is_some_and(|known| known.same_wish(&self.file));
-        if same && !pair_changed && !containers_changed {
-            return Ok(Granted { urls, problems: Vec::new() });
+        let known = known.get(&self.file.project);
+        let same = known.is_some_and(|known| known.digest() == self.file.digest());
+        let revision = match known {
+            Some(known) if same && !pair_changed && !containers_changed => known.revision.clone(),
+            _ => new_revision(),
+        };
+        let file = ProjectFile { revision, ..self.file.clone() };
+        if known.is_none_or(|known| known.revision != file.revision) {
+            deploy::write_project(engine, &file).await?;
         }
-        let file = ProjectFile { revision: new_revision(), ..self.file.clone() };
-        deploy::write_project(engine, &file).await?;
-        let status = wait::until_served(engine, &file.project, &file.revision).await?;
+        let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
+        drop(lock);
+        let mut status = wait::until_served(engine, pair.socket(), &file.project, &file.revision).await?;
+        let urls = status.urls.remove(&file.project).unwrap_or_default();
         Ok(Granted { urls, problems: self.problems(&status) })
     }
 
@@ -171,6 +221,7 @@ impl Wish {
 /// # Errors
 /// Whatever the engine answers.
 pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
+    let _lock = lock(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if pair.agent.is_none() && pair.gateway.is_none() {
         return Ok(false);
@@ -190,6 +241,14 @@ pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
         }
     }
     Ok(was_known)
+}
+
+/// Gateway and agent are changed by one command at a time: what one finds must still be so when it acts on it.
+async fn lock(engine: &Engine) -> Result<Lock> {
+    let address = engine.address();
+    tokio::task::spawn_blocking(move || Lock::of_engine(&address))
+        .await
+        .map_err(|error| CommandError::new(format!("waiting for other commands was cut off: {error}")))?
 }
 
 /// Whether labels ask for a route: a `traefik.` label, and not switched off.

@@ -15,19 +15,34 @@ use crate::ui::output;
 
 /// A held lock; dropping it lets the next one go on.
 #[derive(Debug)]
-pub struct ProjectLock {
-    _file: File,
+pub struct Lock {
+    file: File,
+    /// Whoever had it before was killed while it worked.
+    pub abandoned: bool,
 }
 
-impl ProjectLock {
+impl Lock {
     /// Takes the lock of a project on an engine (its address); waits for whoever holds it, and says so. Blocks: call it
     /// before the async runtime starts.
     ///
     /// # Errors
     /// A folder for locks that cannot be made, or is somebody else's.
-    pub fn take(engine: &str, project: &str) -> Result<Self> {
+    pub fn of_project(engine: &str, project: &str) -> Result<Self> {
+        Self::take(&format!("{project}-{}.lock", digest(engine)), Some(project))
+    }
+
+    /// Takes the lock of what all projects of an engine share. Held for moments only, so nothing is said. Blocks.
+    ///
+    /// # Errors
+    /// As [`Lock::of_project`].
+    pub fn of_engine(engine: &str) -> Result<Self> {
+        // Project names begin with a letter or a digit: no project's lock is called so.
+        Self::take(&format!("_engine-{}.lock", digest(engine)), None)
+    }
+
+    fn take(name: &str, project: Option<&str>) -> Result<Self> {
         let folder = folder();
-        let path = folder.join(format!("{project}-{}.lock", digest(engine)));
+        let path = folder.join(name);
         let fail = |error: &io::Error| CommandError::new(format!("cannot take the lock `{}`: {error}", path.display()));
         own_folder(&folder)?;
         let mut file = OpenOptions::new()
@@ -41,17 +56,28 @@ impl ProjectLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
-                let holder = holder.trim();
-                let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
-                output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
+                if let Some(project) = project {
+                    let holder = fs::read_to_string(&path).unwrap_or_default();
+                    let holder = holder.trim();
+                    let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+                    output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
+                }
                 file.lock().map_err(|error| fail(&error))?;
             }
             Err(TryLockError::Error(error)) => return Err(fail(&error)),
         }
+        // Whoever ends in order leaves the file empty.
+        let abandoned = file.metadata().is_ok_and(|found| found.len() > 0);
         // For the message of whoever waits; a file that cannot be written locks all the same.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file, abandoned })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Not being able to is taken for an abandoned lock next time, which costs one look more.
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -92,18 +118,19 @@ mod tests {
     #[test]
     fn a_lock_is_held_until_it_is_dropped() -> std::result::Result<(), String> {
         let project = format!("lock-test-{}", std::process::id());
-        let first = ProjectLock::take("unix:///a", &project).map_err(|error| error.message)?;
+        let first = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;
         // Another engine's project of the same name is another project.
-        let _other = ProjectLock::take("unix:///b", &project).map_err(|error| error.message)?;
+        let _other = Lock::of_project("unix:///b", &project).map_err(|error| error.message)?;
         let (sender, taken) = std::sync::mpsc::channel();
         let waiter = std::thread::spawn({
             let project = project.clone();
             move || {
-                let lock = ProjectLock::take("unix:///a", &project);
+                let lock = Lock::of_project("unix:///a", &project);
                 let _ = sender.send(lock.is_ok());
             }
         });
         assert!(taken.recv_timeout(std::time::Duration::from_millis(100)).is_err(), "it had to wait");
+        assert!(!first.abandoned);
         drop(first);
         assert_eq!(taken.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
         waiter.join().map_err(|_| "the waiting thread failed".to_owned())?;

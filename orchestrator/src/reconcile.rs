@@ -13,6 +13,7 @@ pub mod observed;
 pub mod plan;
 mod platform;
 mod render;
+pub mod settle;
 pub mod up;
 
 #[cfg(test)]

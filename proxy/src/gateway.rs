@@ -41,6 +41,8 @@ pub struct Options {
     pub access_log: Option<AccessLog>,
     /// Caps on connections.
     pub connections: ConnectionLimits,
+    /// How long a request waits for a server where there is none, or all refuse the connection; zero means not at all.
+    pub patience: Duration,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
     pub handlers: HashMap<String, Handler>,
 }
@@ -107,6 +109,7 @@ pub struct Stopped;
 /// A running gateway. Dropping it ends it at once; [`Gateway::shutdown`] lets requests finish.
 #[derive(Debug)]
 pub struct Gateway {
+    shared: Arc<Shared>,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     ended: oneshot::Receiver<()>,
@@ -128,7 +131,13 @@ impl Gateway {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let hostname =
             HeaderValue::from_str(&options.hostname).map_err(|_| StartError::Hostname(options.hostname.clone()))?;
-        let shared = Arc::new(Shared::new(hostname, options.mark_errors, options.access_log, options.connections));
+        let shared = Arc::new(Shared::new(
+            hostname,
+            options.mark_errors,
+            options.access_log,
+            options.connections,
+            options.patience,
+        ));
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or(available).get();
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -143,7 +152,7 @@ impl Gateway {
                 let _ = end.send(());
             })
             .map_err(StartError::Thread)?;
-        let gateway = Self { commands, status, ended };
+        let gateway = Self { shared, commands, status, ended };
         // A control thread that cannot run is found out by the next call.
         let _ = gateway.set_entry_points(options.entry_points).await;
         Ok(gateway)
@@ -169,6 +178,11 @@ impl Gateway {
         let (reply, done) = oneshot::channel();
         self.commands.send(Command::EntryPoints(entry_points, reply)).map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
+    }
+
+    /// Reports finished requests elsewhere from now on, or nowhere.
+    pub fn set_access_log(&self, log: Option<AccessLog>) {
+        self.shared.access_log.store(log.map(Arc::new));
     }
 
     /// The state now.

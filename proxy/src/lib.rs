@@ -3,6 +3,7 @@
 //! The crate knows neither Docker nor Compose nor the command line. It reads the configuration schema of Traefik (static options, dynamic
 //! files, container labels) and serves it.
 
+pub mod assemble;
 pub mod config;
 pub mod entry_point;
 pub mod gateway;

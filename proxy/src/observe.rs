@@ -1,3 +1,4 @@
 //! What the gateway tells about itself.
 
 pub mod access_log;
+pub mod api;

@@ -29,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Vec<Option<Route>>,
     /// Which TLS options a host has.
     pub(crate) policy: Policy,
+    /// The certificates by where they came from, so that the next configuration can fall back on them.
+    pub(crate) certificates: security::Sources,
     /// Every server to which connections are kept, with its transport.
     pub(crate) slots: Vec<Slot>,
     /// Servers by service and URL, so that the next configuration finds what is known about them.

@@ -16,12 +16,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use proxy::assemble::{internal, use_default_transport};
 use proxy::config::dynamic::Configuration;
 use proxy::config::statics::StaticConfig;
 use proxy::rule::Rule;
 
 use crate::backend::Container;
 use crate::edge::adopt::Traefik;
+use crate::edge::deploy::GATEWAY;
 use crate::edge::state::{EdgeConfiguration, ProjectFile};
 
 pub use containers::Seen;
@@ -90,14 +92,34 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         if let (Some(own), Some(files)) = (own, &files) {
             files::redirect(own, &files.mirror(group), &mut labels);
         }
+        let transport = format!("default-{group}");
+        if let Some(own) = own {
+            use_default_transport(&own.config, &transport, &mut labels);
+        }
         let mut urls = BTreeSet::new();
         let labels = apply(labels, &entrances, said, &mut urls);
         parts.push(Part { project: group.to_owned(), provider: "docker", configuration: labels });
         if let (Some(own), Some(files)) = (own, &mut files) {
-            let found = files.configuration(group, own, said);
+            let mut found = files.configuration(group, own, said);
+            use_default_transport(&own.config, &transport, &mut found);
             let found = apply(found, &entrances, said, &mut urls);
             parts.push(Part { project: group.to_owned(), provider: "file", configuration: found });
             compiled.edge.certificate_folders.extend(files::folders(own, &files.mirror(group)));
+        }
+        if let Some(own) = own {
+            let internal = apply(redirect::without(internal(&own.config)), &entrances, said, &mut BTreeSet::new());
+            parts.push(Part { project: group.to_owned(), provider: "internal", configuration: bare(internal) });
+            let log = own.config.access_log.clone().filter(|_| compiled.edge.access_log.is_none());
+            if let Some(log) = log {
+                if !log.file_path.is_empty() {
+                    said.push(format!(
+                        "`accesslog.filepath`: the access log of the built-in gateway is what `docker logs {GATEWAY}` shows; \
+                         `{}` is not written",
+                        log.file_path
+                    ));
+                }
+                compiled.edge.access_log = Some(log);
+            }
         }
         if projects.contains_key(group) {
             compiled.urls.insert(group.to_owned(), urls.into_iter().collect());
@@ -145,6 +167,14 @@ pub fn mirrored(files: &Path, project: &str, container: &Path) -> PathBuf {
 fn merge_internal(all: &mut Configuration, internal: Configuration) {
     all.http.routers.extend(internal.http.routers);
     all.http.middlewares.extend(internal.http.middlewares);
+}
+
+/// Names without their provider, as the other parts have them.
+fn bare(mut configuration: Configuration) -> Configuration {
+    let routers = std::mem::take(&mut configuration.http.routers);
+    let name = |name: String| name.rsplit_once('@').map_or_else(|| name.clone(), |(bare, _)| bare.to_owned());
+    configuration.http.routers = routers.into_iter().map(|(full, router)| (name(full), router)).collect();
+    configuration
 }
 
 /// Names that a rule is about; none for a rule that cannot be read.

@@ -3,6 +3,7 @@
 mod address;
 mod answers;
 mod build;
+mod client;
 mod create;
 mod credentials;
 mod exec;
@@ -17,6 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bollard::models::{NetworkDisconnectRequest, VolumeCreateRequest};
+use bollard::query_parameters::{
+    KillContainerOptions, RemoveContainerOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions,
+    StopContainerOptions,
+};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -55,7 +61,9 @@ const UNKNOWN_GRACE: Duration = Duration::from_secs(3600);
 /// One engine.
 #[derive(Debug)]
 pub struct Docker {
-    transport: Transport,
+    transport: Arc<Transport>,
+    client: OnceCell<bollard::Docker>,
+    api: OnceCell<(u32, u32)>,
     info: OnceCell<EngineInfo>,
     /// Environment of the client: where registry credentials are.
     environment: BTreeMap<String, String>,
@@ -74,51 +82,66 @@ impl Docker {
     /// The engine at an address. Nothing is sent yet.
     #[must_use]
     pub fn new(address: Address, environment: BTreeMap<String, String>) -> Self {
-        Self { transport: Transport::new(address), info: OnceCell::new(), environment }
+        Self {
+            transport: Arc::new(Transport::new(address)),
+            client: OnceCell::new(),
+            api: OnceCell::new(),
+            info: OnceCell::new(),
+            environment,
+        }
     }
 
-    /// Facts about the engine, asked for once; agrees on an API version.
-    async fn facts(&self) -> Result<&EngineInfo> {
-        self.info
+    /// The API version to speak, agreed on once. A ping tells the engine's, and costs it nothing.
+    async fn api(&self) -> Result<(u32, u32)> {
+        self.api
             .get_or_try_init(|| async {
                 let call = Call { name: "ask engine", object: "", limit: Some(READ) };
-                let answer = self.transport.whole(call, Message::new(Method::GET, "/version".to_owned())).await?;
-                let version: answers::Version = parse(call, &answer)?;
-                let engine = api_version(&version.api_version).ok_or_else(|| {
+                let answer = self.transport.with_head(call, Message::new(Method::GET, "/_ping".to_owned())).await?;
+                let told =
+                    answer.headers().get("api-version").and_then(|version| version.to_str().ok()).unwrap_or_default();
+                let engine = api_version(told).ok_or_else(|| {
                     let message = format!("{} does not answer like a Docker engine", self.transport.address);
                     call.error(ErrorKind::Unreachable, message)
                 })?;
                 if engine < OLDEST {
                     let message = format!(
-                        "the engine at {} is too old: version {} (API {}); Docker 20.10 (API 1.41) or newer is needed",
-                        self.transport.address, version.version, version.api_version
+                        "the engine at {} is too old: it speaks API {told}; Docker 20.10 (API 1.41) or newer is needed",
+                        self.transport.address
                     );
                     return Err(call.error(ErrorKind::Unsupported, message));
                 }
+                Ok(engine.min(NEWEST))
+            })
+            .await
+            .copied()
+    }
+
+    /// bollard's client, at the agreed version.
+    async fn client(&self) -> Result<&bollard::Docker> {
+        let api = self.api().await?;
+        self.client.get_or_try_init(|| async { client::client(Arc::clone(&self.transport), api) }).await
+    }
+
+    /// Facts about the engine, asked for once.
+    async fn facts(&self) -> Result<&EngineInfo> {
+        let api = self.api().await?;
+        self.info
+            .get_or_try_init(|| async {
+                let version: answers::Version = self.get(read("ask engine", ""), "/version", &[]).await?;
                 Ok(EngineInfo {
                     address: self.transport.address.to_string(),
                     local: self.is_local(),
                     version: version.version,
-                    api: engine.min(NEWEST),
+                    api,
                     platform: answers::platform(&version.os, &version.arch, ""),
                 })
             })
             .await
     }
 
-    /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
-    fn is_local(&self) -> bool {
-        match &self.transport.address {
-            Address::Unix(path) => {
-                cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
-            }
-            Address::Tcp(_) | Address::Ssh(_) => false,
-        }
-    }
-
     /// A request below the agreed version.
     async fn message(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Message> {
-        let (major, minor) = self.facts().await?.api;
+        let (major, minor) = self.api().await?;
         Ok(Message::new(method, with_query(&format!("/v{major}.{minor}{path}"), query)))
     }
 
@@ -206,6 +229,11 @@ fn gone(outcome: Result<()>) -> Result<()> {
     }
 }
 
+/// A grace period as the engine takes it.
+fn seconds(grace: Option<Duration>) -> Option<i32> {
+    grace.map(|grace| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX))
+}
+
 fn read<'a>(name: &'static str, object: &'a str) -> Call<'a> {
     Call { name, object, limit: Some(READ) }
 }
@@ -248,6 +276,20 @@ fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
 
 #[async_trait]
 impl Backend for Docker {
+    fn address(&self) -> String {
+        self.transport.address.to_string()
+    }
+
+    /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
+    fn is_local(&self) -> bool {
+        match &self.transport.address {
+            Address::Unix(path) => {
+                cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
+            }
+            Address::Tcp(_) | Address::Ssh(_) => false,
+        }
+    }
+
     async fn info(&self) -> Result<EngineInfo> {
         self.facts().await.cloned()
     }
@@ -266,7 +308,7 @@ impl Backend for Docker {
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
         let call = change("create container", &spec.name);
-        let api = self.facts().await?.api;
+        let api = self.api().await?;
         let spec = inline_seccomp(spec, call).await?;
         let translated = create::translate(&spec, api).map_err(|error| misfit(call, error))?;
         let query = [("name", spec.name.as_str()), ("platform", spec.service.platform.as_str())];
@@ -287,47 +329,51 @@ impl Backend for Docker {
     }
 
     async fn start_container(&self, id: &str) -> Result<()> {
-        let (call, path) = (change("start container", id), container_path(id, "/start"));
-        let started = self.act(call, Method::POST, &path, &[]).await;
+        let (call, client) = (change("start container", id), self.client().await?);
+        let start = || self.transport.typed(call, client.start_container(id, None));
+        let started = start().await;
         let Some(network) = started.as_ref().err().and_then(Self::ambiguous) else { return started };
         self.settle_twins(network).await?;
-        self.act(call, Method::POST, &path, &[]).await
+        start().await
     }
 
     async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
         let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN));
         let call = Call { name: "stop container", object: id, limit };
-        let seconds = grace.map(|grace| grace.as_secs().to_string()).unwrap_or_default();
-        self.act(call, Method::POST, &container_path(id, "/stop"), &[("t", &seconds)]).await
+        let options = StopContainerOptions { t: seconds(grace), ..StopContainerOptions::default() };
+        self.transport.typed(call, self.client().await?.stop_container(id, Some(options))).await
     }
 
     async fn restart_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
         let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN + CHANGE));
         let call = Call { name: "restart container", object: id, limit };
-        let seconds = grace.map(|grace| grace.as_secs().to_string()).unwrap_or_default();
-        self.act(call, Method::POST, &container_path(id, "/restart"), &[("t", &seconds)]).await
+        let options = RestartContainerOptions { t: seconds(grace), ..RestartContainerOptions::default() };
+        self.transport.typed(call, self.client().await?.restart_container(id, Some(options))).await
     }
 
     async fn kill_container(&self, id: &str, signal: &str) -> Result<()> {
-        self.act(change("kill container", id), Method::POST, &container_path(id, "/kill"), &[("signal", signal)]).await
+        let options = KillContainerOptions { signal: signal.to_owned() };
+        let killed = self.client().await?.kill_container(id, Some(options));
+        self.transport.typed(change("kill container", id), killed).await
     }
 
     async fn pause_container(&self, id: &str) -> Result<()> {
-        self.act(change("pause container", id), Method::POST, &container_path(id, "/pause"), &[]).await
+        self.transport.typed(change("pause container", id), self.client().await?.pause_container(id)).await
     }
 
     async fn unpause_container(&self, id: &str) -> Result<()> {
-        self.act(change("unpause container", id), Method::POST, &container_path(id, "/unpause"), &[]).await
+        self.transport.typed(change("unpause container", id), self.client().await?.unpause_container(id)).await
     }
 
     async fn rename_container(&self, id: &str, name: &str) -> Result<()> {
-        self.act(change("rename container", id), Method::POST, &container_path(id, "/rename"), &[("name", name)]).await
+        let renamed = self.client().await?.rename_container(id, RenameContainerOptions { name: name.to_owned() });
+        self.transport.typed(change("rename container", id), renamed).await
     }
 
     async fn remove_container(&self, id: &str, volumes: bool) -> Result<()> {
         let call = Call { name: "remove container", object: id, limit: Some(MOVE) };
-        let query = [("force", "1"), ("v", if volumes { "1" } else { "" })];
-        match self.act(call, Method::DELETE, &container_path(id, ""), &query).await {
+        let options = RemoveContainerOptions { force: true, v: volumes, link: false };
+        match self.transport.typed(call, self.client().await?.remove_container(id, Some(options))).await {
             // Somebody else is at it; when they are done it is gone, which waiting for its removal tells.
             Err(error) if error.kind == ErrorKind::Conflict && error.message.contains("already in progress") => {
                 let path = container_path(id, "/wait");
@@ -431,9 +477,10 @@ impl Backend for Docker {
     }
 
     async fn disconnect_network(&self, container: &str, network: &str) -> Result<()> {
-        let path = format!("/networks/{}/disconnect", encode(network));
-        let body = serde_json::json!({ "Container": container, "Force": true });
-        self.post(change("disconnect network", network), &path, &[], &body).await.map(drop)
+        let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
+        let path = encode(network);
+        let left = self.client().await?.disconnect_network(&path, request);
+        self.transport.typed(change("disconnect network", network), left).await
     }
 
     async fn volumes(&self, filter: &LabelFilter) -> Result<Vec<VolumeInfo>> {
@@ -450,18 +497,22 @@ impl Backend for Docker {
 
     async fn create_volume(&self, spec: &VolumeSpec) -> Result<()> {
         let volume = &spec.volume;
-        let body = serde_json::json!({
-            "Name": volume.name,
-            "Driver": if volume.driver.is_empty() { "local" } else { volume.driver.as_str() },
-            "DriverOpts": volume.driver_opts,
-            "Labels": spec.labels,
-        });
-        self.post(change("create volume", &volume.name), "/volumes/create", &[], &body).await.map(drop)
+        let map = |pairs: &BTreeMap<String, String>| pairs.clone().into_iter().collect();
+        let request = VolumeCreateRequest {
+            name: Some(volume.name.clone()),
+            driver: Some(if volume.driver.is_empty() { "local".to_owned() } else { volume.driver.clone() }),
+            driver_opts: Some(map(&volume.driver_opts)),
+            labels: Some(map(&spec.labels)),
+            ..VolumeCreateRequest::default()
+        };
+        let created = self.client().await?.create_volume(request);
+        self.transport.typed(change("create volume", &volume.name), created).await.map(drop)
     }
 
     async fn remove_volume(&self, name: &str) -> Result<()> {
         let call = Call { name: "remove volume", object: name, limit: Some(MOVE) };
-        gone(self.act(call, Method::DELETE, &format!("/volumes/{}", encode(name)), &[]).await)
+        let options: Option<RemoveVolumeOptions> = None;
+        gone(self.transport.typed(call, self.client().await?.remove_volume(&encode(name), options)).await)
     }
 
     async fn image(&self, name: &str) -> Result<Option<ImageInfo>> {
@@ -505,5 +556,19 @@ impl Backend for Docker {
         let events =
             stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
         Ok(events.map(|event| event.map(Into::into)).boxed())
+    }
+
+    async fn past_events(&self, filter: &LabelFilter, back: Duration) -> Result<Vec<Event>> {
+        let call = read("list events", "");
+        let now = jiff::Timestamp::now();
+        let time = |time: jiff::Timestamp| format!("{}.{:09}", time.as_second(), time.subsec_nanosecond());
+        // The engine ends its answer at `until`.
+        let (since, until) = (time(now.checked_sub(back).unwrap_or(now)), time(now));
+        let query = [("filters", &*filters(filter, &[])), ("since", &since), ("until", &until)];
+        let response = self.open(call, Method::GET, "/events", &query).await?;
+        let origin = Origin::of(call);
+        let events =
+            stream::json_lines::<answers::EventAnswer>(origin.clone(), stream::bytes(origin, response.into_body()));
+        events.map(|event| event.map(Into::into)).collect::<Vec<Result<Event>>>().await.into_iter().collect()
     }
 }

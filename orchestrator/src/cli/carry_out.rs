@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use crate::backend::Engine;
 use crate::error::{CommandError, Result};
-use crate::lock::ProjectLock;
+use crate::lock::Lock;
 use crate::reconcile::execute::{Executor, Outcome};
 use crate::reconcile::{Desired, Plan};
 use crate::ui::output;
@@ -30,7 +30,7 @@ pub struct Runner {
     /// Do not show the output of builds.
     pub quiet_build: bool,
     parallel: Option<usize>,
-    lock: Option<ProjectLock>,
+    lock: Option<Lock>,
 }
 
 impl Runner {
@@ -47,7 +47,7 @@ impl Runner {
         };
         let engine = context.engine()?;
         let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
-        let lock = if context.global.dry_run { None } else { Some(ProjectLock::take(address, project)?) };
+        let lock = if context.global.dry_run { None } else { Some(Lock::of_project(address, project)?) };
         Ok(Self {
             engine,
             project: project.to_owned(),
@@ -59,6 +59,11 @@ impl Runner {
             parallel,
             lock,
         })
+    }
+
+    /// Whoever worked on the project before was killed: the engine may still be doing what it had asked for.
+    pub fn after_a_kill(&self) -> bool {
+        self.lock.as_ref().is_some_and(|lock| lock.abandoned)
     }
 
     /// Lets other commands change the project from now on.

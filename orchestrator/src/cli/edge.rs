@@ -27,6 +27,9 @@ enum Part {
         /// The volume shared with the agent
         #[arg(long)]
         state: PathBuf,
+        /// Name of the socket that the status is told at
+        #[arg(long)]
+        socket: Option<String>,
     },
     /// Turn containers and labels into what the gateway serves
     Agent {
@@ -52,7 +55,7 @@ enum Part {
 pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     trace::init("info");
     match args.part {
-        Part::Serve { state } => block_on(async { serve::run(state, stop()?).await })?,
+        Part::Serve { state, socket } => block_on(async { serve::run(state, socket, stop()?).await })?,
         Part::Agent { state } => {
             let engine = context.engine()?;
             block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;

@@ -1,14 +1,19 @@
 //! `stack gateway`
 
+mod by_hand;
+mod labels;
+
 use std::process::ExitCode;
 
-use crate::error::{CommandError, Result};
+use super::Context;
+use crate::error::Result;
 
-/// Run the gateway with Traefik's flags, environment or file
+/// Run the gateway by hand, with Traefik's flags, environment or file
+///
+/// `stack gateway labels` reads containers as JSON from standard input and prints the routes that their labels make.
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
 pub struct Args {
-    /// Traefik's static flags
+    /// Traefik's static flags (`--entrypoints.web.address=:80`), or `labels`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     flags: Vec<String>,
 }
@@ -17,6 +22,9 @@ pub struct Args {
 ///
 /// # Errors
 /// See [`crate::error::CommandError`].
-pub fn run(args: &Args) -> Result<ExitCode> {
-    Err(CommandError::new(format!("the gateway cannot start yet with {:?}", args.flags)))
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    match args.flags.as_slice() {
+        [word] if word == "labels" => labels::run(context),
+        flags => by_hand::run(context, flags),
+    }
 }

@@ -9,8 +9,9 @@ use compose_schema::Loaded;
 
 use super::carry_out::Runner;
 use super::{Context, block_on};
-use crate::edge::Wish;
+use crate::edge::{Look, Wish};
 use crate::error::Result;
+use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
 use crate::reconcile::{Desired, Observed, Plan, Selection};
 use crate::ui::progress::{Status, Update};
@@ -84,6 +85,7 @@ pub struct Prepared {
     /// All questions are answered with yes.
     yes: bool,
     wish: Option<Wish>,
+    look: Look,
 }
 
 impl Prepared {
@@ -101,7 +103,15 @@ impl Prepared {
         for note in wish.iter().flat_map(|wish| &wish.notes) {
             runner.reporter.message(note);
         }
-        Ok(Self { loaded, desired, runner, options: work.options, yes: work.yes, wish: wish.filter(|_| work.route) })
+        Ok(Self {
+            loaded,
+            desired,
+            runner,
+            options: work.options,
+            yes: work.yes,
+            wish: wish.filter(|_| work.route),
+            look: Look::default(),
+        })
     }
 
     /// Brings the engine to what shall be: images whose newness decides something first, then the plan, then the
@@ -110,6 +120,9 @@ impl Prepared {
     /// # Errors
     /// What stands in the way, or failed.
     pub async fn converge(&mut self) -> Result<()> {
+        if self.runner.after_a_kill() {
+            settle(&*self.runner.engine, &self.desired.project).await?;
+        }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
         self.check_ports().await?;
         self.ask_about_volumes(&observed)?;
@@ -144,9 +157,10 @@ impl Prepared {
         Ok(())
     }
 
-    async fn check_ports(&self) -> Result<()> {
+    async fn check_ports(&mut self) -> Result<()> {
         let Some(wish) = &self.wish else { return Ok(()) };
-        wish.check(&self.runner.engine).await
+        self.look = Look::at(&self.runner.engine).await?;
+        wish.check(&self.runner.engine, &self.look).await
     }
 
     /// Pulls and builds that decide whether containers stay, and looks again.
@@ -165,7 +179,7 @@ impl Prepared {
     async fn route(&self, changed: bool) -> Result<()> {
         let Some(wish) = &self.wish else { return Ok(()) };
         let reporter = &self.runner.reporter;
-        let granted = wish.grant(&self.runner.engine, changed).await?;
+        let granted = wish.grant(&self.runner.engine, &self.look, changed).await?;
         for url in &granted.urls {
             reporter.update(Update { id: &format!("Route {url}"), status: Status::Done, text: "Serving", details: "" });
         }

@@ -25,6 +25,8 @@ pub const VOLUME: &str = "stack-gateway";
 const ROLE: &str = "stack.role";
 const STAMP: &str = "stack.stamp";
 const DIGEST: &str = "stack.digest";
+/// Name of the socket at which the gateway tells how it is.
+const SOCKET: &str = "stack.socket";
 /// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines.
 const MOUNTS: &str = "stack.mounts";
 
@@ -65,6 +67,22 @@ impl Pair {
     #[must_use]
     pub const fn runs(&self) -> bool {
         self.agent.is_some()
+    }
+
+    /// Whether both run and are the executable with that stamp.
+    #[must_use]
+    pub fn is_current(&self, stamp: &str) -> bool {
+        [&self.gateway, &self.agent].into_iter().all(|found| {
+            found.as_ref().is_some_and(|found| {
+                found.state == State::Running && found.labels.get(STAMP).is_some_and(|own| own == stamp)
+            })
+        })
+    }
+
+    /// Name of the socket at which the gateway tells how it is.
+    #[must_use]
+    pub fn socket(&self) -> Option<&str> {
+        self.gateway.as_ref()?.labels.get(SOCKET).map(String::as_str)
     }
 
     /// Host folders that the agent sees.
@@ -225,15 +243,19 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
 
 /// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
 fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
+    // Another gateway may still be about to end: each has a name of its own.
+    let socket = format!("stack-gateway-{}", super::new_revision());
     let service = Service {
-        command: Some(["edge", "serve", "--state", state::MOUNT].map(str::to_owned).to_vec()),
+        command: Some(["edge", "serve", "--state", state::MOUNT, "--socket", &socket].map(str::to_owned).to_vec()),
         cap_add: vec!["NET_BIND_SERVICE".to_owned()],
         network_mode: "host".to_owned(),
         healthcheck: Some(Healthcheck { disable: true, ..Healthcheck::default() }),
         stop_grace_period: Some(Duration(15_000_000_000)),
         ..confined()
     };
-    container(GATEWAY, "gateway", (executable, digest), service, vec![state_mount(true)])
+    let mut spec = container(GATEWAY, "gateway", (executable, digest), service, vec![state_mount(true)]);
+    spec.labels.insert(SOCKET.to_owned(), socket);
+    spec
 }
 
 /// Holds the engine's socket: no network at all.
@@ -265,7 +287,9 @@ fn confined() -> Service {
     Service {
         cap_drop: vec!["ALL".to_owned()],
         read_only: true,
-        restart: "unless-stopped".to_owned(),
+        // Engines before 23.0 take containers that outlived a killed engine for stopped by hand: `unless-stopped` would
+        // leave them down.
+        restart: "always".to_owned(),
         security_opt: vec!["no-new-privileges:true".to_owned()],
         tmpfs: vec!["/run".to_owned(), "/tmp".to_owned()],
         ..Service::default()

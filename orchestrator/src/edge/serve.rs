@@ -4,33 +4,60 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use proxy::config::statics;
 use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
+use proxy::observe::access_log::AccessLog;
+use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
+use tokio::sync::watch;
 
-use super::state::{self, EdgeConfiguration, Revisions, Status};
+use super::state::{self, EdgeConfiguration, Status};
+use super::status;
 use super::wait::STATUS;
 use crate::error::{CommandError, Result};
 use crate::watch::FileWatch;
 
+/// How long a request waits for a container that takes it: starting one takes a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Time that requests under way have when the gateway is told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` is done, then lets requests finish.
+/// Serves until `stop` is done, then lets requests finish. How it is, is told at `socket` too.
 ///
 /// # Errors
 /// A folder that cannot be watched, threads that cannot be started.
-pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let mut files = FileWatch::new().map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let options = Options { hostname: hostname(), mark_errors: true, ..Options::default() };
+    let api = Api::new(env!("CARGO_PKG_VERSION"));
+    let options = Options {
+        hostname: hostname(),
+        mark_errors: true,
+        patience: PATIENCE,
+        handlers: [("api@internal".to_owned(), api.handler())].into(),
+        ..Options::default()
+    };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
-    let mut serving = Serving::default();
+    let mut serving = Serving { api, access_log: None, status: Status::default() };
+    let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
+    teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
+    if let Some(socket) = socket {
+        // Without it `up` asks in a longer way.
+        if let Err(error) = status::publish(&socket, told) {
+            tracing::warn!(%error, socket, "the status is not told over a socket");
+        }
+    }
     tokio::pin!(stop);
     loop {
-        serving.say(&listening.borrow_and_update().clone())?;
+        let line = serving.say(&listening.borrow_and_update().clone())?;
+        teller.send_if_modified(|told| {
+            let differs = *told != line;
+            *told = line;
+            differs
+        });
         tokio::select! {
             () = &mut stop => break,
             () = files.changed() => serving.read(&root, &gateway).await?,
@@ -46,11 +73,12 @@ pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
 }
 
 /// What is served now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Serving {
-    revisions: Revisions,
-    problems: Vec<String>,
-    project_problems: std::collections::BTreeMap<String, Vec<String>>,
+    api: Api,
+    access_log: Option<statics::AccessLog>,
+    /// All but where it listens.
+    status: Status,
 }
 
 impl Serving {
@@ -77,7 +105,7 @@ impl Serving {
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
         let update = Update {
             models: models.collect(),
-            configuration: edge.dynamic,
+            configuration: edge.dynamic.clone(),
             certificate_folders: edge.certificate_folders,
         };
         // Routes first: a new listener answers properly from its first connection on.
@@ -85,23 +113,28 @@ impl Serving {
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
         gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
+        self.api.show(&edge.entry_points, edge.dynamic, &applied);
+        if self.access_log != edge.access_log {
+            gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
+            self.access_log = edge.access_log;
+        }
         for problem in &applied.problems {
             tracing::warn!("{problem}");
         }
-        self.problems = applied.problems.iter().map(ToString::to_string).collect();
-        self.project_problems = edge.problems;
-        self.revisions = edge.revisions;
+        self.status = Status {
+            revisions: edge.revisions,
+            wishes: edge.wishes,
+            urls: edge.urls,
+            project_problems: edge.problems,
+            problems: applied.problems.iter().map(ToString::to_string).collect(),
+            ..Status::default()
+        };
         Ok(())
     }
 
-    /// Writes the status for those who wait for it.
-    fn say(&self, listening: &Listening) -> Result<()> {
-        let mut status = Status {
-            revisions: self.revisions.clone(),
-            project_problems: self.project_problems.clone(),
-            problems: self.problems.clone(),
-            ..Status::default()
-        };
+    /// Writes the status for those who wait for it, and returns it as a line.
+    fn say(&self, listening: &Listening) -> Result<String> {
+        let mut status = self.status.clone();
         for (name, listener) in &listening.listeners {
             match listener {
                 Listener::Bound(address) => status.listening.push(address.to_string()),
@@ -111,12 +144,22 @@ impl Serving {
             }
         }
         let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
-        let text = serde_json::to_vec(&status).map_err(|error| fail(&error))?;
-        state::replace(Path::new(STATUS), &text).map_err(|error| fail(&error))
+        let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
+        state::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
+        Ok(text)
     }
 }
 
+/// The access log on standard output, as the options ask for it.
+///
+/// # Errors
+/// A thread that cannot be started.
+fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
+    AccessLog::start(options.into(), options.into(), std::io::stdout())
+        .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
+}
+
 /// This machine's name, for `X-Forwarded-Server`.
-fn hostname() -> String {
+pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -14,8 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proxy::config::dynamic::Configuration;
-use proxy::config::statics::EntryPoint;
+use proxy::config::statics::{AccessLog, EntryPoint};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::adopt::Traefik;
 
@@ -41,10 +42,12 @@ pub struct ProjectFile {
 }
 
 impl ProjectFile {
-    /// Whether two files ask for the same, whichever `up` wrote them.
+    /// Short for what is asked for, whichever `up` wrote it.
     #[must_use]
-    pub fn same_wish(&self, other: &Self) -> bool {
-        Self { revision: String::new(), ..self.clone() } == Self { revision: String::new(), ..other.clone() }
+    pub fn digest(&self) -> String {
+        let asked = Self { revision: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&asked).unwrap_or_default();
+        Sha256::digest(&text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -57,10 +60,16 @@ pub type Revisions = BTreeMap<String, String>;
 pub struct EdgeConfiguration {
     /// Which revision of each project it is made of.
     pub revisions: Revisions,
+    /// What each project asks for ([`ProjectFile::digest`]).
+    pub wishes: BTreeMap<String, String>,
+    /// Addresses of each project's routes.
+    pub urls: BTreeMap<String, Vec<String>>,
     /// Where to listen, by name.
     pub entry_points: BTreeMap<String, EntryPoint>,
     /// Folders with certificates.
     pub certificate_folders: Vec<PathBuf>,
+    /// How finished requests are logged, if at all.
+    pub access_log: Option<AccessLog>,
     /// What in the projects does not work, as a person should read it.
     pub problems: BTreeMap<String, Vec<String>>,
     /// Traefik's dynamic configuration of all projects; names are qualified.
@@ -69,9 +78,14 @@ pub struct EdgeConfiguration {
 
 /// What the gateway says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// What it serves.
     pub revisions: Revisions,
+    /// What each project asks for ([`ProjectFile::digest`]).
+    pub wishes: BTreeMap<String, String>,
+    /// Addresses of each project's routes.
+    pub urls: BTreeMap<String, Vec<String>>,
     /// Addresses it could not listen on, with the reason.
     pub refused: BTreeMap<String, String>,
     /// Addresses it listens on.

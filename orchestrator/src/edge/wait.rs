@@ -1,7 +1,8 @@
 //! Waiting until the gateway serves what a project asks for.
 //!
-//! The gateway writes its status into a file of its own container; whoever wants to know waits for that file there,
-//! on the kernel's notice rather than by asking again and again.
+//! On the gateway's own host it tells over a socket. Elsewhere it is asked inside its container, where it writes its
+//! status into a file: whoever wants to know waits for that file there, on the kernel's notice rather than by asking again
+//! and again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use futures_util::StreamExt as _;
 
 use super::deploy::{AGENT, GATEWAY};
 use super::state::Status;
+use super::status::Told;
 use crate::backend::{Engine, ExecSpec, Stream};
 use crate::error::{CommandError, Result};
 use crate::watch::FileWatch;
@@ -25,7 +27,23 @@ const LIMIT: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// A gateway that does not get there in time, or cannot be asked.
-pub async fn until_served(engine: &Engine, project: &str, revision: &str) -> Result<Status> {
+pub async fn until_served(engine: &Engine, socket: Option<&str>, project: &str, revision: &str) -> Result<Status> {
+    if let Some(mut told) = socket.filter(|_| engine.is_local()).and_then(|socket| Told::by(socket).ok()) {
+        let served = async {
+            loop {
+                let status = told.next().await.ok()?;
+                if status.revisions.get(project).is_some_and(|served| served == revision) {
+                    return Some(status);
+                }
+            }
+        };
+        match tokio::time::timeout(LIMIT, served).await {
+            Ok(Some(status)) => return Ok(status),
+            // It went away; the longer way says why.
+            Ok(None) => {}
+            Err(_) => return Err(unreached(project)),
+        }
+    }
     let command = ["/stack", "edge", "wait", "--project", project, "--revision", revision];
     let asked = tokio::time::timeout(LIMIT, ask(engine, &command.map(str::to_owned))).await;
     let answer = match asked {

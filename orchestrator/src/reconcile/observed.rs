@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use futures_util::future::{try_join, try_join_all, try_join4};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use crate::backend::{
     Backend, Container, ContainerDetail, EngineInfo, ImageInfo, LabelFilter, NetworkInfo, Result, VolumeInfo,
@@ -14,7 +14,7 @@ use crate::reconcile::desired::Desired;
 /// What a plan starts from.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// The engine.
+    /// The engine; known once images were looked up.
     pub engine: EngineInfo,
     /// Architectures that the host runs by emulation.
     pub emulated: BTreeSet<String>,
@@ -31,19 +31,16 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Looks at everything that carries the project's label: four calls at once.
+    /// Looks at everything that carries the project's label: three calls at once.
     ///
     /// # Errors
     /// The engine's.
     pub async fn project(engine: &dyn Backend, project: &str) -> Result<Self> {
         let filter = of_project(project);
-        let (info, mut containers, networks, volumes) =
-            try_join4(engine.info(), engine.containers(&filter), engine.networks(&filter), engine.volumes(&filter))
-                .await?;
+        let (mut containers, networks, volumes) =
+            try_join3(engine.containers(&filter), engine.networks(&filter), engine.volumes(&filter)).await?;
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
-            emulated: if info.local { emulated() } else { BTreeSet::new() },
-            engine: info,
             containers,
             networks: networks.into_iter().map(|network| (network.name.clone(), network)).collect(),
             volumes: volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect(),
@@ -80,7 +77,14 @@ impl Observed {
     /// # Errors
     /// The engine's.
     pub async fn look_up_images(&mut self, engine: &dyn Backend, names: &BTreeSet<String>) -> Result<()> {
-        let images = try_join_all(names.iter().map(|name| engine.image(name))).await?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        // Whether an image can run is a matter of the engine's platform.
+        let images = try_join_all(names.iter().map(|name| engine.image(name)));
+        let (info, images) = try_join(engine.info(), images).await?;
+        self.emulated = if info.local { emulated() } else { BTreeSet::new() };
+        self.engine = info;
         self.images.extend(names.iter().cloned().zip(images));
         Ok(())
     }

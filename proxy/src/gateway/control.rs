@@ -136,6 +136,9 @@ impl Control {
             let before = thread.worker.view.load();
             thread.worker.view.store(Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count)));
         }
+        if let Some(thread) = self.workers.first() {
+            thread.worker.shared.configured();
+        }
         self.start_checks();
         self.status.send_modify(|status| status.revision += 1);
         Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }

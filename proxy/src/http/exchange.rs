@@ -72,6 +72,8 @@ pub(crate) struct Exchange {
     pub(crate) upgrade: Option<Upgrade>,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
+    /// The headers say already whom the request is forwarded for: it has been tried before.
+    pub(crate) forwarded: bool,
 }
 
 /// A wish to leave HTTP.
@@ -196,7 +198,7 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         self.meter.end();
-        if let (Some(mut record), Some(log)) = (self.record.take(), &self.worker.shared.access_log) {
+        if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();
             log.write(record);
         }

@@ -44,6 +44,11 @@ impl NoAnswer {
         }
     }
 
+    /// No server has seen anything of the request, and one that can take it may be there in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::NoServer | Self::Failed(Failure::Connect { .. }))
+    }
+
     /// What the log is told.
     pub(crate) fn explain(&self) -> String {
         match self {
@@ -72,9 +77,11 @@ pub(crate) async fn forward(
             .or_else(|| balancer.balance.pick(tried))
             .and_then(|i| Some((i, balancer.balance.servers.get(i)?)))
         else {
+            outgoing.give_back(exchange);
             return Err(NoAnswer::NoServer);
         };
         let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
+            outgoing.give_back(exchange);
             return Err(NoAnswer::NoServer);
         };
         match outgoing.attempt(exchange, pool, balancer).await {
@@ -90,6 +97,7 @@ pub(crate) async fn forward(
                 let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.pick(tried).is_some();
                 let again = retry.is_some_and(|retry| attempt < retry.attempts);
                 if !elsewhere && !again {
+                    outgoing.give_back(exchange);
                     return Err(NoAnswer::Failed(failure));
                 }
                 tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
@@ -127,7 +135,9 @@ impl Outgoing {
         let mut parts = Request::new(()).into_parts().0;
         parts.method = exchange.parts.method.clone();
         parts.headers = std::mem::take(&mut exchange.parts.headers);
-        headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+        if !std::mem::replace(&mut exchange.forwarded, true) {
+            headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+        }
         let body = std::mem::replace(&mut exchange.body, RequestBody::empty());
         let upgrade = exchange.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
         if let Some(protocol) = &upgrade {
@@ -135,6 +145,14 @@ impl Outgoing {
             parts.headers.insert(UPGRADE, protocol.clone());
         }
         Self { method: parts.method.clone(), parts, body: Some(body), upgrade }
+    }
+
+    /// Makes the exchange whole again after an attempt that carried nothing.
+    fn give_back(self, exchange: &mut Exchange) {
+        exchange.parts.headers = self.parts.headers;
+        exchange.parts.headers.remove(CONNECTION);
+        exchange.parts.headers.remove(UPGRADE);
+        exchange.body = self.body.unwrap_or_else(RequestBody::empty);
     }
 
     /// One server, at most two connections: a kept one may turn out to have been closed by the server just now.

@@ -1,7 +1,7 @@
 //! One request: made canonical, admitted, routed, passed through its middlewares, answered.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
 use http::uri::PathAndQuery;
@@ -15,10 +15,14 @@ use crate::snapshot::{Route, View};
 use super::body::{Body, RequestBody};
 use super::error_response::{self, Reason};
 use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
+use super::forward::NoAnswer;
 use super::headers;
 use super::host::{self, BadHost};
 use super::target::{canonical_path, canonical_query};
 
+/// Pauses between looks for a server that takes a request.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
 
@@ -61,13 +65,13 @@ fn closes(client: &Client, requests: u32) -> bool {
 }
 
 fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
-    client.worker.shared.access_log.as_ref()?;
+    client.worker.shared.access_log.load().as_ref()?;
     let size =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     Some(Box::new(Record {
         started: Instant::now(),
         started_at: SystemTime::now(),
-        duration: std::time::Duration::ZERO,
+        duration: Duration::ZERO,
         entry_point: Arc::from(client.entry.name.as_str()),
         client: client.peer,
         username: None,
@@ -90,7 +94,7 @@ fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<
         service: None,
         server_url: None,
         origin_status: None,
-        origin_duration: std::time::Duration::ZERO,
+        origin_duration: Duration::ZERO,
         status: StatusCode::OK,
         downstream_size: 0,
         retries: 0,
@@ -150,6 +154,7 @@ fn admit(
         routing,
         upgrade,
         record: None,
+        forwarded: false,
     })
 }
 
@@ -231,8 +236,15 @@ async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &
     response
 }
 
+/// Asks the service. Where no server takes the request, it waits a moment for one: a container that is being started or
+/// replaced costs a short wait and no error.
 async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: &mut After) -> Response<Body> {
-    match route.service.answer(exchange, view, after).await {
+    let first = route.service.answer(exchange, view, after).await;
+    let answered = match first {
+        Err(no_answer) if no_answer.may_pass() => wait_for_server(exchange, route, after, no_answer).await,
+        other => other,
+    };
+    match answered {
         Ok(response) => response,
         Err(no_answer) => {
             let reason = no_answer.reason();
@@ -248,4 +260,28 @@ async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: 
             reason.response(exchange.client.worker.shared.mark_errors)
         }
     }
+}
+
+/// Tries again with each new configuration and after short pauses, with what the router's service is by then.
+async fn wait_for_server(
+    exchange: &mut Exchange,
+    route: &Route,
+    after: &mut After,
+    mut last: NoAnswer,
+) -> Result<Response<Body>, NoAnswer> {
+    let worker = Arc::clone(&exchange.client.worker);
+    let Some(mut waiting) = worker.shared.wait() else { return Err(last) };
+    let mut pause = FIRST_PAUSE;
+    while waiting.changed_or(pause).await {
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        let view = worker.view.load_full();
+        let Some(now) = view.snapshot.routes.iter().flatten().find(|other| other.name == route.name) else {
+            return Err(last);
+        };
+        match now.service.answer(exchange, &view, after).await {
+            Err(no_answer) if no_answer.may_pass() => last = no_answer,
+            other => return other,
+        }
+    }
+    Err(last)
 }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method, StatusCode, Version};
 
+use crate::config::statics;
+
 /// Lines that may wait for the writer.
 const BACKLOG: usize = 8192;
 
@@ -37,6 +39,31 @@ pub struct Filters {
     pub retry_attempts: bool,
     /// Only requests that took at least this long.
     pub min_duration: Duration,
+}
+
+impl From<&statics::AccessLog> for Format {
+    fn from(options: &statics::AccessLog) -> Self {
+        match options.format.to_ascii_lowercase().as_str() {
+            "json" => Self::Json,
+            "genericclf" => Self::GenericClf,
+            _ => Self::Common,
+        }
+    }
+}
+
+impl From<&statics::AccessLog> for Filters {
+    /// Ranges that are none are left out.
+    fn from(options: &statics::AccessLog) -> Self {
+        let ranges = options.filters.status_codes.iter().filter_map(|range| {
+            let (low, high) = range.split_once('-').unwrap_or((range, range));
+            Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
+        });
+        Self {
+            status_codes: ranges.collect(),
+            retry_attempts: options.filters.retry_attempts,
+            min_duration: options.filters.min_duration.to_std(),
+        }
+    }
 }
 
 /// One request, as it is logged.

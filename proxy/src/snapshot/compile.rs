@@ -53,7 +53,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let mut problems = Vec::new();
     let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
 
-    let (store, wrong) = security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own));
+    let none = security::Sources::new();
+    let known = before.map_or(&none, |before| &before.certificates);
+    let (store, certificates, wrong) =
+        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), known);
     problems.extend(
         wrong
             .into_iter()
@@ -113,6 +116,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         }
         table.disable(index, reason);
     }
+    problems.extend(table.ties().iter().map(|(first, other)| Problem {
+        object: format!("router `{other}`"),
+        reason: format!("it has the rule and the priority of `{first}`, which gets every request"),
+    }));
     let (policy, conflicts) = security::policy(&wishes, &options);
     problems.extend(conflicts.into_iter().map(|host| Problem {
         object: format!("host `{host}`"),
@@ -122,6 +129,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         table: Arc::new(table),
         routes,
         policy,
+        certificates,
         slots: builder.slots,
         servers: builder.servers,
         checks: builder.checks,

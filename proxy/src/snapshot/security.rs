@@ -12,25 +12,40 @@ use crate::tls::pem::{self, CertificateProblem};
 use crate::tls::resolver::{Policy, Terms};
 use crate::tls::store::Store;
 
+/// Certificates by where they came from: a folder, or the files of a pair.
+pub(crate) type Sources = HashMap<String, Vec<Arc<CertifiedKey>>>;
+
 /// Reads the certificates of a configuration and of `folders`. Those that cannot be used are reported, and the rest is
-/// served.
+/// served; with them what `before` had from the same place, since a certificate that is being replaced is for a moment
+/// not its key's.
 pub(crate) fn store(
     config: &TlsConfiguration,
     folders: &[PathBuf],
     own: Arc<CertifiedKey>,
-) -> (Store, Vec<CertificateProblem>) {
+    before: &Sources,
+) -> (Store, Sources, Vec<CertificateProblem>) {
     let mut problems = Vec::new();
+    let mut sources = Sources::new();
+    // The first certificate for a name wins, so the order is kept.
     let mut certificates = Vec::new();
+    let mut add = |place: String, mut found: Vec<Arc<CertifiedKey>>, wrong: Vec<CertificateProblem>| {
+        if !wrong.is_empty() {
+            found.extend(before.get(&place).into_iter().flatten().cloned());
+        }
+        certificates.extend(found.iter().cloned());
+        sources.insert(place, found);
+        problems.extend(wrong);
+    };
     for pair in &config.certificates {
+        let place = format!("{}\n{}", pair.cert_file, pair.key_file);
         match pem::pair(&pair.cert_file, &pair.key_file) {
-            Ok(certificate) => certificates.push(certificate),
-            Err(problem) => problems.push(problem),
+            Ok(certificate) => add(place, vec![certificate], Vec::new()),
+            Err(problem) => add(place, Vec::new(), vec![problem]),
         }
     }
     for folder in folders {
         let (found, wrong) = pem::folder(folder);
-        certificates.extend(found);
-        problems.extend(wrong);
+        add(folder.display().to_string(), found, wrong);
     }
     let configured = config
         .stores
@@ -45,7 +60,7 @@ pub(crate) fn store(
         }
         None => own,
     };
-    (Store::new(&certificates, default), problems)
+    (Store::new(&certificates, default), sources, problems)
 }
 
 /// TLS options by qualified name, ready or with what is wrong with them.

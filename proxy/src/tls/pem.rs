@@ -1,6 +1,6 @@
 //! Certificates and keys from PEM files: pairs named in a configuration, and folders.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
         Err(error) => return (Vec::new(), vec![CertificateProblem::new(format_args!("`{}`", path.display()), error)]),
     };
     let mut chains: Vec<(PathBuf, Vec<CertificateDer<'static>>)> = Vec::new();
-    let mut keys: HashMap<Vec<u8>, PrivateKeyDer<'static>> = HashMap::new();
+    let mut keys: HashMap<Vec<u8>, (PathBuf, PrivateKeyDer<'static>)> = HashMap::new();
     for file in files {
         let text = match std::fs::read(&file) {
             Ok(text) => text,
@@ -78,7 +78,7 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
         if let Some(key) = private_key(&text) {
             match public_key_of(&key) {
                 Some(public) => {
-                    keys.insert(public, key);
+                    keys.insert(public, (file.clone(), key));
                 }
                 None => problems.push(CertificateProblem::new(
                     format_args!("`{}`", file.display()),
@@ -91,6 +91,7 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
         }
     }
     let mut pairs = Vec::new();
+    let mut used = HashSet::new();
     for (file, chain) in chains {
         let place = format!("`{}`", file.display());
         let Some(public) = chain.first().and_then(public_key) else {
@@ -98,7 +99,7 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
             continue;
         };
         // Authorities often lie beside the leaf certificates, without their keys.
-        let Some(key) = keys.get(&public) else {
+        let Some((_, key)) = keys.get(&public) else {
             if !chain.first().is_some_and(is_authority) {
                 problems
                     .push(CertificateProblem::new(place, "no private key of the folder belongs to this certificate"));
@@ -109,7 +110,15 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
             Ok(pair) => pairs.push(pair),
             Err(reason) => problems.push(CertificateProblem::new(place, reason)),
         }
+        used.insert(public);
     }
+    let alone = keys.iter().filter(|(public, _)| !used.contains(*public)).map(|(_, (file, _))| {
+        CertificateProblem::new(
+            format_args!("`{}`", file.display()),
+            "no certificate of the folder belongs to this private key",
+        )
+    });
+    problems.extend(alone);
     (pairs, problems)
 }
 

@@ -33,6 +33,28 @@ async fn a_request_gets_through_with_the_client_described() {
 }
 
 #[tokio::test]
+async fn a_request_waits_for_a_server_to_come() {
+    let mut patient = options();
+    patient.patience = std::time::Duration::from_secs(20);
+    let mut before = routed("a", &[]);
+    crate::support::route(&mut before, "b", false, &["http://127.0.0.1:1".to_owned()]);
+    let running = run(patient, before).await;
+    let post = |host: &str| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nhi");
+    let (web, server) = (running.web, echo().await);
+    let (to_a, to_b) = (post("a.test"), post("b.test"));
+    let asked = tokio::spawn(async move { tokio::join!(ask(web, &to_a), ask(web, &to_b)) });
+    tokio::task::yield_now().await;
+    let mut after = routed("a", std::slice::from_ref(&server));
+    crate::support::route(&mut after, "b", false, &[server]);
+    assert_eq!(running.apply(after).await.problems, []);
+    let (a, b) = asked.await.unwrap();
+    for (head, body) in [a, b] {
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(body.contains("\r\nX-Forwarded-For: 127.0.0.1\r\n") && body.ends_with("\r\n\r\nhi"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_gateway_says_itself() {
     let mut configuration = routed("none", &[]);
     crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);

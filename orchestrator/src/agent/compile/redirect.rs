@@ -50,6 +50,13 @@ pub(super) fn configuration(adopted: &BTreeMap<&str, Adopted<'_>>, parts: &[Part
     all
 }
 
+/// What Traefik routes by itself, without its redirections: those are made here, for the listeners of this host.
+pub(super) fn without(mut internal: Configuration) -> Configuration {
+    internal.http.middlewares.clear();
+    internal.http.routers.retain(|_, router| router.middlewares.is_empty());
+    internal
+}
+
 /// The port of this host that leads to the entry point: clients have to be told that one, whatever its port inside is.
 fn target_port(entrances: &Entrances, to: &str) -> Option<u16> {
     match to.strip_prefix(':') {

@@ -239,3 +239,31 @@ fn a_network_may_be_called_as_in_the_compose_file() {
     let compiled = compile(&BTreeMap::new(), &seen, None);
     assert_eq!(servers(&compiled, "app@docker"), ["http://10.0.1.2:80"]);
 }
+
+#[test]
+fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
+    let flags = [
+        SECURE[0],
+        SECURE[1],
+        SECURE[2],
+        "--ping",
+        "--ping.entrypoint=web",
+        "--api.insecure",
+        "--accesslog.format=json",
+        "--serverstransport.insecureskipverify",
+    ];
+    let all = projects([adopted("one", &[(80, 80), (443, 443)], &flags)]);
+    let compiled = compile(&all, &[seen("one", "app", "10.0.0.2", &APP)], None);
+    assert_eq!(
+        routers(&compiled),
+        [
+            "app@docker [:443] tls Host(`a.example`) -> app-one@docker",
+            "ping@internal [:80] PathPrefix(`/ping`) -> ping@internal",
+        ]
+    );
+    assert_eq!(compiled.edge.access_log.map(|log| log.format), Some("json".to_owned()));
+    let services = &compiled.edge.dynamic.http.services;
+    let transport = services.values().filter_map(|service| service.load_balancer.as_ref()).next();
+    assert_eq!(transport.map(|balancer| balancer.servers_transport.as_str()), Some("default-one@docker"));
+    assert!(compiled.edge.dynamic.http.servers_transports.contains_key("default-one@docker"));
+}

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use bollard_stubs::models::{
+use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigIsolationEnum,
     HostConfigLogConfig, RestartPolicy, RestartPolicyNameEnum,
 };

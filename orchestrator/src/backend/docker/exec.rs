@@ -19,7 +19,7 @@ impl Docker {
         let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match kind {
             Some("application/vnd.docker.multiplexed-stream") => Ok(false),
-            Some("application/vnd.docker.raw-stream") if self.facts().await?.api >= (1, 42) => Ok(true),
+            Some("application/vnd.docker.raw-stream") if self.api().await? >= (1, 42) => Ok(true),
             _ => {
                 let call = read("inspect container", id);
                 let inspected: answers::Inspected = self.get(call, &container_path(id, "/json"), &[]).await?;

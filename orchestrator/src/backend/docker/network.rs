@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bollard_stubs::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
-use http::Method;
+use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
 
 use super::create::{self, Misfit};
 use super::transport::encode;
@@ -66,7 +65,7 @@ impl Docker {
 
     pub(super) async fn make_network(&self, spec: &NetworkSpec) -> Result<String> {
         let call = change("create network", &spec.network.name);
-        let body = request(spec, self.facts().await?.api).map_err(|error| misfit(call, error))?;
+        let body = request(spec, self.api().await?).map_err(|error| misfit(call, error))?;
         let mut body = serde_json::to_value(body)
             .map_err(|error| call.error(crate::backend::ErrorKind::Invalid, error.to_string()))?;
         // Engines before API 1.44 make a second network of the same name unless asked not to.
@@ -96,8 +95,9 @@ impl Docker {
     }
 
     pub(super) async fn drop_network(&self, id: &str) -> Result<()> {
-        let path = format!("/networks/{}", encode(id));
-        gone(self.act(change("remove network", id), Method::DELETE, &path, &[]).await)
+        let path = encode(id);
+        let removed = self.client().await?.remove_network(&path);
+        gone(self.transport.typed(change("remove network", id), removed).await)
     }
 
     /// The name in the engine's complaint about a network that exists twice.
@@ -108,10 +108,11 @@ impl Docker {
 
     pub(super) async fn join_network(&self, container: &str, attachment: &Attachment) -> Result<()> {
         let call = change("connect network", &attachment.network);
-        let endpoint = create::endpoint(self.facts().await?.api, attachment).map_err(|error| misfit(call, error))?;
-        let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
-        let path = format!("/networks/{}/connect", encode(&attachment.network));
-        self.post(call, &path, &[], &body).await.map(drop).map_err(already_there)
+        let endpoint = create::endpoint(self.api().await?, attachment).map_err(|error| misfit(call, error))?;
+        let request = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
+        let path = encode(&attachment.network);
+        let joined = self.client().await?.connect_network(&path, request);
+        self.transport.typed(call, joined).await.map_err(already_there)
     }
 }
 

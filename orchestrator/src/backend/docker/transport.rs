@@ -1,9 +1,9 @@
 //! HTTP to the engine, over a Unix socket, TCP or `ssh`.
 //!
-//! Our own, on hyper, and not bollard's client: that one gives log times in whole seconds only, guesses whether a
-//! stream is multiplexed from its first byte (a terminal may send that byte too), opens a connection per call, has
-//! one time limit for everything, takes an exit code for an error and writes request bodies, passwords included,
-//! to the debug log.
+//! bollard's client runs on it (`client.rs`), since its own transports open a connection per call and have one time limit
+//! for everything. Logs, streams and listings go around it: it gives log times in whole seconds only, guesses whether a
+//! stream is multiplexed from its first byte (a terminal may send that byte too), and refuses answers that are not exactly
+//! what Docker sends.
 
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -110,12 +110,18 @@ impl Transport {
 
     /// A call whose answer is read as a whole; the connection is used again.
     pub(super) async fn whole(&self, call: Call<'_>, message: Message) -> Result<Bytes> {
+        self.with_head(call, message).await.map(Response::into_body)
+    }
+
+    /// The same, with the head of the answer.
+    pub(super) async fn with_head(&self, call: Call<'_>, message: Message) -> Result<Response<Bytes>> {
         self.limited(call, async {
             let (sender, response) = self.send(call, message).await?;
-            let body = Limited::new(response.into_body(), MAX_ANSWER);
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER);
             let bytes = body.collect().await.map_err(|error| call.broken(&*error))?.to_bytes();
             self.keep(sender);
-            Ok(bytes)
+            Ok(Response::from_parts(head, bytes))
         })
         .await
     }
@@ -125,7 +131,7 @@ impl Transport {
         self.limited(call, async { Ok(self.send(call, message).await?.1) }).await
     }
 
-    async fn limited<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn limited<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(limit) = call.limit else { return work.await };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let message = format!("the engine at {} did not answer within {} seconds", self.address, limit.as_secs());
@@ -133,9 +139,21 @@ impl Transport {
         })
     }
 
+    async fn send(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
+        let (sender, response) = self.exchange(call, message).await?;
+        Ok((sender, refused(call, response).await?))
+    }
+
+    /// An answer as it comes, refusals too. Its connection is used again once it has been read to its end.
+    pub(super) async fn answer(&self, call: Call<'_>, message: Message) -> Result<Response<Incoming>> {
+        let (sender, response) = self.exchange(call, message).await?;
+        self.keep(sender);
+        Ok(response)
+    }
+
     /// Sends on an idle connection, else on a new one. A kept connection may have been closed by the engine
     /// meanwhile: the request then comes back unsent and takes the next one.
-    async fn send(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
+    async fn exchange(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
         let mut request = request(call, message)?;
         loop {
             let (mut sender, kept) = match self.take() {
@@ -143,7 +161,7 @@ impl Transport {
                 None => (self.connect(call).await?, false),
             };
             match sender.try_send_request(request).await {
-                Ok(response) => return Ok((sender, refused(call, response).await?)),
+                Ok(response) => return Ok((sender, response)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if kept => request = unsent,
                     _ => return Err(call.broken(error.error())),
@@ -240,7 +258,7 @@ async fn refused(call: Call<'_>, response: Response<Incoming>) -> Result<Respons
     Err(call.error(kind_of(status, &message), message))
 }
 
-fn kind_of(status: StatusCode, message: &str) -> ErrorKind {
+pub(super) fn kind_of(status: StatusCode, message: &str) -> ErrorKind {
     match status {
         StatusCode::BAD_REQUEST => ErrorKind::Invalid,
         StatusCode::NOT_FOUND => ErrorKind::NotFound,

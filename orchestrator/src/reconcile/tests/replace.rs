@@ -34,7 +34,7 @@ async fn second_up_reads_three_lists_and_changes_nothing() {
     scene.engine.reset_calls();
     assert_snapshot!(scene.text().await, @"nothing to do");
     let calls: Vec<&str> = scene.engine.calls().iter().map(|call| call.call).collect();
-    assert_eq!(calls, ["ask engine", "list containers", "list networks", "list volumes"]);
+    assert_eq!(calls, ["list containers", "list networks", "list volumes"]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard_stubs::models::{
+use bollard::models::{
     HostConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions,
     MountTmpfsOptions, MountType, MountVolumeOptions,
 };

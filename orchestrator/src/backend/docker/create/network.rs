@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard_stubs::models::{EndpointIpamConfig, EndpointSettings, NetworkingConfig, PortBinding, PortMap};
+use bollard::models::{EndpointIpamConfig, EndpointSettings, NetworkingConfig, PortBinding, PortMap};
 use compose_schema::model::Service;
 
 use super::{Misfit, Outcome, Translator, list, map, number, text};

@@ -1,6 +1,6 @@
 //! Limits and devices. `deploy.resources` is applied last: it wins over the older attributes.
 
-use bollard_stubs::models::{
+use bollard::models::{
     DeviceMapping, DeviceRequest, HostConfig, ResourcesBlkioWeightDevice, ResourcesUlimits, ThrottleDevice,
 };
 use compose_schema::model::{self, BlkioConfig, Service};

@@ -1,6 +1,6 @@
 //! Security options. `seccomp=FILE` has been replaced by the file's content before this.
 
-use bollard_stubs::models::HostConfig;
+use bollard::models::HostConfig;
 use compose_schema::model::Service;
 
 use super::{Misfit, Outcome, Translator};

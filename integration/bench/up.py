@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""A second `stack up -d` beside a second `docker compose up -d` of the same project, in turns, in one run on this machine.
+
+Figures of one run are only good as ratios. Prints a table and keeps no files.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK = os.environ.get("STACK_BIN", str(ROOT / "target/release/stack"))
+ROUNDS = 11
+
+
+def peer(name):
+    found = subprocess.run([ROOT / "integration/peers.sh", name], capture_output=True, text=True)
+    if found.returncode:
+        print(f"no {name} on this machine, left out: {found.stderr.strip().splitlines()[-1:]}")
+        return None
+    return found.stdout.strip()
+
+
+def measure(command, folder):
+    """Wall seconds, CPU seconds and peak memory in MiB of one run."""
+    began = time.monotonic()
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"error: `{' '.join(map(str, command))}` exits {child.returncode}")
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def row(title, ours, theirs, unit, scale=1):
+    ratio = f"{ours / theirs:6.2f}" if theirs else "     -"
+    print(f"{title:<44}{ours * scale:>10.1f}{theirs * scale:>12.1f} {unit:<6}{ratio}")
+
+
+def compare_up(compose, title, text, folder):
+    (folder / "docker-compose.yml").write_text(text)
+    ours, theirs = [STACK, "up", "-d"], [compose, "up", "-d"]
+    try:
+        for command in (ours, theirs):
+            measure(command, folder)
+        runs = {"ours": [], "theirs": []}
+        for _ in range(ROUNDS):
+            runs["ours"].append(measure(ours, folder))
+            runs["theirs"].append(measure(theirs, folder))
+        middle = {who: [statistics.median(column) for column in zip(*samples)] for who, samples in runs.items()}
+        for index, (what, unit, scale) in enumerate([("time", "ms", 1000), ("CPU time", "ms", 1000), ("peak memory", "MiB", 1)]):
+            row(f"no-op up, {title}: {what}", middle["ours"][index], middle["theirs"][index], unit, scale)
+    finally:
+        subprocess.run([STACK, "down", "-v", "-t", "0"], cwd=folder, capture_output=True)
+
+
+def services(count):
+    one = "  s{0}:\n    image: busybox:stable\n    command: [sleep, '1000']\n    stop_signal: SIGKILL\n    environment: {{A: '{0}'}}\n"
+    return "services:\n" + "".join(one.format(number) for number in range(count))
+
+
+def main():
+    print(f"{'':<44}{'stack':>10}{'peer':>12} {'':<6}{'ratio':>6}")
+    compose = peer("compose")
+    with tempfile.TemporaryDirectory(prefix="stack-bench-") as folder:
+        if compose:
+            compare_up(compose, "2 services", services(2), Path(folder))
+            compare_up(compose, "20 services", services(20), Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+//! The gateway as a program of its own, in Traefik's place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use proxy::assemble;
+use proxy::config::dynamic::Configuration;
+use proxy::config::file;
+use proxy::config::statics::{self, Severity, Sources, StaticConfig};
+use proxy::gateway::{Gateway, Listener, Options, Update};
+use proxy::observe::access_log::{AccessLog, Filters, Format};
+use proxy::observe::api::Api;
+
+use crate::cli::carry_out::Signals;
+use crate::cli::{Context, block_on};
+use crate::edge::serve::hostname;
+use crate::error::{CommandError, Result};
+use crate::ui::{output, trace};
+use crate::watch::FileWatch;
+
+/// Serves until a signal ends it, then lets requests finish.
+///
+/// # Errors
+/// A static configuration that makes no sense, an entry point that cannot be listened on, files that cannot be watched.
+pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
+    let config = static_config(context, flags)?;
+    trace::init(level(&config.log.level));
+    block_on(async move {
+        let api = Api::new(env!("CARGO_PKG_VERSION"));
+        let handlers =
+            if config.api.is_some() { [("api@internal".to_owned(), api.handler())].into() } else { Default::default() };
+        let options = Options {
+            entry_points: assemble::entry_points(&config),
+            hostname: hostname(),
+            // In Traefik's place it answers what Traefik answers, and nothing more.
+            mark_errors: false,
+            access_log: config.access_log.as_ref().map(access_log).transpose()?,
+            handlers,
+            ..Options::default()
+        };
+        let mut signals = Signals::new()?;
+        let gateway = Gateway::start(options)
+            .await
+            .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
+        for (name, listener) in gateway.status().listeners {
+            if let Listener::Failed(reason) = listener {
+                return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
+                    .hint(format!("stop what holds the port, or set `--entrypoints.{name}.address` to another one")));
+            }
+        }
+        let mut serving = Serving { gateway, config, api, last: Configuration::default() };
+        serving.serve(&mut signals).await?;
+        let life = serving.config.entry_points.values().map(|point| &point.transport.life_cycle);
+        let accept = life.clone().map(|life| life.request_accept_grace_timeout.to_std()).max().unwrap_or_default();
+        let grace = life.map(|life| life.grace_time_out.to_std()).max().unwrap_or_default();
+        serving.gateway.shutdown(accept, grace).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+struct Serving {
+    gateway: Gateway,
+    config: StaticConfig,
+    api: Api,
+    /// What the dynamic files said when they last could be read.
+    last: Configuration,
+}
+
+impl Serving {
+    async fn serve(&mut self, signals: &mut Signals) -> Result<()> {
+        let mut watch = self.watch()?;
+        self.apply().await?;
+        loop {
+            let changed = async {
+                match &mut watch {
+                    Some(watch) => watch.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = signals.next() => return Ok(()),
+                () = changed => self.apply().await?,
+            }
+        }
+    }
+
+    /// A watch over the dynamic files; none where there are none, or where they are not to be watched.
+    fn watch(&self) -> Result<Option<FileWatch>> {
+        let Some(provider) = self.config.providers.file.as_ref().filter(|provider| provider.watch) else {
+            return Ok(None);
+        };
+        let Some(path) = provider.path() else { return Ok(None) };
+        // A file is watched by its folder: editors replace it.
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let fail = |error: notify::Error| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
+        let mut watch = FileWatch::new().map_err(fail)?;
+        watch.add(folder).map_err(fail)?;
+        Ok(Some(watch))
+    }
+
+    /// Reads the dynamic files and puts them in force; files that cannot be read leave the last ones in force.
+    async fn apply(&mut self) -> Result<()> {
+        if let Some(path) = self.config.providers.file.as_ref().and_then(|provider| provider.path()).map(Path::to_owned)
+        {
+            let read = tokio::task::spawn_blocking(move || file::read(&path))
+                .await
+                .map_err(|error| CommandError::new(format!("reading the dynamic files was cut off: {error}")))?;
+            match read {
+                Ok((configuration, problems)) => {
+                    for problem in &problems {
+                        tracing::error!("{problem}");
+                    }
+                    self.last = configuration;
+                }
+                Err(problem) => tracing::error!("{problem}; what was read before stays in force"),
+            }
+        }
+        let configuration = assemble::merge(&self.config, [("file", self.last.clone())]);
+        let update = Update {
+            configuration: configuration.clone(),
+            models: assemble::models(&self.config),
+            certificate_folders: Vec::new(),
+        };
+        let applied =
+            self.gateway.apply(update).await.map_err(|_| CommandError::new("the gateway's threads have ended"))?;
+        for problem in &applied.problems {
+            tracing::error!("{problem}");
+        }
+        self.api.show(&self.config.entry_points, configuration, &applied);
+        Ok(())
+    }
+}
+
+/// The static configuration, from a file, from flags or from the environment; warnings are printed.
+fn static_config(context: &Context, flags: &[String]) -> Result<StaticConfig> {
+    let path = named_file(flags).or_else(|| default_file(context));
+    let text = match &path {
+        Some(path) => Some(fs::read_to_string(path).map_err(|error| {
+            CommandError::new(format!("cannot read the static configuration `{}`: {error}", path.display()))
+        })?),
+        None => None,
+    };
+    let sources =
+        Sources { flags, environment: Some(&context.environment), file: path.as_deref().zip(text.as_deref()) };
+    match StaticConfig::read(&sources) {
+        Ok((config, problems)) => {
+            for problem in &problems {
+                output::stderr(&format!("warning: {problem}\n"));
+            }
+            if config.providers.docker.is_some() {
+                output::stderr(
+                    "warning: `providers.docker`: the gateway by hand does not talk to an engine; `stack up` routes by labels\n",
+                );
+            }
+            Ok(config)
+        }
+        Err(problems) => {
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            Err(CommandError::new(errors.map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+        }
+    }
+}
+
+/// The file that `--configFile` names.
+fn named_file(flags: &[String]) -> Option<PathBuf> {
+    let mut words = flags.iter();
+    while let Some(word) = words.next() {
+        let flag = word.trim_start_matches('-');
+        match flag.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("configfile") => return Some(PathBuf::from(value)),
+            None if flag.eq_ignore_ascii_case("configfile") => return words.next().map(PathBuf::from),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn default_file(context: &Context) -> Option<PathBuf> {
+    let folder = |name: &str| context.environment.get(name).map(Path::new);
+    statics::default_files(folder("HOME"), folder("XDG_CONFIG_HOME")).into_iter().find(|path| path.is_file())
+}
+
+fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
+    let (format, filters) = (Format::from(options), Filters::from(options));
+    let place = if options.file_path.is_empty() { "standard output" } else { options.file_path.as_str() };
+    let fail = |error: std::io::Error| CommandError::new(format!("cannot write the access log to {place}: {error}"));
+    let started = if options.file_path.is_empty() {
+        AccessLog::start(format, filters, std::io::stdout())
+    } else {
+        let file = fs::File::options().create(true).append(true).open(&options.file_path).map_err(fail)?;
+        AccessLog::start(format, filters, file)
+    };
+    started.map_err(fail)
+}
+
+/// Traefik's log levels by ours.
+fn level(traefik: &str) -> &'static str {
+    match traefik.to_ascii_uppercase().as_str() {
+        "TRACE" => "trace",
+        "DEBUG" => "debug",
+        "INFO" => "info",
+        "WARN" => "warn",
+        _ => "error",
+    }
+}

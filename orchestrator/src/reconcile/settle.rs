@@ -1,0 +1,82 @@
+//! After a `stack` that was killed: the engine goes on with what it had been asked for.
+//!
+//! A container that is being stopped looks like a running one until it has ended, and a request that waits for its turn
+//! does not show at all. Whoever plans waits until nothing happens to the project any more.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use crate::backend::{Backend, Event, Result};
+use crate::reconcile::observed::of_project;
+
+/// Without an event for so long, no request of the one that was killed is left.
+const QUIET: Duration = Duration::from_millis(500);
+/// How far back a stop may have begun.
+const BACK: Duration = Duration::from_secs(60);
+/// A container that takes longer to end is planned with as it is.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Waits until the engine is done with what it was asked to do to a project's containers.
+///
+/// # Errors
+/// The engine's.
+pub async fn settle(engine: &dyn Backend, project: &str) -> Result<()> {
+    let filter = of_project(project);
+    let mut coming = engine.events(&filter).await?;
+    let mut ending = BTreeSet::new();
+    for event in engine.past_events(&filter, BACK).await? {
+        note(&mut ending, &event);
+    }
+    let settled = async {
+        loop {
+            match tokio::time::timeout(QUIET, coming.next()).await {
+                Ok(Some(event)) => note(&mut ending, &event?),
+                Ok(None) => return Ok(()),
+                Err(_) if ending.is_empty() => return Ok(()),
+                Err(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, settled).await.unwrap_or(Ok(()))
+}
+
+fn note(ending: &mut BTreeSet<String>, event: &Event) {
+    if event.kind != "container" {
+        return;
+    }
+    match event.action.as_str() {
+        "kill" => {
+            ending.insert(event.id.clone());
+        }
+        "die" | "start" | "destroy" => {
+            ending.remove(&event.id);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: &str, id: &str) -> Event {
+        Event {
+            kind: "container".to_owned(),
+            action: action.to_owned(),
+            id: id.to_owned(),
+            attributes: crate::backend::Labels::new(),
+            time: 0,
+        }
+    }
+
+    #[test]
+    fn only_what_has_not_ended_is_waited_for() {
+        let mut ending = BTreeSet::new();
+        for (action, id) in [("kill", "a"), ("kill", "b"), ("die", "a"), ("stop", "a"), ("kill", "c"), ("start", "c")] {
+            note(&mut ending, &event(action, id));
+        }
+        assert_eq!(ending.into_iter().collect::<Vec<_>>(), ["b"]);
+    }
+}

@@ -1,0 +1,196 @@
+//! From a static configuration and what its providers say to a gateway's options and updates.
+//!
+//! Specification: Traefik v3 documentation, "EntryPoints", "Ping", "API"; the routers that Traefik makes by itself are
+//! those of its provider `internal`.
+
+use crate::config::dynamic::{
+    Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectScheme, Router,
+};
+use crate::config::statics::{ServersTransport, StaticConfig};
+use crate::entry_point::EntryPoint;
+use crate::route::EntryPointModel;
+
+/// Priorities of Traefik's own routers: above all that users can give, in this order.
+const REDIRECT: i64 = i64::MAX - 1;
+const INTERNAL: i64 = i64::MAX - 2;
+
+/// The entry points that the gateway listens on; those of UDP are left out.
+pub fn entry_points(config: &StaticConfig) -> Vec<EntryPoint> {
+    let points = config.entry_points.iter().filter(|(_, options)| !options.is_udp());
+    points.map(|(name, options)| EntryPoint::from_static(name, options)).collect()
+}
+
+/// What the entry points add to routers.
+pub fn models(config: &StaticConfig) -> Vec<EntryPointModel> {
+    let points = config.entry_points.iter().filter(|(_, options)| !options.is_udp());
+    points
+        .map(|(name, options)| EntryPointModel {
+            name: name.clone(),
+            as_default: options.as_default,
+            middlewares: options.http.middlewares.clone(),
+            tls: options.http.tls.clone(),
+        })
+        .collect()
+}
+
+/// All providers' configurations as one, names qualified, with the routers of the static configuration.
+pub fn merge(
+    config: &StaticConfig,
+    providers: impl IntoIterator<Item = (&'static str, Configuration)>,
+) -> Configuration {
+    let mut all = Configuration::default();
+    for (provider, found) in providers {
+        qualify(provider, found.http.routers, &mut all.http.routers);
+        qualify(provider, found.http.services, &mut all.http.services);
+        qualify(provider, found.http.middlewares, &mut all.http.middlewares);
+        qualify(provider, found.http.servers_transports, &mut all.http.servers_transports);
+        qualify(provider, found.tcp.routers, &mut all.tcp.routers);
+        qualify(provider, found.tcp.services, &mut all.tcp.services);
+        qualify(provider, found.tcp.middlewares, &mut all.tcp.middlewares);
+        qualify(provider, found.tcp.servers_transports, &mut all.tcp.servers_transports);
+        qualify(provider, found.udp.routers, &mut all.udp.routers);
+        qualify(provider, found.udp.services, &mut all.udp.services);
+        all.tls.certificates.extend(found.tls.certificates);
+        // `default` is one for all providers.
+        for (name, options) in found.tls.options {
+            let name = if name == "default" { name } else { format!("{name}@{provider}") };
+            all.tls.options.insert(name, options);
+        }
+        all.tls.stores.extend(found.tls.stores);
+    }
+    let mut internal = internal(config);
+    all.http.routers.append(&mut internal.http.routers);
+    all.http.middlewares.append(&mut internal.http.middlewares);
+    use_default_transport(config, "default@internal", &mut all);
+    all
+}
+
+/// Makes services that name no transport of their own use the static configuration's (`serversTransport`), under that
+/// name; nothing changes where it says nothing.
+pub fn use_default_transport(config: &StaticConfig, name: &str, configuration: &mut Configuration) {
+    let default = &config.servers_transport;
+    if *default == ServersTransport::default() {
+        return;
+    }
+    let timeouts = &default.forwarding_timeouts;
+    let transport = HttpServersTransport {
+        insecure_skip_verify: default.insecure_skip_verify,
+        root_cas: default.root_cas.clone(),
+        max_idle_conns_per_host: i64::try_from(default.max_idle_conns_per_host).unwrap_or(i64::MAX),
+        forwarding_timeouts: Some(ForwardingTimeouts {
+            dial_timeout: timeouts.dial_timeout,
+            response_header_timeout: timeouts.response_header_timeout,
+            idle_conn_timeout: timeouts.idle_conn_timeout,
+            ..ForwardingTimeouts::default()
+        }),
+        ..HttpServersTransport::default()
+    };
+    let mut used = false;
+    let balancers = configuration.http.services.values_mut().filter_map(|service| service.load_balancer.as_mut());
+    for balancer in balancers.filter(|balancer| balancer.servers_transport.is_empty()) {
+        balancer.servers_transport = name.to_owned();
+        used = true;
+    }
+    if used {
+        configuration.http.servers_transports.insert(name.to_owned(), transport);
+    }
+}
+
+fn qualify<T>(provider: &str, from: Named<T>, to: &mut Named<T>) {
+    to.extend(from.into_iter().map(|(name, object)| (format!("{name}@{provider}"), object)));
+}
+
+/// Ping, API and redirections, as routers; names are qualified.
+pub fn internal(config: &StaticConfig) -> Configuration {
+    let mut all = Configuration::default();
+    let mut router = |name: &str, entry_point: &str, rule: &str, service: &str, middlewares: &[&str], priority: i64| {
+        let router = Router {
+            entry_points: vec![entry_point.to_owned()],
+            rule: rule.to_owned(),
+            service: service.to_owned(),
+            middlewares: middlewares.iter().map(|name| (*name).to_owned()).collect(),
+            priority,
+            ..Router::default()
+        };
+        all.http.routers.insert(format!("{name}@internal"), router);
+    };
+    if let Some(ping) = config.ping.as_ref().filter(|ping| !ping.manual_routing) {
+        router("ping", &ping.entry_point, "PathPrefix(`/ping`)", "ping@internal", &[], i64::MAX);
+    }
+    if config.api.as_ref().is_some_and(|api| api.insecure) {
+        router("api", "traefik", "PathPrefix(`/api`)", "api@internal", &[], INTERNAL);
+    }
+    for (name, options) in &config.entry_points {
+        let Some(to) = options.http.redirections.as_ref().and_then(|to| to.entry_point.as_ref()) else { continue };
+        let Some(port) = target_port(config, &to.to) else { continue };
+        let object = format!("{name}-to-{}", to.to.trim_start_matches(':'));
+        let middleware = format!("redirect-{object}@internal");
+        let priority = to.priority.unwrap_or(REDIRECT);
+        router(&object, name, "HostRegexp(`^.+$`)", "noop@internal", &[&middleware], priority);
+        let redirect = RedirectScheme { scheme: to.scheme.clone(), port, permanent: to.permanent };
+        all.http
+            .middlewares
+            .insert(middleware, Middleware { redirect_scheme: Some(redirect), ..Middleware::default() });
+    }
+    all
+}
+
+/// The port that a redirection leads to: of an entry point, or as it is written (`:443`).
+fn target_port(config: &StaticConfig, to: &str) -> Option<String> {
+    match to.strip_prefix(':') {
+        Some(port) => Some(port.to_owned()),
+        None => config.entry_points.get(to)?.host_port().map(|(_, port)| port.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::dynamic::{LoadBalancer, Service};
+    use crate::config::statics::Sources;
+
+    fn config(flags: &[&str]) -> StaticConfig {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        StaticConfig::read(&Sources { flags: &flags, ..Sources::default() })
+            .map(|(config, _)| config)
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn names_are_qualified_by_their_provider() {
+        let mut found = Configuration::default();
+        found.http.routers.insert("a".to_owned(), Router::default());
+        let all = merge(&StaticConfig::default(), [("file", found)]);
+        assert_eq!(all.http.routers.keys().collect::<Vec<_>>(), ["a@file"]);
+    }
+
+    #[test]
+    fn services_use_the_transport_of_the_static_configuration() {
+        let mut found = Configuration::default();
+        let service = || Service { load_balancer: Some(LoadBalancer::default()), ..Service::default() };
+        found.http.services.insert("a".to_owned(), service());
+        let all = merge(&config(&["--serverstransport.insecureskipverify"]), [("file", found.clone())]);
+        let transport = all.http.servers_transports.get("default@internal");
+        assert_eq!(transport.map(|transport| transport.insecure_skip_verify), Some(true));
+        let balancer = all.http.services.get("a@file").and_then(|service| service.load_balancer.as_ref());
+        assert_eq!(balancer.map(|balancer| balancer.servers_transport.as_str()), Some("default@internal"));
+        assert!(merge(&config(&[]), [("file", found)]).http.servers_transports.is_empty());
+    }
+
+    #[test]
+    fn what_traefik_routes_by_itself() {
+        let all = internal(&config(&[
+            "--entrypoints.web.address=:80",
+            "--entrypoints.websecure.address=:443",
+            "--entrypoints.web.http.redirections.entrypoint.to=websecure",
+            "--ping",
+            "--api.insecure",
+        ]));
+        assert_eq!(
+            all.http.routers.keys().collect::<Vec<_>>(),
+            ["api@internal", "ping@internal", "web-to-websecure@internal"]
+        );
+        let redirect = all.http.middlewares.get("redirect-web-to-websecure@internal").cloned().unwrap_or_default();
+        assert_eq!(redirect.redirect_scheme.map(|redirect| redirect.port), Some("443".to_owned()));
+    }
+}
