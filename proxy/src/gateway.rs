@@ -39,6 +39,8 @@ pub struct Options {
     pub mark_errors: bool,
     /// Where finished requests are reported.
     pub access_log: Option<AccessLog>,
+    /// How long a request that finds no server, or none that takes the connection, waits for one before it fails.
+    pub wait_for_server: Duration,
     /// Caps on connections.
     pub connections: ConnectionLimits,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
@@ -128,7 +130,13 @@ impl Gateway {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let hostname =
             HeaderValue::from_str(&options.hostname).map_err(|_| StartError::Hostname(options.hostname.clone()))?;
-        let shared = Arc::new(Shared::new(hostname, options.mark_errors, options.access_log, options.connections));
+        let shared = Arc::new(Shared::new(
+            hostname,
+            options.mark_errors,
+            options.access_log,
+            options.wait_for_server,
+            options.connections,
+        ));
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or(available).get();
         let (commands, inbox) = mpsc::unbounded_channel();

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::observe::access_log::AccessLog;
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) mark_errors: bool,
     /// Where finished requests are reported.
     pub(crate) access_log: Option<AccessLog>,
+    /// How long a request that finds no server waits for one.
+    pub(crate) wait_for_server: Duration,
     limits: ConnectionLimits,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -47,9 +51,18 @@ impl Shared {
         hostname: HeaderValue,
         mark_errors: bool,
         access_log: Option<AccessLog>,
+        wait_for_server: Duration,
         limits: ConnectionLimits,
     ) -> Self {
-        Self { hostname, mark_errors, access_log, limits, open: AtomicUsize::new(0), by_address: Mutex::default() }
+        Self {
+            hostname,
+            mark_errors,
+            access_log,
+            wait_for_server,
+            limits,
+            open: AtomicUsize::new(0),
+            by_address: Mutex::default(),
+        }
     }
 
     /// A place for a connection from `peer`, or `None` when there are too many.
@@ -111,6 +124,10 @@ pub(crate) struct Worker {
     /// The configuration in force, with this worker's pools. Its own, so that counting references to it does not
     /// bounce between processors.
     pub(crate) view: ArcSwap<View>,
+    /// Told when another configuration is in force.
+    pub(crate) changed: Notify,
+    /// Requests that wait for a server.
+    pub(crate) waiting: AtomicUsize,
     /// Connections and tunnels under way.
     pub(crate) tasks: TaskTracker,
 }
@@ -127,6 +144,7 @@ mod tests {
             HeaderValue::from_static("h"),
             false,
             None,
+            Duration::ZERO,
             ConnectionLimits { total: 3, per_address: 2 },
         ));
         let (one, two): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::ffff".parse().unwrap());

@@ -12,6 +12,8 @@ use super::wait::STATUS;
 use crate::error::{CommandError, Result};
 use crate::watch::FileWatch;
 
+/// How long a request waits for a server that restarts.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Time that requests under way have when the gateway is told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -23,7 +25,7 @@ pub async fn run(root: PathBuf, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let mut files = FileWatch::new().map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let options = Options { hostname: hostname(), mark_errors: true, ..Options::default() };
+    let options = Options { hostname: hostname(), mark_errors: true, wait_for_server: PATIENCE, ..Options::default() };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
     let mut serving = Serving::default();

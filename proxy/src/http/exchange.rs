@@ -70,6 +70,8 @@ pub(crate) struct Exchange {
     pub(crate) routing: Option<Vec<u8>>,
     /// The protocol to switch to, and the client's side of the connection once it has switched.
     pub(crate) upgrade: Option<Upgrade>,
+    /// Whether `X-Forwarded-For` is complete.
+    pub(crate) forwarded_for: bool,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
 }

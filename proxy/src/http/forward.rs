@@ -36,6 +36,14 @@ pub(crate) enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Whether the request is untouched and a server may come that takes it.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::NoServer => true,
+            Self::Failed(failure) => failure.unreached(),
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn reason(&self) -> Reason {
         match self {
@@ -53,7 +61,8 @@ impl NoAnswer {
     }
 }
 
-/// Sends the request of `exchange` to a server of `balancer` and returns its answer.
+/// Sends the request of `exchange` to a server of `balancer` and returns its answer. Where none could be reached the
+/// request stays in `exchange`.
 pub(crate) async fn forward(
     exchange: &mut Exchange,
     view: &View,
@@ -62,6 +71,21 @@ pub(crate) async fn forward(
     held: &mut Vec<Held>,
 ) -> Result<Response<Body>, NoAnswer> {
     let mut outgoing = Outgoing::take(exchange);
+    let answer = send(exchange, &mut outgoing, view, balancer, retry, held).await;
+    if answer.as_ref().is_err_and(NoAnswer::may_pass) {
+        outgoing.put_back(exchange);
+    }
+    answer
+}
+
+async fn send(
+    exchange: &mut Exchange,
+    outgoing: &mut Outgoing,
+    view: &View,
+    balancer: &LoadBalancer,
+    retry: Option<Retry>,
+    held: &mut Vec<Held>,
+) -> Result<Response<Body>, NoAnswer> {
     let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.parts.headers)).map(str::to_owned);
     let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
     let mut tried = 0_u64;
@@ -127,7 +151,9 @@ impl Outgoing {
         let mut parts = Request::new(()).into_parts().0;
         parts.method = exchange.parts.method.clone();
         parts.headers = std::mem::take(&mut exchange.parts.headers);
-        headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+        if !std::mem::replace(&mut exchange.forwarded_for, true) {
+            headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+        }
         let body = std::mem::replace(&mut exchange.body, RequestBody::empty());
         let upgrade = exchange.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
         if let Some(protocol) = &upgrade {
@@ -135,6 +161,12 @@ impl Outgoing {
             parts.headers.insert(UPGRADE, protocol.clone());
         }
         Self { method: parts.method.clone(), parts, body: Some(body), upgrade }
+    }
+
+    /// Gives an unsent request back.
+    fn put_back(self, exchange: &mut Exchange) {
+        exchange.parts.headers = self.parts.headers;
+        exchange.body = self.body.unwrap_or_else(RequestBody::empty);
     }
 
     /// One server, at most two connections: a kept one may turn out to have been closed by the server just now.

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use crate::middleware::After;
@@ -109,6 +109,10 @@ fn admit(
     if parts.method.as_str().len() > LONGEST_METHOD {
         return Err(refuse(Reason::BadRequest));
     }
+    if let Some(fragment) = client.meter.fragment(|| format!("{} {}", parts.method, parts.uri)) {
+        // In a path it would be seen by nobody but the rules; in a query it is a character like others.
+        parts.uri = with_fragment(&parts.uri, &fragment).ok_or_else(|| refuse(Reason::DeniedPath))?;
+    }
     if parts.method == Method::CONNECT {
         return Err(refuse(Reason::NotImplemented));
     }
@@ -149,8 +153,18 @@ fn admit(
         target,
         routing,
         upgrade,
+        forwarded_for: false,
         record: None,
     })
+}
+
+/// A target whose query goes on with a `#`, encoded; `None` where there is no query, or no URI comes of it.
+fn with_fragment(uri: &Uri, fragment: &str) -> Option<Uri> {
+    let query = uri.query()?;
+    let mut parts = uri.clone().into_parts();
+    let target = format!("{}?{query}%23{}", uri.path(), fragment.replace('#', "%23"));
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The canonical target, and the path that rules match when it differs.
@@ -232,7 +246,11 @@ async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &
 }
 
 async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: &mut After) -> Response<Body> {
-    match route.service.answer(exchange, view, after).await {
+    let mut answer = route.service.answer(exchange, view, after).await;
+    if let Err(no_answer) = answer {
+        answer = super::wait::for_server(exchange, &route.name, no_answer, after).await;
+    }
+    match answer {
         Ok(response) => response,
         Err(no_answer) => {
             let reason = no_answer.reason();
