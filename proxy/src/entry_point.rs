@@ -102,6 +102,20 @@ impl EntryPoint {
                 scheme_headers: false,
             },
             sanitize_path: http.sanitize_path,
+            denied_encodings: DeniedEncodings {
+                slash: !http.encoded_characters.allow_encoded_slash,
+                backslash: !http.encoded_characters.allow_encoded_back_slash,
+                null: !http.encoded_characters.allow_encoded_null_character,
+                semicolon: !http.encoded_characters.allow_encoded_semicolon,
+                percent: !http.encoded_characters.allow_encoded_percent,
+                question_mark: !http.encoded_characters.allow_encoded_question_mark,
+                hash: !http.encoded_characters.allow_encoded_hash,
+            },
+            underscores: match http.underscore_headers_strategy.as_str() {
+                "delete" => Underscores::Delete,
+                "reject" => Underscores::Reject,
+                _ => Underscores::Keep,
+            },
             encode_query_semicolons: http.encode_query_semicolons,
             ..Self::new(name, options.address.clone())
         }

@@ -39,10 +39,10 @@ pub struct Options {
     pub mark_errors: bool,
     /// Where finished requests are reported.
     pub access_log: Option<AccessLog>,
+    /// How long a request that finds no server, or none that takes the connection, waits for one before it fails.
+    pub wait_for_server: Duration,
     /// Caps on connections.
     pub connections: ConnectionLimits,
-    /// How long a request waits for a server where there is none, or all refuse the connection; zero means not at all.
-    pub patience: Duration,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
     pub handlers: HashMap<String, Handler>,
 }
@@ -135,8 +135,8 @@ impl Gateway {
             hostname,
             options.mark_errors,
             options.access_log,
+            options.wait_for_server,
             options.connections,
-            options.patience,
         ));
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or(available).get();

@@ -12,3 +12,5 @@ pub(crate) mod meter;
 pub(crate) mod serve;
 pub(crate) mod target;
 pub(crate) mod upgrade;
+mod wait;
+mod wire;

@@ -11,6 +11,7 @@ pub mod pattern;
 pub mod priority;
 mod query;
 mod tcp;
+mod v2;
 
 use std::net::IpAddr;
 
@@ -93,6 +94,12 @@ impl Rule {
         Ok(Self { expression })
     }
 
+    /// Parses a rule in the deprecated v2 syntax: several values in a matcher, patterns in braces.
+    pub fn parse_v2(rule: &str) -> Result<Self, RuleError> {
+        let expression = expression::parse(rule, &|name| canonical(&v2::NAMES, name), &v2::build)?;
+        Ok(Self { expression })
+    }
+
     /// Whether a request is one of those meant.
     pub fn matches(&self, request: &Candidate<'_>) -> bool {
         self.expression.matches(&|matcher| matcher.matches(request))
@@ -103,11 +110,7 @@ impl Rule {
     /// These are the names for which certificates are asked and TLS options hold.
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = Vec::new();
-        self.expression.each(&mut |matcher| match matcher {
-            Matcher::Host(HostName { name, wildcard: true }) => hosts.push(format!("*{name}")),
-            Matcher::Host(HostName { name, wildcard: false }) => hosts.push(name.clone()),
-            _ => {}
-        });
+        self.expression.each(&mut |matcher| matcher.add_hosts(&mut hosts));
         hosts
     }
 

@@ -8,15 +8,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::HeaderValue;
-use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::observe::access_log::AccessLog;
 use crate::snapshot::View;
-
-/// Requests that may wait for a server at once; more are answered without waiting.
-const MOST_WAITING: usize = 10_000;
 
 /// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +38,9 @@ pub(crate) struct Shared {
     pub(crate) mark_errors: bool,
     /// Where finished requests are reported.
     pub(crate) access_log: ArcSwapOption<AccessLog>,
+    /// How long a request that finds no server waits for one.
+    pub(crate) wait_for_server: Duration,
     limits: ConnectionLimits,
-    /// How long a request may wait for a server that takes it.
-    patience: Duration,
-    /// Counts configurations, for those that wait for another one.
-    configurations: watch::Sender<u64>,
-    waiting: AtomicUsize,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -58,38 +51,18 @@ impl Shared {
         hostname: HeaderValue,
         mark_errors: bool,
         access_log: Option<AccessLog>,
+        wait_for_server: Duration,
         limits: ConnectionLimits,
-        patience: Duration,
     ) -> Self {
         Self {
             hostname,
             mark_errors,
             access_log: ArcSwapOption::from_pointee(access_log),
+            wait_for_server,
             limits,
-            patience,
-            configurations: watch::Sender::new(0),
-            waiting: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             by_address: Mutex::default(),
         }
-    }
-
-    /// Wakes requests that wait for another configuration.
-    pub(crate) fn configured(&self) {
-        self.configurations.send_modify(|count| *count += 1);
-    }
-
-    /// A place among the requests that wait for a server; none where requests do not wait, or too many do.
-    pub(crate) fn wait(self: &Arc<Self>) -> Option<Waiting> {
-        if self.patience.is_zero() {
-            return None;
-        }
-        let waiting = Waiting {
-            until: Instant::now() + self.patience,
-            configurations: self.configurations.subscribe(),
-            shared: Arc::clone(self),
-        };
-        (self.waiting.fetch_add(1, Relaxed) < MOST_WAITING).then_some(waiting)
     }
 
     /// A place for a connection from `peer`, or `None` when there are too many.
@@ -112,33 +85,6 @@ impl Shared {
     /// Connections open now.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Relaxed)
-    }
-}
-
-/// A request that waits for a server.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    until: Instant,
-    configurations: watch::Receiver<u64>,
-    shared: Arc<Shared>,
-}
-
-impl Waiting {
-    /// Waits for another configuration, for a time at most; false once it has waited long enough.
-    pub(crate) async fn changed_or(&mut self, pause: Duration) -> bool {
-        let now = Instant::now();
-        if now >= self.until {
-            return false;
-        }
-        // A gateway that goes away configures nothing any more; the pause is waited for all the same.
-        let _ = tokio::time::timeout_at(self.until.min(now + pause), self.configurations.changed()).await;
-        true
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.shared.waiting.fetch_sub(1, Relaxed);
     }
 }
 
@@ -178,6 +124,10 @@ pub(crate) struct Worker {
     /// The configuration in force, with this worker's pools. Its own, so that counting references to it does not
     /// bounce between processors.
     pub(crate) view: ArcSwap<View>,
+    /// Told when another configuration is in force.
+    pub(crate) changed: Notify,
+    /// Requests that wait for a server.
+    pub(crate) waiting: AtomicUsize,
     /// Connections and tunnels under way.
     pub(crate) tasks: TaskTracker,
 }
@@ -194,8 +144,8 @@ mod tests {
             HeaderValue::from_static("h"),
             false,
             None,
-            ConnectionLimits { total: 3, per_address: 2 },
             Duration::ZERO,
+            ConnectionLimits { total: 3, per_address: 2 },
         ));
         let (one, two): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::ffff".parse().unwrap());
         let places: Vec<_> = [one, two].into_iter().map(|ip| shared.admit(ip).unwrap()).collect();

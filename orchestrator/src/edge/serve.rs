@@ -34,7 +34,7 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     let options = Options {
         hostname: hostname(),
         mark_errors: true,
-        patience: PATIENCE,
+        wait_for_server: PATIENCE,
         handlers: [("api@internal".to_owned(), api.handler())].into(),
         ..Options::default()
     };

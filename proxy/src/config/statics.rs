@@ -141,6 +141,10 @@ pub struct HttpDefaults {
     pub sanitize_path: bool,
     /// Largest head of a request, in bytes.
     pub max_header_bytes: u64,
+    /// `keep`, `delete` or `reject`: what becomes of header names with an underscore.
+    pub underscore_headers_strategy: String,
+    /// Which encoded characters paths may hold.
+    pub encoded_characters: EncodedCharacters,
 }
 
 impl Default for HttpDefaults {
@@ -152,6 +156,43 @@ impl Default for HttpDefaults {
             encode_query_semicolons: false,
             sanitize_path: true,
             max_header_bytes: 1024 * 1024,
+            underscore_headers_strategy: "keep".to_owned(),
+            encoded_characters: EncodedCharacters::default(),
+        }
+    }
+}
+
+/// Which percent-encoded characters paths may hold on an entry point; all by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the schema has one switch a character")]
+pub struct EncodedCharacters {
+    /// `%2F`.
+    pub allow_encoded_slash: bool,
+    /// `%5C`.
+    pub allow_encoded_back_slash: bool,
+    /// `%00`.
+    pub allow_encoded_null_character: bool,
+    /// `%3B`.
+    pub allow_encoded_semicolon: bool,
+    /// `%25`.
+    pub allow_encoded_percent: bool,
+    /// `%3F`.
+    pub allow_encoded_question_mark: bool,
+    /// `%23`.
+    pub allow_encoded_hash: bool,
+}
+
+impl Default for EncodedCharacters {
+    fn default() -> Self {
+        Self {
+            allow_encoded_slash: true,
+            allow_encoded_back_slash: true,
+            allow_encoded_null_character: true,
+            allow_encoded_semicolon: true,
+            allow_encoded_percent: true,
+            allow_encoded_question_mark: true,
+            allow_encoded_hash: true,
         }
     }
 }

@@ -135,9 +135,7 @@ impl Control {
         for thread in &self.workers {
             let before = thread.worker.view.load();
             thread.worker.view.store(Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count)));
-        }
-        if let Some(thread) = self.workers.first() {
-            thread.worker.shared.configured();
+            thread.worker.changed.notify_waiters();
         }
         self.start_checks();
         self.status.send_modify(|status| status.revision += 1);

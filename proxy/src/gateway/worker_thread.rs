@@ -2,11 +2,12 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +45,8 @@ impl WorkerThread {
         let worker = Arc::new(Worker {
             shared: Arc::clone(shared),
             view: ArcSwap::from_pointee(view),
+            changed: Notify::new(),
+            waiting: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

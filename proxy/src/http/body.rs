@@ -83,6 +83,8 @@ impl HttpBody for RequestBody {
         match polled {
             Poll::Ready(frame) => {
                 self.waiting = false;
+                // Trailers of requests end here, as in Traefik: few servers expect headers that come after the checks.
+                let frame = frame.filter(|result| !result.as_ref().is_ok_and(Frame::is_trailers));
                 Poll::Ready(frame.map(|result| result.map_err(BodyError::Cut)))
             }
             Poll::Pending => self.poll_idle(cx),

@@ -70,10 +70,10 @@ pub(crate) struct Exchange {
     pub(crate) routing: Option<Vec<u8>>,
     /// The protocol to switch to, and the client's side of the connection once it has switched.
     pub(crate) upgrade: Option<Upgrade>,
+    /// Whether `X-Forwarded-For` is complete.
+    pub(crate) forwarded_for: bool,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
-    /// The headers say already whom the request is forwarded for: it has been tried before.
-    pub(crate) forwarded: bool,
 }
 
 /// A wish to leave HTTP.

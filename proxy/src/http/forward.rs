@@ -36,17 +36,20 @@ pub(crate) enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Whether the request is untouched and a server may come that takes it.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::NoServer => true,
+            Self::Failed(failure) => failure.unreached(),
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::NoServer => Reason::NoServer,
             Self::Failed(failure) => failure.reason(),
         }
-    }
-
-    /// No server has seen anything of the request, and one that can take it may be there in a moment.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self, Self::NoServer | Self::Failed(Failure::Connect { .. }))
     }
 
     /// What the log is told.
@@ -58,7 +61,8 @@ impl NoAnswer {
     }
 }
 
-/// Sends the request of `exchange` to a server of `balancer` and returns its answer.
+/// Sends the request of `exchange` to a server of `balancer` and returns its answer. Where none could be reached the
+/// request stays in `exchange`.
 pub(crate) async fn forward(
     exchange: &mut Exchange,
     view: &View,
@@ -67,6 +71,21 @@ pub(crate) async fn forward(
     held: &mut Vec<Held>,
 ) -> Result<Response<Body>, NoAnswer> {
     let mut outgoing = Outgoing::take(exchange);
+    let answer = send(exchange, &mut outgoing, view, balancer, retry, held).await;
+    if answer.as_ref().is_err_and(NoAnswer::may_pass) {
+        outgoing.put_back(exchange);
+    }
+    answer
+}
+
+async fn send(
+    exchange: &mut Exchange,
+    outgoing: &mut Outgoing,
+    view: &View,
+    balancer: &LoadBalancer,
+    retry: Option<Retry>,
+    held: &mut Vec<Held>,
+) -> Result<Response<Body>, NoAnswer> {
     let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.parts.headers)).map(str::to_owned);
     let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
     let mut tried = 0_u64;
@@ -77,11 +96,9 @@ pub(crate) async fn forward(
             .or_else(|| balancer.balance.pick(tried))
             .and_then(|i| Some((i, balancer.balance.servers.get(i)?)))
         else {
-            outgoing.give_back(exchange);
             return Err(NoAnswer::NoServer);
         };
         let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
-            outgoing.give_back(exchange);
             return Err(NoAnswer::NoServer);
         };
         match outgoing.attempt(exchange, pool, balancer).await {
@@ -97,7 +114,6 @@ pub(crate) async fn forward(
                 let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.pick(tried).is_some();
                 let again = retry.is_some_and(|retry| attempt < retry.attempts);
                 if !elsewhere && !again {
-                    outgoing.give_back(exchange);
                     return Err(NoAnswer::Failed(failure));
                 }
                 tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
@@ -135,7 +151,7 @@ impl Outgoing {
         let mut parts = Request::new(()).into_parts().0;
         parts.method = exchange.parts.method.clone();
         parts.headers = std::mem::take(&mut exchange.parts.headers);
-        if !std::mem::replace(&mut exchange.forwarded, true) {
+        if !std::mem::replace(&mut exchange.forwarded_for, true) {
             headers::append_forwarded_for(&mut parts.headers, &exchange.client);
         }
         let body = std::mem::replace(&mut exchange.body, RequestBody::empty());
@@ -147,11 +163,9 @@ impl Outgoing {
         Self { method: parts.method.clone(), parts, body: Some(body), upgrade }
     }
 
-    /// Makes the exchange whole again after an attempt that carried nothing.
-    fn give_back(self, exchange: &mut Exchange) {
+    /// Gives an unsent request back.
+    fn put_back(self, exchange: &mut Exchange) {
         exchange.parts.headers = self.parts.headers;
-        exchange.parts.headers.remove(CONNECTION);
-        exchange.parts.headers.remove(UPGRADE);
         exchange.body = self.body.unwrap_or_else(RequestBody::empty);
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use crate::middleware::After;
@@ -15,14 +15,10 @@ use crate::snapshot::{Route, View};
 use super::body::{Body, RequestBody};
 use super::error_response::{self, Reason};
 use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
-use super::forward::NoAnswer;
 use super::headers;
 use super::host::{self, BadHost};
 use super::target::{canonical_path, canonical_query};
 
-/// Pauses between looks for a server that takes a request.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
 
@@ -113,6 +109,10 @@ fn admit(
     if parts.method.as_str().len() > LONGEST_METHOD {
         return Err(refuse(Reason::BadRequest));
     }
+    if let Some(fragment) = client.meter.fragment(|| format!("{} {}", parts.method, parts.uri)) {
+        // In a path it would be seen by nobody but the rules; in a query it is a character like others.
+        parts.uri = with_fragment(&parts.uri, &fragment).ok_or_else(|| refuse(Reason::DeniedPath))?;
+    }
     if parts.method == Method::CONNECT {
         return Err(refuse(Reason::NotImplemented));
     }
@@ -153,9 +153,18 @@ fn admit(
         target,
         routing,
         upgrade,
+        forwarded_for: false,
         record: None,
-        forwarded: false,
     })
+}
+
+/// A target whose query goes on with a `#`, encoded; `None` where there is no query, or no URI comes of it.
+fn with_fragment(uri: &Uri, fragment: &str) -> Option<Uri> {
+    let query = uri.query()?;
+    let mut parts = uri.clone().into_parts();
+    let target = format!("{}?{query}%23{}", uri.path(), fragment.replace('#', "%23"));
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The canonical target, and the path that rules match when it differs.
@@ -239,12 +248,11 @@ async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &
 /// Asks the service. Where no server takes the request, it waits a moment for one: a container that is being started or
 /// replaced costs a short wait and no error.
 async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: &mut After) -> Response<Body> {
-    let first = route.service.answer(exchange, view, after).await;
-    let answered = match first {
-        Err(no_answer) if no_answer.may_pass() => wait_for_server(exchange, route, after, no_answer).await,
-        other => other,
-    };
-    match answered {
+    let mut answer = route.service.answer(exchange, view, after).await;
+    if let Err(no_answer) = answer {
+        answer = super::wait::for_server(exchange, &route.name, no_answer, after).await;
+    }
+    match answer {
         Ok(response) => response,
         Err(no_answer) => {
             let reason = no_answer.reason();
@@ -260,28 +268,4 @@ async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: 
             reason.response(exchange.client.worker.shared.mark_errors)
         }
     }
-}
-
-/// Tries again with each new configuration and after short pauses, with what the router's service is by then.
-async fn wait_for_server(
-    exchange: &mut Exchange,
-    route: &Route,
-    after: &mut After,
-    mut last: NoAnswer,
-) -> Result<Response<Body>, NoAnswer> {
-    let worker = Arc::clone(&exchange.client.worker);
-    let Some(mut waiting) = worker.shared.wait() else { return Err(last) };
-    let mut pause = FIRST_PAUSE;
-    while waiting.changed_or(pause).await {
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        let view = worker.view.load_full();
-        let Some(now) = view.snapshot.routes.iter().flatten().find(|other| other.name == route.name) else {
-            return Err(last);
-        };
-        match now.service.answer(exchange, &view, after).await {
-            Err(no_answer) if no_answer.may_pass() => last = no_answer,
-            other => return other,
-        }
-    }
-    Err(last)
 }

@@ -80,6 +80,8 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool) -> Option<H
     let mut upgrade = None;
     if headers.contains_key(CONNECTION) {
         upgrade = strip_connection(headers).then(|| headers.get(UPGRADE).cloned()).flatten();
+        // HTTP/2 is agreed on hop by hop.
+        upgrade = upgrade.filter(|protocol| !tokens(protocol).any(|token| token.eq_ignore_ascii_case("h2c")));
         headers.remove(CONNECTION);
     }
     headers.remove(UPGRADE);

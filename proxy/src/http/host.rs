@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Version, request};
 pub(crate) struct Host {
     /// As the client wrote it, port included; empty when HTTP/1.0 names none.
     pub(crate) value: HeaderValue,
-    /// Lower case, without port, brackets and final dot.
+    /// Lower case, without port and brackets.
     pub(crate) name: String,
 }
 
@@ -57,11 +57,11 @@ pub(crate) fn of(parts: &request::Parts) -> Result<Host, BadHost> {
     Ok(Host { value, name })
 }
 
-/// A host as it is compared: lower case, no port, no brackets, no final dot.
+/// A host as it is compared: lower case, no port, no brackets. A final dot stays: a rule with a pattern can tell.
 pub(crate) fn compared(host: &str) -> String {
     let (name, _) = split_port(host);
     let name = name.strip_prefix('[').map_or(name, |inner| inner.strip_suffix(']').unwrap_or(inner));
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    name.to_ascii_lowercase()
 }
 
 /// Splits `host:port`; the port is `None` when there is none or it is not a number.
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn comparison_form() {
         for (sent, expected) in
-            [("A.test:8080", "a.test"), ("[::1]:80", "::1"), ("a.test.", "a.test"), ("::1", "::1"), ("", "")]
+            [("A.test:8080", "a.test"), ("[::1]:80", "::1"), ("a.test.", "a.test."), ("::1", "::1"), ("", "")]
         {
             assert_eq!(compared(sent), expected);
         }

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -57,6 +57,11 @@ pub(crate) struct Meter {
     stalled_since: AtomicU64,
     in_flight: AtomicU32,
     requests: AtomicU32,
+    /// Something of ours may still have to be sent.
+    unsent: AtomicBool,
+    fragment: AtomicBool,
+    /// The request line in which a fragment was seen.
+    fragment_line: Mutex<Vec<u8>>,
 }
 
 impl Meter {
@@ -69,6 +74,9 @@ impl Meter {
             stalled_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            unsent: AtomicBool::new(false),
+            fragment: AtomicBool::new(false),
+            fragment_line: Mutex::default(),
         })
     }
 
@@ -84,6 +92,7 @@ impl Meter {
     /// A request's head is complete. Returns the number of requests on this connection, this one included.
     pub(crate) fn begin(&self) -> u32 {
         self.head_since.store(0, Relaxed);
+        self.unsent.store(true, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.requests.fetch_add(1, Relaxed) + 1
     }
@@ -93,6 +102,46 @@ impl Meter {
         if self.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.idle_since.store(self.now(), Relaxed);
         }
+    }
+
+    /// Requests that have begun so far.
+    pub(crate) fn begun(&self) -> u32 {
+        self.requests.load(Relaxed)
+    }
+
+    /// Whether no request is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.load(Relaxed) == 0
+    }
+
+    /// All that hyper had to send is sent.
+    pub(crate) fn flushed(&self) {
+        if self.is_idle() {
+            self.unsent.store(false, Relaxed);
+        }
+    }
+
+    /// Whether every request is answered and every answer sent.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_idle() && !self.unsent.load(Relaxed)
+    }
+
+    /// A request line holds a `#`.
+    pub(crate) fn saw_fragment(&self, line: Vec<u8>) {
+        *self.fragment_line.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        self.fragment.store(true, Relaxed);
+    }
+
+    /// What follows the `#` in the target of the request that begins with `start`.
+    pub(crate) fn fragment(&self, start: impl FnOnce() -> String) -> Option<String> {
+        if !self.fragment.load(Relaxed) {
+            return None;
+        }
+        let line = std::mem::take(&mut *self.fragment_line.lock().unwrap_or_else(PoisonError::into_inner));
+        self.fragment.store(false, Relaxed);
+        let rest = line.strip_prefix(start().as_bytes())?.strip_prefix(b"#")?;
+        let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+        Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
     }
 
     fn read(&self) {

@@ -25,13 +25,14 @@ use crate::worker::{Place, Worker};
 use super::exchange::{Client, TlsSession};
 use super::handle::handle;
 use super::meter::{Exceeded, Meter, Metered};
+use super::wire::Wire;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Most header fields of a request.
-const MAX_HEADERS: usize = 256;
+const MAX_HEADERS: usize = 2048;
 /// Most bytes of an HTTP/2 header list: header compression makes larger ones cheap to send.
 const MAX_H2_HEADERS: u32 = 64 * 1024;
 /// A silent HTTP/2 connection is probed after this, and closed when it does not answer.
@@ -169,7 +170,7 @@ impl Connection {
             .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
             .header_read_timeout(None)
             .serve_connection(
-                TokioIo::new(Metered::new(stream, Arc::clone(&meter))),
+                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter))),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
                     async move { Ok::<_, Infallible>(handle(client, request).await) }
@@ -248,7 +249,7 @@ trait Graceful: Future<Output = hyper::Result<()>> {
     fn graceful(self: Pin<&mut Self>);
 }
 
-impl<S, F, B> Graceful for http1::UpgradeableConnection<TokioIo<Metered<S>>, F>
+impl<S, F, B> Graceful for http1::UpgradeableConnection<TokioIo<Wire<Metered<S>>>, F>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: hyper::service::HttpService<Incoming, ResBody = B>,

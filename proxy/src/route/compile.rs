@@ -121,18 +121,11 @@ fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route 
         );
     }
     let rule = match router.rule_syntax.as_str() {
-        "" | "v3" => match Rule::parse(&router.rule) {
-            Ok(rule) => Some(rule),
-            Err(error) => {
-                disable(error.message);
-                None
-            }
-        },
-        other => {
-            disable(format!("rule syntax `{other}` is not supported: write the rule in v3 syntax"));
-            None
-        }
+        "" | "v3" => Rule::parse(&router.rule).map_err(|error| error.message),
+        "v2" => Rule::parse_v2(&router.rule).map_err(|error| error.message),
+        other => Err(format!("there is no rule syntax `{other}`: leave `ruleSyntax` out, or write `v3` or `v2`")),
     };
+    let rule = rule.map_err(disable).ok();
     let tls = router.tls.clone().map(|mut tls| {
         if !matches!(tls.options.as_str(), "" | "default") {
             tls.options = qualify(&tls.options, &provider);

@@ -88,7 +88,7 @@ fn says_why_a_router_does_not_work() {
         ("nowhere", Router { entry_points: on(&["nope"]), ..router("Host(`a`)") }),
         ("half", Router { entry_points: on(&["web", "nope"]), ..router("Host(`a`)") }),
         ("over", Router { priority: i64::MAX - 999, ..router("Host(`a`)") }),
-        ("old", Router { rule_syntax: "v2".to_owned(), ..router("Host(`a`)") }),
+        ("old", Router { rule_syntax: "v1".to_owned(), ..router("Host(`a`)") }),
     ]);
     let told = |name: &str| {
         let route = find(&table, name);

@@ -26,6 +26,10 @@ pub(super) enum Matcher {
     Query(Vec<u8>, Vec<u8>),
     QueryRegexp(Vec<u8>, Regex),
     ClientIp(IpNet),
+    /// One of several (v2 syntax only).
+    AnyOf(Vec<Matcher>),
+    /// All of several (v2 syntax only).
+    AllOf(Vec<Matcher>),
 }
 
 /// A host in a rule: a name, or `*.` and a name for exactly one label more.
@@ -192,7 +196,7 @@ pub(super) fn regex(expression: &[u8], matcher: &str) -> Result<Regex, String> {
 }
 
 /// A header by which rules can match. Not those that belong to the framing of the message rather than to the request.
-fn header(key: &[u8]) -> Option<HeaderName> {
+pub(super) fn header(key: &[u8]) -> Option<HeaderName> {
     HeaderName::from_bytes(key).ok().filter(|name| *name != HOST && *name != TRANSFER_ENCODING && *name != TRAILER)
 }
 
@@ -219,6 +223,18 @@ impl Matcher {
                 query::pairs(request.query).any(|(k, v)| query::is(k, key) && regex.is_match(&query::decode(v)))
             }
             Self::ClientIp(net) => net.contains(&request.client),
+            Self::AnyOf(matchers) => matchers.iter().any(|matcher| matcher.matches(request)),
+            Self::AllOf(matchers) => matchers.iter().all(|matcher| matcher.matches(request)),
+        }
+    }
+
+    /// Adds the names in it for which certificates are asked.
+    pub(super) fn add_hosts(&self, hosts: &mut Vec<String>) {
+        match self {
+            Self::Host(HostName { name, wildcard: true }) => hosts.push(format!("*{name}")),
+            Self::Host(HostName { name, wildcard: false }) => hosts.push(name.clone()),
+            Self::AnyOf(matchers) => matchers.iter().for_each(|matcher| matcher.add_hosts(hosts)),
+            _ => {}
         }
     }
 }

@@ -63,9 +63,9 @@ impl Policy {
         };
     }
 
-    /// The options of a host in comparison form (lower case, no final dot); `None` is a client that names no host.
+    /// The options of a host in lower case; a final dot makes no difference. `None` is a client that names no host.
     pub(crate) fn terms_of(&self, host: Option<&str>) -> &Terms {
-        let Some(host) = host else { return &self.default };
+        let Some(host) = host.map(|host| host.trim_end_matches('.')) else { return &self.default };
         self.exact
             .get(host)
             .or_else(|| host.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent)))
@@ -86,6 +86,7 @@ mod tests {
         let identity = |host: Option<&str>| policy.terms_of(host).identity.to_string();
         assert_eq!(identity(Some("a.wild.test")), "wild");
         assert_eq!(identity(Some("www.wild.test")), "exact");
+        assert_eq!(identity(Some("www.wild.test.")), "exact");
         assert_eq!(identity(Some("b.a.wild.test")), "default");
         assert_eq!(identity(None), "default");
     }

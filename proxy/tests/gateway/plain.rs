@@ -35,7 +35,7 @@ async fn a_request_gets_through_with_the_client_described() {
 #[tokio::test]
 async fn a_request_waits_for_a_server_to_come() {
     let mut patient = options();
-    patient.patience = std::time::Duration::from_secs(20);
+    patient.wait_for_server = std::time::Duration::from_secs(20);
     let mut before = routed("a", &[]);
     crate::support::route(&mut before, "b", false, &["http://127.0.0.1:1".to_owned()]);
     let running = run(patient, before).await;

@@ -87,6 +87,8 @@ pub(super) fn configuration(labels: &BTreeMap<String, String>) -> Result<Decoded
             _ => {}
         }
     }
+    // A protocol of which only labels without effect are left is as good as not named.
+    root.children.retain(|child| child.value.is_some() || !child.children.is_empty());
     decoded.configuration = root.decode()?;
     Ok(decoded)
 }

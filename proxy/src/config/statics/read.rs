@@ -95,7 +95,17 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             place: format!("entryPoints.{name}.address"),
             message: format!("`{}` is no address, write for example `:443` or `127.0.0.1:8080`", point.address),
         });
-    let mistakes: Vec<Problem> = addresses.collect();
+    let strategies = config
+        .entry_points
+        .iter()
+        .map(|(name, point)| (name, &point.http.underscore_headers_strategy))
+        .filter(|(_, strategy)| !["keep", "delete", "reject"].contains(&strategy.as_str()))
+        .map(|(name, strategy)| Problem {
+            severity: Severity::Error,
+            place: format!("entryPoints.{name}.http.underscoreHeadersStrategy"),
+            message: format!("takes `keep`, `delete` or `reject`, not `{strategy}`"),
+        });
+    let mistakes: Vec<Problem> = addresses.chain(strategies).collect();
     if mistakes.is_empty() { Ok((config, problems)) } else { Err(mistakes) }
 }
 
