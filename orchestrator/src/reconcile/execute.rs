@@ -123,7 +123,12 @@ impl From<backend::Error> for StepError {
 /// Why a step is done, where the word for it does not say so already: what is made because it is not there needs none.
 fn shown_cause(step: &Step) -> &str {
     match &step.action {
-        Action::CreateNetwork(_) | Action::CreateVolume(_) | Action::Pull { .. } | Action::Build { .. } => "",
+        Action::CreateNetwork(_)
+        | Action::CreateVolume(_)
+        | Action::Pull { .. }
+        | Action::Build { .. }
+        | Action::Start { .. }
+        | Action::Unpause { .. } => "",
         Action::Create(_) if step.words.working == Some("Creating") => "",
         _ => &step.cause,
     }
