@@ -2,6 +2,7 @@
 //! canonical form), `forward` (to a server), `upgrade` (out of HTTP), `error_response` (when there is no answer).
 
 pub(crate) mod body;
+pub(crate) mod buffer;
 pub(crate) mod error_response;
 pub(crate) mod exchange;
 pub(crate) mod forward;
@@ -9,6 +10,7 @@ pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;
 pub(crate) mod meter;
+pub(crate) mod raw_path;
 pub(crate) mod serve;
 pub(crate) mod target;
 pub(crate) mod upgrade;

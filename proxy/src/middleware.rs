@@ -1,60 +1,216 @@
 //! What happens to a request between its router and its service, and to the answer on the way back.
 //!
 //! A middleware is built when the configuration is compiled; one that cannot be built disables every router that names
-//! it, so that nothing is ever served without it.
+//! it, so that nothing is ever served without it. Middlewares run in their order; those that look at the answer, too, run
+//! the rest of the way themselves.
 
 mod add_prefix;
+mod auth;
+mod buffering;
 mod build;
+mod circuit_breaker;
+mod client_cert;
+mod compress;
+mod content_type;
+mod error_pages;
+mod expression;
+mod forward_auth;
+mod grpc_web;
+mod headers;
+mod in_flight;
+mod ip_allow_list;
+mod rate_limit;
+mod redirect_regex;
 mod redirect_scheme;
+mod replace_path;
+mod retry;
+mod source;
+mod status;
 mod strip_prefix;
+mod strip_prefix_regex;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
 
 use http::Response;
 
 use crate::http::body::Body;
+use crate::http::error_response::Reason;
 use crate::http::exchange::{Exchange, Held};
-use crate::http::forward::Retry;
+use crate::http::forward;
+use crate::http::target::DeniedEncodings;
+use crate::snapshot::{Route, View};
 
-pub(crate) use build::Builder;
+pub(crate) use build::{Builder, Kept};
 
 /// A middleware, ready to run.
 #[derive(Debug, Clone)]
 pub(crate) enum Middleware {
     AddPrefix(add_prefix::AddPrefix),
+    BasicAuth(Arc<auth::basic::BasicAuth>),
+    Buffering(Arc<buffering::Buffering>),
+    CircuitBreaker(Arc<circuit_breaker::CircuitBreaker>),
+    ClientCert(Arc<client_cert::ClientCert>),
+    Compress(Arc<compress::Compress>),
+    ContentType,
+    DigestAuth(Arc<auth::digest::DigestAuth>),
+    EncodedCharacters(DeniedEncodings),
+    ErrorPages(Arc<error_pages::ErrorPages>),
+    ForwardAuth(forward_auth::Shared),
+    GrpcWeb(Arc<grpc_web::GrpcWeb>),
+    Headers(Arc<headers::Headers>),
+    InFlight(Arc<in_flight::InFlight>),
+    IpAllowList(Arc<ip_allow_list::IpAllowList>),
+    RateLimit(Arc<rate_limit::RateLimit>),
+    RedirectRegex(Arc<redirect_regex::RedirectRegex>),
     RedirectScheme(redirect_scheme::RedirectScheme),
+    ReplacePath(replace_path::ReplacePath),
+    ReplacePathRegex(Arc<replace_path::ReplacePathRegex>),
+    Retry(Arc<retry::Retry>),
     StripPrefix(strip_prefix::StripPrefix),
-    Retry(Retry),
+    StripPrefixRegex(strip_prefix_regex::StripPrefixRegex),
 }
 
 /// What middlewares leave behind for the rest of the exchange.
 #[derive(Debug, Default)]
 pub(crate) struct After {
     /// How often the service may be tried.
-    pub(crate) retry: Option<Retry>,
+    pub(crate) retry: Option<forward::Retry>,
     /// Let go when the answer is complete.
     pub(crate) held: Vec<Held>,
 }
 
-impl Middleware {
-    /// Changes the request, or answers it.
-    pub(crate) async fn request(&self, exchange: &mut Exchange, after: &mut After) -> Option<Response<Body>> {
-        match self {
-            Self::AddPrefix(prefix) => {
-                prefix.request(exchange);
-                None
-            }
-            Self::RedirectScheme(redirect) => redirect.request(exchange),
-            Self::StripPrefix(strip) => strip.request(exchange),
-            Self::Retry(retry) => {
-                after.retry = Some(*retry);
-                None
-            }
-        }
+/// The rest of a request's way: middlewares, then the service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Next<'a> {
+    middlewares: &'a [Middleware],
+    route: &'a Route,
+    view: &'a Arc<View>,
+}
+
+impl<'a> Next<'a> {
+    /// The whole way of a route.
+    pub(crate) fn new(route: &'a Route, view: &'a Arc<View>) -> Self {
+        Self { middlewares: &route.middlewares, route, view }
     }
 
-    /// Changes the answer. Called in reverse order for the middlewares whose request side has run.
-    pub(crate) fn response(&self, _response: &mut Response<Body>, _after: &After) {
+    /// Goes that way, inside of another middleware.
+    fn run<'b>(
+        self,
+        exchange: &'b mut Exchange,
+        after: &'b mut After,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + 'b>>
+    where
+        'a: 'b,
+    {
+        Box::pin(self.pass(exchange, after))
+    }
+
+    /// Goes that way.
+    pub(crate) async fn pass(self, exchange: &mut Exchange, after: &mut After) -> Response<Body> {
+        let mut rest = self.middlewares;
+        while let Some((first, others)) = rest.split_first() {
+            rest = others;
+            let next = Self { middlewares: rest, ..self };
+            let answer = match first {
+                Middleware::AddPrefix(prefix) => {
+                    prefix.request(exchange);
+                    None
+                }
+                Middleware::BasicAuth(auth) => auth.request(exchange).await,
+                Middleware::ClientCert(cert) => {
+                    cert.request(exchange);
+                    None
+                }
+                Middleware::DigestAuth(auth) => auth.request(exchange),
+                Middleware::EncodedCharacters(denied) => denied
+                    .found_in(exchange.target.path())
+                    .then(|| Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors)),
+                Middleware::InFlight(limit) => match limit.request(exchange) {
+                    Ok(place) => {
+                        after.held.push(place);
+                        None
+                    }
+                    Err(answer) => Some(*answer),
+                },
+                Middleware::IpAllowList(list) => list.request(exchange),
+                Middleware::RateLimit(limit) => limit.request(exchange).await,
+                Middleware::RedirectRegex(redirect) => redirect.request(exchange),
+                Middleware::RedirectScheme(redirect) => redirect.request(exchange),
+                Middleware::ReplacePath(replace) => replace.request(exchange),
+                Middleware::ReplacePathRegex(replace) => replace.request(exchange),
+                Middleware::StripPrefix(strip) => strip.request(exchange),
+                Middleware::StripPrefixRegex(strip) => strip.request(exchange),
+                around => Some(around.around(exchange, next, after).await),
+            };
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
+        crate::http::handle::serve(exchange, self.view, self.route, after).await
+    }
+}
+
+impl Middleware {
+    /// Whether it counts or remembers something from request to request.
+    fn remembers(&self) -> bool {
+        matches!(
+            self,
+            Self::BasicAuth(_) | Self::CircuitBreaker(_) | Self::DigestAuth(_) | Self::InFlight(_) | Self::RateLimit(_)
+        )
+    }
+
+    /// Those that see the answer, too.
+    async fn around(&self, exchange: &mut Exchange, next: Next<'_>, after: &mut After) -> Response<Body> {
         match self {
-            Self::AddPrefix(_) | Self::RedirectScheme(_) | Self::StripPrefix(_) | Self::Retry(_) => {}
+            Self::Buffering(buffering) => buffering.run(exchange, next, after).await,
+            Self::CircuitBreaker(breaker) => {
+                let began = Instant::now();
+                if let Some(answer) = breaker.request(began) {
+                    return answer;
+                }
+                let response = next.run(exchange, after).await;
+                breaker.response(response.status(), began, Instant::now());
+                response
+            }
+            Self::Compress(compress) => {
+                let wanted = compress.request(exchange);
+                let response = next.run(exchange, after).await;
+                match wanted {
+                    Some(wanted) => compress.response(response, wanted),
+                    None => response,
+                }
+            }
+            Self::ContentType => content_type::response(next.run(exchange, after).await).await,
+            Self::ErrorPages(pages) => {
+                let head = exchange.head();
+                let response = next.run(exchange, after).await;
+                pages.response(response, head, exchange, next.view).await
+            }
+            Self::ForwardAuth(auth) => match auth.request(exchange, next.view).await {
+                Ok(cookies) => {
+                    let mut response = next.run(exchange, after).await;
+                    auth.response(response.headers_mut(), &cookies);
+                    response
+                }
+                Err(answer) => answer,
+            },
+            Self::GrpcWeb(web) => match web.request(exchange).await {
+                Ok(Some(spoken)) => grpc_web::response(next.run(exchange, after).await, &spoken),
+                Ok(None) => next.run(exchange, after).await,
+                Err(answer) => answer,
+            },
+            Self::Headers(headers) => match headers.request(exchange) {
+                Ok(asked) => {
+                    let mut response = next.run(exchange, after).await;
+                    headers.response(response.headers_mut(), &asked);
+                    response
+                }
+                Err(answer) => *answer,
+            },
+            Self::Retry(retry) => retry.run(exchange, next, after).await,
+            _ => next.run(exchange, after).await,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::http::exchange::Exchange;
-use crate::middleware::Middleware;
+use crate::middleware::{Kept, Middleware};
 use crate::route::RoutingTable;
 use crate::rule::Candidate;
 use crate::tls::resolver::Policy;
@@ -35,6 +35,8 @@ pub(crate) struct Snapshot {
     pub(crate) slots: Vec<Slot>,
     /// Servers by service and URL, so that the next configuration finds what is known about them.
     pub(crate) servers: HashMap<(String, String), Arc<Server>>,
+    /// Middlewares that remember something.
+    pub(crate) middlewares: Kept,
     /// The active health checks.
     pub(crate) checks: Vec<Check>,
     /// The entry points, in the order in which the table numbers them.

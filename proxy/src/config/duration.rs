@@ -29,6 +29,11 @@ impl GoDuration {
         Self { nanos: millis.saturating_mul(1_000_000) }
     }
 
+    /// A number of nanoseconds.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self { nanos }
+    }
+
     /// Nanoseconds, negative ones included.
     pub const fn as_nanos(self) -> i64 {
         self.nanos

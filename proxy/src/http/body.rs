@@ -19,6 +19,9 @@ pub(crate) enum BodyError {
     /// The sender's connection failed.
     #[error("the body was cut off")]
     Cut(#[from] hyper::Error),
+    /// It cannot be encoded.
+    #[error("the body cannot be encoded")]
+    Encoding(#[source] std::io::Error),
     /// Nothing came for the given time.
     #[error("no byte of the body came for {} s", .0.as_secs())]
     Idle(Duration),
@@ -37,6 +40,7 @@ pub(crate) struct RequestBody {
 enum RequestKind {
     Empty,
     Client(Incoming),
+    Held(Option<Bytes>),
 }
 
 impl RequestBody {
@@ -49,6 +53,12 @@ impl RequestBody {
     /// No body.
     pub(crate) fn empty() -> Self {
         Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false }
+    }
+
+    /// A body that is in memory.
+    pub(crate) fn held(bytes: Bytes) -> Self {
+        let kind = if bytes.is_empty() { RequestKind::Empty } else { RequestKind::Held(Some(bytes)) };
+        Self { kind, idle: Duration::ZERO, timer: None, waiting: false }
     }
 
     /// True when there is nothing to send, so that the request can be sent again.
@@ -78,6 +88,7 @@ impl HttpBody for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match &mut self.kind {
             RequestKind::Empty => return Poll::Ready(None),
+            RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
         };
         match polled {
@@ -94,6 +105,7 @@ impl HttpBody for RequestBody {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             RequestKind::Empty => true,
+            RequestKind::Held(bytes) => bytes.is_none(),
             RequestKind::Client(body) => body.is_end_stream(),
         }
     }
@@ -101,6 +113,7 @@ impl HttpBody for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             RequestKind::Empty => SizeHint::with_exact(0),
+            RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             RequestKind::Client(body) => body.size_hint(),
         }
     }
@@ -119,7 +132,11 @@ enum Kind {
     Empty,
     Fixed(Option<Bytes>),
     Upstream(UpstreamBody),
+    Changed(Pin<Box<dyn Changed>>),
 }
+
+/// A body that a middleware makes of another.
+pub(crate) trait Changed: HttpBody<Data = Bytes, Error = BodyError> + std::fmt::Debug + Send {}
 
 impl Body {
     /// No body.
@@ -138,6 +155,11 @@ impl Body {
         Self { kind, finish: None }
     }
 
+    /// A body that a middleware makes of another, streamed.
+    pub(crate) fn changed(body: impl Changed + 'static) -> Self {
+        Self { kind: Kind::Changed(Box::pin(body)), finish: None }
+    }
+
     /// A server's answer, streamed.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
         Self { kind: Kind::Upstream(body), finish: None }
@@ -153,6 +175,7 @@ impl HttpBody for Body {
             Kind::Empty => None,
             Kind::Fixed(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
             Kind::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
+            Kind::Changed(body) => ready!(body.as_mut().poll_frame(cx)),
         };
         if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame)
             && let Some(data) = frame.data_ref()
@@ -167,6 +190,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Fixed(bytes) => bytes.is_none(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Changed(body) => body.is_end_stream(),
         }
     }
 
@@ -175,6 +199,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Fixed(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Changed(body) => body.size_hint(),
         }
     }
 }

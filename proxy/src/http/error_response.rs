@@ -105,3 +105,8 @@ pub(crate) fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
+
+/// The usual text of a status, without headers.
+pub(crate) fn status_text(status: StatusCode) -> Response<Body> {
+    text(status, status.canonical_reason().unwrap_or_default())
+}

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, request};
+use http::{HeaderMap, HeaderValue, request};
+use rustls_pki_types::CertificateDer;
 
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
@@ -42,6 +44,8 @@ pub(crate) struct TlsSession {
     pub(crate) version: &'static str,
     /// Cipher suite by its IANA name.
     pub(crate) cipher: String,
+    /// The client's certificates, its own first.
+    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
 }
 
 impl Client {
@@ -85,8 +89,16 @@ pub(crate) struct Upgrade {
     pub(crate) connection: hyper::upgrade::OnUpgrade,
 }
 
+/// What a request was before it was sent, so that it can be sent again.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    headers: HeaderMap,
+    target: Target,
+    upstream_host: Option<HeaderValue>,
+}
+
 /// A canonical path and query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Target {
     /// As the client sent it, which was canonical.
     Sent(PathAndQuery),
@@ -136,6 +148,24 @@ impl Target {
 }
 
 impl Exchange {
+    /// What it takes to send the request again.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            headers: self.parts.headers.clone(),
+            target: self.target.clone(),
+            upstream_host: self.upstream_host.clone(),
+        }
+    }
+
+    /// Makes the request what it was, with this body.
+    pub(crate) fn again(&mut self, head: Head, body: Bytes) {
+        self.parts.headers = head.headers;
+        self.target = head.target;
+        self.upstream_host = head.upstream_host;
+        self.body = RequestBody::held(body);
+        self.forwarded_for = false;
+    }
+
     /// `http` or `https`, as the client's connection is.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.client.tls.is_some() { "https" } else { "http" }

@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
-use crate::middleware::After;
+use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
 use crate::snapshot::{Route, View};
 
@@ -223,22 +223,7 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
 /// Through the middlewares to the service and back.
 async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &mut Finish) -> Response<Body> {
     let mut after = After::default();
-    let mut passed = 0;
-    let mut answer = None;
-    for middleware in &route.middlewares {
-        if let Some(response) = middleware.request(exchange, &mut after).await {
-            answer = Some(response);
-            break;
-        }
-        passed += 1;
-    }
-    let mut response = match answer {
-        Some(response) => response,
-        None => serve(exchange, view, route, &mut after).await,
-    };
-    for middleware in route.middlewares.iter().take(passed).rev() {
-        middleware.response(&mut response, &after);
-    }
+    let response = Next::new(route, view).pass(exchange, &mut after).await;
     for held in after.held.drain(..) {
         finish.hold(held);
     }
@@ -247,7 +232,12 @@ async fn run(exchange: &mut Exchange, view: &Arc<View>, route: &Route, finish: &
 
 /// Asks the service. Where no server takes the request, it waits a moment for one: a container that is being started or
 /// replaced costs a short wait and no error.
-async fn serve(exchange: &mut Exchange, view: &Arc<View>, route: &Route, after: &mut After) -> Response<Body> {
+pub(crate) async fn serve(
+    exchange: &mut Exchange,
+    view: &Arc<View>,
+    route: &Route,
+    after: &mut After,
+) -> Response<Body> {
     let mut answer = route.service.answer(exchange, view, after).await;
     if let Err(no_answer) = answer {
         answer = super::wait::for_server(exchange, &route.name, no_answer, after).await;

@@ -42,7 +42,8 @@ const MANAGED: [&str; 13] = [
     "x-scheme",
 ];
 
-fn is_managed(name: &str) -> bool {
+/// Whether a header is one with which proxies tell about clients.
+pub(crate) fn is_managed(name: &str) -> bool {
     name.starts_with("x-") && MANAGED.contains(&name)
 }
 

@@ -139,7 +139,9 @@ impl Connection {
         let cipher = connection
             .negotiated_cipher_suite()
             .map_or_else(String::new, |suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
-        let session = TlsSession { terms: terms.identity, version, cipher };
+        let certificates: Vec<_> =
+            connection.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
+        let session = TlsSession { terms: terms.identity, version, cipher, certificates: certificates.into() };
         Ok(Some((stream, session)))
     }
 

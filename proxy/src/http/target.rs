@@ -87,19 +87,6 @@ pub(crate) fn canonical_query(query: &str, encode: bool) -> Cow<'_, str> {
     }
 }
 
-/// `text` with everything percent-encoded that may not stand in a path: for paths that come from configuration.
-pub(crate) fn encode_path(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if allowed_raw(byte) {
-            out.push(char::from(byte));
-        } else {
-            push_encoded(&mut out, byte);
-        }
-    }
-    out
-}
-
 fn is_canonical(path: &[u8], sanitize: bool) -> bool {
     let mut previous = b' ';
     for &byte in path {

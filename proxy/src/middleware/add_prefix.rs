@@ -1,9 +1,9 @@
 //! `addPrefix`: puts a prefix before the path.
 
 use crate::http::exchange::Exchange;
-use crate::http::target::encode_path;
+use crate::http::raw_path::{RawPath, rooted, rooted_bytes};
 
-/// The prefix, percent-encoded.
+/// The prefix, as configured.
 #[derive(Debug, Clone)]
 pub(crate) struct AddPrefix {
     prefix: String,
@@ -12,12 +12,15 @@ pub(crate) struct AddPrefix {
 impl AddPrefix {
     /// `None` when there is no prefix.
     pub(crate) fn new(prefix: &str) -> Option<Self> {
-        let slash = if prefix.starts_with('/') { "" } else { "/" };
-        (!prefix.is_empty()).then(|| Self { prefix: format!("{slash}{}", encode_path(prefix)) })
+        (!prefix.is_empty()).then(|| Self { prefix: prefix.to_owned() })
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) {
-        let path = format!("{}{}", self.prefix, exchange.target.path());
-        exchange.target.set_path(path);
+        let mut path = RawPath::new(exchange.target.path());
+        path.decoded = rooted_bytes(&[self.prefix.as_bytes(), &path.decoded].concat());
+        if !path.raw.is_empty() {
+            path.raw = rooted(&format!("{}{}", self.prefix, path.raw));
+        }
+        exchange.target.set_path(path.escaped());
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct StripPrefix {
 impl StripPrefix {
     /// Prefixes as configured.
     pub(crate) fn new(prefixes: &[String]) -> Self {
-        Self { prefixes: prefixes.to_vec() }
+        Self { prefixes: prefixes.iter().map(|prefix| prefix.trim().to_owned()).collect() }
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {

@@ -72,7 +72,8 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let nothing = HashMap::new();
     let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
     let mut builder = services::Builder::new(inputs.config, known, slots, inputs.internal);
-    let middlewares = middleware::Builder::new(&inputs.config.http.middlewares);
+    let mut middlewares =
+        middleware::Builder::new(&inputs.config.http.middlewares, before.map(|before| &before.middlewares));
 
     let mut wishes = Vec::new();
     let mut routes = Vec::new();
@@ -90,9 +91,13 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             let service_middlewares = inputs.config.http.services.get(&router.service).map(|service| {
                 service.middlewares.iter().map(|name| services::qualified(name, &router.service)).collect::<Vec<_>>()
             });
-            let mut built = middlewares.build(&router.middlewares).map_err(|error| error.to_string())?;
+            let mut built = middlewares
+                .build(&router.name, &router.middlewares, &mut builder)
+                .map_err(|error| error.to_string())?;
             built.extend(
-                middlewares.build(&service_middlewares.unwrap_or_default()).map_err(|error| error.to_string())?,
+                middlewares
+                    .build(&router.name, &service_middlewares.unwrap_or_default(), &mut builder)
+                    .map_err(|error| error.to_string())?,
             );
             Ok(Route {
                 name: Arc::from(router.name.as_str()),
@@ -132,6 +137,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         certificates,
         slots: builder.slots,
         servers: builder.servers,
+        middlewares: middlewares.kept,
         checks: builder.checks,
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };

@@ -303,6 +303,44 @@ impl<'a> Builder<'a> {
         self.transports.insert(qualified, Arc::clone(&transport));
         Ok(transport)
     }
+
+    /// A slot for the server that a middleware asks.
+    ///
+    /// # Errors
+    /// Its URL or its TLS options cannot be used.
+    pub(crate) fn helper(
+        &mut self,
+        name: &str,
+        url: &str,
+        tls: Option<&dynamic::ClientTls>,
+    ) -> Result<usize, Unbuildable> {
+        let config = tls.map(|tls| HttpServersTransport {
+            insecure_skip_verify: tls.insecure_skip_verify,
+            root_cas: Some(&tls.ca).filter(|ca| !ca.is_empty()).into_iter().cloned().collect(),
+            certificates: match (tls.cert.as_str(), tls.key.as_str()) {
+                ("", "") => Vec::new(),
+                (cert, key) => vec![dynamic::Certificate { cert_file: cert.to_owned(), key_file: key.to_owned() }],
+            },
+            ..HttpServersTransport::default()
+        });
+        let options =
+            config.map_or_else(|| Ok(TransportOptions::default()), |config| transport_options(name, &config))?;
+        if let Some(slot) = self.slot_of.get(&(url.to_owned(), options.clone())) {
+            return Ok(*slot);
+        }
+        let server = Arc::new(Server::new(url, false)?);
+        let known = self.known_slots.iter().find(|slot| slot.transport.options == options);
+        let transport = match known {
+            Some(slot) => Arc::clone(&slot.transport),
+            None => Arc::new(Transport::new(options.clone()).map_err(|error| Unbuildable::Transport {
+                name: name.to_owned(),
+                reason: crate::upstream::failure::chain(&error),
+            })?),
+        };
+        self.slots.push(Slot { server, transport });
+        self.slot_of.insert((url.to_owned(), options), self.slots.len() - 1);
+        Ok(self.slots.len() - 1)
+    }
 }
 
 /// `name` as seen from the object `from`: unqualified names belong to the same provider.

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod encrypted;
+mod middlewares;
 mod plain;
 mod running;
 mod support;
 mod upgrades;
+mod waiting;

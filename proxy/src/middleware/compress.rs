@@ -1,0 +1,119 @@
+//! `compress`: answers in an encoding that the client takes.
+
+mod encoder;
+mod negotiate;
+
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body::Body as _;
+
+use crate::config::dynamic::Compress as Config;
+use crate::http::body::Body;
+use crate::http::exchange::Exchange;
+
+use encoder::{Compressed, Encoding};
+
+/// Answers below this many bytes gain nothing.
+const LEAST: u64 = 1024;
+
+/// What is compressed, and how.
+#[derive(Debug)]
+pub(crate) struct Compress {
+    encodings: Vec<Encoding>,
+    default: Option<Encoding>,
+    least: u64,
+    excluded: Vec<String>,
+    included: Vec<String>,
+}
+
+/// What the client takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// This encoding.
+    Encoding(Encoding),
+    /// Anything, which gives it the answer as it is.
+    Anything,
+}
+
+impl Compress {
+    /// From the configuration.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(config: &Config) -> Result<Self, String> {
+        if !config.excluded_content_types.is_empty() && !config.included_content_types.is_empty() {
+            return Err("excludedContentTypes and includedContentTypes options are mutually exclusive".to_owned());
+        }
+        let encoding = |name: &String| Encoding::named(name).ok_or_else(|| format!("unsupported encoding: {name}"));
+        let encodings = config.encodings.iter().map(encoding).collect::<Result<Vec<_>, _>>()?;
+        if encodings.is_empty() {
+            return Err("at least one encoding must be specified".to_owned());
+        }
+        let default = match config.default_encoding.as_str() {
+            "" => None,
+            name => Some(
+                Encoding::named(name)
+                    .filter(|encoding| encodings.contains(encoding))
+                    .ok_or_else(|| format!("unsupported default encoding: {name}"))?,
+            ),
+        };
+        let types = |texts: &[String]| texts.iter().map(|text| media_type(text)).collect();
+        Ok(Self {
+            encodings,
+            default,
+            least: u64::try_from(config.min_response_body_bytes).ok().filter(|size| *size > 0).unwrap_or(LEAST),
+            excluded: types(&config.excluded_content_types),
+            included: types(&config.included_content_types),
+        })
+    }
+
+    /// What the answer to this request may be encoded in; `None` leaves it alone.
+    pub(crate) fn request(&self, exchange: &Exchange) -> Option<Wanted> {
+        let headers = &exchange.parts.headers;
+        let excluded = self.excluded.contains(&type_of(headers));
+        if exchange.parts.method == Method::HEAD || excluded || exchange.upgrade.is_some() {
+            return None;
+        }
+        let lines: Vec<&str> = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok()).collect();
+        if lines.is_empty() {
+            return self.default.map(Wanted::Encoding);
+        }
+        negotiate::choose(&lines.join(","), &self.encodings)
+    }
+
+    /// Encodes the answer, unless it is better left alone.
+    pub(crate) fn response(&self, mut response: Response<Body>, wanted: Wanted) -> Response<Body> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response;
+        }
+        let headers = response.headers_mut();
+        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+        let Wanted::Encoding(encoding) = wanted else { return response };
+        let kind = type_of(headers);
+        let fits =
+            if self.included.is_empty() { !self.excluded.contains(&kind) } else { self.included.contains(&kind) };
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let left_alone = !fits
+            || kind == "application/grpc"
+            || headers.contains_key(CONTENT_ENCODING)
+            || response.body().is_end_stream()
+            || length.or(response.body().size_hint().exact()).is_some_and(|length| length < self.least);
+        if left_alone {
+            return response;
+        }
+        let Some(encoder) = encoder::Encoder::new(encoding) else { return response };
+        let headers = response.headers_mut();
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+        response.map(|body| Body::changed(Compressed::new(body, encoder)))
+    }
+}
+
+fn type_of(headers: &HeaderMap) -> String {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(media_type).unwrap_or_default()
+}
+
+/// A content type without its parameters.
+fn media_type(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

@@ -1,0 +1,57 @@
+//! Which encoding a client takes best (RFC 9110 section 12.5.3).
+
+use super::Wanted;
+use super::encoder::Encoding;
+
+/// The choice among `offered`, the first of which wins between equals; `None` where the client wants no encoding.
+pub(super) fn choose(accepted: &str, offered: &[Encoding]) -> Option<Wanted> {
+    let mut best: Option<(f32, usize, Option<Wanted>)> = None;
+    for element in accepted.split(',') {
+        let (name, parameters) = element.split_once(';').unwrap_or((element, ""));
+        let weight = weight(parameters);
+        if weight <= 0.0 {
+            continue;
+        }
+        let candidate = match name.trim() {
+            "identity" => (weight, offered.len(), None),
+            "*" => (weight, offered.len(), Some(Wanted::Anything)),
+            name => match offered.iter().position(|encoding| encoding.name() == name) {
+                Some(rank) => (weight, rank, offered.get(rank).copied().map(Wanted::Encoding)),
+                None => continue,
+            },
+        };
+        let better = best.as_ref().is_none_or(|(most, rank, _)| {
+            candidate.0 > *most || ((candidate.0 - *most).abs() < f32::EPSILON && candidate.1 < *rank)
+        });
+        if better {
+            best = Some(candidate);
+        }
+    }
+    best.and_then(|(_, _, wanted)| wanted)
+}
+
+fn weight(parameters: &str) -> f32 {
+    let mut q = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("q="));
+    q.next_back().map_or(1.0, |text| text.trim().parse().unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clients_weights_then_our_order() {
+        let offered = [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd];
+        for (accepted, wanted) in [
+            ("zstd, br, gzip", Some(Wanted::Encoding(Encoding::Gzip))),
+            ("gzip;q=0.5, br;q=0.8", Some(Wanted::Encoding(Encoding::Brotli))),
+            ("gzip;q=1.0, identity; q=0.5, *;q=0", Some(Wanted::Encoding(Encoding::Gzip))),
+            ("identity;q=0.5, gzip;q=0.1", None),
+            ("gzip;q=0, *", Some(Wanted::Anything)),
+            ("GZIP", None),
+            ("", None),
+        ] {
+            assert_eq!(choose(accepted, &offered), wanted, "{accepted}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `errors`: pages of another service in the place of error answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderName};
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use crate::config::dynamic::ErrorPage as Config;
+use crate::http::body::Body;
+use crate::http::exchange::{Exchange, Head, Target};
+use crate::snapshot::{Service, View};
+
+use super::After;
+use super::status::{Statuses, range};
+
+/// Which answers are replaced, and by what.
+#[derive(Debug)]
+pub(crate) struct ErrorPages {
+    statuses: Statuses,
+    rewrites: Vec<((u16, u16), StatusCode)>,
+    service: Arc<Service>,
+    query: String,
+    headers: Vec<HeaderName>,
+}
+
+impl ErrorPages {
+    /// From the configuration; `service` has the pages.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(config: &Config, service: Arc<Service>) -> Result<Self, String> {
+        let rewrites = config.status_rewrites.iter().map(|(from, to)| {
+            let to = u16::try_from(*to).ok().and_then(|code| StatusCode::from_u16(code).ok());
+            Ok((range(from)?, to.ok_or_else(|| format!("`{from}` is rewritten to what is no status code"))?))
+        });
+        let headers =
+            config.error_request_headers.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
+        Ok(Self {
+            statuses: Statuses::new(&config.status)?,
+            rewrites: rewrites.collect::<Result<_, String>>()?,
+            service,
+            query: config.query.clone(),
+            headers: headers.collect(),
+        })
+    }
+
+    /// The answer itself, or the page in its place. `head` is what the request was before it was sent.
+    pub(crate) async fn response(
+        &self,
+        response: Response<Body>,
+        head: Head,
+        exchange: &mut Exchange,
+        view: &View,
+    ) -> Response<Body> {
+        let original = response.status();
+        if !self.statuses.contains(original) {
+            return response;
+        }
+        let code = original.as_u16();
+        let rewritten = self.rewrites.iter().find(|((low, high), _)| (*low..=*high).contains(&code));
+        let status = rewritten.map_or(original, |(_, to)| *to);
+        let url = exchange.path_and_query();
+        exchange.again(head, Bytes::new());
+        self.prepare(exchange, original, status, &url);
+        let mut page = match self.service.answer(exchange, view, &mut After::default()).await {
+            Ok(page) => page,
+            Err(no_answer) => no_answer.reason().response(exchange.client.worker.shared.mark_errors),
+        };
+        *page.status_mut() = status;
+        page
+    }
+
+    fn prepare(&self, exchange: &mut Exchange, original: StatusCode, status: StatusCode, url: &str) {
+        let query = self
+            .query
+            .replace("{status}", status.as_str())
+            .replace("{originalStatus}", original.as_str())
+            .replace("{url}", &query_escape(url));
+        let query = crate::http::raw_path::rooted(&query);
+        let (path, query) = match query.split_once('?') {
+            Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+            None => (query, None),
+        };
+        exchange.target = Target::Made { path, query };
+        exchange.parts.method = Method::GET;
+        exchange.upgrade = None;
+        // The page is asked for by the gateway, not by the client.
+        exchange.forwarded_for = true;
+        let headers = &mut exchange.parts.headers;
+        headers.remove(CONTENT_LENGTH);
+        if !self.headers.is_empty() {
+            let all = std::mem::take(headers);
+            for name in &self.headers {
+                copy(&all, headers, name);
+            }
+        }
+    }
+}
+
+fn copy(from: &HeaderMap, to: &mut HeaderMap, name: &HeaderName) {
+    for value in from.get_all(name) {
+        to.append(name, value.clone());
+    }
+}
+
+/// Text as a value in a query.
+pub(super) fn query_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => out.push('+'),
+            byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,242 @@
+//! `forwardAuth`: another server decides whether a request may pass.
+
+mod describe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderName, LOCATION, SET_COOKIE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use regex::bytes::Regex;
+
+use crate::config::dynamic::ForwardAuth as Config;
+use crate::http::body::Body;
+use crate::http::buffer::{self, Unbuffered};
+use crate::http::error_response::{status_text, text};
+use crate::http::exchange::Exchange;
+use crate::http::headers::strip_response;
+use crate::rule::pattern;
+use crate::snapshot::View;
+use crate::upstream::ask::ask;
+use crate::upstream::failure::chain;
+
+/// How long the decision may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who decides, what they are told, and what of their answer goes on.
+#[derive(Debug)]
+pub(crate) struct ForwardAuth {
+    slot: usize,
+    address: String,
+    target: PathAndQuery,
+    /// Whether forwarding headers of the request are believed; `None` for the usual mixture.
+    trust: Option<bool>,
+    request_headers: Vec<HeaderName>,
+    response_headers: Vec<HeaderName>,
+    response_pattern: Option<Regex>,
+    cookies: Vec<String>,
+    user_field: Option<HeaderName>,
+    body: Option<usize>,
+    most_answer: usize,
+    keep_location: bool,
+    keep_method: bool,
+}
+
+impl ForwardAuth {
+    /// From the configuration; connections to the server are those of `slot`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(config: &Config, slot: usize) -> Result<Self, String> {
+        let names = |names: &[String]| {
+            names
+                .iter()
+                .map(|name| HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name")))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let limit = |size: Option<i64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(buffer::MOST);
+        let uri: http::Uri = config.address.parse().map_err(|_| format!("`{}` is no URL", config.address))?;
+        let expression = &config.auth_response_headers_regex;
+        let response_pattern = if expression.is_empty() {
+            None
+        } else {
+            Some(
+                pattern::compile(expression)
+                    .map_err(|error| format!("error compiling regular expression {expression}: {error}"))?,
+            )
+        };
+        Ok(Self {
+            slot,
+            address: config.address.clone(),
+            target: uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
+            trust: config.trust_forward_header,
+            request_headers: names(&config.auth_request_headers)?,
+            response_headers: names(&config.auth_response_headers)?,
+            response_pattern,
+            cookies: config.add_auth_cookies_to_response.clone(),
+            user_field: names(std::slice::from_ref(&config.header_field)).ok().and_then(|mut names| names.pop()),
+            body: config.forward_body.then(|| limit(config.max_body_size)),
+            most_answer: limit(config.max_response_body_size),
+            keep_location: config.preserve_location_header,
+            keep_method: config.preserve_request_method,
+        })
+    }
+
+    /// Lets the request pass, with the cookies that the answer gets, or answers it.
+    pub(crate) async fn request(
+        &self,
+        exchange: &mut Exchange,
+        view: &View,
+    ) -> Result<Vec<HeaderValue>, Response<Body>> {
+        let body = match self.body {
+            Some(most) => self.take_body(exchange, most).await?,
+            None => Bytes::new(),
+        };
+        let mut head = Request::new(()).into_parts().0;
+        head.method = if self.keep_method { exchange.parts.method.clone() } else { Method::GET };
+        head.headers = self.describe(exchange, !body.is_empty());
+        let Some(pool) = view.pools.get(self.slot) else { return Err(text(StatusCode::INTERNAL_SERVER_ERROR, "")) };
+        let asked = async {
+            let answer = ask(pool, &head, &self.target, &body).await.map_err(|failure| chain(&failure))?;
+            let (parts, mut content) = answer.into_parts();
+            match buffer::whole(&mut content, self.most_answer).await {
+                Ok(content) => Ok(Ok((parts, content))),
+                Err(Unbuffered::TooLarge(most)) => {
+                    tracing::warn!(
+                        address = self.address,
+                        most,
+                        "the answer of the authentication server is too large"
+                    );
+                    Ok(Err(text(StatusCode::UNAUTHORIZED, "")))
+                }
+                Err(broken) => Err(broken.to_string()),
+            }
+        };
+        let (parts, content) = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answered)) => answered?,
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(self.unreachable("it took too long")),
+        };
+        if let (Some(record), Some(field)) = (&mut exchange.record, &self.user_field)
+            && let Some(user) = parts.headers.get(field).and_then(|value| value.to_str().ok())
+        {
+            record.username = Some(user.to_owned());
+        }
+        if !parts.status.is_success() {
+            return Err(self.refusal(parts, content));
+        }
+        self.pass(&parts.headers, &mut exchange.parts.headers);
+        let wanted = |cookie: &&HeaderValue| self.cookies.iter().any(|name| is_cookie(cookie, name));
+        Ok(parts.headers.get_all(SET_COOKIE).iter().filter(wanted).cloned().collect())
+    }
+
+    /// Puts cookies of the decision into the answer, in the place of the service's own of those names.
+    pub(crate) fn response(&self, headers: &mut HeaderMap, cookies: &[HeaderValue]) {
+        if cookies.is_empty() {
+            return;
+        }
+        let kept: Vec<HeaderValue> = headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter(|cookie| !self.cookies.iter().any(|name| is_cookie(cookie, name)))
+            .cloned()
+            .collect();
+        headers.remove(SET_COOKIE);
+        for cookie in kept.into_iter().chain(cookies.iter().cloned()) {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+
+    async fn take_body(&self, exchange: &mut Exchange, most: usize) -> Result<Bytes, Response<Body>> {
+        match buffer::whole(&mut exchange.body, most).await {
+            Ok(bytes) => {
+                exchange.body = crate::http::body::RequestBody::held(bytes.clone());
+                Ok(bytes)
+            }
+            Err(Unbuffered::TooLarge(_)) => Err(text(StatusCode::UNAUTHORIZED, "")),
+            Err(Unbuffered::Broken(_)) => Err(status_text(StatusCode::BAD_REQUEST)),
+        }
+    }
+
+    fn unreachable(&self, error: &str) -> Response<Body> {
+        tracing::warn!(address = self.address, error, "the authentication server gives no answer");
+        text(StatusCode::INTERNAL_SERVER_ERROR, "")
+    }
+
+    /// The answer of the server that refuses, for the client.
+    fn refusal(&self, mut parts: http::response::Parts, content: Bytes) -> Response<Body> {
+        strip_response(&mut parts.headers);
+        parts.headers.remove(CONTENT_LENGTH);
+        if let Some(location) = parts.headers.get(LOCATION).cloned() {
+            match self.location(&location) {
+                Some(resolved) => drop(parts.headers.insert(LOCATION, resolved)),
+                None => return text(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            }
+        }
+        parts.version = http::Version::HTTP_11;
+        parts.extensions.clear();
+        Response::from_parts(parts, Body::from_bytes(content))
+    }
+
+    /// A relative `Location` is relative to the server that decided, unless it is to be kept as it is.
+    fn location(&self, location: &HeaderValue) -> Option<HeaderValue> {
+        let text = location.to_str().ok()?;
+        crate::http::raw_path::unescape(text.split(['?', '#']).next().unwrap_or_default()).ok()?;
+        if self.keep_location || text.split(['/', '?', '#']).next().is_some_and(|start| start.contains(':')) {
+            return Some(location.clone());
+        }
+        let (scheme, rest) = self.address.split_once("://")?;
+        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        let folder = self.target.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let resolved = match text {
+            _ if text.starts_with("//") => format!("{scheme}:{text}"),
+            _ if text.starts_with('/') => format!("{scheme}://{authority}{text}"),
+            _ => format!("{scheme}://{authority}{folder}/{text}"),
+        };
+        HeaderValue::from_str(&resolved).ok()
+    }
+
+    /// Headers of the decision that the service gets; the client's own of those names are gone.
+    fn pass(&self, from: &HeaderMap, to: &mut HeaderMap) {
+        let copy = |to: &mut HeaderMap, name: &HeaderName| {
+            to.remove(name);
+            for value in from.get_all(name) {
+                to.append(name, value.clone());
+            }
+        };
+        for name in &self.response_headers {
+            copy(to, name);
+        }
+        if let Some(pattern) = &self.response_pattern {
+            let fits = |name: &&HeaderName| pattern.is_match(title_case(name.as_str()).as_bytes());
+            let gone: Vec<HeaderName> = to.keys().filter(fits).cloned().collect();
+            for name in gone {
+                to.remove(name);
+            }
+            for name in from.keys().filter(fits) {
+                copy(to, name);
+            }
+        }
+    }
+}
+
+/// A header's name as Go spells it, which is how patterns are written.
+fn title_case(name: &str) -> String {
+    let mut up = true;
+    name.chars()
+        .map(|c| {
+            let next = if up { c.to_ascii_uppercase() } else { c };
+            up = c == '-';
+            next
+        })
+        .collect()
+}
+
+fn is_cookie(cookie: &HeaderValue, name: &str) -> bool {
+    cookie.to_str().ok().and_then(|text| text.split_once('=')).is_some_and(|(found, _)| found.trim() == name)
+}
+
+/// Shared by all workers.
+pub(crate) type Shared = Arc<ForwardAuth>;

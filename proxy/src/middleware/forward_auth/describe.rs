@@ -1,0 +1,87 @@
+//! What the server that decides is told about a request.
+
+use http::header::{CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue};
+
+use crate::http::exchange::Exchange;
+use crate::http::headers::{
+    X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, append_forwarded_for, is_managed,
+};
+use crate::http::host::split_port;
+
+use super::ForwardAuth;
+
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+/// What Traefik calls itself here where the client gives no name; such servers have seen nothing else.
+const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
+
+impl ForwardAuth {
+    pub(super) fn describe(&self, exchange: &Exchange, with_body: bool) -> HeaderMap {
+        let sent = &exchange.parts.headers;
+        let mut headers = if self.request_headers.is_empty() {
+            sent.clone()
+        } else {
+            let mut some = HeaderMap::new();
+            for name in self.request_headers.iter().chain(
+                [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO]
+                    .iter()
+                    .filter(|name| self.trust == Some(true) && !self.request_headers.contains(name)),
+            ) {
+                for value in sent.get_all(name) {
+                    some.append(name, value.clone());
+                }
+            }
+            some
+        };
+        headers.remove(TRANSFER_ENCODING);
+        if with_body {
+            if !headers.contains_key(CONTENT_LENGTH) {
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        } else {
+            headers.remove(CONTENT_LENGTH);
+        }
+        self.forwarding(exchange, &mut headers);
+        if self.trust.is_none() && !headers.contains_key(USER_AGENT) {
+            headers.insert(USER_AGENT, AGENT);
+        }
+        headers
+    }
+
+    fn forwarding(&self, exchange: &Exchange, headers: &mut HeaderMap) {
+        let trusted = self.trust == Some(true);
+        if self.trust == Some(false) {
+            let managed: Vec<HeaderName> =
+                headers.keys().filter(|name| is_managed(&name.as_str().replace('_', "-"))).cloned().collect();
+            for name in managed {
+                headers.remove(name);
+            }
+        }
+        if trusted {
+            append_forwarded_for(headers, &exchange.client);
+        } else {
+            headers.insert(X_FORWARDED_FOR, exchange.client.ip_value.clone());
+        }
+        let scheme = exchange.scheme();
+        let host = &exchange.host.value;
+        let mut tell = |name: HeaderName, value: Option<HeaderValue>| {
+            if trusted && headers.contains_key(&name) {
+                return;
+            }
+            match value {
+                Some(value) => drop(headers.insert(name, value)),
+                None => drop(headers.remove(name)),
+            }
+        };
+        tell(X_FORWARDED_METHOD, HeaderValue::from_str(exchange.parts.method.as_str()).ok());
+        tell(X_FORWARDED_PROTO, Some(HeaderValue::from_static(scheme)));
+        tell(X_FORWARDED_HOST, (!host.is_empty()).then(|| host.clone()));
+        tell(X_FORWARDED_URI, HeaderValue::from_str(&exchange.path_and_query()).ok());
+        if self.trust == Some(false) {
+            let port = host.to_str().ok().and_then(|host| split_port(host).1);
+            let usual = if scheme == "https" { 443 } else { 80 };
+            tell(X_FORWARDED_PORT, Some(HeaderValue::from(port.unwrap_or(usual))));
+        }
+    }
+}

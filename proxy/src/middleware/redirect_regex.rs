@@ -1,0 +1,85 @@
+//! `redirectRegex`: sends clients from URLs that fit a pattern to others.
+
+use http::Response;
+use regex::bytes::Regex;
+
+use crate::http::body::Body;
+use crate::http::error_response::Reason;
+use crate::http::exchange::Exchange;
+use crate::http::raw_path::unescape;
+use crate::rule::pattern::{self, PatternError};
+
+use super::redirect_scheme::redirect;
+
+/// The pattern and what takes its place.
+#[derive(Debug, Clone)]
+pub(crate) struct RedirectRegex {
+    pattern: Regex,
+    replacement: String,
+    permanent: bool,
+}
+
+impl RedirectRegex {
+    /// Compiles the pattern.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn new(regex: &str, replacement: &str, permanent: bool) -> Result<Self, PatternError> {
+        Ok(Self { pattern: pattern::compile(regex)?, replacement: replacement.to_owned(), permanent })
+    }
+
+    pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
+        let host = exchange.host.value.to_str().unwrap_or_default();
+        let old = format!("{}://{host}{}", exchange.scheme(), exchange.path_and_query());
+        if !self.pattern.is_match(old.as_bytes()) {
+            return None;
+        }
+        let new = self.pattern.replace_all(old.as_bytes(), self.replacement.as_bytes()).into_owned();
+        let new = String::from_utf8_lossy(&new).into_owned();
+        if new == old {
+            return None;
+        }
+        let Some(location) = location(&new) else {
+            return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
+        };
+        redirect(&location, &exchange.parts.method, self.permanent)
+    }
+}
+
+/// A URL as it may stand in a header; `None` where it is none.
+fn location(url: &str) -> Option<String> {
+    let after = url.split_once("://").map_or("", |(_, after)| after);
+    let host = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or("", |(_, port)| port);
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    if host.contains([' ', '<', '>', '"', '\\', '^', '`', '{', '|', '}'])
+        || !port.bytes().all(|byte| byte.is_ascii_digit())
+        || url.chars().any(char::is_control)
+        || unescape(path).is_err()
+    {
+        return None;
+    }
+    let mut out = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::location;
+
+    #[test]
+    fn only_urls_are_redirected_to() {
+        assert_eq!(location("https://a.test/\u{e9} x").as_deref(), Some("https://a.test/%C3%A9%20x"));
+        assert_eq!(location("/rel?x=1").as_deref(), Some("/rel?x=1"));
+        for bad in ["http://x test/", "http://a.test/%zz", "http://a.test:x/", "http://a.test/\n"] {
+            assert_eq!(location(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `replacePath` and `replacePathRegex`: another path, the old one in `X-Replaced-Path`.
+
+use http::header::{CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use regex::bytes::Regex;
+
+use crate::http::body::Body;
+use crate::http::error_response::Reason;
+use crate::http::exchange::Exchange;
+use crate::http::raw_path::{RawPath, unescape};
+use crate::http::target::canonical_path;
+use crate::rule::pattern::{self, PatternError};
+
+const X_REPLACED_PATH: HeaderName = HeaderName::from_static("x-replaced-path");
+
+/// `replacePath`.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplacePath {
+    path: RawPath,
+}
+
+impl ReplacePath {
+    /// The new path; `None` where it holds a malformed encoding.
+    pub(crate) fn new(path: &str) -> Option<Self> {
+        Some(Self { path: RawPath { decoded: unescape(path).ok()?, raw: path.to_owned() } })
+    }
+
+    pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
+        let old = RawPath::new(exchange.target.path()).raw_or_decoded();
+        note(exchange, &old);
+        go_on(exchange, &self.path)
+    }
+}
+
+/// `replacePathRegex`.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplacePathRegex {
+    pattern: Regex,
+    replacement: String,
+}
+
+impl ReplacePathRegex {
+    /// Compiles the pattern.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn new(regex: &str, replacement: &str) -> Result<Self, PatternError> {
+        Ok(Self { pattern: pattern::compile(regex.trim())?, replacement: replacement.trim().to_owned() })
+    }
+
+    pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
+        let old = exchange.target.path().to_owned();
+        if !self.pattern.is_match(old.as_bytes()) {
+            return None;
+        }
+        note(exchange, old.as_bytes());
+        let raw = self.pattern.replace_all(old.as_bytes(), self.replacement.as_bytes()).into_owned();
+        let raw = String::from_utf8_lossy(&raw).into_owned();
+        match unescape(&raw) {
+            Ok(decoded) => go_on(exchange, &RawPath { decoded, raw }),
+            Err(wrong) => Some(bad_escape(&wrong)),
+        }
+    }
+}
+
+fn note(exchange: &mut Exchange, old: &[u8]) {
+    if let Ok(value) = HeaderValue::from_bytes(old) {
+        exchange.parts.headers.append(X_REPLACED_PATH, value);
+    }
+}
+
+/// Goes on with `path`, if nothing in it leads out of it: a prefix that is gone must not turn `/api/../x` into a way out.
+pub(super) fn go_on(exchange: &mut Exchange, path: &RawPath) -> Option<Response<Body>> {
+    let escaped = path.escaped();
+    let escaped = if escaped.is_empty() { "/".to_owned() } else { escaped };
+    let outside = escaped.split('/').any(|segment| matches!(segment, "." | ".."));
+    if outside || canonical_path(&escaped, false).is_err() {
+        return Some(Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors));
+    }
+    exchange.target.set_path(escaped);
+    None
+}
+
+fn bad_escape(wrong: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from_bytes(format!("invalid URL escape \"{wrong}\"\n").into()));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

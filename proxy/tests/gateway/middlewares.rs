@@ -1,0 +1,177 @@
+//! What middlewares do to requests and answers.
+
+use proxy::config::dynamic::{
+    Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware, RateLimit,
+};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{ask, echo, get, options, origin, read_message, route, routed, run};
+
+/// A router `a` to an echoing server through one middleware.
+async fn through(middleware: Middleware) -> Configuration {
+    with(routed("a", &[echo().await]), middleware)
+}
+
+fn with(mut configuration: Configuration, middleware: Middleware) -> Configuration {
+    configuration.http.middlewares.insert("m@file".to_owned(), middleware);
+    configuration.http.routers.get_mut("a@file").unwrap().middlewares = vec!["m".to_owned()];
+    configuration
+}
+
+/// A server that gives every request this answer.
+async fn answering(answer: &'static str) -> String {
+    origin(move |mut stream| async move {
+        while read_message(&mut stream).await.is_some() {
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await
+}
+
+fn with_header(header: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: a.test\r\n{header}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn only_those_who_know_the_password_pass() {
+    let auth = Auth {
+        users: vec!["anna:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac=".to_owned()],
+        remove_header: true,
+        header_field: "X-User".to_owned(),
+        ..Auth::default()
+    };
+    let running = run(options(), through(Middleware { basic_auth: Some(auth), ..Middleware::default() }).await).await;
+    let (head, body) = ask(running.web, &get("a.test", "/")).await;
+    assert!(head.starts_with("HTTP/1.1 401") && head.contains("Basic realm=\"traefik\""), "{head}");
+    assert_eq!(body, "401 Unauthorized\n");
+    let request = with_header("Authorization: Basic YW5uYTpvcGVuIHNlc2FtZQ==\r\nX_User: evil");
+    let (_, echoed) = ask(running.web, &request).await;
+    assert!(echoed.contains("X-User: anna\r\n"), "{echoed}");
+    assert!(!echoed.contains("evil") && !echoed.contains("Authorization"), "{echoed}");
+}
+
+#[tokio::test]
+async fn without_users_nobody_is_served() {
+    let configuration = through(Middleware { basic_auth: Some(Auth::default()), ..Middleware::default() }).await;
+    let running = run(options(), Configuration::default()).await;
+    let applied = running.apply(configuration).await;
+    assert!(applied.problems[0].reason.contains("no users"), "{:?}", applied.problems);
+    assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn another_server_decides() {
+    let decides = origin(|mut stream| async move {
+        while let Some((head, _)) = read_message(&mut stream).await {
+            let answer = if head.contains("X-Forwarded-Uri: /open\r\n") {
+                "HTTP/1.1 200 OK\r\nX-User: anna\r\nContent-Length: 0\r\n\r\n"
+            } else {
+                "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 4\r\n\r\nstop"
+            };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let auth = ForwardAuth {
+        address: format!("{decides}/check"),
+        auth_response_headers: vec!["X-User".to_owned()],
+        ..ForwardAuth::default()
+    };
+    let running = run(options(), through(Middleware { forward_auth: Some(auth), ..Middleware::default() }).await).await;
+    let (head, body) = ask(running.web, &get("a.test", "/closed")).await;
+    assert!(head.contains(&format!("Location: {decides}/login\r\n")), "{head}");
+    assert_eq!(body, "stop");
+    let (_, echoed) = ask(running.web, "GET /open HTTP/1.1\r\nHost: a.test\r\nX-User: evil\r\n\r\n").await;
+    assert!(echoed.contains("X-User: anna\r\n") && !echoed.contains("evil"), "{echoed}");
+}
+
+#[tokio::test]
+async fn a_page_takes_the_place_of_an_error() {
+    let broken = answering("HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nraw").await;
+    let pages = ErrorPage {
+        status: vec!["500-599".to_owned()],
+        service: "pages".to_owned(),
+        query: "/{status}.html".to_owned(),
+        ..ErrorPage::default()
+    };
+    let middleware = Middleware { errors: Some(pages), ..Middleware::default() };
+    let mut configuration = with(routed("a", &[broken]), middleware);
+    route(&mut configuration, "pages", false, &[echo().await]);
+    let running = run(options(), configuration).await;
+    let (head, body) = ask(running.web, &get("a.test", "/x")).await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+    assert!(body.starts_with("GET /500.html HTTP/1.1"), "{body}");
+}
+
+#[tokio::test]
+async fn headers_come_and_go() {
+    let one = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+    let headers = Headers {
+        custom_request_headers: one("X-In", "1"),
+        custom_response_headers: one("X-Out", "2"),
+        sts_seconds: 60,
+        frame_deny: true,
+        ..Headers::default()
+    };
+    let running = run(options(), through(Middleware { headers: Some(headers), ..Middleware::default() }).await).await;
+    let (head, echoed) = ask(running.web, &get("a.test", "/")).await;
+    assert!(echoed.contains("X-In: 1\r\n"), "{echoed}");
+    assert!(head.contains("X-Out: 2\r\n") && head.contains("X-Frame-Options: DENY\r\n"), "{head}");
+    assert!(!head.contains("Strict-Transport-Security"), "{head}");
+}
+
+#[tokio::test]
+async fn what_is_counted_outlives_a_change_elsewhere() {
+    let limit =
+        RateLimit { average: 1, period: proxy::config::duration::GoDuration::from_secs(3600), ..RateLimit::default() };
+    let mut configuration = through(Middleware { rate_limit: Some(limit), ..Middleware::default() }).await;
+    let running = run(options(), configuration.clone()).await;
+    assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 200"));
+    assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 429"));
+    route(&mut configuration, "b", false, &[echo().await]);
+    running.apply(configuration).await;
+    assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 429"));
+}
+
+#[tokio::test]
+async fn a_place_is_given_up_with_the_answer() {
+    let limit = InFlightReq { amount: 1, ..InFlightReq::default() };
+    let running =
+        run(options(), through(Middleware { in_flight_req: Some(limit), ..Middleware::default() }).await).await;
+    for _ in 0..3 {
+        assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn requests_are_limited_and_sent_as_a_whole() {
+    let limits = Buffering { max_request_body_bytes: 8, ..Buffering::default() };
+    let running = run(options(), through(Middleware { buffering: Some(limits), ..Middleware::default() }).await).await;
+    let post =
+        |body: &str| format!("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n");
+    let (_, echoed) = ask(running.web, &post("3\r\nabc\r\n3\r\ndef\r\n")).await;
+    assert!(echoed.contains("Content-Length: 6\r\n") && echoed.ends_with("abcdef"), "{echoed}");
+    let (head, _) = ask(running.web, &post("9\r\nabcdefghi\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 413"), "{head}");
+}
+
+#[tokio::test]
+async fn answers_are_encoded_as_the_client_likes() {
+    let long: &'static str = Box::leak(
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\n\r\n{}", "x".repeat(5000))
+            .into_boxed_str(),
+    );
+    let configuration = with(
+        routed("a", &[answering(long).await]),
+        Middleware { compress: Some(Compress::default()), ..Middleware::default() },
+    );
+    let running = run(options(), configuration).await;
+    let (head, _) = ask(running.web, &with_header("Accept-Encoding: br")).await;
+    assert!(head.contains("Content-Encoding: br\r\n") && head.contains("Vary: Accept-Encoding\r\n"), "{head}");
+    let (head, body) = ask(running.web, &get("a.test", "/")).await;
+    assert!(!head.contains("Content-Encoding") && body.len() == 5000, "{head}");
+}
