@@ -7,6 +7,7 @@
 //! Specification: Traefik v3 documentation, "Dynamic configuration" of the file provider.
 
 mod http;
+mod identity;
 mod middleware;
 mod tcp;
 mod tls;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use http::*;
+pub use identity::*;
 pub use middleware::*;
 pub use tcp::*;
 pub use tls::*;
