@@ -140,6 +140,10 @@ fn admit(
         .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
     let (target, routing) = target(&parts, client).map_err(refuse)?;
     let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty());
+    if body.is_empty() && matches!(parts.method, Method::GET | Method::HEAD) {
+        // Where no body is expected, saying that there is none is saying too much.
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let upgrade =
         upgrade.filter(|_| parts.version <= Version::HTTP_11).map(|protocol| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
