@@ -140,6 +140,17 @@ fn admit(
         .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
     let (target, routing) = target(&parts, client).map_err(refuse)?;
     let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty());
+    if body.is_empty() {
+        match parts.method {
+            // Where no body is expected, saying that there is none is saying too much; elsewhere it is not (RFC 9110
+            // section 8.6).
+            Method::GET | Method::HEAD => drop(parts.headers.remove(CONTENT_LENGTH)),
+            Method::POST | Method::PUT | Method::PATCH => {
+                parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from_static("0"));
+            }
+            _ => {}
+        }
+    }
     let upgrade =
         upgrade.filter(|_| parts.version <= Version::HTTP_11).map(|protocol| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));

@@ -32,7 +32,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Most header fields of a request.
-const MAX_HEADERS: usize = 2048;
+const MAX_HEADERS: usize = 1600;
 /// Most bytes of an HTTP/2 header list: header compression makes larger ones cheap to send.
 const MAX_H2_HEADERS: u32 = 64 * 1024;
 /// A silent HTTP/2 connection is probed after this, and closed when it does not answer.

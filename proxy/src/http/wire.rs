@@ -1,5 +1,5 @@
 //! The bytes of an HTTP/1 connection, where hyper alone does not do: a fragment in a request's target, which hyper drops
-//! in silence, is noticed; an answer that hyper gives by itself, to what is no request, gets a text.
+//! in silence, is noticed; characters that ought to be encoded are; an answer that hyper gives by itself, to what is no request, gets a text.
 
 use std::io;
 use std::pin::Pin;
@@ -41,12 +41,13 @@ impl<S> Wire<S> {
         Self { stream, meter, line_of: None, line: Vec::new(), reading: false, answer: None }
     }
 
-    /// Looks for a fragment in the request line, if one begins or goes on here.
-    fn look(&mut self, bytes: &[u8]) {
+    /// Looks for a fragment in the request line, if one begins or goes on here. Returns the length of a line that is
+    /// here as a whole.
+    fn look(&mut self, bytes: &[u8]) -> Option<usize> {
         if !self.reading {
             let begun = self.meter.begun();
             if self.line_of == Some(begun) || !self.meter.is_idle() {
-                return;
+                return None;
             }
             self.line_of = Some(begun);
             self.reading = true;
@@ -59,7 +60,7 @@ impl<S> Wire<S> {
             if part.contains(&b'#') {
                 self.meter.saw_fragment(part.to_vec());
             }
-            return;
+            return end;
         }
         self.line.extend_from_slice(part);
         if end.is_some() || self.line.len() > LONGEST_LINE {
@@ -68,7 +69,38 @@ impl<S> Wire<S> {
                 self.meter.saw_fragment(std::mem::take(&mut self.line));
             }
         }
+        None
     }
+}
+
+/// Characters that some clients send as they are and that hyper would refuse.
+fn must_be_encoded(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'`')
+}
+
+/// Encodes such characters in the target of the request line of `length` bytes from `start` on, if there is room.
+fn encode_line(buf: &mut ReadBuf<'_>, start: usize, length: usize) {
+    // In methods they stand for themselves.
+    let Some(method) = buf.filled().get(start..).and_then(|line| line.iter().position(|byte| *byte == b' ')) else {
+        return;
+    };
+    let (start, length) = (start + method, length.saturating_sub(method));
+    let Some(line) = buf.filled().get(start..start + length) else { return };
+    let count = line.iter().filter(|byte| must_be_encoded(**byte)).count();
+    if count == 0 || buf.remaining() < 2 * count {
+        return;
+    }
+    let mut changed = Vec::with_capacity(buf.filled().len() - start + 2 * count);
+    for &byte in line {
+        if must_be_encoded(byte) {
+            changed.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            changed.push(byte);
+        }
+    }
+    changed.extend_from_slice(buf.filled().get(start + length..).unwrap_or_default());
+    buf.set_filled(start);
+    buf.put_slice(&changed);
 }
 
 /// The answer with a text instead of hyper's without one; `None` for anything but an error's head.
@@ -89,8 +121,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let Some(new) = buf.filled().get(before..).filter(|new| !new.is_empty()) {
-            self.look(new);
+        if let Some(new) = buf.filled().get(before..).filter(|new| !new.is_empty())
+            && let Some(length) = self.look(new)
+        {
+            encode_line(buf, before, length);
         }
         polled
     }
@@ -160,7 +194,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::explained;
+    use tokio::io::ReadBuf;
+
+    use super::{encode_line, explained};
+
+    #[test]
+    fn characters_that_clients_ought_to_encode() {
+        let mut memory = [0; 64];
+        let mut buf = ReadBuf::new(&mut memory);
+        buf.put_slice(b"xG`T /<a>?`=1 HTTP/1.1\r\nHost: <\r\n");
+        encode_line(&mut buf, 1, 20);
+        assert_eq!(buf.filled(), b"xG`T /%3Ca%3E?%60=1 HTTP/1.1\r\nHost: <\r\n");
+    }
 
     #[test]
     fn only_errors_are_explained() {

@@ -25,7 +25,7 @@ use super::server::{Scheme, Server};
 use super::transport::Transport;
 
 /// Most header fields that a server's answer may have.
-const MAX_HEADERS: usize = 2048;
+const MAX_HEADERS: usize = 1600;
 /// Most bytes of a server's answer head.
 const MAX_HEAD: usize = 1 << 20;
 /// HTTP/2 windows for answers.
@@ -119,8 +119,6 @@ impl Pool {
         let (sender, driver) = http1::Builder::new()
             .title_case_headers(true)
             .max_headers(MAX_HEADERS)
-            // As Go's client: a malformed line costs that line, not the answer.
-            .ignore_invalid_headers_in_responses(true)
             .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))
             .await
