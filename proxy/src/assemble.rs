@@ -3,7 +3,9 @@
 //! Specification: Traefik v3 documentation, "EntryPoints", "Ping", "API"; the routers that Traefik makes by itself are
 //! those of its provider `internal`.
 
-use crate::config::dynamic::{Configuration, Middleware, Named, RedirectScheme, Router};
+use crate::config::dynamic::{
+    Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectScheme, Router,
+};
 use crate::config::statics::StaticConfig;
 use crate::entry_point::EntryPoint;
 use crate::route::EntryPointModel;
@@ -59,6 +61,7 @@ pub fn merge(
     let mut internal = internal(config);
     all.http.routers.append(&mut internal.http.routers);
     all.http.middlewares.append(&mut internal.http.middlewares);
+    all.http.servers_transports.append(&mut internal.http.servers_transports);
     all
 }
 
@@ -66,7 +69,7 @@ fn qualify<T>(provider: &str, from: Named<T>, to: &mut Named<T>) {
     to.extend(from.into_iter().map(|(name, object)| (format!("{name}@{provider}"), object)));
 }
 
-/// Ping, API and redirections, as routers; names are qualified.
+/// Ping, API and redirections, as routers, and how servers are spoken to by default; names are qualified.
 pub fn internal(config: &StaticConfig) -> Configuration {
     let mut all = Configuration::default();
     let mut router = |name: &str, entry_point: &str, rule: &str, service: &str, middlewares: &[&str], priority: i64| {
@@ -83,9 +86,11 @@ pub fn internal(config: &StaticConfig) -> Configuration {
     if let Some(ping) = config.ping.as_ref().filter(|ping| !ping.manual_routing) {
         router("ping", &ping.entry_point, "PathPrefix(`/ping`)", "ping@internal", &[], i64::MAX);
     }
-    if config.api.as_ref().is_some_and(|api| api.insecure) {
-        router("api", "traefik", "PathPrefix(`/api`)", "api@internal", &[], INTERNAL);
+    if let Some(api) = config.api.as_ref().filter(|api| api.insecure) {
+        let rule = format!("PathPrefix(`{}/api`)", api.base_path.trim_end_matches('/'));
+        router("api", "traefik", &rule, "api@internal", &[], INTERNAL);
     }
+    all.http.servers_transports.insert("default@internal".to_owned(), servers_transport(config));
     for (name, options) in &config.entry_points {
         let Some(to) = options.http.redirections.as_ref().and_then(|to| to.entry_point.as_ref()) else { continue };
         let Some(port) = target_port(config, &to.to) else { continue };
@@ -99,6 +104,24 @@ pub fn internal(config: &StaticConfig) -> Configuration {
             .insert(middleware, Middleware { redirect_scheme: Some(redirect), ..Middleware::default() });
     }
     all
+}
+
+/// How servers are spoken to where their service names no transport.
+fn servers_transport(config: &StaticConfig) -> HttpServersTransport {
+    let options = &config.servers_transport;
+    let timeouts = &options.forwarding_timeouts;
+    HttpServersTransport {
+        insecure_skip_verify: options.insecure_skip_verify,
+        root_cas: options.root_cas.clone(),
+        max_idle_conns_per_host: i64::try_from(options.max_idle_conns_per_host).unwrap_or(i64::MAX),
+        forwarding_timeouts: Some(ForwardingTimeouts {
+            dial_timeout: timeouts.dial_timeout,
+            response_header_timeout: timeouts.response_header_timeout,
+            idle_conn_timeout: timeouts.idle_conn_timeout,
+            ..ForwardingTimeouts::default()
+        }),
+        ..HttpServersTransport::default()
+    }
 }
 
 /// The port that a redirection leads to: of an entry point, or as it is written (`:443`).

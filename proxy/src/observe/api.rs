@@ -24,6 +24,8 @@ pub struct Api {
     shown: Arc<ArcSwap<Shown>>,
     entry_points: Arc<Value>,
     version: &'static str,
+    /// Path that everything is below, without final slash.
+    base: String,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +42,8 @@ impl Api {
             put(&mut value, "name", json!(name));
             value
         });
-        Self { shown: Arc::default(), entry_points: Arc::new(points.collect()), version }
+        let base = config.api.as_ref().map_or("", |api| api.base_path.trim_end_matches('/')).to_owned();
+        Self { shown: Arc::default(), entry_points: Arc::new(points.collect()), version, base }
     }
 
     /// Shows what was put in force.
@@ -60,7 +63,7 @@ impl Api {
         }
         let shown = self.shown.load();
         let http = &shown.configuration.http;
-        match path.trim_end_matches('/') {
+        match path.strip_prefix(&self.base).unwrap_or_default().trim_end_matches('/') {
             "/api/version" => whole(&json!({ "Version": self.version, "Codename": "stack" })),
             "/api/entrypoints" => page(self.entry_points.as_array().map_or(&[], Vec::as_slice), query),
             "/api/overview" => whole(&shown.overview()),
