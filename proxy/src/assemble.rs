@@ -117,8 +117,9 @@ pub fn internal(config: &StaticConfig) -> Configuration {
     if let Some(ping) = config.ping.as_ref().filter(|ping| !ping.manual_routing) {
         router("ping", &ping.entry_point, "PathPrefix(`/ping`)", "ping@internal", &[], i64::MAX);
     }
-    if config.api.as_ref().is_some_and(|api| api.insecure) {
-        router("api", "traefik", "PathPrefix(`/api`)", "api@internal", &[], INTERNAL);
+    if let Some(api) = config.api.as_ref().filter(|api| api.insecure) {
+        let rule = format!("PathPrefix(`{}/api`)", api.base_path.trim_end_matches('/'));
+        router("api", "traefik", &rule, "api@internal", &[], INTERNAL);
     }
     for (name, options) in &config.entry_points {
         let Some(to) = options.http.redirections.as_ref().and_then(|to| to.entry_point.as_ref()) else { continue };

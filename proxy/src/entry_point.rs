@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::statics;
@@ -59,6 +60,8 @@ pub struct Forwarded {
     pub trusted: Vec<IpNet>,
     /// Leaves `X-Forwarded-For` without the peer's address.
     pub not_append: bool,
+    /// Headers that stay although a client names them in `Connection`.
+    pub connection: Vec<HeaderName>,
     /// Also writes `X-Forwarded-Scheme` and `X-Scheme`.
     pub scheme_headers: bool,
 }
@@ -99,6 +102,12 @@ impl EntryPoint {
                 insecure: options.forwarded_headers.insecure,
                 trusted: options.forwarded_headers.trusted_ips.iter().filter_map(networks).collect(),
                 not_append: options.forwarded_headers.not_append_x_forwarded_for,
+                connection: options
+                    .forwarded_headers
+                    .connection
+                    .iter()
+                    .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+                    .collect(),
                 scheme_headers: false,
             },
             sanitize_path: http.sanitize_path,

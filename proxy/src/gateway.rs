@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::dynamic::Configuration;
@@ -41,6 +41,8 @@ pub struct Options {
     pub access_log: Option<AccessLog>,
     /// How long a request that finds no server, or none that takes the connection, waits for one before it fails.
     pub wait_for_server: Duration,
+    /// What `ping@internal` answers while the gateway is going away; 503 if not given.
+    pub terminating_status: Option<StatusCode>,
     /// Caps on connections.
     pub connections: ConnectionLimits,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
@@ -143,7 +145,13 @@ impl Gateway {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (status_sender, status) = watch::channel(Status::default());
         let (end, ended) = oneshot::channel();
-        let control = Control::new(&shared, workers, options.handlers, status_sender)?;
+        let control = Control::new(
+            &shared,
+            workers,
+            options.handlers,
+            options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            status_sender,
+        )?;
         std::thread::Builder::new()
             .name("gateway-control".to_owned())
             .spawn(move || {
@@ -195,7 +203,7 @@ impl Gateway {
         self.status.clone()
     }
 
-    /// Ends the gateway. For `accept` it goes on as before while `ping@internal` answers 503, so that a balancer before
+    /// Ends the gateway. For `accept` it goes on as before while `ping@internal` says so, so that a balancer before
     /// it looks elsewhere; then it stops accepting and requests under way have `grace` to finish.
     pub async fn shutdown(self, accept: Duration, grace: Duration) {
         // A control thread that is gone has nothing left to end.

@@ -109,6 +109,11 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         if let Some(own) = own {
             let internal = apply(redirect::without(internal(&own.config)), &entrances, said, &mut BTreeSet::new());
             parts.push(Part { project: group.to_owned(), provider: "internal", configuration: bare(internal) });
+            if own.config.api.as_ref().is_some_and(|api| !api.base_path.trim_matches('/').is_empty()) {
+                said.push(
+                    "`api.basepath` is not in force: the built-in gateway serves its API below `/api`".to_owned(),
+                );
+            }
             let log = own.config.access_log.clone().filter(|_| compiled.edge.access_log.is_none());
             if let Some(log) = log {
                 if !log.file_path.is_empty() {

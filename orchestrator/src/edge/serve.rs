@@ -30,7 +30,7 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let mut files = FileWatch::new().map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let api = Api::new(env!("CARGO_PKG_VERSION"));
+    let api = Api::new(env!("CARGO_PKG_VERSION"), "");
     let options = Options {
         hostname: hostname(),
         mark_errors: true,

@@ -10,6 +10,11 @@ const VARIABLE: &str = "STACK_LOG";
 /// `bollard` writes whole request bodies, environments with their secrets among them, at level debug: it is held at
 /// info unless it is named.
 pub fn init(level: &str) {
+    init_as(level, false);
+}
+
+/// The same; with `json` each line is a JSON object.
+pub fn init_as(level: &str, json: bool) {
     let wanted = std::env::var(VARIABLE).ok().filter(|filter| !filter.is_empty());
     let filter = wanted.as_deref().map_or_else(|| level.to_owned(), str::to_owned);
     let filter = if filter.contains("bollard") { filter } else { format!("{filter},bollard=info") };
@@ -22,5 +27,5 @@ pub fn init(level: &str) {
         .with_ansi(super::output::stderr_color())
         .with_target(false);
     // A second subscriber is refused; the first one stays.
-    let _ = subscriber.try_init();
+    let _ = if json { subscriber.json().flatten_event(true).try_init() } else { subscriber.try_init() };
 }

@@ -316,15 +316,13 @@ impl FileProvider {
 pub struct Api {
     /// On the entry point `traefik` without a router of one's own.
     pub insecure: bool,
-    /// The dashboard too.
-    pub dashboard: bool,
     /// Path that everything is below.
     pub base_path: String,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { insecure: false, dashboard: true, base_path: "/".to_owned() }
+        Self { insecure: false, base_path: "/".to_owned() }
     }
 }
 
@@ -354,20 +352,13 @@ pub struct AccessLog {
     pub file_path: String,
     /// `common`, `genericCLF` or `json`.
     pub format: String,
-    /// Lines that may wait to be written.
-    pub buffering_size: u64,
     /// Which requests.
     pub filters: AccessLogFilters,
 }
 
 impl Default for AccessLog {
     fn default() -> Self {
-        Self {
-            file_path: String::new(),
-            format: "common".to_owned(),
-            buffering_size: 0,
-            filters: AccessLogFilters::default(),
-        }
+        Self { file_path: String::new(), format: "common".to_owned(), filters: AccessLogFilters::default() }
     }
 }
 

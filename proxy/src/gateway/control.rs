@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 use rustls::sign::CertifiedKey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -35,6 +36,7 @@ pub(super) struct Control {
     tickets: Tickets,
     handlers: HashMap<String, Handler>,
     terminating: Arc<AtomicBool>,
+    terminating_status: StatusCode,
     entries: BTreeMap<String, Entry>,
     status: watch::Sender<Status>,
     checks: JoinSet<()>,
@@ -52,6 +54,7 @@ impl Control {
         shared: &Arc<Shared>,
         workers: usize,
         handlers: HashMap<String, Handler>,
+        terminating_status: StatusCode,
         status: watch::Sender<Status>,
     ) -> Result<Self, StartError> {
         let (own, tickets) = (self_made()?, Tickets::default());
@@ -76,6 +79,7 @@ impl Control {
             tickets,
             handlers,
             terminating: Arc::default(),
+            terminating_status,
             entries: BTreeMap::new(),
             status,
             checks: JoinSet::new(),
@@ -117,7 +121,7 @@ impl Control {
 
     fn apply(&mut self, update: &Update) -> Applied {
         let internal = |name: &str| match name {
-            "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating))),
+            "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating), self.terminating_status)),
             "noop@internal" => Some(Internal::Noop),
             other => self.handlers.get(other).cloned().map(Internal::Handler),
         };

@@ -1,6 +1,8 @@
 //! Bodies in both directions, as hyper polls them: no copy, no box.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ pub(crate) struct RequestBody {
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
+    complete: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -47,18 +50,25 @@ impl RequestBody {
     /// The client's body, which must not pause for longer than `idle` (zero: no limit).
     pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
         let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
-        Self { kind, idle, timer: None, waiting: false }
+        Self { kind, idle, timer: None, waiting: false, complete: None }
+    }
+
+    /// Tells `complete` when the client has sent all of it.
+    pub(crate) fn telling(mut self, complete: Arc<AtomicBool>) -> Self {
+        complete.store(self.is_empty(), Relaxed);
+        self.complete = Some(complete);
+        self
     }
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false }
+        Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
     }
 
     /// A body that is in memory.
     pub(crate) fn held(bytes: Bytes) -> Self {
         let kind = if bytes.is_empty() { RequestKind::Empty } else { RequestKind::Held(Some(bytes)) };
-        Self { kind, idle: Duration::ZERO, timer: None, waiting: false }
+        Self { kind, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
     }
 
     /// True when there is nothing to send, so that the request can be sent again.
@@ -91,6 +101,11 @@ impl HttpBody for RequestBody {
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
         };
+        if let Some(complete) = &self.complete
+            && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
+        {
+            complete.store(true, Relaxed);
+        }
         match polled {
             Poll::Ready(frame) => {
                 self.waiting = false;

@@ -1,6 +1,7 @@
 //! One request: made canonical, admitted, routed, passed through its middlewares, answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
@@ -29,7 +30,11 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     let http1 = request.version() <= Version::HTTP_11;
     let connection = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
-    let body = RequestBody::client(body, client.entry.limits.body_idle);
+    let mut body = RequestBody::client(body, client.entry.limits.body_idle);
+    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(AtomicBool::new(false)));
+    if let Some(expected) = &expected {
+        body = body.telling(Arc::clone(expected));
+    }
     let mut record = record(&client, &parts, http1);
     let mut response = match admit(&client, parts, body, connection) {
         Ok(mut exchange) => {
@@ -43,7 +48,9 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     if let Some(record) = &mut record {
         record.status = response.status();
     }
-    if http1 && closes(&client, count) {
+    // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
+    let unread = expected.is_some_and(|complete| !complete.load(Relaxed));
+    if http1 && (unread || closes(&client, count)) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     } else if !http1 {
         response.headers_mut().remove(CONNECTION);
@@ -139,7 +146,7 @@ fn admit(
     headers::admit(&mut parts.headers, client.trusted, &client.entry)
         .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
     let (target, routing) = target(&parts, client).map_err(refuse)?;
-    let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty());
+    let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty(), &client.entry.forwarded.connection);
     if body.is_empty() {
         match parts.method {
             // Where no body is expected, saying that there is none is saying too much; elsewhere it is not (RFC 9110

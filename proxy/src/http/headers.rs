@@ -76,11 +76,11 @@ pub(crate) fn admit(headers: &mut HeaderMap, trusted: bool, entry: &EntryPoint) 
 }
 
 /// Removes hop-by-hop headers (RFC 9110 section 7.6.1) from a request; returns the protocol that the client wants to
-/// upgrade to.
-pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool) -> Option<HeaderValue> {
+/// upgrade to. Headers in `kept` stay even if `Connection` names them.
+pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool, kept: &[HeaderName]) -> Option<HeaderValue> {
     let mut upgrade = None;
     if headers.contains_key(CONNECTION) {
-        upgrade = strip_connection(headers).then(|| headers.get(UPGRADE).cloned()).flatten();
+        upgrade = strip_connection(headers, kept).then(|| headers.get(UPGRADE).cloned()).flatten();
         // HTTP/2 is agreed on hop by hop.
         upgrade = upgrade.filter(|protocol| !tokens(protocol).any(|token| token.eq_ignore_ascii_case("h2c")));
         headers.remove(CONNECTION);
@@ -108,7 +108,7 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool) -> Option<H
 /// Removes hop-by-hop headers from an answer. Its framing is decided anew.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
-        strip_connection(headers);
+        strip_connection(headers, &[]);
         headers.remove(CONNECTION);
     }
     if headers.remove(TRANSFER_ENCODING).is_some() {
@@ -123,7 +123,7 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
 
 /// Removes the headers that `Connection` names, but for those that must never be removed that way. True when it names
 /// `upgrade`.
-fn strip_connection(headers: &mut HeaderMap) -> bool {
+fn strip_connection(headers: &mut HeaderMap, kept: &[HeaderName]) -> bool {
     let mut upgrade = false;
     let mut named: Vec<HeaderName> = Vec::new();
     for token in headers.get_all(CONNECTION).iter().flat_map(tokens) {
@@ -131,6 +131,7 @@ fn strip_connection(headers: &mut HeaderMap) -> bool {
             upgrade = true;
         } else if let Ok(name) = HeaderName::from_bytes(token.as_bytes())
             && ![HOST, CONTENT_LENGTH, TRANSFER_ENCODING, TE, TRAILER].contains(&name)
+            && !kept.contains(&name)
             && !is_managed(name.as_str())
         {
             named.push(name);

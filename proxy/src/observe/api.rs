@@ -24,6 +24,8 @@ const PER_PAGE: usize = 100;
 pub struct Api {
     shown: Arc<ArcSwap<Shown>>,
     version: &'static str,
+    /// Path that everything is below, without final slash.
+    base: String,
 }
 
 #[derive(Debug, Default)]
@@ -34,9 +36,9 @@ struct Shown {
 }
 
 impl Api {
-    /// An API that shows nothing yet. `version` is this program's.
-    pub fn new(version: &'static str) -> Self {
-        Self { shown: Arc::default(), version }
+    /// An API that shows nothing yet, below the path `base`. `version` is this program's.
+    pub fn new(version: &'static str, base: &str) -> Self {
+        Self { shown: Arc::default(), version, base: base.trim_end_matches('/').to_owned() }
     }
 
     /// Shows what was put in force.
@@ -62,7 +64,7 @@ impl Api {
         }
         let shown = self.shown.load();
         let http = &shown.configuration.http;
-        match path.trim_end_matches('/') {
+        match path.strip_prefix(&self.base).unwrap_or_default().trim_end_matches('/') {
             "/api/version" => whole(&json!({ "Version": self.version, "Codename": "stack" })),
             "/api/entrypoints" => page(&shown.entry_points, query),
             "/api/overview" => whole(&shown.overview()),

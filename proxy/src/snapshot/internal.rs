@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 
 use crate::http::body::Body;
-use crate::http::error_response::text;
+use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
 
 /// An answer of a service that is part of the gateway.
@@ -37,8 +37,8 @@ impl fmt::Debug for Handler {
 /// A service of the gateway itself.
 #[derive(Debug, Clone)]
 pub(crate) enum Internal {
-    /// 200 while requests are served, 503 while the gateway is going away.
-    Ping(Arc<AtomicBool>),
+    /// 200 while requests are served, another status while the gateway is going away.
+    Ping(Arc<AtomicBool>, StatusCode),
     /// For routers whose middlewares always answer.
     Noop,
     /// Plugged in.
@@ -49,10 +49,8 @@ impl Internal {
     /// Answers a request.
     pub(crate) fn answer(&self, exchange: &Exchange) -> Response<Body> {
         match self {
-            Self::Ping(terminating) if terminating.load(Relaxed) => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-            }
-            Self::Ping(_) => text(StatusCode::OK, "OK"),
+            Self::Ping(terminating, status) if terminating.load(Relaxed) => status_text(*status),
+            Self::Ping(..) => text(StatusCode::OK, "OK"),
             Self::Noop => text(StatusCode::IM_A_TEAPOT, ""),
             Self::Handler(handler) => {
                 (handler.0)(&exchange.parts.method, exchange.target.path(), exchange.target.query())

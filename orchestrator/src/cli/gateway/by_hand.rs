@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use http::StatusCode;
 use proxy::assemble;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
@@ -25,9 +26,10 @@ use crate::watch::FileWatch;
 /// A static configuration that makes no sense, an entry point that cannot be listened on, files that cannot be watched.
 pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
     let config = static_config(context, flags)?;
-    trace::init(level(&config.log.level));
+    trace::init_as(level(&config.log.level), config.log.format.eq_ignore_ascii_case("json"));
     block_on(async move {
-        let api = Api::new(env!("CARGO_PKG_VERSION"));
+        let base = config.api.as_ref().map_or("", |api| api.base_path.as_str());
+        let api = Api::new(env!("CARGO_PKG_VERSION"), base);
         let handlers =
             if config.api.is_some() { [("api@internal".to_owned(), api.handler())].into() } else { Default::default() };
         let options = Options {
@@ -37,6 +39,10 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
             mark_errors: false,
             access_log: config.access_log.as_ref().map(access_log).transpose()?,
             handlers,
+            terminating_status: config
+                .ping
+                .as_ref()
+                .and_then(|ping| StatusCode::from_u16(ping.terminating_status_code).ok()),
             ..Options::default()
         };
         let mut signals = Signals::new()?;

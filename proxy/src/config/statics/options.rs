@@ -110,7 +110,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("api", Group, Used),
     spec("api.insecure", Bool, Used),
     spec("api.dashboard", Bool, Missing),
-    spec("api.basePath", Text, Missing),
+    spec("api.basePath", Text, Used),
     spec("api.debug", Bool, Missing),
     spec("api.disableDashboardAd", Bool, Idle),
     spec("api.dashboardName", Text, Idle),

@@ -223,6 +223,10 @@ fn unknown(option: &Written) -> Problem {
 
 fn supported(option: &Written, spec: &Spec, path: &[String]) -> Option<Problem> {
     let name = path.join(".");
+    // What is switched off is not missed.
+    if spec.support == Support::Missing && option.value.as_deref().and_then(boolean) == Some(false) {
+        return None;
+    }
     let (severity, message) = match spec.support {
         Support::Used | Support::Idle => return None,
         Support::Missing => (Severity::Warning, format!("`{name}` is not supported yet and not in force")),
