@@ -15,9 +15,13 @@ STACK := $(CURDIR)/target/release/stack
 HELLO := examples/02-hello/hello
 DEMO := examples/01-webapp
 
-.PHONY: build hello engine images certs demo demo-down test bench lint
+.PHONY: tools build hello engine images certs demo demo-down test bench lint
 
-build:
+# What a machine with nothing but the Rust toolchain lacks.
+tools:
+	@integration/tools.sh cc:gcc file curl openssl
+
+build: tools
 	$(STATIC) -p orchestrator
 	@mkdir -p target/release
 	@ln -f target/$(HOST)/release/stack target/release/stack

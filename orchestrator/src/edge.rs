@@ -130,7 +130,7 @@ impl Wish {
         if self.is_known(look) {
             return Ok(());
         }
-        let known = if look.pair.runs() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
+        let known = deploy::read_projects(engine, &look.pair).await?.readable;
         let served = compile::compile(&known, &[], None).listeners;
         let wanted = compile::preview(&known, &self.file).listeners;
         let new: Vec<_> = wanted.keys().filter(|listener| !served.contains_key(*listener)).collect();
@@ -186,15 +186,14 @@ impl Wish {
         }
         let lock = lock(engine).await?;
         let pair = Pair::observe(engine.as_ref()).await?;
-        let mut mounts = pair.mounts();
-        let wanted: BTreeSet<_> = self.file.traefik.iter().flat_map(|traefik| traefik.mounts.iter().cloned()).collect();
-        if wanted.is_empty() {
-            mounts.remove(&self.file.project);
-        } else {
-            mounts.insert(self.file.project.clone(), wanted);
-        }
+        let mut mounts = pair.mounts(engine).await?;
+        match self.file.mounts() {
+            Some(wanted) => mounts.insert(self.file.project.clone(), wanted),
+            None => mounts.remove(&self.file.project),
+        };
         let pair_changed = deploy::ensure(engine, &executable, &pair, &mounts).await?;
-        let known = deploy::read_projects(engine).await?;
+        let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
+        let known = deploy::read_projects(engine, &pair).await?.readable;
         let known = known.get(&self.file.project);
         let same = known.is_some_and(|known| known.digest() == self.file.digest());
         let revision = match known {
@@ -205,7 +204,6 @@ impl Wish {
         if known.is_none_or(|known| known.revision != file.revision) {
             deploy::write_project(engine, &file).await?;
         }
-        let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
         drop(lock);
         let mut status = wait::until_served(engine, pair.socket(), &file.project, &file.revision).await?;
         let urls = status.urls.remove(&file.project).unwrap_or_default();
@@ -229,22 +227,22 @@ impl Wish {
 pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
     let _lock = lock(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
-    if pair.agent.is_none() && pair.gateway.is_none() {
+    if !pair.exists() {
         return Ok(false);
     }
-    let mut known = if pair.agent.is_some() { deploy::read_projects(engine).await? } else { BTreeMap::new() };
-    let was_known = known.remove(project).is_some();
-    if known.is_empty() {
+    let known = deploy::read_projects(engine, &pair).await?;
+    let was_known = known.readable.contains_key(project);
+    if !known.others && known.readable.keys().all(|name| name == project) {
         deploy::remove(engine, &pair).await?;
         return Ok(true);
     }
     if was_known {
-        let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
-        deploy::write_project(engine, &gone).await?;
-        let mut mounts = pair.mounts();
-        if mounts.remove(project).is_some() {
+        let mut mounts = pair.mounts(engine).await?;
+        if mounts.remove(project).is_some() || pair.agent.is_none() {
             deploy::ensure(engine, &Executable::current()?, &pair, &mounts).await?;
         }
+        let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
+        deploy::write_project(engine, &gone).await?;
     }
     Ok(was_known)
 }

@@ -79,6 +79,13 @@ impl Context {
         Ok(Self { global, working_dir, environment })
     }
 
+    /// Whether a variable of the environment is set to true, as Go's `strconv.ParseBool` reads it: Docker Compose does.
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        let value = self.environment.get(name).map(String::as_str);
+        matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+
     /// The load options that the global flags ask for, with `selected` services named on the command line.
     pub fn load_options(&self, selected: &[String]) -> LoadOptions {
         LoadOptions {

@@ -38,12 +38,11 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, &args.services)?;
     let runner = Runner::new(context, &scope.name)?;
-    let truth = |name: &str| context.environment.get(name).is_some_and(|value| matches!(value.as_str(), "1" | "true"));
     let options = DownOptions {
         services: args.services.clone(),
         volumes: args.volumes,
         images: args.rmi,
-        remove_orphans: args.remove_orphans || truth("COMPOSE_REMOVE_ORPHANS"),
+        remove_orphans: args.remove_orphans || context.is_true("COMPOSE_REMOVE_ORPHANS"),
         timeout: args.timeout.map(Duration::from_secs),
     };
     block_on(async {

@@ -63,10 +63,10 @@ impl Pair {
         })
     }
 
-    /// Whether there is a pair to be asked.
+    /// Whether one of them is there, and so the volume with the projects' files.
     #[must_use]
-    pub const fn runs(&self) -> bool {
-        self.agent.is_some()
+    pub const fn exists(&self) -> bool {
+        self.agent.is_some() || self.gateway.is_some()
     }
 
     /// Whether both run and are the executable with that stamp.
@@ -85,15 +85,26 @@ impl Pair {
         self.gateway.as_ref()?.labels.get(SOCKET).map(String::as_str)
     }
 
-    /// Host folders that the agent sees.
-    #[must_use]
-    pub fn mounts(&self) -> ProjectMounts {
-        self.agent
-            .as_ref()
-            .and_then(|agent| agent.labels.get(MOUNTS))
-            .map(|text| parse_mounts(text))
-            .unwrap_or_default()
+    /// Host folders that the agent sees; where somebody removed it, those that its successor has to see.
+    ///
+    /// # Errors
+    /// Whatever the engine answers.
+    pub async fn mounts(&self, engine: &Engine) -> Result<ProjectMounts> {
+        let Some(agent) = &self.agent else {
+            let known = read_projects(engine, self).await?;
+            return Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect());
+        };
+        Ok(agent.labels.get(MOUNTS).map(|text| parse_mounts(text)).unwrap_or_default())
     }
+}
+
+/// The files of all projects.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// By project.
+    pub readable: BTreeMap<String, ProjectFile>,
+    /// Whether there are files that cannot be read: half a file, or one of another version of `stack`.
+    pub others: bool,
 }
 
 /// Makes sure that gateway and agent run, are this very `stack`, and that the agent sees `mounts`.
@@ -102,7 +113,7 @@ impl Pair {
 /// # Errors
 /// Whatever the engine answers; an executable that cannot become an image.
 pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mounts: &ProjectMounts) -> Result<bool> {
-    let same_mounts = pair.mounts() == *mounts;
+    let same_mounts = pair.mounts(engine).await? == *mounts;
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
     };
@@ -175,37 +186,51 @@ pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<()> {
     Ok(())
 }
 
-/// Reads the files of all projects.
+/// Reads the files of all projects, through whichever of the two containers is there: both hold the volume.
 ///
 /// # Errors
 /// Whatever the engine answers, except that there is nothing yet.
-pub async fn read_projects(engine: &Engine) -> Result<BTreeMap<String, ProjectFile>> {
+pub async fn read_projects(engine: &Engine, pair: &Pair) -> Result<Known> {
+    let Some(holder) = pair.agent.as_ref().or(pair.gateway.as_ref()) else { return Ok(Known::default()) };
     let path = format!("{}/projects", state::MOUNT);
-    let mut stream = match engine.get_archive(AGENT, &path).await {
+    let mut stream = match engine.get_archive(&holder.id, &path).await {
         Ok(stream) => stream,
-        Err(error) if error.kind == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(Known::default()),
         Err(error) => return Err(error.into()),
     };
     let mut tar = Vec::new();
     while let Some(chunk) = stream.next().await {
         match chunk {
             Ok(chunk) => tar.extend_from_slice(&chunk),
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Known::default()),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(unpack_projects(&tar))
 }
 
-/// Project files in a tar archive; what is not one, or was written by a newer `stack`, is left out.
-fn unpack_projects(tar: &[u8]) -> BTreeMap<String, ProjectFile> {
+/// Project files in a tar archive, without those of projects that are gone.
+fn unpack_projects(tar: &[u8]) -> Known {
+    let mut known = Known::default();
     let mut archive = tar::Archive::new(tar);
-    let Ok(entries) = archive.entries() else { return BTreeMap::new() };
-    entries
-        .filter_map(|entry| serde_json::from_reader::<_, ProjectFile>(entry.ok()?).ok())
-        .filter(|file| !file.removed)
-        .map(|file| (file.project.clone(), file))
-        .collect()
+    let Ok(entries) = archive.entries() else { return Known { others: true, ..known } };
+    for entry in entries {
+        let Ok(entry) = entry else {
+            known.others = true;
+            break;
+        };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        match serde_json::from_reader::<_, ProjectFile>(entry) {
+            Ok(file) if file.removed => {}
+            Ok(file) => {
+                known.readable.insert(file.project.clone(), file);
+            }
+            Err(_) => known.others = true,
+        }
+    }
+    known
 }
 
 /// Starts what somebody stopped; whether there was anything.
@@ -384,8 +409,9 @@ mod tests {
         archive.file("projects/a.json", br#"{"project":"a","revision":"1"}"#, 0o600)?;
         archive.file("projects/b.json", br#"{"project":"b","revision":"1","removed":true}"#, 0o600)?;
         archive.file("projects/c.json", b"half a fi", 0o600)?;
-        let found = unpack_projects(&archive.finish()?);
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["a"]);
+        let known = unpack_projects(&archive.finish()?);
+        assert_eq!(known.readable.keys().collect::<Vec<_>>(), ["a"]);
+        assert!(known.others, "half a file is still somebody's project");
         Ok(())
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Every file is replaced as a whole (written beside, then renamed), so a reader never sees half of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use proxy::config::statics::{AccessLog, EntryPoint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::adopt::Traefik;
+use super::adopt::{HostMount, Traefik};
 
 /// Where the volume is mounted in agent and gateway.
 pub const MOUNT: &str = "/state";
@@ -42,6 +42,13 @@ pub struct ProjectFile {
 }
 
 impl ProjectFile {
+    /// Host folders that the agent has to see for it; none where nothing of the host is mounted.
+    #[must_use]
+    pub fn mounts(&self) -> Option<BTreeSet<HostMount>> {
+        let mounts: BTreeSet<_> = self.traefik.iter().flat_map(|traefik| traefik.mounts.iter().cloned()).collect();
+        (!mounts.is_empty()).then_some(mounts)
+    }
+
     /// Short for what is asked for, whichever `up` wrote it.
     #[must_use]
     pub fn digest(&self) -> String {

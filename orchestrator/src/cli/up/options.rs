@@ -160,7 +160,7 @@ impl Args {
         if self.menu == Some(true) {
             return Err(CommandError::new("`--menu` is not supported").hint("leave it out; Ctrl-C stops"));
         }
-        if create.remove_orphans && ignores_orphans(context) {
+        if create.remove_orphans && context.is_true("COMPOSE_IGNORE_ORPHANS") {
             return Err(CommandError::new("`--remove-orphans` contradicts COMPOSE_IGNORE_ORPHANS")
                 .hint("unset COMPOSE_IGNORE_ORPHANS"));
         }
@@ -230,7 +230,6 @@ impl CreateArgs {
             (_, true) => Recreate::Never,
             _ => Recreate::Diverged,
         };
-        let truth = |name: &str| context.environment.get(name).is_some_and(|value| is_true(value));
         Ok(Work {
             selection: Selection {
                 services: self.services.clone(),
@@ -240,8 +239,8 @@ impl CreateArgs {
             options: UpOptions {
                 recreate,
                 recreate_dependencies: if self.no_recreate { Recreate::Never } else { Recreate::Diverged },
-                remove_orphans: self.remove_orphans || truth("COMPOSE_REMOVE_ORPHANS"),
-                ignore_orphans: ignores_orphans(context),
+                remove_orphans: self.remove_orphans || context.is_true("COMPOSE_REMOVE_ORPHANS"),
+                ignore_orphans: context.is_true("COMPOSE_IGNORE_ORPHANS"),
                 no_start: true,
                 pull,
                 build: self.build,
@@ -253,15 +252,6 @@ impl CreateArgs {
             route: false,
         })
     }
-}
-
-fn ignores_orphans(context: &Context) -> bool {
-    context.environment.get("COMPOSE_IGNORE_ORPHANS").is_some_and(|value| is_true(value))
-}
-
-/// As Go's `strconv.ParseBool`, which Docker Compose reads its variables with.
-fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
 /// Reads `SERVICE=N`s.
