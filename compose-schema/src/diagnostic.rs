@@ -17,6 +17,14 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub &'static str);
 
+impl Code {
+    /// Whether it is the code of a warning or of an error.
+    #[must_use]
+    pub fn level(self) -> Level {
+        if self.0.starts_with('W') { Level::Warning } else { Level::Error }
+    }
+}
+
 /// A place with a few words about its part in the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {

@@ -1,7 +1,7 @@
 //! Environment files: `.env` of a project, `env_file` and `label_file` of services.
 
 pub(crate) mod dotenv;
-mod raw;
+pub(crate) mod raw;
 pub(crate) mod resolve;
 
 use std::path::Path;

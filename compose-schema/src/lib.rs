@@ -18,6 +18,7 @@ pub mod load;
 mod merge;
 pub mod model;
 pub mod normalize;
+pub mod origin;
 pub mod paths;
 mod pattern;
 pub mod profile;

@@ -1,11 +1,12 @@
 //! The pipeline: files in, a [`Project`] or diagnostics out.
 
+mod allow;
 pub(crate) mod document;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::diagnostic::{self, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic, Level};
 use crate::discovery::{self, name};
 use crate::merge::include::Included;
 use crate::model::{Project, StringMap};
@@ -44,6 +45,8 @@ pub struct LoadOptions {
     pub consistency: bool,
     /// Read `env_file`s into the services' environment.
     pub resolve_environment: bool,
+    /// Codes of warnings that are not told; those of the top-level `x-stack.allow` are added.
+    pub allow: Vec<String>,
     /// `--all-resources`: keep networks, volumes, secrets and configs that no service uses.
     pub all_resources: bool,
 }
@@ -66,6 +69,7 @@ impl LoadOptions {
             resolve_paths: true,
             consistency: true,
             resolve_environment: true,
+            allow: Vec::new(),
             all_resources: false,
         }
     }
@@ -127,10 +131,14 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
     match read(options, &mut session).and_then(|(tree, facts)| Ok((decode(&tree, facts, options, &mut session)?, tree)))
     {
         Ok((project, tree)) => {
-            let warnings = sorted(session.diagnostics);
+            allow::from_tree(&tree, &mut session);
+            let warnings = sorted(session.diagnostics, &session.allowed);
             Ok(Loaded { project, tree, sources: session.sources, warnings })
         }
-        Err(Stop) => Err(Failure { diagnostics: sorted(session.diagnostics), sources: session.sources }),
+        Err(Stop) => {
+            let diagnostics = sorted(session.diagnostics, &session.allowed);
+            Err(Failure { diagnostics, sources: session.sources })
+        }
     }
 }
 
@@ -142,15 +150,20 @@ pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
     let mut session = Session::new(options.working_dir.clone());
     match read(options, &mut session) {
         Ok((tree, project)) => {
-            let warnings = sorted(session.diagnostics);
+            allow::from_tree(&tree, &mut session);
+            let warnings = sorted(session.diagnostics, &session.allowed);
             Ok(Model { tree, project, sources: session.sources, warnings })
         }
-        Err(Stop) => Err(Failure { diagnostics: sorted(session.diagnostics), sources: session.sources }),
+        Err(Stop) => {
+            let diagnostics = sorted(session.diagnostics, &session.allowed);
+            Err(Failure { diagnostics, sources: session.sources })
+        }
     }
 }
 
 /// Files become one canonical tree, with what the project is beside it.
 fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project), Stop> {
+    allow::from_options(options, session);
     let selection = discovery::select(options, session)?;
     let mut files = Vec::with_capacity(selection.files.len());
     for file in &selection.files {
@@ -224,7 +237,9 @@ fn profiles(options: &LoadOptions, environment: &StringMap) -> Vec<String> {
     list.split(',').map(str::trim).filter(|profile| !profile.is_empty()).map(str::to_owned).collect()
 }
 
-fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// In order of place, without the warnings that are not to be told.
+fn sorted(mut diagnostics: Vec<Diagnostic>, allowed: &BTreeSet<Code>) -> Vec<Diagnostic> {
+    diagnostics.retain(|diagnostic| diagnostic.level == Level::Error || !allowed.contains(&diagnostic.code));
     diagnostic::sort(&mut diagnostics);
     diagnostics
 }

@@ -5,6 +5,7 @@
 mod build;
 mod common;
 mod deploy;
+mod json;
 mod service;
 mod shape;
 mod top;
@@ -13,6 +14,7 @@ mod walk;
 
 use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;
+pub use json::json_schema;
 use shape::Shape;
 
 /// Every place where the merged tree does not have the shape of a compose file.

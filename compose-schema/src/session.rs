@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::codes::{input, merge};
-use crate::diagnostic::{Diagnostic, Level};
+use crate::diagnostic::{Code, Diagnostic, Level};
 use crate::file::{self, ReadError};
 use crate::source::{Source, SourceId, Sources, Span};
 use crate::yaml::{self, Node, Value};
@@ -23,6 +23,8 @@ const TOP_LEVEL: [&str; 9] =
 pub(crate) struct Session {
     pub(crate) sources: Sources,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Warnings that are not to be told.
+    pub(crate) allowed: BTreeSet<Code>,
     /// The folder that paths in messages are shown from.
     current_dir: PathBuf,
     unset: BTreeSet<String>,
@@ -47,6 +49,7 @@ impl Session {
         Self {
             sources: Sources::default(),
             diagnostics: Vec::new(),
+            allowed: BTreeSet::new(),
             current_dir,
             unset: BTreeSet::new(),
             growth: 0,

@@ -96,6 +96,11 @@ impl Sources {
         self.list.get(id.0 as usize)
     }
 
+    /// All texts with their ids, in order of reading.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.list.iter().enumerate().map(|(index, source)| (SourceId(u32::try_from(index).unwrap_or(u32::MAX)), source))
+    }
+
     /// Decides whether a source may be quoted in messages.
     pub(crate) fn set_quotable(&mut self, id: SourceId, quotable: bool) {
         if let Some(source) = self.list.get_mut(id.0 as usize) {

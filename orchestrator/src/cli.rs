@@ -11,6 +11,7 @@ pub mod each;
 pub mod edge;
 pub mod events;
 pub mod exec;
+pub mod explain;
 pub mod gateway;
 pub mod images;
 pub mod kill;
@@ -66,6 +67,7 @@ enum Command {
     Edge(edge::Args),
     Events(events::Args),
     Exec(exec::Args),
+    Explain(explain::Args),
     Gateway(gateway::Args),
     Images(images::Args),
     Kill(kill::Args),
@@ -120,6 +122,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
+        Command::Explain(args) => explain::run(&args),
         Command::Gateway(args) => gateway::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Kill(args) => kill::run(&context, &args),

@@ -40,4 +40,9 @@ crate::codes::codes! {
          anonymous volume. Docker Compose does the same. Use a longer name.";
     HOST_PORT = "W0603", "host port published twice",
         "Only one container can listen at a port of the host; the second will fail to start.";
+    ALLOW = "W0604", "a code that cannot be allowed",
+        "`--allow`, `STACK_ALLOW` and the top-level `x-stack: {allow: [...]}` name the codes of warnings that are not to be \
+         shown. Errors cannot be allowed. `stack explain` lists all codes.";
+    OWN = "W0605", "unknown attribute of `x-stack`",
+        "The top-level `x-stack` holds what only `stack` reads. What it does not know has no effect.";
 }

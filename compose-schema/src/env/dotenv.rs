@@ -94,6 +94,21 @@ pub(crate) fn parse(
     Ok(())
 }
 
+/// The names that an env file gives a value, in order, with the offset of each; up to its first mistake.
+pub(crate) fn names(text: &str) -> Vec<(&str, usize)> {
+    let mut found = Vec::new();
+    let mut reader = Reader { text, at: 0 };
+    while reader.skip_to_statement() {
+        let start = reader.at;
+        match reader.name() {
+            Ok(Name::Alone(_)) => {}
+            Ok(Name::WithValue(name)) if reader.value().is_ok() => found.push((name, start)),
+            Ok(Name::WithValue(_)) | Err(_) => break,
+        }
+    }
+    found
+}
+
 enum Name<'t> {
     /// `NAME`, to be taken over from outside.
     Alone(&'t str),

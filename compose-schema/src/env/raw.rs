@@ -36,6 +36,19 @@ pub(super) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &m
     Ok(())
 }
 
+/// The names that an env file of this form gives a value, in order, with the offset of each line.
+pub(crate) fn names(text: &str) -> Vec<(&str, usize)> {
+    let mut at = 0;
+    let lines = text.split_inclusive('\n').map(|line| {
+        at += line.len();
+        (line.trim_start(), at - line.len())
+    });
+    lines
+        .filter(|(line, _)| !line.starts_with('#'))
+        .filter_map(|(line, start)| Some((line.split_once('=')?.0, start)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

@@ -206,3 +206,21 @@ fn hostile_projects_cost_little() {
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
+
+#[test]
+fn warnings_are_silenced_by_their_code() {
+    let file = "services:\n  a: {image: x, command: a && b, environment: {A: '${NONE}'}}\n";
+    let codes = |text: &str, allow: &[&str]| {
+        let folder = folder(&[("compose.yaml", text)]);
+        let allow = allow.iter().map(ToString::to_string).collect();
+        let loaded = load(&LoadOptions { allow, ..options(&folder, &[]) }).unwrap();
+        loaded.warnings.iter().map(|warning| warning.code.0).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(file, &[]), ["W0601", "W0201"]);
+    assert_eq!(codes(file, &["w0601"]), ["W0201"]);
+    assert_eq!(codes(&format!("{file}x-stack: {{allow: [W0601, W0201]}}\n"), &[]), [""; 0]);
+    assert_eq!(
+        codes(&format!("{file}x-stack: {{allow: [W0601, E0104, 7], alow: []}}\n"), &["W0201"]),
+        ["W0604", "W0604", "W0605"]
+    );
+}

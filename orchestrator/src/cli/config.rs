@@ -1,12 +1,13 @@
 //! `stack config`
 
 mod listing;
+mod origins;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use compose_schema::{LoadOptions, Model, Project, emit, profile};
+use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Project, Sources, emit, profile};
 
 use crate::cli::Context;
 use crate::error::{CommandError, Result, from_failure};
@@ -18,7 +19,7 @@ pub struct Args {
     /// Services to print, with what they depend on (default: all)
     #[arg(value_name = "SERVICE")]
     names: Vec<String>,
-    /// How to print
+    /// How to print; with `-q`, how to print mistakes in the files: with json, one line each
     #[arg(long, value_name = "yaml|json")]
     format: Option<String>,
     /// Only check
@@ -75,6 +76,12 @@ pub struct Args {
     /// Print the environment that variables are taken from
     #[arg(long)]
     environment: bool,
+    /// Print where each value comes from: file, line, column, variables
+    #[arg(long)]
+    origins: bool,
+    /// Print a JSON Schema of compose files, for editors
+    #[arg(long)]
+    schema: bool,
 }
 
 /// What a project is printed as.
@@ -89,6 +96,12 @@ enum Format {
 /// # Errors
 /// Files that cannot be loaded, services that do not exist, an output that cannot be written.
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.schema {
+        let schema = serde_json::to_string_pretty(&compose_schema::schema::json_schema());
+        let schema = schema.map_err(|error| CommandError::new(format!("cannot print the schema: {error}")))?;
+        output::stdout(&format!("{schema}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.resolve_image_digests || args.lock_image_digests {
         let flag = if args.lock_image_digests { "--lock-image-digests" } else { "--resolve-image-digests" };
         return Err(CommandError::new(format!("`{flag}` is not supported: it asks registries for digests"))
@@ -96,6 +109,14 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     }
     if args.no_env_resolution {
         output::stderr("warning: `--no-env-resolution` has no effect, as in Docker Compose: env files are read\n");
+    }
+    if args.origins {
+        if args.no_interpolate {
+            return Err(CommandError::new("`--origins` and `--no-interpolate` exclude each other")
+                .hint("leave `--no-interpolate` out: `--origins` names the variables of each value"));
+        }
+        output::stdout(&origins::print(context, args)?)?;
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(listing) = listing::print(context, args)? {
         output::stdout(&listing)?;
@@ -109,7 +130,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             Format::Json => emit::tree_json(&model.tree),
         }
     } else {
-        let project = args.project(context, &args.names, args.options(context, &args.names))?;
+        let project = args.project(&args.names, args.options(context, &args.names))?;
         let text = match format {
             Format::Yaml => emit::yaml(&project),
             Format::Json => emit::json(&project).map_err(|error| CommandError::new(error.to_string()))?,
@@ -148,24 +169,56 @@ impl Args {
     }
 
     /// The project, with the named services and what they depend on only.
-    fn project(&self, context: &Context, names: &[String], options: LoadOptions) -> Result<Project> {
+    fn project(&self, names: &[String], options: LoadOptions) -> Result<Project> {
+        self.load(names, options).map(|(project, _, _)| project)
+    }
+
+    /// The same, with everything it was loaded from and how.
+    fn load(&self, names: &[String], options: LoadOptions) -> Result<(Project, Loaded, LoadOptions)> {
         let options = LoadOptions { interpolate: true, ..options };
-        let mut project = context.load(&options)?.project;
+        let loaded = compose_schema::load(&options).map_err(|failure| self.failed(&failure))?;
+        self.warn(&loaded.warnings, &loaded.sources)?;
+        let mut project = loaded.project.clone();
         profile::select(&mut project, names).map_err(|error| CommandError::new(error.to_string()))?;
         if !options.all_resources {
             profile::prune(&mut project);
         }
-        Ok(project)
+        Ok((project, loaded, options))
     }
 
     /// The merged tree with its variables as they are written.
     fn model(&self, context: &Context) -> Result<Model> {
-        let color = output::stderr_color();
         let options = LoadOptions { interpolate: false, ..self.options(context, &[]) };
-        let model = compose_schema::load_model(&options).map_err(|failure| from_failure(&failure, color))?;
-        for warning in &model.warnings {
-            output::stderr(&format!("{}\n", warning.render(&model.sources, color).trim_end()));
-        }
+        let model = compose_schema::load_model(&options).map_err(|failure| self.failed(&failure))?;
+        self.warn(&model.warnings, &model.sources)?;
         Ok(model)
+    }
+
+    /// The messages of files that cannot be loaded: for people, or one line of JSON each.
+    fn failed(&self, failure: &Failure) -> CommandError {
+        if self.reports_json() {
+            return match self.warn(&failure.diagnostics, &failure.sources) {
+                Ok(()) => CommandError::silent(1),
+                Err(error) => error,
+            };
+        }
+        from_failure(failure, output::stderr_color())
+    }
+
+    fn warn(&self, diagnostics: &[Diagnostic], sources: &Sources) -> Result<()> {
+        for diagnostic in diagnostics {
+            if self.reports_json() {
+                output::stdout(&format!("{}\n", diagnostic.to_json(sources)))?;
+            } else {
+                let text = diagnostic.render(sources, output::stderr_color());
+                output::stderr(&format!("{}\n", text.trim_end()));
+            }
+        }
+        Ok(())
+    }
+
+    /// With `-q` nothing but messages is printed, so `--format json` is about them: for editors and CI.
+    fn reports_json(&self) -> bool {
+        self.quiet && self.format().is_ok_and(|format| format == Format::Json)
     }
 }

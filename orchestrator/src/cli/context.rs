@@ -49,6 +49,9 @@ pub struct Global {
     /// Keep networks, volumes, secrets and configs that no service uses
     #[arg(long)]
     pub all_resources: bool,
+    /// Warnings that are not to be shown, by code
+    #[arg(long, env = "STACK_ALLOW", value_name = "CODE", value_delimiter = ',', hide_env = true)]
+    pub allow: Vec<String>,
     /// Print what `docker compose --compatibility config` prints
     #[arg(long, hide = true)]
     pub compatibility: bool,
@@ -96,6 +99,7 @@ impl Context {
             selected: selected.to_vec(),
             env_files: self.global.env_files.clone(),
             all_resources: self.global.all_resources,
+            allow: self.global.allow.iter().filter(|code| !code.is_empty()).cloned().collect(),
             ..LoadOptions::new(self.working_dir.clone(), self.environment.clone())
         }
     }
