@@ -179,10 +179,15 @@ fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project),
         shown: options.resolve_paths.then_some(selection.folder.as_path()),
         environment: &environment,
     };
+    let first = files.iter().flat_map(|file| &file.documents).map(|document| document.span).next();
+    let at_first = |diagnostic: Diagnostic| match first {
+        Some(span) => diagnostic.at(span, ""),
+        None => diagnostic,
+    };
     let inputs = files.into_iter().map(Input::Read).collect();
     let mut tree = document::model(inputs, &scope, &[], &mut Included::default(), session)?;
     if tree.as_mapping().is_none_or(indexmap::IndexMap::is_empty) {
-        return session.fail(Diagnostic::error(codes::input::EMPTY, "the compose file is empty"));
+        return session.fail(at_first(Diagnostic::error(codes::input::EMPTY, "the compose file is empty")));
     }
     if options.normalize {
         normalize::normalize(&mut tree, &name, &environment);

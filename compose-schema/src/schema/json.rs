@@ -53,9 +53,9 @@ fn of(shape: &Shape) -> Value {
             {
                 range.insert("maximum".to_owned(), json!(most));
             }
-            or_variable(range)
+            or_variable(&range)
         }
-        Shape::OneOf(words) => or_variable(json!({ "enum": words })),
+        Shape::OneOf(words) => or_variable(&json!({ "enum": words })),
         Shape::Form(form) => json!({ "type": "string", "description": form.words }),
         Shape::List(item) => json!({ "type": "array", "items": of(item) }),
         Shape::Set(item) => json!({ "type": "array", "items": of(item), "uniqueItems": true }),
@@ -81,11 +81,11 @@ fn scalar(kinds: Kinds) -> Value {
         [one] => json!({ "type": one }),
         several => json!({ "type": several }),
     };
-    if kinds.has(Kinds::STRING) || kinds == Kinds::NULL { schema } else { or_variable(schema) }
+    if kinds.has(Kinds::STRING) || kinds == Kinds::NULL { schema } else { or_variable(&schema) }
 }
 
 /// Before variables are put in, a text may stand for what is none.
-fn or_variable(schema: Value) -> Value {
+fn or_variable(schema: &Value) -> Value {
     json!({ "anyOf": [schema, { "type": "string", "pattern": "\\$" }] })
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Project, Sources, emit, profile};
 
-use crate::cli::Context;
+use crate::cli::{Context, scope};
 use crate::error::{CommandError, Result, from_failure};
 use crate::ui::output;
 
@@ -130,10 +130,13 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             Format::Json => emit::tree_json(&model.tree),
         }
     } else {
-        let project = args.project(&args.names, args.options(context, &args.names))?;
+        let (project, loaded, _) = args.load(&args.names, args.options(context, &args.names))?;
         let text = match format {
             Format::Yaml => emit::yaml(&project),
-            Format::Json => emit::json(&project).map_err(|error| CommandError::new(error.to_string()))?,
+            Format::Json => emit::json(&project).map_err(|error| {
+                let place = loaded.place(&["services", &error.service, "build", "ssh"]).unwrap_or_default();
+                CommandError::new(format!("{place}: {error}"))
+            })?,
         };
         // Read again, it has to mean the same.
         text.replace('$', "$$")
@@ -170,7 +173,7 @@ impl Args {
 
     /// The project, with the named services and what they depend on only.
     fn project(&self, names: &[String], options: LoadOptions) -> Result<Project> {
-        self.load(names, options).map(|(project, _, _)| project)
+        self.load(names, options).map(|(project, ..)| project)
     }
 
     /// The same, with everything it was loaded from and how.
@@ -179,7 +182,7 @@ impl Args {
         let loaded = compose_schema::load(&options).map_err(|failure| self.failed(&failure))?;
         self.warn(&loaded.warnings, &loaded.sources)?;
         let mut project = loaded.project.clone();
-        profile::select(&mut project, names).map_err(|error| CommandError::new(error.to_string()))?;
+        profile::select(&mut project, names).map_err(|missing| no_such_service(&missing.0, &loaded))?;
         if !options.all_resources {
             profile::prune(&mut project);
         }
@@ -221,4 +224,17 @@ impl Args {
     fn reports_json(&self) -> bool {
         self.quiet && self.format().is_ok_and(|format| format == Format::Json)
     }
+}
+
+/// Says what the name could have been, and where the services are written.
+fn no_such_service(name: &str, loaded: &Loaded) -> CommandError {
+    let project = &loaded.project;
+    let place = |path: &[&str]| loaded.place(path).map(|place| format!(" ({place})")).unwrap_or_default();
+    if let Some(service) = project.disabled_services.get(name) {
+        let profile = service.profiles.first().map(String::as_str).unwrap_or_default();
+        return CommandError::new(format!("service `{name}` is disabled{}", place(&["services", name])))
+            .hint(format!("`--profile {profile}` switches it on"));
+    }
+    let error = scope::no_such_service(name, project.services.keys().map(String::as_str));
+    CommandError { message: format!("{}{}", error.message, place(&["services"])), ..error }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use compose_schema::emit::json;
 use compose_schema::emit::value::Value;
 use compose_schema::interpolate::{self, Variable};
-use compose_schema::{LoadOptions, Project, graph, hash};
+use compose_schema::{LoadOptions, graph, hash};
 
 use super::{Args, Format};
 use crate::cli::Context;
-use crate::error::{CommandError, Result};
+use crate::error::Result;
 
 /// The listing that the flags ask for, if any; the first in Docker Compose's order where several are asked for.
 ///
@@ -69,7 +69,7 @@ fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
     // Docker Compose hashes services here whose env files are not read; `up` hashes them read.
     let options = LoadOptions { resolve_environment: false, ..args.options(context, &[]) };
-    let mut project: Project = args.project(&[], options)?;
+    let (mut project, loaded, _) = args.load(&[], options)?;
     for service in project.services.values_mut() {
         for (name, value) in service.environment.iter_mut().filter(|(_, value)| value.is_none()) {
             *value = project.environment.get(name).cloned();
@@ -82,10 +82,7 @@ fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
     };
     let mut listing = String::new();
     for name in names {
-        let service = project.services.get(name).ok_or_else(|| {
-            let why = if project.disabled_services.contains_key(name) { "disabled" } else { "not found" };
-            CommandError::new(format!("no such service: {name}: {why}"))
-        })?;
+        let service = project.services.get(name).ok_or_else(|| super::no_such_service(name, &loaded))?;
         listing.push_str(&format!("{name} {}\n", hash::service(service)));
     }
     Ok(listing)
