@@ -1,7 +1,7 @@
 # make build   the static binary, target/release/stack
 # make demo    build, make sure an engine runs, bring up examples/01-webapp, show its HTTPS answer
 # make test    everything: unit tests, document tests, scenarios on a real engine
-# make bench   a second `up` beside Docker Compose's, the gateway's processor time beside Traefik's and nginx's
+# make bench   `config` and a second `up` beside Docker Compose, the gateway's processor time beside Traefik's and nginx's
 # make lint    formatting, clippy, documentation, licences
 
 SHELL := /bin/bash
@@ -66,6 +66,7 @@ test: build hello
 	fi
 
 bench: build images
+	@python3 integration/bench/config.py
 	@python3 integration/bench/up.py
 	@python3 integration/bench/gateway.py --traefik "$$(integration/peers.sh traefik || echo traefik)"
 

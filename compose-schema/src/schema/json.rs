@@ -57,8 +57,8 @@ fn of(shape: &Shape) -> Value {
         }
         Shape::OneOf(words) => or_variable(&json!({ "enum": words })),
         Shape::Form(form) => json!({ "type": "string", "description": form.words }),
-        Shape::List(item) => json!({ "type": "array", "items": of(item) }),
-        Shape::Set(item) => json!({ "type": "array", "items": of(item), "uniqueItems": true }),
+        // An item that is in a file twice may be one after merging.
+        Shape::List(item) | Shape::Set(item) => json!({ "type": "array", "items": of(item) }),
         Shape::Object(fields) => object(fields),
         Shape::Names(names) => map(names),
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(of).collect::<Vec<_>>() }),
