@@ -78,7 +78,7 @@ fn document(project: &Project) -> Value {
         Value::Map(entries) => entries,
         _ => Vec::new(),
     };
-    Value::Struct(Fields { fields, extensions, optional: false })
+    Value::Struct(Fields { fields, extensions, ..Fields::default() })
 }
 
 fn section<T: Serialize>(fields: &mut Vec<(&'static str, Value)>, key: &'static str, objects: &BTreeMap<String, T>) {
@@ -86,3 +86,6 @@ fn section<T: Serialize>(fields: &mut Vec<(&'static str, Value)>, key: &'static 
         fields.push((key, value_of(objects)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ pub mod discovery;
 pub mod emit;
 mod env;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod graph;
 pub mod hash;
 pub mod interpolate;

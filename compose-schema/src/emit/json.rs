@@ -49,7 +49,9 @@ fn write(out: &mut String, value: &Value, layout: Option<Layout>) {
             block(out, layout, '{', '}', &sorted, |out, (key, value), layout| entry(out, key, value, layout));
         }
         Value::Struct(fields) => {
-            block(out, layout, '{', '}', &fields.fields, |out, (key, value), layout| entry(out, key, value, layout));
+            let left_out = |value: &Value| fields.zeros_in_yaml_only && *value == Value::Int(0);
+            let written: Vec<_> = fields.fields.iter().filter(|(_, value)| !left_out(value)).collect();
+            block(out, layout, '{', '}', &written, |out, (key, value), layout| entry(out, key, value, layout));
         }
     }
 }

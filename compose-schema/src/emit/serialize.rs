@@ -3,6 +3,7 @@
 use serde::ser::{self, Serialize};
 
 use super::value::{Fields, Value};
+use crate::model::Ulimit;
 
 /// The name of the field that holds `x-` keys.
 const EXTENSIONS: &str = "#extensions";
@@ -147,8 +148,9 @@ impl ser::Serializer for Writer {
     fn serialize_map(self, _: Option<usize>) -> Result<Compound, Impossible> {
         Ok(Compound::new())
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound, Impossible> {
-        Ok(Compound::new())
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound, Impossible> {
+        let fields = Fields { zeros_in_yaml_only: name == Ulimit::NAME, ..Fields::default() };
+        Ok(Compound { fields, ..Compound::new() })
     }
     fn serialize_struct_variant(
         self,

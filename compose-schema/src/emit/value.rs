@@ -35,6 +35,8 @@ pub struct Fields {
     pub extensions: Vec<(String, Value)>,
     /// Whether it may be missing, so that an empty one means something.
     pub optional: bool,
+    /// Whether fields that are 0 are written in YAML, but not in JSON.
+    pub zeros_in_yaml_only: bool,
 }
 
 /// A tree as it was read, `x-` keys included.

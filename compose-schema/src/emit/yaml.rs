@@ -15,9 +15,8 @@ const LONGEST_KEY: usize = 128;
 pub fn document(value: &Value) -> String {
     let mut out = String::new();
     block(&mut out, value, 0);
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
+    // The end of the last line, also where that is an empty one of a text.
+    out.push('\n');
     out
 }
 
@@ -55,7 +54,7 @@ fn sorted(entries: &[(String, Value)]) -> Vec<(Cow<'_, str>, &Value)> {
 fn is_left_out(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Struct(Fields { fields, extensions, optional: false }) => {
+        Value::Struct(Fields { fields, extensions, optional: false, .. }) => {
             extensions.is_empty() && fields.iter().all(|(_, value)| is_left_out(value))
         }
         _ => false,

@@ -5,7 +5,7 @@ use crate::model::StringMap;
 
 /// Adds `NAME=value` lines to `into`, the value being everything after `=`. Names without a value take that of `outer`,
 /// else are left out. Lines that start with `#` are comments.
-pub(super) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &mut StringMap) -> Result<(), EnvError> {
+pub(crate) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &mut StringMap) -> Result<(), EnvError> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let start = at;

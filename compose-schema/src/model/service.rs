@@ -441,18 +441,20 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
+impl Ulimit {
+    /// What writers know it by: JSON leaves limits of 0 out, YAML does not.
+    pub(crate) const NAME: &str = "Ulimit";
+}
+
 impl Serialize for Ulimit {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         if self.single != 0 {
             return serializer.serialize_i64(self.single);
         }
-        let mut both = serializer.serialize_struct("Ulimit", 2)?;
-        for (name, limit) in [("soft", self.soft), ("hard", self.hard)] {
-            if limit != 0 {
-                both.serialize_field(name, &limit)?;
-            }
-        }
+        let mut both = serializer.serialize_struct(Self::NAME, 2)?;
+        both.serialize_field("soft", &self.soft)?;
+        both.serialize_field("hard", &self.hard)?;
         both.end()
     }
 }

@@ -123,6 +123,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let format = args.format()?;
+    if args.quiet {
+        return args.check(context);
+    }
     let text = if args.no_interpolate {
         let model = args.model(context)?;
         match format {
@@ -142,7 +145,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         text.replace('$', "$$")
     };
     match &args.output {
-        _ if args.quiet => {}
         Some(path) => std::fs::write(path, text)
             .map_err(|error| CommandError::new(format!("cannot write `{}`: {error}", path.display())))?,
         None => output::stdout(&text)?,
@@ -169,6 +171,16 @@ impl Args {
             resolve_environment: true,
             ..context.load_options(names)
         }
+    }
+
+    /// Loads, and prints nothing but messages.
+    fn check(&self, context: &Context) -> Result<ExitCode> {
+        if self.no_interpolate {
+            self.model(context)?;
+        } else {
+            self.project(&self.names, self.options(context, &self.names))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     /// The project, with the named services and what they depend on only.
