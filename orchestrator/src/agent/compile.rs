@@ -7,6 +7,7 @@
 mod containers;
 mod entrances;
 mod files;
+mod hosts;
 mod names;
 mod redirect;
 
@@ -92,6 +93,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         if let (Some(own), Some(files)) = (own, &files) {
             files::redirect(own, &files.mirror(group), &mut labels);
         }
+        hosts::resolve(group, seen, &mut labels);
         let transport = format!("default-{group}");
         if let Some(own) = own {
             use_default_transport(&own.config, &transport, &mut labels);
@@ -101,6 +103,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         parts.push(Part { project: group.to_owned(), provider: "docker", configuration: labels });
         if let (Some(own), Some(files)) = (own, &mut files) {
             let mut found = files.configuration(group, own, said);
+            hosts::resolve(group, seen, &mut found);
             use_default_transport(&own.config, &transport, &mut found);
             let found = apply(found, &entrances, said, &mut urls);
             parts.push(Part { project: group.to_owned(), provider: "file", configuration: found });

@@ -267,3 +267,39 @@ fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
     assert_eq!(transport.map(|balancer| balancer.servers_transport.as_str()), Some("default-one@docker"));
     assert!(compiled.edge.dynamic.http.servers_transports.contains_key("default-one@docker"));
 }
+
+#[test]
+fn names_of_services_in_addresses_become_addresses_of_containers() {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
+    let text = "http:\n  services:\n    app: {loadBalancer: {servers: [{url: 'http://app:8000/base'}, {url: 'http://a-db-1'}]}}\n    \
+                other: {loadBalancer: {servers: [{url: 'http://example.com:80'}]}}\n  middlewares:\n    auth: {forwardAuth: {address: \
+                'http://app:9091/verify?x=1'}}\n";
+    let copies = folder.path().join("a/etc");
+    let written = std::fs::create_dir_all(&copies).and_then(|()| std::fs::write(copies.join("dynamic.yml"), text));
+    assert!(written.is_ok(), "{written:?}");
+    let file =
+        adopted("a", &[(80, 80)], &["--entrypoints.web.address=:80", "--providers.file.filename=/etc/dynamic.yml"]);
+    let stopped = {
+        let mut stopped = seen("a", "app", "10.0.0.9", &[]);
+        stopped.container.state = "exited".to_owned();
+        stopped
+    };
+    let all = [
+        seen("a", "app", "10.0.0.2", &[]),
+        seen("a", "app", "10.0.0.3", &[]),
+        seen("a", "db", "10.0.0.4", &[]),
+        seen("b", "app", "10.0.1.2", &[]),
+        stopped,
+    ];
+    let mut files = Files::new(folder.path().to_path_buf());
+    let compiled = compile(&projects([file]), &all, Some(&mut files));
+    let http = &compiled.edge.dynamic.http;
+    let urls = |name: &str| -> Vec<&str> {
+        let balancer = http.services.get(name).and_then(|service| service.load_balancer.as_ref());
+        balancer.into_iter().flat_map(|balancer| &balancer.servers).map(|server| server.url.as_str()).collect()
+    };
+    assert_eq!(urls("app@file"), ["http://10.0.0.2:8000/base", "http://10.0.0.3:8000/base", "http://10.0.0.4"]);
+    assert_eq!(urls("other@file"), ["http://example.com:80"]);
+    let auth = http.middlewares.get("auth@file").and_then(|middleware| middleware.forward_auth.as_ref());
+    assert_eq!(auth.map(|auth| auth.address.as_str()), Some("http://10.0.0.2:9091/verify?x=1"));
+}

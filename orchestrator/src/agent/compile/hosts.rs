@@ -1,0 +1,74 @@
+//! Names of services in addresses.
+//!
+//! Traefik runs on the networks of its project, where the engine resolves names of services and containers. The gateway
+//! runs on the host, which does not know them: they become addresses of running containers.
+
+use proxy::config::dynamic::{Configuration, Server};
+
+use super::Seen;
+
+/// Replaces the names of services and containers in URLs of servers, a server for each running container, and in addresses of
+/// `forwardAuth`, which takes the first. What is no such name stays.
+pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configuration) {
+    let names = Names { project, seen };
+    for service in configuration.http.services.values_mut() {
+        let Some(balancer) = &mut service.load_balancer else { continue };
+        let servers = std::mem::take(&mut balancer.servers);
+        balancer.servers = servers.into_iter().flat_map(|server| names.servers(server)).collect();
+    }
+    for middleware in configuration.http.middlewares.values_mut() {
+        if let Some(auth) = &mut middleware.forward_auth
+            && let Some(address) = names.urls(&auth.address).into_iter().next()
+        {
+            auth.address = address;
+        }
+    }
+}
+
+struct Names<'a> {
+    project: &'a str,
+    seen: &'a [Seen],
+}
+
+impl Names<'_> {
+    fn servers(&self, server: Server) -> Vec<Server> {
+        let urls = self.urls(&server.url);
+        if urls.is_empty() {
+            return vec![server];
+        }
+        urls.into_iter().map(|url| Server { url, ..server.clone() }).collect()
+    }
+
+    /// A URL for each running container that its host names; none where it names none.
+    fn urls(&self, url: &str) -> Vec<String> {
+        let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+        let separator = if port.is_empty() { "" } else { ":" };
+        let addresses = self.addresses(host).into_iter();
+        addresses.map(|address| format!("{scheme}://{address}{separator}{port}{path}")).collect()
+    }
+
+    /// Services of the project come first, then containers: their names are the engine's own, whatever their project.
+    fn addresses(&self, name: &str) -> Vec<String> {
+        let running = || self.seen.iter().filter(|seen| seen.container.state == "running");
+        let services: Vec<String> = running()
+            .filter(|seen| seen.project == self.project && seen.service.eq_ignore_ascii_case(name))
+            .filter_map(address)
+            .collect();
+        if !services.is_empty() {
+            return services;
+        }
+        running().filter(|seen| seen.container.name.eq_ignore_ascii_case(name)).filter_map(address).collect()
+    }
+}
+
+/// Where the host reaches a container.
+fn address(seen: &Seen) -> Option<String> {
+    if seen.container.network_mode == "host" {
+        return Some("127.0.0.1".to_owned());
+    }
+    let networks = seen.container.networks.values();
+    networks.map(|endpoint| &endpoint.address).find(|address| !address.is_empty()).cloned()
+}
