@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::Project;
+use crate::model::{FileObject, Project};
 use crate::yaml::Node;
 use serialize::value_of;
 use value::{Fields, Value};
@@ -53,13 +53,13 @@ pub fn yaml(project: &Project) -> String {
 /// A merged tree as JSON: what `config --no-interpolate` prints.
 #[must_use]
 pub fn tree_json(tree: &Node) -> String {
-    json::pretty(&value::from_node(tree), 2)
+    json::pretty(&tree_value(tree), 2)
 }
 
 /// A merged tree as YAML: what `config --no-interpolate` prints.
 #[must_use]
 pub fn tree_yaml(tree: &Node) -> String {
-    yaml::document(&value::from_node(tree))
+    yaml::document(&tree_value(tree))
 }
 
 /// One part of the model on one line of JSON: what config hashes are made of.
@@ -71,14 +71,40 @@ fn document(project: &Project) -> Value {
     let mut fields = vec![("name", Value::Text(project.name.clone())), ("services", value_of(&project.services))];
     section(&mut fields, "networks", &project.networks);
     section(&mut fields, "volumes", &project.volumes);
-    section(&mut fields, "secrets", &project.secrets);
-    section(&mut fields, "configs", &project.configs);
+    section(&mut fields, "secrets", &written(&project.secrets));
+    section(&mut fields, "configs", &written(&project.configs));
     section(&mut fields, "models", &project.models);
     let extensions = match value_of(&project.extensions) {
         Value::Map(entries) => entries,
         _ => Vec::new(),
     };
     Value::Struct(Fields { fields, extensions, ..Fields::default() })
+}
+
+/// Secrets and configs as they are written down: what was read from the environment is not for show.
+fn written(objects: &BTreeMap<String, FileObject>) -> BTreeMap<String, FileObject> {
+    let mut written = objects.clone();
+    for object in written.values_mut().filter(|object| !object.environment.is_empty()) {
+        object.content.clear();
+    }
+    written
+}
+
+/// A tree without what was read from the environment into its secrets and configs.
+fn tree_value(tree: &Node) -> Value {
+    let mut whole = value::from_node(tree);
+    let Value::Map(sections) = &mut whole else { return whole };
+    for (_, section) in sections.iter_mut().filter(|(name, _)| matches!(name.as_str(), "secrets" | "configs")) {
+        let Value::Map(objects) = section else { continue };
+        for (_, object) in objects {
+            if let Value::Map(fields) = object
+                && fields.iter().any(|(name, _)| name == "environment")
+            {
+                fields.retain(|(name, _)| name != "content");
+            }
+        }
+    }
+    whole
 }
 
 fn section<T: Serialize>(fields: &mut Vec<(&'static str, Value)>, key: &'static str, objects: &BTreeMap<String, T>) {

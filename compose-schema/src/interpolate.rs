@@ -127,6 +127,10 @@ impl Variables for DocumentVariables<'_> {
     }
 
     fn unset(&mut self, name: &str, at: Range<usize>) {
+        // Finding its place takes time.
+        if self.session.knows_unset(name) {
+            return;
+        }
         let span = self.session.within(self.span, self.text, &at);
         self.session.unset(name, Some(span));
     }

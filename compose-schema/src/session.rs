@@ -14,6 +14,8 @@ use crate::yaml::{self, Node, Value};
 const MAX_FILES: usize = 1000;
 /// Bytes that variables may add to all values together.
 const MAX_GROWTH: usize = 64 << 20;
+/// Variables without a value that are told by name.
+const MAX_UNSET: usize = 100;
 /// Keys that only compose files have at their top level.
 const TOP_LEVEL: [&str; 9] =
     ["services", "include", "networks", "volumes", "secrets", "configs", "models", "name", "version"];
@@ -76,9 +78,20 @@ impl Session {
         }
     }
 
+    /// Whether nothing more is to be told of a variable that is not set.
+    pub(crate) fn knows_unset(&self, name: &str) -> bool {
+        self.unset.len() > MAX_UNSET || self.unset.contains(name)
+    }
+
     /// Warns, once for each name, that a variable is not set.
     pub(crate) fn unset(&mut self, name: &str, at: Option<Span>) {
-        if !self.unset.insert(name.to_owned()) {
+        if self.knows_unset(name) {
+            return;
+        }
+        self.unset.insert(name.to_owned());
+        if self.unset.len() > MAX_UNSET {
+            let message = format!("more than {MAX_UNSET} variables are not set; the others are not named");
+            self.diagnostics.push(Diagnostic::warning(input::UNSET, message));
             return;
         }
         let message = format!("the variable `{name}` is not set and becomes empty text");

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use compose_schema::Failure;
+use compose_schema::{Failure, Level};
 
 /// Result of a command.
 pub type Result<T> = std::result::Result<T, CommandError>;
@@ -38,10 +38,21 @@ impl CommandError {
     }
 }
 
-/// A compose file that cannot be loaded: its diagnostics are the message.
+/// Messages about a compose file that are printed at a time; nobody reads more.
+pub const MAX_MESSAGES: usize = 100;
+
+/// A compose file that cannot be loaded: its diagnostics are the message. Errors come before warnings where not all of
+/// them are printed.
 pub fn from_failure(failure: &Failure, color: bool) -> CommandError {
-    let rendered: Vec<String> =
-        failure.diagnostics.iter().map(|diagnostic| diagnostic.render(&failure.sources, color)).collect();
+    let all = &failure.diagnostics;
+    let left_out = all.len().saturating_sub(MAX_MESSAGES);
+    let is_shown = |level: Level| left_out == 0 || level == Level::Error;
+    let shown = all.iter().filter(|diagnostic| is_shown(diagnostic.level)).take(MAX_MESSAGES);
+    let mut rendered: Vec<String> = shown.map(|diagnostic| diagnostic.render(&failure.sources, color)).collect();
+    let left_out = all.len() - rendered.len();
+    if left_out > 0 {
+        rendered.push(format!("and {left_out} messages more"));
+    }
     CommandError::new(rendered.join("\n"))
 }
 

@@ -89,6 +89,9 @@ fn draw<'a>(group: Group<'a>, marks: &[Mark<'a>]) -> Group<'a> {
             if mark.text.is_empty() { span } else { span.label(mark.text.clone()) }
         })
         .collect();
+    // The renderer replaces other control characters, but not these, among which terminals know a second escape. The
+    // replacement takes as many bytes.
+    let shown = shown.replace(|character| ('\u{80}'..='\u{9f}').contains(&character), "·");
     group.element(Snippet::source(shown).path(path).line_start(first).annotations(annotations))
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use compose_schema::{LoadOptions, Loaded};
 
 use crate::backend::{Engine, docker};
-use crate::error::{CommandError, Result, from_failure};
+use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
 use crate::ui::output;
 
 /// Flags that stand before the command, as Docker Compose has them.
@@ -125,8 +125,11 @@ impl Context {
 
     /// Prints what is legal in the files but probably not meant.
     pub fn show_warnings(&self, loaded: &Loaded) {
-        for warning in &loaded.warnings {
+        for warning in loaded.warnings.iter().take(MAX_MESSAGES) {
             output::stderr(&format!("{}\n", warning.render(&loaded.sources, output::stderr_color()).trim_end()));
+        }
+        if let Some(left_out) = loaded.warnings.len().checked_sub(MAX_MESSAGES).filter(|left_out| *left_out > 0) {
+            output::stderr(&format!("and {left_out} warnings more\n"));
         }
     }
 }

@@ -95,3 +95,12 @@ fn order_is_that_of_places() {
     assert_eq!(all, [nowhere, early, late]);
     assert_eq!(all.first().unwrap().code, Code("W0101"));
 }
+
+#[test]
+fn no_control_character_of_a_file_is_shown() {
+    for control in ('\u{0}'..='\u{9f}').filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        let sources = sources(&format!("a: {control}b\n"), true);
+        let text = Diagnostic::error(Code("E0102"), "c").at(span(3, 3), "").render(&sources, false);
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+    }
+}
