@@ -49,7 +49,7 @@ def main():
                 who: [statistics.median(column) for column in zip(*samples)] if samples else [0, 0, 0]
                 for who, samples in runs.items()
             }
-            for index, (what, unit, scale) in enumerate([("time", "ms", 1000), ("peak memory", "MiB", 1)]):
+            for index, what, unit, scale in [(0, "time", "ms", 1000), (2, "peak memory", "MiB", 1)]:
                 row(f"config -q, {count} services: {what}", middle["ours"][index], middle["theirs"][index], unit, scale)
 
 
