@@ -27,7 +27,7 @@ build: tools
 	@ln -f target/$(HOST)/release/stack target/release/stack
 	@if file -L target/release/stack | grep -q 'dynamically linked'; then echo "error: target/release/stack is not static" >&2; exit 1; fi
 
-hello:
+hello: tools
 	$(STATIC) -p integration --bin hello
 	@cp target/$(HOST)/release/hello $(HELLO)
 
@@ -37,7 +37,7 @@ engine:
 images: engine
 	@integration/images/make.sh
 
-certs:
+certs: tools
 	@$(DEMO)/certs.sh
 
 demo: build images certs

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::env::{dotenv, raw};
 use crate::interpolate::template::{self, Variables};
 use crate::load::{LoadOptions, Loaded, load};
-use crate::model::StringMap;
+use crate::model::{Service, StringMap};
 use crate::source::{Source, SourceId, Sources, Span};
 use crate::yaml::{Mapping, Node, Value};
 use crate::{canonical, decode, emit, file, hash, origin, schema, yaml};
@@ -134,20 +134,21 @@ pub fn load_project(bytes: &[u8], folder: &Path) {
     };
     render(&loaded.warnings, &loaded.sources);
     spans(&loaded.tree, &loaded.sources);
-    let _ = origin::origins(&loaded, &loaded.project, &options);
+    let _ = origin::origins(&loaded, &options);
     let _ = emit::json(&loaded.project);
     for service in loaded.project.services.values() {
         let _ = hash::service(service);
     }
-    if !differs_in_docker_compose_too(&loaded, compose) {
+    if !differs_in_docker_compose_too(&loaded) {
         fixed_point(&loaded, &options, folder);
     }
 }
 
 /// What Docker Compose prints and cannot read again, or reads otherwise: dollar signs in keys, which are doubled but never
-/// halved; what is written although it means nothing (a port 0, a negative size, an empty `network_mode`); keys of `build.ssh`;
-/// names of networks that only the short form takes; optional dependencies on services that are not active.
-fn differs_in_docker_compose_too(loaded: &Loaded, compose: &[u8]) -> bool {
+/// halved; ports 0, negative sizes and an empty `network_mode`, which are written although they mean nothing; keys of
+/// `build.ssh` with a path; names of networks that only the short form takes; optional dependencies on services that are not
+/// active.
+fn differs_in_docker_compose_too(loaded: &Loaded) -> bool {
     fn dollar(node: &Node) -> bool {
         match &node.value {
             Value::Sequence(items) => items.iter().any(dollar),
@@ -155,9 +156,22 @@ fn differs_in_docker_compose_too(loaded: &Loaded, compose: &[u8]) -> bool {
             _ => false,
         }
     }
-    let named = ["ssh", "mem", "size", "limit", "network_mode", "networks", "required", "target"];
-    let text = String::from_utf8_lossy(compose);
-    dollar(&loaded.tree) || named.iter().any(|name| text.contains(name))
+    let project = &loaded.project;
+    let odd_service = |(name, service): (&String, &Service)| {
+        let mode = loaded.tree.at(&["services", name, "network_mode"]).and_then(Node::as_str);
+        mode == Some("")
+            || service.build.iter().flat_map(|build| &build.ssh).any(|key| !key.path.is_empty())
+            || service.ports.iter().any(|port| port.target == 0)
+            || service.depends_on.keys().any(|name| !project.services.contains_key(name))
+    };
+    let odd_name = |name: &String| !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let negative = |text: &str| {
+        text.match_indices("\"-").any(|(at, _)| text.as_bytes().get(at + 2).is_some_and(u8::is_ascii_digit))
+    };
+    dollar(&loaded.tree)
+        || project.services.iter().any(odd_service)
+        || project.networks.keys().any(odd_name)
+        || negative(&emit::yaml(project))
 }
 
 /// `config` of `config` says the same.

@@ -38,7 +38,8 @@ def measure(command, folder):
 
 def row(title, ours, theirs, unit, scale=1):
     ratio = f"{ours / theirs:6.2f}" if theirs else "     -"
-    print(f"{title:<44}{ours * scale:>10.1f}{theirs * scale:>12.1f} {unit:<6}{ratio}")
+    peer = f"{theirs * scale:.1f}" if theirs else "-"
+    print(f"{title:<44}{ours * scale:>10.1f}{peer:>12} {unit:<6}{ratio}")
 
 
 def compare_up(compose, title, text, folder):

@@ -38,3 +38,22 @@ fn two_projects_share_one_gateway_and_nothing_else() {
     assert_eq!(routed::until_unserved("one.example.com", port).status, 404);
     assert_eq!(routed::ask("two.example.com", port).status, 200);
 }
+
+#[test]
+fn a_project_that_goes_leaves_the_gateway_to_others_though_somebody_removed_the_agent() {
+    let Some(scenario) = Scenario::alone("agentless") else { return };
+    let port = free_port();
+    routed::write(&scenario, port, "stays.example.com");
+    scenario.write("other.yml", &routed::file(port, "goes.example.com"));
+    let other = format!("{}-other", scenario.project);
+    let _ = scenario.stack(["up", "-d"]).ok();
+    let _ = scenario.stack(["-f", "other.yml", "-p", &other, "up", "-d"]).ok();
+    let _ = routed::until_served("stays.example.com", port);
+    let _ = routed::until_served("goes.example.com", port);
+
+    let _ = integration::engine::docker(["rm", "-f", "stack-agent"]).ok();
+    let _ = scenario.stack(["-f", "other.yml", "-p", &other, "down"]).ok();
+    assert_eq!(routed::until_unserved("goes.example.com", port).status, 404);
+    assert_eq!(routed::ask("stays.example.com", port).status, 200);
+    assert_eq!(scenario.inspect("stack-agent", "{{.State.Status}}"), "running", "it is needed again");
+}

@@ -21,6 +21,7 @@ pub mod pause;
 pub mod port;
 pub mod ps;
 pub mod pull;
+mod refused;
 pub mod restart;
 pub mod rm;
 pub mod run;
@@ -36,7 +37,7 @@ pub mod version;
 pub mod volumes;
 pub mod wait;
 
-pub use context::{Context, Global};
+pub use context::{Context, Global, show_warnings};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -173,6 +174,12 @@ fn usage(error: &clap::Error) -> CommandError {
             Ok(()) => CommandError::silent(0),
             Err(error) => error.into(),
         };
+    }
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand
+        && let Some(clap::error::ContextValue::String(name)) = error.get(clap::error::ContextKind::InvalidSubcommand)
+        && let Some(refused) = refused::command(name)
+    {
+        return refused;
     }
     output::stderr(&rendered.ansi().to_string());
     CommandError::silent(if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand { 0 } else { 1 })

@@ -231,8 +231,8 @@ pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
         return Ok(false);
     }
     let known = deploy::read_projects(engine, &pair).await?;
-    let was_known = known.readable.contains_key(project);
-    if !known.others && known.readable.keys().all(|name| name == project) {
+    let was_known = known.names().any(|name| name == project);
+    if known.names().all(|name| name == project) {
         deploy::remove(engine, &pair).await?;
         return Ok(true);
     }

@@ -23,7 +23,7 @@ fn lines(files: &[(&str, &str)]) -> String {
         format!("{}:{line}:{column}", source.path.display())
     };
     let mut text = String::new();
-    for origin in origins(&loaded, &loaded.project, &options) {
+    for origin in origins(&loaded, &options) {
         let at = origin.place.map_or("implied".to_owned(), |span| place(&loaded, span));
         text.push_str(&format!("{at} {} = {}", origin.path.join("."), origin.value));
         for (name, from) in origin.variables {

@@ -44,6 +44,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     if args.detach_keys.is_some() {
         return Err(CommandError::new("`--detach-keys` is not supported").hint("Ctrl-P Ctrl-Q detaches"));
     }
+    if context.global.dry_run {
+        return Err(CommandError::new("`--dry-run` has nothing to show: attaching changes nothing by itself")
+            .hint("leave it out"));
+    }
     let scope = Scope::find(context, std::slice::from_ref(&args.service))?;
     let engine = context.engine()?;
     block_on(async {

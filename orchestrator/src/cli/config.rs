@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Project, Sources, emit, profile};
+use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Sources, emit, profile};
 
-use crate::cli::{Context, scope};
+use crate::cli::{Context, scope, show_warnings};
 use crate::error::{CommandError, Result, from_failure};
 use crate::ui::output;
 
@@ -133,10 +133,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             Format::Json => emit::tree_json(&model.tree),
         }
     } else {
-        let (project, loaded, _) = args.load(&args.names, args.options(context, &args.names))?;
+        let loaded = args.load(&args.names, &args.options(context, &args.names))?;
         let text = match format {
-            Format::Yaml => emit::yaml(&project),
-            Format::Json => emit::json(&project).map_err(|error| {
+            Format::Yaml => emit::yaml(&loaded.project),
+            Format::Json => emit::json(&loaded.project).map_err(|error| {
                 let place = loaded.place(&["services", &error.service, "build", "ssh"]).unwrap_or_default();
                 CommandError::new(format!("{place}: {error}"))
             })?,
@@ -162,7 +162,6 @@ impl Args {
     /// The load options that the flags ask for.
     fn options(&self, context: &Context, names: &[String]) -> LoadOptions {
         LoadOptions {
-            interpolate: !self.no_interpolate,
             // Docker Compose leaves normalizing out with `--compatibility` as well.
             normalize: !(self.no_normalize || context.global.compatibility),
             resolve_paths: !self.no_path_resolution,
@@ -178,27 +177,22 @@ impl Args {
         if self.no_interpolate {
             self.model(context)?;
         } else {
-            self.project(&self.names, self.options(context, &self.names))?;
+            self.load(&self.names, &self.options(context, &self.names))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The project, with the named services and what they depend on only.
-    fn project(&self, names: &[String], options: LoadOptions) -> Result<Project> {
-        self.load(names, options).map(|(project, ..)| project)
-    }
-
-    /// The same, with everything it was loaded from and how.
-    fn load(&self, names: &[String], options: LoadOptions) -> Result<(Project, Loaded, LoadOptions)> {
-        let options = LoadOptions { interpolate: true, ..options };
-        let loaded = compose_schema::load(&options).map_err(|failure| self.failed(&failure))?;
+    /// The project, with the named services and what they depend on only, and what it was loaded from.
+    fn load(&self, names: &[String], options: &LoadOptions) -> Result<Loaded> {
+        let mut loaded = compose_schema::load(options).map_err(|failure| self.failed(&failure))?;
         self.warn(&loaded.warnings, &loaded.sources)?;
-        let mut project = loaded.project.clone();
-        profile::select(&mut project, names).map_err(|missing| no_such_service(&missing.0, &loaded))?;
-        if !options.all_resources {
-            profile::prune(&mut project);
+        if let Err(missing) = profile::select(&mut loaded.project, names) {
+            return Err(no_such_service(&missing.0, &loaded));
         }
-        Ok((project, loaded, options))
+        if !options.all_resources {
+            profile::prune(&mut loaded.project);
+        }
+        Ok(loaded)
     }
 
     /// The merged tree with its variables as they are written.
@@ -221,13 +215,12 @@ impl Args {
     }
 
     fn warn(&self, diagnostics: &[Diagnostic], sources: &Sources) -> Result<()> {
+        if !self.reports_json() {
+            show_warnings(diagnostics, sources);
+            return Ok(());
+        }
         for diagnostic in diagnostics {
-            if self.reports_json() {
-                output::stdout(&format!("{}\n", diagnostic.to_json(sources)))?;
-            } else {
-                let text = diagnostic.render(sources, output::stderr_color());
-                output::stderr(&format!("{}\n", text.trim_end()));
-            }
+            output::stdout(&format!("{}\n", diagnostic.to_json(sources)))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use compose_schema::{LoadOptions, Loaded};
+use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
 use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
@@ -119,17 +119,17 @@ impl Context {
     pub fn load(&self, options: &LoadOptions) -> Result<Loaded> {
         let color = output::stderr_color();
         let loaded = compose_schema::load(options).map_err(|failure| from_failure(&failure, color))?;
-        self.show_warnings(&loaded);
+        show_warnings(&loaded.warnings, &loaded.sources);
         Ok(loaded)
     }
+}
 
-    /// Prints what is legal in the files but probably not meant.
-    pub fn show_warnings(&self, loaded: &Loaded) {
-        for warning in loaded.warnings.iter().take(MAX_MESSAGES) {
-            output::stderr(&format!("{}\n", warning.render(&loaded.sources, output::stderr_color()).trim_end()));
-        }
-        if let Some(left_out) = loaded.warnings.len().checked_sub(MAX_MESSAGES).filter(|left_out| *left_out > 0) {
-            output::stderr(&format!("and {left_out} warnings more\n"));
-        }
+/// Prints what is legal in the files but probably not meant, on standard error.
+pub fn show_warnings(warnings: &[Diagnostic], sources: &Sources) {
+    for warning in warnings.iter().take(MAX_MESSAGES) {
+        output::stderr(&format!("{}\n", warning.render(sources, output::stderr_color()).trim_end()));
+    }
+    if let Some(left_out) = warnings.len().checked_sub(MAX_MESSAGES).filter(|left_out| *left_out > 0) {
+        output::stderr(&format!("and {left_out} warnings more\n"));
     }
 }

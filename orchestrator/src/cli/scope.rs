@@ -48,7 +48,7 @@ impl Scope {
         }
         match compose_schema::load(options) {
             Ok(loaded) => {
-                context.show_warnings(&loaded);
+                super::show_warnings(&loaded.warnings, &loaded.sources);
                 Ok(Self { name: loaded.project.name.clone(), loaded: Some(loaded) })
             }
             Err(failure) => {

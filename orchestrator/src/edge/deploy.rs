@@ -90,11 +90,17 @@ impl Pair {
     /// # Errors
     /// Whatever the engine answers.
     pub async fn mounts(&self, engine: &Engine) -> Result<ProjectMounts> {
-        let Some(agent) = &self.agent else {
-            let known = read_projects(engine, self).await?;
-            return Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect());
-        };
-        Ok(agent.labels.get(MOUNTS).map(|text| parse_mounts(text)).unwrap_or_default())
+        if let Some(mounts) = self.agent_mounts() {
+            return Ok(mounts);
+        }
+        let known = read_projects(engine, self).await?;
+        Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect())
+    }
+
+    /// Host folders that the agent sees, where there is one.
+    fn agent_mounts(&self) -> Option<ProjectMounts> {
+        let agent = self.agent.as_ref()?;
+        Some(agent.labels.get(MOUNTS).map(|text| parse_mounts(text)).unwrap_or_default())
     }
 }
 
@@ -103,8 +109,15 @@ impl Pair {
 pub struct Known {
     /// By project.
     pub readable: BTreeMap<String, ProjectFile>,
-    /// Whether there are files that cannot be read: half a file, or one of another version of `stack`.
-    pub others: bool,
+    /// Projects whose file cannot be read: half a file, or one of another version of `stack`.
+    pub unreadable: BTreeSet<String>,
+}
+
+impl Known {
+    /// Names of all projects.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.readable.keys().chain(&self.unreadable)
+    }
 }
 
 /// Makes sure that gateway and agent run, are this very `stack`, and that the agent sees `mounts`.
@@ -113,7 +126,7 @@ pub struct Known {
 /// # Errors
 /// Whatever the engine answers; an executable that cannot become an image.
 pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mounts: &ProjectMounts) -> Result<bool> {
-    let same_mounts = pair.mounts(engine).await? == *mounts;
+    let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts);
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
     };
@@ -206,31 +219,35 @@ pub async fn read_projects(engine: &Engine, pair: &Pair) -> Result<Known> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(unpack_projects(&tar))
+    unpack_projects(&tar)
 }
 
 /// Project files in a tar archive, without those of projects that are gone.
-fn unpack_projects(tar: &[u8]) -> Known {
+///
+/// # Errors
+/// An archive that is cut off.
+fn unpack_projects(tar: &[u8]) -> Result<Known> {
     let mut known = Known::default();
     let mut archive = tar::Archive::new(tar);
-    let Ok(entries) = archive.entries() else { return Known { others: true, ..known } };
-    for entry in entries {
-        let Ok(entry) = entry else {
-            known.others = true;
-            break;
-        };
+    let cut_off = |error: std::io::Error| CommandError::new(format!("cannot read what the gateway serves: {error}"));
+    for entry in archive.entries().map_err(cut_off)? {
+        let entry = entry.map_err(cut_off)?;
         if !entry.header().entry_type().is_file() {
             continue;
         }
+        let path = entry.path().map_err(cut_off)?.into_owned();
         match serde_json::from_reader::<_, ProjectFile>(entry) {
             Ok(file) if file.removed => {}
             Ok(file) => {
                 known.readable.insert(file.project.clone(), file);
             }
-            Err(_) => known.others = true,
+            Err(_) => {
+                let project = path.file_stem().unwrap_or_default();
+                known.unreadable.insert(project.to_string_lossy().into_owned());
+            }
         }
     }
-    known
+    Ok(known)
 }
 
 /// Starts what somebody stopped; whether there was anything.
@@ -409,9 +426,9 @@ mod tests {
         archive.file("projects/a.json", br#"{"project":"a","revision":"1"}"#, 0o600)?;
         archive.file("projects/b.json", br#"{"project":"b","revision":"1","removed":true}"#, 0o600)?;
         archive.file("projects/c.json", b"half a fi", 0o600)?;
-        let known = unpack_projects(&archive.finish()?);
+        let known = unpack_projects(&archive.finish()?).map_err(std::io::Error::other)?;
         assert_eq!(known.readable.keys().collect::<Vec<_>>(), ["a"]);
-        assert!(known.others, "half a file is still somebody's project");
+        assert_eq!(known.unreadable, BTreeSet::from(["c".to_owned()]), "half a file is still somebody's project");
         Ok(())
     }
 }

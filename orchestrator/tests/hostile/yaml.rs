@@ -2,37 +2,18 @@
 
 use super::Case;
 
+/// Values of which each is made of the one before it.
+fn chain(length: usize, first: &str, next: impl Fn(String) -> String) -> String {
+    let value = |n: usize| if n == 0 { first.to_owned() } else { next(format!("a{}", n - 1)) };
+    (0..length).map(|n| format!("x-{n}: &a{n} {}\n", value(n))).collect()
+}
+
 #[test]
 fn short_files_that_stand_for_much_cost_little() {
-    let laughs: String = (0..12)
-        .map(|n| {
-            if n == 0 {
-                "x-0: &a0 [l, l]\n".into()
-            } else {
-                format!("x-{n}: &a{n} [{0}, {0}]\n", ["*a"; 5].map(|a| format!("{a}{}", n - 1)).join(", "))
-            }
-        })
-        .collect();
+    let laughs = chain(12, "[l, l]", |before| format!("[{0}, {0}]", vec![format!("*{before}"); 5].join(", ")));
     assert!(laughs.len() < 1000);
-    let doubled: String =
-        (0..22)
-            .map(|n| {
-                if n == 0 {
-                    "x-0: &m0 {k: v}\n".into()
-                } else {
-                    format!("x-{n}: &m{n} {{a: *m{0}, b: *m{0}}}\n", n - 1)
-                }
-            })
-            .collect();
-    let merged: String = (0..30)
-        .map(|n| {
-            if n == 0 {
-                "x-0: &m0 {k: v}\n".into()
-            } else {
-                format!("x-{n}: &m{n} {{<<: [*m{0}, *m{0}], k{n}: *m{0}}}\n", n - 1)
-            }
-        })
-        .collect();
+    let doubled = chain(22, "{k: v}", |before| format!("{{a: *{before}, b: *{before}}}"));
+    let merged = chain(30, "{k: v}", |before| format!("{{<<: [*{before}, *{before}], k-{before}: *{before}}}"));
     for bomb in [laughs, doubled, merged] {
         Case::new(format!("{bomb}services: {{a: {{image: x}}}}\n")).within(32, 1).fails("E0106");
     }

@@ -44,6 +44,10 @@ impl Names<'_> {
         let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
+        // Before an `@` stands a user, who is not a name of ours.
+        if authority.contains('@') {
+            return Vec::new();
+        }
         let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
         let separator = if port.is_empty() { "" } else { ":" };
         let addresses = self.addresses(host).into_iter();

@@ -19,7 +19,7 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
     // What env files hold is in none of these, so they need not be there.
     let project = |names: &[String]| {
         let options = LoadOptions { resolve_environment: false, ..args.options(context, names) };
-        args.project(names, options)
+        args.load(names, &options).map(|loaded| loaded.project)
     };
     let listing = if args.services {
         if args.no_interpolate {
@@ -54,7 +54,7 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
         let found = interpolate::variables(&args.model(context)?.tree);
         if args.format()? == Format::Json { variables_json(&found) } else { variables_table(&found) }
     } else if args.environment {
-        let project = args.project(&args.names, args.options(context, &args.names))?;
+        let project = args.load(&args.names, &args.options(context, &args.names))?.project;
         lines(project.environment.iter().map(|(name, value)| format!("{name}={value}")))
     } else {
         return Ok(None);
@@ -69,12 +69,14 @@ fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
     // Docker Compose hashes services here whose env files are not read; `up` hashes them read.
     let options = LoadOptions { resolve_environment: false, ..args.options(context, &[]) };
-    let (mut project, loaded, _) = args.load(&[], options)?;
+    let mut loaded = args.load(&[], &options)?;
+    let project = &mut loaded.project;
     for service in project.services.values_mut() {
         for (name, value) in service.environment.iter_mut().filter(|(_, value)| value.is_none()) {
             *value = project.environment.get(name).cloned();
         }
     }
+    let project = &loaded.project;
     let names: BTreeSet<&str> = if services == "*" {
         project.services.keys().map(String::as_str).collect()
     } else {

@@ -13,8 +13,9 @@ use crate::error::{CommandError, Result};
 /// # Errors
 /// Files that cannot be loaded, services that do not exist.
 pub(super) fn print(context: &Context, args: &Args) -> Result<String> {
-    let (project, loaded, options) = args.load(&args.names, args.options(context, &args.names))?;
-    let origins = origin::origins(&loaded, &project, &options);
+    let options = args.options(context, &args.names);
+    let loaded = args.load(&args.names, &options)?;
+    let origins = origin::origins(&loaded, &options);
     if args.format()? == Format::Json {
         let list: Vec<Value> = origins.iter().map(|origin| entry(origin, &loaded.sources)).collect();
         let text = serde_json::to_string_pretty(&list);
