@@ -87,8 +87,12 @@ impl Scenario {
         fs::create_dir_all(&context).expect("a build context");
         fs::copy(repository().join("examples/02-hello/hello"), context.join("hello"))
             .expect("examples/02-hello/hello, which `make hello` builds");
-        fs::copy(repository().join("examples/02-hello/Dockerfile"), context.join("Dockerfile"))
-            .expect("its Dockerfile");
+        let dockerfile = fs::read_to_string(repository().join("examples/02-hello/Dockerfile")).expect("its Dockerfile");
+        // The classic builder reuses the newest layer of the same parent and instruction, also one that a scenario
+        // beside this one has just made: a first layer of its own keeps a scenario's cache its own.
+        let (before, after) = dockerfile.split_once("FROM scratch\n").expect("an image of its own");
+        let own = format!("{before}FROM scratch\nLABEL scenario={}\n{after}", self.project);
+        fs::write(context.join("Dockerfile"), own).expect("its Dockerfile");
     }
 
     /// `stack` with these arguments in the project's folder, not yet started.
