@@ -286,7 +286,7 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
 /// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
 fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
     // Another gateway may still be about to end: each has a name of its own.
-    let socket = format!("stack-gateway-{}", super::new_revision());
+    let socket = format!("stack-gateway-{}", super::new_revision(None));
     let service = Service {
         command: Some(["edge", "serve", "--state", state::MOUNT, "--socket", &socket].map(str::to_owned).to_vec()),
         cap_add: vec!["NET_BIND_SERVICE".to_owned()],

@@ -40,8 +40,7 @@ impl Passage {
     /// Notes the connections that a worker has in its old view and no longer in the new one.
     pub(super) fn left_behind(&mut self, before: &View, after: &View) {
         let stay: HashSet<*const Pool> = after.pools.iter().map(Arc::as_ptr).collect();
-        self.leaving
-            .extend(before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))).map(Arc::downgrade));
+        self.leaving.extend(before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))).map(Arc::downgrade));
     }
 
     /// Notes the servers of a new configuration that have not been reached, and tries to reach them in `tasks`.
