@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::snapshot::{Snapshot, View};
+use crate::upstream::health::Check;
 use crate::upstream::pool::Pool;
 use crate::upstream::server::Server;
 
@@ -37,10 +38,13 @@ impl Passage {
         Self { reach, arriving: Vec::new(), leaving: Vec::new() }
     }
 
-    /// Notes the connections that a worker has in its old view and no longer in the new one.
+    /// Notes the connections that a worker has in its old view and no longer in the new one; no new ones are made there.
     pub(super) fn left_behind(&mut self, before: &View, after: &View) {
         let stay: HashSet<*const Pool> = after.pools.iter().map(Arc::as_ptr).collect();
-        self.leaving.extend(before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))).map(Arc::downgrade));
+        for pool in before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))) {
+            pool.leave();
+            self.leaving.push(Arc::downgrade(pool));
+        }
     }
 
     /// Notes the servers of a new configuration that have not been reached, and tries to reach them in `tasks`.
@@ -49,7 +53,7 @@ impl Passage {
             return;
         }
         self.arriving = snapshot.servers.values().filter(|server| !server.is_reached()).map(Arc::clone).collect();
-        let checked = snapshot.checks.iter().flat_map(|check| check.servers());
+        let checked = snapshot.checks.iter().flat_map(Check::servers);
         let checked: HashSet<*const Server> = checked.map(Arc::as_ptr).collect();
         for server in self.arriving.iter().filter(|server| !checked.contains(&Arc::as_ptr(server))) {
             tasks.spawn(reach(Arc::clone(server)));

@@ -17,6 +17,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
 
 use crate::http::body::{BodyError, RequestBody};
 
@@ -45,6 +46,7 @@ pub(crate) struct Pool {
     kept: Mutex<Kept>,
     /// Requests and tunnels under way; counted by one worker, read by others.
     under_way: AtomicUsize,
+    left: CancellationToken,
 }
 
 /// A request, or a tunnel, on its way to a server or back: counted as long as this exists.
@@ -105,7 +107,28 @@ pub(crate) struct Unanswered {
 impl Pool {
     /// An empty pool that keeps at most `max_idle` connections.
     pub(crate) fn new(server: Arc<Server>, transport: Arc<Transport>, max_idle: usize) -> Self {
-        Self { server, transport, max_idle, kept: Mutex::default(), under_way: AtomicUsize::new(0) }
+        Self {
+            server,
+            transport,
+            max_idle,
+            kept: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            left: CancellationToken::new(),
+        }
+    }
+
+    /// The server is no longer in the configuration: no connection is made to it any more, those that are being made are
+    /// given up (it may be gone without a word, as a killed container is), so that their requests go elsewhere.
+    pub(crate) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    async fn connect(&self, http1_only: bool) -> Result<UpstreamStream, Failure> {
+        tokio::select! {
+            biased;
+            () = self.left.cancelled() => Err(Failure::Left { address: self.server.address() }),
+            stream = dial(&self.server, &self.transport, http1_only) => stream,
+        }
     }
 
     /// Whether requests or tunnels are under way.
@@ -126,7 +149,7 @@ impl Pool {
         if !fresh && let Some(lease) = self.reuse(http1_only) {
             return Ok(lease);
         }
-        let stream = dial(&self.server, &self.transport, http1_only).await?;
+        let stream = self.connect(http1_only).await?;
         let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
         if prior_knowledge || stream.is_http2() {
             let (sender, driver) = http2::Builder::new(TokioExecutor::new())
