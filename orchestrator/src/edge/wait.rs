@@ -82,7 +82,8 @@ pub async fn inside(status: &Path, project: &str, revision: &str) -> Result<Stat
     let fail =
         |error: &dyn std::fmt::Display| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
-    let mut watch = FileWatch::new().map_err(|error| fail(&error))?;
+    let awaited = status.to_owned();
+    let mut watch = FileWatch::new(move |path| path == awaited).map_err(|error| fail(&error))?;
     watch.add(&folder).map_err(|error| fail(&error))?;
     loop {
         let found = fs::read(status).ok().and_then(|text| serde_json::from_slice::<Status>(&text).ok());
