@@ -23,5 +23,6 @@ mod limits;
 mod logs;
 mod routed;
 mod scale;
+mod watch;
 mod webapp;
 mod websocket;

@@ -5,12 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::options::Args;
 use super::{Prepared, Runner};
 use crate::backend::{LabelFilter, State};
+use crate::cli::Context;
 use crate::cli::carry_out::{INTERRUPTED, Signals};
+use crate::cli::watch::{How, Say, Watching, Word};
 use crate::error::Result;
 use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
@@ -18,6 +21,11 @@ use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::{Observed, lifecycle};
 use crate::ui::output;
 
+/// What is said where no service has anything to watch.
+const NOTHING_TO_WATCH: &str =
+    "none of the selected services is configured for watch, see https://docs.docker.com/compose/how-tos/file-watch/";
+/// Words of the watch that may wait to be shown.
+const WAITING: usize = 256;
 /// How long the last lines of stopped containers are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -25,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// See [`crate::error::CommandError`].
-pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode> {
+pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watch>) -> Result<ExitCode> {
     let shown = args.shown(prepared)?;
     let mut signals = Signals::new()?;
     let since = jiff::Timestamp::now().to_string();
@@ -52,7 +60,57 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode
     }
     // Others may change the project while we only look on.
     session.prepared.runner.release();
-    session.follow(&mut signals, since).await
+    let Some(Watch { mut watching, words }) = watch else {
+        return session.follow(&mut signals, since, None).await;
+    };
+    let beside = Beside { words, stop: watching.stop.clone(), done: CancellationToken::new() };
+    let done = beside.done.clone();
+    let watched = async {
+        watching.run().await;
+        done.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = session.follow(&mut signals, since, Some(beside)) => ended,
+        ended = watched => ended,
+    }
+}
+
+/// A watch over the files.
+pub(super) struct Watch {
+    watching: Watching,
+    words: mpsc::Receiver<Word>,
+}
+
+impl Watch {
+    /// Begins to watch the files of a project. Blocks.
+    ///
+    /// # Errors
+    /// As [`Watching::start`].
+    pub(super) fn start(context: &Context, prepared: &Prepared, how: How) -> Result<Self> {
+        let (sender, words) = mpsc::channel(WAITING);
+        let watching = Watching::start(context, prepared, how, NOTHING_TO_WATCH, Say::Channel(sender))?;
+        Ok(Self { watching, words })
+    }
+}
+
+/// The watch, as the one sees it who shows what containers print.
+struct Beside {
+    words: mpsc::Receiver<Word>,
+    /// Asks it to end.
+    stop: CancellationToken,
+    /// It has ended.
+    done: CancellationToken,
+}
+
+impl Beside {
+    async fn next(beside: &mut Option<Self>) -> Word {
+        let Some(beside) = beside else { return std::future::pending().await };
+        match beside.words.recv().await {
+            Some(word) => word,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 struct Session<'a> {
@@ -69,11 +127,17 @@ struct Output {
 }
 
 impl Session<'_> {
-    async fn follow(&mut self, signals: &mut Signals, since: String) -> Result<ExitCode> {
+    async fn follow(&mut self, signals: &mut Signals, since: String, mut beside: Option<Beside>) -> Result<ExitCode> {
+        let mut services: Vec<String> = self.prepared.desired.services.keys().cloned().collect();
+        if beside.is_some() {
+            // The changed project may have others; which of them are shown is decided line by line.
+            services.clear();
+        }
         let request = Request {
             project: self.prepared.desired.project.clone(),
-            services: self.prepared.desired.services.keys().cloned().collect(),
+            services,
             follow: true,
+            stay: beside.is_some(),
             since: Some(since),
             ..Request::default()
         };
@@ -107,9 +171,41 @@ impl Session<'_> {
                     output::stderr("Gracefully stopping... (press Ctrl+C again to force)\n");
                     break;
                 }
+                word = Beside::next(&mut beside) => self.hear(word, &output).await,
             }
         }
+        if let Some(beside) = &mut beside {
+            self.until_done(beside, signals, &output).await;
+        }
         self.stop(signals, Some(output)).await
+    }
+
+    /// Shows what the watch says, and takes over the project that it has brought in.
+    async fn hear(&mut self, word: Word, output: &Output) {
+        match word {
+            // A reader that has gone away is met by the next line of a container.
+            Word::Line(text) => drop(output.printer.print(Item::Note(text)).await),
+            Word::Project(project) => {
+                (self.prepared.loaded, self.prepared.desired) = *project;
+                // A service named on the command line may be gone: then the others are shown as before.
+                if let Ok(shown) = self.args.shown(self.prepared) {
+                    self.shown = shown;
+                }
+            }
+        }
+    }
+
+    /// Lets the watch finish what it is doing, so that it starts nothing that we have stopped; the next interrupt does not
+    /// wait for it.
+    async fn until_done(&mut self, beside: &mut Beside, signals: &mut Signals, output: &Output) {
+        beside.stop.cancel();
+        loop {
+            tokio::select! {
+                () = beside.done.cancelled() => return,
+                () = signals.next() => return,
+                Some(word) = beside.words.recv() => self.hear(word, output).await,
+            }
+        }
     }
 
     /// Shows the next item; false at the end of all.
@@ -121,7 +217,7 @@ impl Session<'_> {
         }
         let hidden = match &item {
             Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
-            Item::Warning(_) => false,
+            Item::Warning(_) | Item::Note(_) => false,
         };
         Ok(hidden || output.printer.print(item).await)
     }
@@ -145,6 +241,9 @@ impl Session<'_> {
     /// Stops all containers; the next interrupt kills them.
     async fn stop(&mut self, signals: &mut Signals, mut output: Option<Output>) -> Result<ExitCode> {
         self.prepared.runner.cancel = CancellationToken::new();
+        if let Some(output) = &output {
+            output.logs.leave();
+        }
         let code = ExitCode::from(self.end.unwrap_or_default());
         let stopped = {
             let prepared: &Prepared = self.prepared;
