@@ -70,7 +70,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             if !args.no_up {
                 prepared.converge().await?;
             }
-            let lines = rules.iter().map(|rule| format!("watch {rule}\n"));
+            let lines = rules.rules.iter().map(|rule| format!("watch {rule}\n"));
             output::stdout(&lines.collect::<String>())?;
             Ok(ExitCode::SUCCESS)
         });

@@ -76,7 +76,7 @@ impl Batch {
         batch
     }
 
-    /// Everything that rules with `initial_sync` (only those of `services`) copy at the beginning. Blocks.
+    /// Everything that rules with `initial_sync` copy at the beginning. Blocks.
     #[must_use]
     pub fn initial(rules: &[Rule]) -> Self {
         let mut batch = Self::default();
@@ -84,10 +84,11 @@ impl Batch {
             let rule = std::slice::from_ref(rule);
             match rule.first().map(|rule| (&rule.path, fs::symlink_metadata(&rule.path))) {
                 Some((path, Ok(found))) => batch.walk(rule, path, &found, 0),
-                Some((path, Err(error))) => {
+                Some((path, Err(error))) if !is_gone(&error) => {
                     batch.problems.push(format!("cannot look at `{}`: {error}", path.display()));
                 }
-                None => {}
+                // It may come later.
+                _ => {}
             }
         }
         Self { sync: batch.sync, problems: batch.problems, ..Self::default() }

@@ -4,6 +4,7 @@ mod patterns;
 #[cfg(test)]
 pub(in crate::develop) mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -15,7 +16,8 @@ use compose_schema::model::{Build, Hook, Mount, Service, WatchRule};
 use crate::error::{CommandError, Result};
 use patterns::Patterns;
 
-/// What editors and version control write beside the files that people mean: none of it is ever carried over.
+/// What editors and version control write beside the files that people mean: none of it is ever carried over. From the
+/// folder of the rule on: what that folder is in may be called anything.
 const EPHEMERAL: &str = "\
 **/*___jb_old___
 **/*___jb_tmp___
@@ -93,6 +95,8 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// What of them is not followed, and why.
     pub warnings: Vec<String>,
+    /// Files whose patterns are in the rules, or would be if they were there.
+    pub sources: BTreeSet<PathBuf>,
 }
 
 impl Rules {
@@ -113,7 +117,10 @@ impl Rules {
             if develop.watch.is_empty() {
                 continue;
             }
-            let context = service.build.as_ref().map(context_patterns).transpose()?.flatten();
+            let context = match &service.build {
+                Some(build) => context_patterns(build, &mut found.sources)?,
+                None => None,
+            };
             for rule in &develop.watch {
                 if let Some(rule) = found.rule(name, service, rule, context.as_ref(), builds)? {
                     found.rules.push(rule);
@@ -151,6 +158,9 @@ impl Rules {
             .hint("add `exec: {command: [...]}` to the rule"));
         }
         let path = PathBuf::from(&rule.path);
+        if !path.exists() {
+            self.warnings.push(format!("path '{}', watched for service `{name}`, is not there yet", path.display()));
+        }
         if action.syncs() && service.volumes.iter().any(|mount| binds(mount, &path)) {
             self.warnings.push(format!(
                 "path '{}' also declared by a bind mount volume, this path won't be monitored!",
@@ -164,7 +174,7 @@ impl Rules {
                 .push("x-initialSync is DEPRECATED, please use the official `initial_sync` attribute".to_owned());
         }
         let own = |patterns: &[String]| (!patterns.is_empty()).then(|| Patterns::new(&path, &patterns.join("\n")));
-        let ignore = [context.cloned(), Some(Patterns::new(Path::new("/"), EPHEMERAL)), own(&rule.ignore)];
+        let ignore = [context.cloned(), Some(Patterns::new(&path, EPHEMERAL)), own(&rule.ignore)];
         Ok(Some(Rule {
             service: name.to_owned(),
             action,
@@ -243,7 +253,7 @@ fn binds(mount: &Mount, path: &Path) -> bool {
 }
 
 /// What a build leaves out of its context: the Dockerfile's own patterns, else those of `.dockerignore`.
-fn context_patterns(build: &Build) -> Result<Option<Patterns>> {
+fn context_patterns(build: &Build, sources: &mut BTreeSet<PathBuf>) -> Result<Option<Patterns>> {
     let folder = Path::new(&build.context);
     if !folder.is_absolute() {
         // A context that the engine fetches has no files here.
@@ -252,6 +262,7 @@ fn context_patterns(build: &Build) -> Result<Option<Patterns>> {
     let dockerfile = if build.dockerfile.is_empty() { "Dockerfile" } else { &build.dockerfile };
     for name in [&format!("{dockerfile}.dockerignore"), ".dockerignore"] {
         let path = folder.join(name);
+        sources.insert(path.clone());
         match fs::read_to_string(&path) {
             Ok(text) => return Ok(Some(Patterns::new(folder, &text))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}

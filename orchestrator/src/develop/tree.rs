@@ -169,7 +169,8 @@ impl Watched {
             let hints: String = problem.hints.iter().map(|hint| format!("; {hint}")).collect();
             format!("{}{hints}", problem.message)
         }));
-        let files = changes.lost || changes.paths.keys().any(|path| self.subject.files.contains(path));
+        let known = &self.subject.files;
+        let files = (changes.lost && !known.is_empty()) || changes.paths.keys().any(|path| known.contains(path));
         Told { batch, files }
     }
 

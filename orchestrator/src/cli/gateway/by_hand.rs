@@ -18,6 +18,7 @@ use crate::cli::{Context, block_on};
 use crate::edge::serve::hostname;
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
+use crate::watch::limits::explained;
 use crate::watch::{ConfigurationFiles, FileWatch};
 
 /// Serves until a signal ends it, then lets requests finish.
@@ -103,7 +104,7 @@ impl Serving {
         // A file is watched by its folder: editors replace it.
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let fail = |error: notify::Error| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
+        let fail = |error: notify::Error| explained(folder, &error);
         let files = self.files.clone();
         let mut watch = FileWatch::new(move |path| files.has(path)).map_err(fail)?;
         watch.add(folder).map_err(fail)?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::options::Args;
 use super::{Prepared, Runner};
-use crate::backend::{LabelFilter, State};
+use crate::backend::{ErrorKind, LabelFilter, State};
 use crate::cli::Context;
 use crate::cli::carry_out::{INTERRUPTED, Signals};
+use crate::cli::scope::runs;
 use crate::cli::watch::{How, Say, Watching, Word};
 use crate::error::Result;
 use crate::labels;
@@ -50,7 +53,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watc
             }
         }
     };
-    let mut session = Session { prepared, args, shown, end: None };
+    let mut session = Session { prepared, args, shown, end: None, acting: None };
     match brought_up {
         Some(result) => result?,
         None => {
@@ -64,6 +67,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watc
         return session.follow(&mut signals, since, None).await;
     };
     let beside = Beside { words, stop: watching.stop.clone(), done: CancellationToken::new() };
+    session.acting = Some(Arc::clone(&watching.acting));
     let done = beside.done.clone();
     let watched = async {
         watching.run().await;
@@ -119,6 +123,8 @@ struct Session<'a> {
     shown: BTreeSet<String>,
     /// Exit code, once something has ended the session.
     end: Option<u8>,
+    /// Beside a watch: whether it replaces or restarts containers at the moment.
+    acting: Option<Arc<AtomicBool>>,
 }
 
 struct Output {
@@ -212,8 +218,11 @@ impl Session<'_> {
     async fn next(&mut self, output: &mut Output) -> Result<bool> {
         let Some(item) = output.logs.next().await else { return Ok(false) };
         let item = item?;
-        if let Item::Exited { source, code, restarting: false } = &item {
-            self.note_exit(&source.service, *code);
+        if let Item::Exited { source, code, restarting: false } = &item
+            && self.ends_with(&source.service, *code)
+            && !self.is_watchs_doing(&source.id).await
+        {
+            self.end = Some(u8::try_from(*code).unwrap_or(u8::MAX));
         }
         let hidden = match &item {
             Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
@@ -222,19 +231,25 @@ impl Session<'_> {
         Ok(hidden || output.printer.print(item).await)
     }
 
-    /// An exit may be the end of the session.
-    fn note_exit(&mut self, service: &str, code: i64) {
-        if self.end.is_some() {
-            return;
-        }
+    /// Whether the end of a container is the end of the session.
+    fn ends_with(&self, service: &str, code: i64) -> bool {
         let args = self.args;
-        let code = u8::try_from(code).unwrap_or(u8::MAX);
         let ends = match &args.exit_code_from {
             Some(wanted) => wanted == service,
             None => args.abort_on_container_exit || (args.abort_on_container_failure && code != 0),
         };
-        if ends {
-            self.end = Some(code);
+        self.end.is_none() && ends
+    }
+
+    /// Whether the watch has ended a container, to replace it or to start it again: it may be told of later.
+    async fn is_watchs_doing(&self, container: &str) -> bool {
+        let Some(acting) = &self.acting else { return false };
+        if acting.load(Ordering::Relaxed) {
+            return true;
+        }
+        match self.prepared.runner.engine.container(container).await {
+            Ok(detail) => runs(&detail.summary),
+            Err(error) => error.kind == ErrorKind::NotFound,
         }
     }
 

@@ -7,7 +7,7 @@ use compose_schema::Loaded;
 use futures_util::future::join_all;
 
 use super::session::Watching;
-use super::word::{report, warn};
+use super::word::warn;
 use crate::backend::{ExecSpec, State};
 use crate::cli::carry_out::Runner;
 use crate::cli::up::{Prepared, Work};
@@ -67,13 +67,13 @@ impl Watching {
                 for (service, carried) in carried {
                     self.sync.not_built(service, carried);
                 }
-                report(&error);
+                self.failed(&error);
                 return self.say.line(&format!("Build of {names} failed: what runs goes on as it is")).await;
             }
         };
         self.say.line(&format!("{names} successfully built")).await;
         if let Err(error) = prepared.converge().await {
-            report(&error);
+            self.failed(&error);
             return self.say.line(&format!("{names} could not be replaced")).await;
         }
         drop(prepared);
@@ -102,7 +102,7 @@ impl Watching {
         };
         match outcome.await {
             Ok(()) => self.say.line(&format!("{} restarted", Self::services(services))).await,
-            Err(error) => report(&error),
+            Err(error) => self.failed(&error),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use compose_schema::{LoadOptions, Loaded};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::backend::Engine;
 use crate::cli::up::{Prepared, Work};
 use crate::cli::{Context, Global};
 use crate::develop::batch::{Batch, Transfer};
-use crate::develop::rule::{Rule, Rules};
+use crate::develop::rule::Rules;
 use crate::develop::sync::Sync;
 use crate::develop::tree::{Subject, Told, TreeWatch};
 use crate::error::{CommandError, Result};
@@ -43,12 +44,16 @@ pub struct How {
 pub struct Watching {
     /// Ends it, after what is being done.
     pub stop: CancellationToken,
+    /// Containers are being replaced or restarted: their ends are no news.
+    pub acting: Arc<AtomicBool>,
     pub(super) context: Arc<Context>,
     pub(super) options: LoadOptions,
     pub(super) how: How,
     pub(super) engine: Engine,
     pub(super) loaded: Arc<Loaded>,
     pub(super) desired: Desired,
+    /// What the files say has been done.
+    applied: bool,
     pub(super) sync: Sync,
     pub(super) say: Say,
     subject: Arc<Subject>,
@@ -60,7 +65,7 @@ pub struct Watching {
 ///
 /// # Errors
 /// `none` where there are none; a rule that cannot be followed.
-pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How, none: &str) -> Result<Vec<Rule>> {
+pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How, none: &str) -> Result<Rules> {
     let services: Vec<String> = desired.services.keys().cloned().collect();
     let found = Rules::of(&loaded.project, &services, how.builds)?;
     found.warnings.iter().for_each(|warning| warn(warning));
@@ -68,7 +73,7 @@ pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How, none: &str) -
         return Err(CommandError::new(none)
             .hint("`develop: {watch: [{action: sync, path: ./src, target: /src}]}` in a service watches a folder"));
     }
-    Ok(found.rules)
+    Ok(found)
 }
 
 impl Watching {
@@ -81,8 +86,12 @@ impl Watching {
         let rules = rules(&prepared.loaded, &prepared.desired, &how, none)?;
         let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
         let lock = Lock::of_watch(address, &prepared.loaded.project.name)?;
-        let files = if how.follow_project { files::of(context, &prepared.loaded) } else { BTreeSet::new() };
-        let subject = Arc::new(Subject { rules, files });
+        let mut files = BTreeSet::new();
+        if how.follow_project {
+            files = files::of(context, &prepared.loaded);
+            files.extend(rules.sources);
+        }
+        let subject = Arc::new(Subject { rules: rules.rules, files });
         let tree = TreeWatch::start(Arc::clone(&subject))?;
         // A live table would be drawn over what containers print.
         let progress = match context.global.progress.as_str() {
@@ -97,11 +106,13 @@ impl Watching {
         let options = context.load_options(&how.work.selection.services);
         Ok(Self {
             stop: CancellationToken::new(),
+            acting: Arc::default(),
             options,
             how,
             engine: prepared.runner.engine.clone(),
             loaded: Arc::clone(&prepared.loaded),
             desired: prepared.desired.clone(),
+            applied: true,
             sync: Sync::new(&prepared.loaded.project.name),
             context: Arc::new(context),
             say,
@@ -143,6 +154,8 @@ impl Watching {
     async fn bring_in(&mut self, told: Told) {
         // The batch is about the rules that it was made with.
         let subject = Arc::clone(&self.subject);
+        let replaces = told.files || !told.batch.rebuild.is_empty() || !told.batch.restart.is_empty();
+        self.acting.store(replaces, Ordering::Relaxed);
         if told.files {
             self.reload().await;
         }
@@ -164,6 +177,7 @@ impl Watching {
         if !restart.is_empty() && !self.stop.is_cancelled() {
             self.restart(&restart).await;
         }
+        self.acting.store(false, Ordering::Relaxed);
         for rule in exec.into_iter().filter_map(|position| subject.rules.get(position)) {
             tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -183,7 +197,10 @@ impl Watching {
         let options = self.options.clone();
         let read = tokio::task::spawn_blocking(move || compose_schema::load(&options)).await;
         let loaded = match read {
-            Ok(Ok(loaded)) if files::same(&self.loaded.sources, &loaded.sources) => return,
+            // Patterns of `.dockerignore` may be others.
+            Ok(Ok(loaded)) if self.applied && files::same(&self.loaded.sources, &loaded.sources) => {
+                return self.watch_anew().await;
+            }
             Ok(Ok(loaded)) => Arc::new(loaded),
             Ok(Err(failure)) => {
                 let more = files::read(&self.context, &failure.sources);
@@ -199,17 +216,16 @@ impl Watching {
             return warn("the project has another name now: end this watch and bring the other project up");
         }
         self.say.line("Applying the changed project...").await;
-        match self.converge(&loaded).await {
+        let converged = self.converge(&loaded).await;
+        // Its rules and files count even where not all of it could be done: it is what the next change starts from.
+        self.loaded = loaded;
+        self.applied = converged.is_ok();
+        match converged {
             Ok(desired) => {
-                self.loaded = Arc::clone(&loaded);
                 self.desired = desired;
                 self.say.line("The changed project is applied").await;
             }
-            Err(error) => {
-                report(&error);
-                // Its rules and files count all the same: it is what the next change starts from.
-                self.loaded = Arc::clone(&loaded);
-            }
+            Err(error) => self.failed(&error),
         }
         self.watch_anew().await;
         let problems = self.sync.catch_up(&self.engine).await;
@@ -232,7 +248,8 @@ impl Watching {
         match found {
             Ok(found) => {
                 found.warnings.iter().for_each(|warning| warn(warning));
-                let files = files::of(&self.context, &self.loaded);
+                let mut files = files::of(&self.context, &self.loaded);
+                files.extend(found.sources);
                 self.subject = Arc::new(Subject { rules: found.rules, files });
                 self.tree.turn_to(Arc::clone(&self.subject)).await;
             }
@@ -252,6 +269,13 @@ impl Watching {
         let rules = self.subject.rules.clone();
         self.subject = Arc::new(Subject { rules, files });
         self.tree.turn_to(Arc::clone(&self.subject)).await;
+    }
+
+    /// Says why something has failed; not where it was only cut short by the end of the watch.
+    pub(super) fn failed(&self, error: &CommandError) {
+        if !self.stop.is_cancelled() {
+            report(error);
+        }
     }
 
     /// The words about several services.

@@ -99,5 +99,5 @@ fn the_first_sync_copies_what_the_rules_copy() {
     let batch = Batch::initial(&rules);
     assert_eq!(copied(&batch), ["/app/a"]);
     assert!(batch.exec.is_empty() && batch.restart.is_empty(), "nothing but copying is done at first");
-    assert_eq!(batch.problems.len(), 1, "{:?}", batch.problems);
+    assert_eq!(batch.problems, Vec::<String>::new(), "what is not there may come later");
 }

@@ -22,9 +22,7 @@ fn project(service: Service) -> Project {
 }
 
 fn rule(rule: WatchRule) -> Rule {
-    let mut found = Rules::of(&project(service(vec![rule])), &[], true).unwrap();
-    assert_eq!(found.warnings, Vec::<String>::new());
-    found.rules.remove(0)
+    Rules::of(&project(service(vec![rule])), &[], true).unwrap().rules.remove(0)
 }
 
 fn refused(service: Service) -> String {
@@ -55,6 +53,8 @@ fn a_rule_covers_its_folder_but_for_what_is_ignored() {
     for path in others {
         assert!(!rule.covers(Path::new(path)), "{path}");
     }
+    let backup = self::rule(watch("sync", Path::new("/old~/.git/src")));
+    assert!(backup.covers(Path::new("/old~/.git/src/a")), "the folder was named in the file");
     assert!(rule.shuns(Path::new("/srv/src/node_modules")) && rule.shuns(Path::new("/srv")));
     assert!(!rule.shuns(folder) && !rule.shuns(Path::new("/srv/src/deep")));
 }
@@ -86,6 +86,14 @@ fn the_build_contexts_patterns_count() {
         Rules::of(&project(service), &[], true).unwrap().rules.remove(0)
     };
     let rule = with(build.clone());
+    let sources = Rules::of(
+        &project(Service { build: Some(build.clone()), ..service(vec![watch("rebuild", context)]) }),
+        &[],
+        true,
+    )
+    .unwrap()
+    .sources;
+    assert_eq!(sources, [".dockerignore", "Dockerfile.dockerignore"].map(|name| context.join(name)).into());
     assert!(rule.covers(&context.join("src/a")));
     assert!(!rule.covers(&context.join("README")) && !rule.covers(&context.join("src/a.log")));
     fs::write(context.join("Dev.dockerignore"), "src\n").unwrap();
@@ -126,16 +134,21 @@ fn what_a_bind_mount_shows_is_not_copied() {
     let rules = vec![watch("sync", Path::new("/s/a")), watch("restart", Path::new("/s/b"))];
     let found = Rules::of(&project(Service { volumes: vec![mount], ..service(rules) }), &[], true).unwrap();
     assert_eq!(found.rules.iter().map(|rule| rule.action).collect::<Vec<_>>(), [Action::Restart]);
-    assert_eq!(found.warnings, ["path '/s/a' also declared by a bind mount volume, this path won't be monitored!"]);
+    let said = "path '/s/a' also declared by a bind mount volume, this path won't be monitored!";
+    assert!(found.warnings.iter().any(|warning| warning == said), "{:?}", found.warnings);
 }
 
 #[test]
 fn the_old_key_for_the_first_sync_still_works() {
     let mut old = watch("sync", Path::new("/s"));
+    let missing = "path '/s', watched for service `app`, is not there yet";
     old.extensions.insert("x-initialSync".to_owned(), true.into());
     let found = Rules::of(&project(service(vec![old])), &[], true).unwrap();
     assert!(found.rules.iter().all(|rule| rule.initial_sync));
-    assert_eq!(found.warnings, ["x-initialSync is DEPRECATED, please use the official `initial_sync` attribute"]);
+    assert_eq!(
+        found.warnings,
+        [missing, "x-initialSync is DEPRECATED, please use the official `initial_sync` attribute"]
+    );
 }
 
 /// Rules for other tests: action, path, target of a service `app` that is built from nowhere.
