@@ -24,5 +24,6 @@ mod logs;
 mod rollout;
 mod routed;
 mod scale;
+mod watch;
 mod webapp;
 mod websocket;

@@ -36,6 +36,7 @@ pub mod up;
 pub mod version;
 pub mod volumes;
 pub mod wait;
+pub mod watch;
 
 pub use context::{Context, Global, show_warnings};
 
@@ -90,6 +91,7 @@ enum Command {
     Version(version::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
+    Watch(watch::Args),
 }
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
@@ -145,6 +147,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Version(args) => version::run(&args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
+        Command::Watch(args) => watch::run(&context, &args),
     }
 }
 

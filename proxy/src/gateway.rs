@@ -23,6 +23,7 @@ use crate::observe::access_log::AccessLog;
 use crate::route::{EntryPointModel, RoutingTable};
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
+pub use crate::tls::pem::is_pem;
 use crate::worker::{ConnectionLimits, Shared};
 
 use control::Control;
