@@ -8,7 +8,7 @@ use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
 use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
-use crate::ui::output;
+use crate::ui::{output, trace};
 
 /// Flags that stand before the command, as Docker Compose has them.
 #[derive(Debug, Clone, Default, Args)]
@@ -52,6 +52,18 @@ pub struct Global {
     /// Warnings that are not to be shown, by code
     #[arg(long, env = "STACK_ALLOW", value_name = "CODE", value_delimiter = ',', hide_env = true)]
     pub allow: Vec<String>,
+    /// Engine to use, instead of `DOCKER_HOST`
+    #[arg(short = 'H', long, value_name = "ADDRESS", hide = true)]
+    pub host: Option<String>,
+    /// Context of the `docker` command to use, instead of `DOCKER_CONTEXT`
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub context: Option<String>,
+    /// Say what goes on inside, as `STACK_LOG=debug` does
+    #[arg(short = 'D', long, alias = "debug", hide = true)]
+    pub verbose: bool,
+    /// `--ansi never`, as it was once called
+    #[arg(long, hide = true)]
+    pub no_ansi: bool,
     /// Print what `docker compose --compatibility config` prints
     #[arg(long, hide = true)]
     pub compatibility: bool,
@@ -73,12 +85,27 @@ impl Context {
     ///
     /// # Errors
     /// A current directory that is gone.
-    pub fn new(global: Global) -> Result<Self> {
+    pub fn new(mut global: Global) -> Result<Self> {
         let working_dir = std::env::current_dir()
             .map_err(|error| CommandError::new(format!("cannot tell the current directory: {error}")))?;
-        let environment = std::env::vars_os()
+        let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        if global.verbose {
+            trace::init("debug");
+        }
+        if global.no_ansi {
+            output::stderr("warning: `--no-ansi` is deprecated: use `--ansi never`\n");
+            "never".clone_into(&mut global.ansi);
+        }
+        if let Some(host) = &global.host {
+            environment.insert("DOCKER_HOST".to_owned(), host.clone());
+        }
+        if let Some(name) = &global.context {
+            // An address in the environment would count for more than a context.
+            environment.remove("DOCKER_HOST");
+            environment.insert("DOCKER_CONTEXT".to_owned(), name.clone());
+        }
         Ok(Self { global, working_dir, environment })
     }
 

@@ -3,15 +3,10 @@
 use crate::error::CommandError;
 
 /// The commands, why they are refused, and the way out.
-const COMMANDS: [(&str, &str, &str); 9] = [
+const COMMANDS: [(&str, &str, &str); 4] = [
     ("alpha", OUT_OF_SCOPE, "experimental commands are left to `docker compose`"),
     ("bridge", OUT_OF_SCOPE, "`docker compose bridge` converts projects"),
-    ("commit", NOT_YET, "`docker commit CONTAINER IMAGE`; `stack ps` shows the container's name"),
-    ("cp", NOT_YET, "`docker cp CONTAINER:PATH PATH`; `stack ps` shows the container's name"),
-    ("export", NOT_YET, "`docker export CONTAINER`; `stack ps` shows the container's name"),
     ("publish", OUT_OF_SCOPE, "`docker compose publish` makes an artefact of a project"),
-    ("push", NOT_YET, "`docker push IMAGE`; `stack config --images` lists the images"),
-    ("stats", NOT_YET, "`docker stats`; `stack ps` shows the containers' names"),
     ("watch", NOT_YET, "`stack up -d --build` applies changes"),
 ];
 const NOT_YET: &str = "is not supported yet";
