@@ -1,9 +1,11 @@
 //! `stats`, `commit`, `push`, and `--dry-run` on every command.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use integration::engine::docker;
-use integration::{Run, Scenario, eventually};
+use integration::registry::AUTH;
+use integration::{Registry, Run, Scenario, eventually};
 use serde_json::Value;
 
 const FILE: &str = r#"
@@ -127,6 +129,53 @@ fn commit_makes_an_image() {
     assert_eq!(docker(["run", "--rm", "--network=none", &image]).ok().stdout, "kept\n");
     let refused = s.stack(["commit", "web", "NOT A NAME"]);
     assert!(refused.code() == 1 && refused.stderr.contains("invalid reference format"), "{refused}");
+}
+
+#[test]
+fn push_sends_images_with_the_stored_password() {
+    let Some(s) = Scenario::new("push-to") else { return };
+    let registry = Registry::start();
+    let own = format!("{}/{}/own", registry.address, s.project);
+    let _images = Images([format!("{own}:latest"), format!("{own}:2")]);
+    s.compose_file(&format!("services: {{own: {{image: \"{own}\", build: {{context: own, tags: [\"{own}:2\"]}}}}}}\n"));
+    s.write("own/Dockerfile", &format!("FROM busybox:stable\nLABEL scenario={}\n", s.project));
+    let _ = s.stack(["build"]).ok();
+    let push = |config: &str| {
+        s.write("docker/config.json", config);
+        let mut command = s.stack_command(["push"]);
+        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+    };
+    let refused = push("{}");
+    assert!(refused.code() == 1 && refused.stderr.contains("cannot push "), "{refused}");
+    assert_eq!(registry.pushed(), Vec::<String>::new());
+    let sent = push(&format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{AUTH}\"}}}}}}", registry.address)).ok();
+    assert_eq!(
+        registry.pushed(),
+        ["latest", "2"].map(|tag| format!("{}/own:{tag}", s.project)).into_iter().rev().collect::<Vec<_>>()
+    );
+    assert_eq!(sent.stderr.matches("  Pushed").count(), 2, "{sent}");
+}
+
+#[test]
+fn a_terminal_is_detached_by_the_keys_that_were_asked_for() {
+    let Some(s) = Scenario::new("detach") else { return };
+    s.compose_file(
+        "services: {cat: {image: \"busybox:stable\", command: [cat], tty: true, stdin_open: true, stop_grace_period: 0s}}\n",
+    );
+    let _ = s.stack(["up", "-d"]).ok();
+    // The keys come once the terminal echoes: nothing may be typed before it is attached. They stay in one piece, and the
+    // pipe open until it has ended.
+    let script = format!(
+        "mkfifo keys; (exec 3>keys; until grep -q typed out; do printf 'typed\\r' >&3; sleep 0.2; done; printf xy >&3; \
+         until [ -e ended ]; do sleep 0.1; done) & \
+         script -qefc '{} attach --detach-keys x,y cat; echo $? >ended' out <keys >/dev/null; cat ended",
+        integration::scenario::stack().display()
+    );
+    let ended = integration::run(Command::new("sh").args(["-c", &script]).current_dir(s.folder()));
+    assert_eq!(ended.stdout, "0\n", "{ended}");
+    assert_eq!(s.inspect(&s.container("cat"), "{{.State.Status}}"), "running");
+    let refused = s.stack(["attach", "--detach-keys", "no-key", "cat"]);
+    assert!(refused.code() == 1 && refused.stderr.contains("detach keys"), "{refused}");
 }
 
 #[test]

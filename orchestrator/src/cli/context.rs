@@ -53,10 +53,10 @@ pub struct Global {
     #[arg(long, env = "STACK_ALLOW", value_name = "CODE", value_delimiter = ',', hide_env = true)]
     pub allow: Vec<String>,
     /// Engine to use, instead of `DOCKER_HOST`
-    #[arg(short = 'H', long, value_name = "ADDRESS", hide = true)]
+    #[arg(short = 'H', long, value_name = "ADDRESS")]
     pub host: Option<String>,
     /// Context of the `docker` command to use, instead of `DOCKER_CONTEXT`
-    #[arg(long, value_name = "NAME", hide = true)]
+    #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
     /// Say what goes on inside, as `STACK_LOG=debug` does
     #[arg(short = 'D', long, alias = "debug", hide = true)]

@@ -100,10 +100,17 @@ pub(super) async fn read<T: Send + 'static>(
 ) -> io::Result<T> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let working = tokio::task::spawn_blocking(move || work(&mut Incoming { receiver, rest: Bytes::new() }));
-    while let Some(piece) = stream.next().await {
-        if sender.send(piece.map_err(|error| io::Error::other(error.message))).await.is_err() {
-            break;
+    let feeding = async {
+        while let Some(piece) = stream.next().await {
+            if sender.send(piece.map_err(|error| io::Error::other(error.message))).await.is_err() {
+                break;
+            }
         }
+    };
+    // Whoever has read enough does not wait for an engine that sends nothing more.
+    tokio::select! {
+        () = feeding => {}
+        () = sender.closed() => {}
     }
     drop(sender);
     working.await.map_err(io::Error::other)?
@@ -167,6 +174,12 @@ mod tests {
         let (one, other) = (uploads.pop().unwrap(), uploads.pop().unwrap());
         let (one, other) = tokio::join!(all(one), all(other));
         assert_eq!((one.unwrap().len(), other.unwrap().len()), (100 * PIECE, 100 * PIECE));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_what_nobody_reads() {
+        let silent = futures_util::stream::pending();
+        assert!(read(Box::pin(silent), |_| Err::<(), _>(io::Error::other("enough"))).await.is_err());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ mod tests;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -142,12 +142,7 @@ impl Unpacker {
             let made = fs::openat(&folder, &file, NEW_FILE, Mode::RUSR | Mode::WUSR).map_err(cannot)?;
             let mut made = File::from(made);
             io::copy(entry, &mut made)?;
-            // The owner first: changing it takes the bits that let others act as the owner away.
-            if let Some((user, group)) = attributes.owner {
-                let given = fs::fchown(&made, Some(user), Some(group));
-                self.given(given).map_err(cannot)?;
-            }
-            fs::fchmod(&made, attributes.mode).map_err(cannot)?;
+            self.give(&made, &attributes).map_err(cannot)?;
             return fs::futimens(&made, &attributes.times).map_err(cannot);
         }
         if kind.is_symlink() {
@@ -164,7 +159,7 @@ impl Unpacker {
         }
         if let Some((user, group)) = attributes.owner {
             let given = fs::chownat(&folder, &file, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW);
-            self.given(given).map_err(cannot)?;
+            self.is_given(given).map_err(cannot)?;
         }
         fs::utimensat(&folder, &file, &attributes.times, AtFlags::SYMLINK_NOFOLLOW).map_err(cannot)
     }
@@ -190,14 +185,28 @@ impl Unpacker {
         Ok(Attributes { mode, owner, times: Timestamps { last_access: time, last_modification: time } })
     }
 
+    /// Sets owner and mode of what was made. The owner first: changing it takes the bits that let others act as the
+    /// owner away, and where it cannot be set they have to stay away.
+    fn give(&mut self, made: impl AsFd, attributes: &Attributes) -> Result<(), Errno> {
+        let mut mode = attributes.mode;
+        if let Some((user, group)) = attributes.owner {
+            let given = fs::fchown(&made, Some(user), Some(group));
+            if !self.is_given(given)? {
+                mode -= Mode::SUID | Mode::SGID;
+            }
+        }
+        fs::fchmod(&made, mode)
+    }
+
     /// An owner that only root could give is worth a word, not a failure.
-    fn given(&mut self, outcome: Result<(), Errno>) -> Result<(), Errno> {
+    fn is_given(&mut self, outcome: Result<(), Errno>) -> Result<bool, Errno> {
         match outcome {
+            Ok(()) => Ok(true),
             Err(Errno::PERM) => {
                 self.notes.owners_lost = true;
-                Ok(())
+                Ok(false)
             }
-            other => other,
+            Err(errno) => Err(errno),
         }
     }
 
@@ -263,11 +272,7 @@ impl Unpacker {
             let cannot = |errno| failed(&path, errno, "cannot change the mode of");
             // It may have been replaced by a later entry: then it is no folder, and an error.
             let folder = self.folder(&path)?;
-            if let Some((user, group)) = attributes.owner {
-                let given = fs::fchown(&folder, Some(user), Some(group));
-                self.given(given).map_err(cannot)?;
-            }
-            fs::fchmod(&folder, attributes.mode).map_err(cannot)?;
+            self.give(&folder, &attributes).map_err(cannot)?;
             fs::futimens(&folder, &attributes.times).map_err(cannot)?;
         }
         Ok(self.notes)

@@ -187,6 +187,29 @@ fn a_link_to_a_file_is_replaced_and_not_written_through() {
 }
 
 #[test]
+fn owners_are_kept_where_that_is_allowed() {
+    let ground = Ground::new();
+    let place = Place { folder: ground.path("out"), name: Some("f".into()) };
+    let mut header = tar::Header::new_gnu();
+    header.set_path("f").unwrap();
+    header.set_mode(0o4755);
+    header.set_uid(1234);
+    header.set_gid(2345);
+    header.set_size(0);
+    header.set_cksum();
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append(&header, io::empty()).unwrap();
+    let notes = unpack(&mut &*builder.into_inner().unwrap(), &place, true).unwrap();
+    let meta = fs::metadata(ground.path("out/f")).unwrap();
+    if rustix::process::geteuid().is_root() {
+        assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (1234, 2345, 0o4755));
+    } else {
+        assert!(notes.owners_lost);
+        assert_eq!(meta.mode() & 0o7777, 0o755, "nobody acts as a user that it was not given to");
+    }
+}
+
+#[test]
 fn devices_are_left_out_and_named() {
     let ground = Ground::new();
     let entries = [
