@@ -181,6 +181,17 @@ fn export_writes_all_files() {
     let script = format!("{} export off | tar t | wc -l", integration::scenario::stack().display());
     let piped = run(Command::new("sh").args(["-c", &script]).current_dir(s.folder())).ok();
     assert!(piped.stdout.trim().parse::<u32>().unwrap() > 5, "{piped}");
+    // What was there stays, and nothing is left beside it, when an export is interrupted.
+    s.write("kept.tar", "kept");
+    let mut interrupted = s.stack_in_background(["export", "-o", "kept.tar", "web"]);
+    interrupted.until_it_says("Exporting");
+    interrupted.signal("INT");
+    let _ = interrupted.wait(std::time::Duration::from_secs(60));
+    assert!(fs::metadata(s.folder().join("kept.tar")).unwrap().len() > 0);
+    let beside = fs::read_dir(s.folder())
+        .unwrap()
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(".export-")));
+    assert_eq!(beside.count(), 0);
     let terminal = format!("{} export web", integration::scenario::stack().display());
     let refused = run(Command::new("script").args(["-qec", &terminal, "/dev/null"]).current_dir(s.folder()));
     assert!(refused.code() == 1 && refused.stdout.contains("standard output is a terminal"), "{refused}");

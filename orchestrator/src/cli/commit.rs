@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::scope::Scope;
 use super::{Context, block_on, dry_run};
-use crate::backend::{CommitSpec, Error};
+use crate::backend::{CommitSpec, Container, Engine, Error};
 use crate::error::Result;
 use crate::ui::output;
 use crate::ui::progress::{Mode, Reporter, Status, Update};
@@ -67,21 +67,51 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             dry_run::print(&printable(&format!("commit {}{image}", container.name)))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let reporter = Reporter::new(mode);
-        let words = format!("Commit {}", container.name);
-        let update = |status, details: &str| {
-            reporter.update(Update { id: &container.name, status, text: &words, details });
-        };
-        update(Status::Working, "Committing");
-        let outcome = engine.commit_container(&container.id, &spec).await;
-        match &outcome {
-            Ok(id) => update(Status::Done, &format!("Committed as {id}")),
-            Err(_) => update(Status::Error, "Error"),
-        }
-        reporter.finish();
-        match outcome {
-            Ok(_) => Ok(ExitCode::SUCCESS),
-            Err(error) => Err(Error { object: container.name.clone(), ..error }.into()),
-        }
+        commit(&engine, &Reporter::new(mode), &container, &spec).await?;
+        Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Makes the image, with progress.
+async fn commit(engine: &Engine, reporter: &Reporter, container: &Container, spec: &CommitSpec) -> Result<()> {
+    let words = format!("Commit {}", container.name);
+    let update = |status, details: &str| {
+        reporter.update(Update { id: &container.name, status, text: &words, details });
+    };
+    update(Status::Working, "Committing");
+    let outcome = engine.commit_container(&container.id, spec).await;
+    match &outcome {
+        Ok(id) => update(Status::Done, &format!("Committed as {id}")),
+        Err(_) => update(Status::Error, "Error"),
+    }
+    reporter.finish();
+    outcome.map_err(|error| Error { object: container.name.clone(), ..error })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commit;
+    use crate::backend::memory::{Fault, Memory};
+    use crate::backend::{Backend as _, CommitSpec, Container, ContainerSpec, Engine, ErrorKind};
+    use crate::ui::progress::{Mode, Reporter};
+
+    #[tokio::test]
+    async fn an_image_is_made_and_a_failure_names_the_container() -> crate::backend::Result<()> {
+        let memory = Memory::new();
+        memory.add_image_named("app");
+        let spec = ContainerSpec { name: "web-1".into(), image: "app".into(), ..ContainerSpec::default() };
+        let (id, _) = memory.create_container(&spec).await?;
+        let container = Container { id, name: "web-1".to_owned(), ..Container::default() };
+        let engine: Engine = memory.clone();
+        let reporter = Reporter::into_writer(Mode::Quiet, Box::new(std::io::sink()));
+        let spec = CommitSpec { reference: "kept:one".to_owned(), ..CommitSpec::default() };
+        assert!(commit(&engine, &reporter, &container, &spec).await.is_ok());
+        assert!(memory.image("kept:one").await?.is_some());
+        memory.reset_calls();
+        memory.fail_call(1, Fault::Before(ErrorKind::Engine));
+        let failed = commit(&engine, &reporter, &container, &spec).await.err().map(|error| error.message);
+        assert_eq!(failed.as_deref(), Some("commit container web-1: injected fault"));
+        Ok(())
+    }
 }

@@ -160,3 +160,23 @@ pub fn show_warnings(warnings: &[Diagnostic], sources: &Sources) {
         output::stderr(&format!("and {left_out} warnings more\n"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Global};
+
+    #[test]
+    fn flags_about_the_engine_count_for_more_than_the_environment() {
+        let context = |host: Option<&str>, name: Option<&str>| {
+            let (host, name) = (host.map(str::to_owned), name.map(str::to_owned));
+            let global = Global { host, context: name, no_ansi: false, ..Global::default() };
+            Context::new(global).map(|context| context.environment).unwrap_or_default()
+        };
+        let found = context(Some("tcp://engine.test:1"), None);
+        assert_eq!(found.get("DOCKER_HOST").map(String::as_str), Some("tcp://engine.test:1"));
+        let found = context(None, Some("far"));
+        assert_eq!((found.get("DOCKER_HOST"), found.get("DOCKER_CONTEXT").map(String::as_str)), (None, Some("far")));
+        let old = Global { no_ansi: true, ansi: "auto".to_owned(), ..Global::default() };
+        assert_eq!(Context::new(old).map(|context| context.global.ansi).ok().as_deref(), Some("never"));
+    }
+}

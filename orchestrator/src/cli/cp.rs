@@ -41,10 +41,10 @@ pub struct Args {
     /// Number of the container, where the service has several
     #[arg(long, value_name = "N")]
     index: Option<u32>,
-    /// What is copied
+    /// What is copied: `SERVICE:PATH`, a path of this host, or `-`
     #[arg(value_name = "SOURCE", allow_hyphen_values = true)]
     source: String,
-    /// Where to
+    /// Where to, in the same forms
     #[arg(value_name = "DESTINATION", allow_hyphen_values = true)]
     destination: String,
 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
+use super::carry_out::{INTERRUPTED, Signals};
 use super::scope::Scope;
 use super::{Context, block_on, dry_run};
 use crate::backend;
@@ -44,6 +45,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let engine = context.engine()?;
     let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
     block_on(async {
+        let mut signals = Signals::new()?;
         let container = scope.any(&engine, &args.service, args.index).await?;
         let target = args.output.as_ref().map(|path| format!(" to {}", path.display())).unwrap_or_default();
         let words = printable(&format!("export {}{target}", container.name));
@@ -56,16 +58,21 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             reporter.update(Update { id: &container.name, status, text: &words, details });
         };
         update(Status::Working, "Exporting");
-        let outcome = match engine.export_container(&container.id).await {
-            Ok(archive) => match &args.output {
+        let exported = async {
+            let archive = engine.export_container(&container.id).await?;
+            match &args.output {
                 Some(path) => to_file(archive, &context.working_dir.join(path)).await,
                 None => write(archive, &mut tokio::io::stdout()).await,
-            },
-            Err(error) => Err(error.into()),
+            }
+        };
+        // An interrupt takes what has been written away, too.
+        let outcome = tokio::select! {
+            outcome = exported => outcome,
+            () = signals.next() => Err(CommandError::silent(INTERRUPTED)),
         };
         match &outcome {
             Ok(()) => update(Status::Done, "Exported"),
-            // A reader of our output that has gone away is a quiet end.
+            // A reader of our output that has gone away is a quiet end, and so is an interrupt.
             Err(error) if error.message.is_empty() => {}
             Err(_) => update(Status::Error, "Error"),
         }

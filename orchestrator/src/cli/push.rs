@@ -145,7 +145,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         dry_run::print(&pushes.words())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let progress = if args.quiet { "quiet" } else { &context.global.progress };
+    let mode = Mode::choose(progress, &context.global.ansi, output::stderr_is_terminal())?;
     let (engine, limit) = (context.engine()?, limit(context)?);
     let failures = block_on(async { Ok(pushes.push(&engine, &Reporter::new(mode), limit, args.quiet).await) })?;
     outcome(&failures, args.ignore_push_failures)?;

@@ -3,6 +3,9 @@
 //! As Docker Compose has it: with `-p` and no `-f`, no file is read and the labels of containers are all there is; else
 //! the files say which project it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use compose_schema::{LoadOptions, Loaded, Project, codes, suggest};

@@ -9,7 +9,7 @@ mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -27,6 +27,9 @@ const REAL_FOLDER: OFlags = FOLDER.union(OFlags::NOFOLLOW);
 /// A file that was not there.
 const NEW_FILE: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Most bytes of a file at a time.
+const PIECE: usize = 64 * 1024;
 
 /// What there is to say after unpacking.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,6 +91,23 @@ fn refused(name: &[u8], why: &str) -> io::Error {
     ))
 }
 
+/// Writes all of an entry; a full disk is told with the path, a stream that breaks off as it is.
+fn write_all(entry: &mut impl Read, made: &mut File, path: &Path) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let length = match entry.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        made.write_all(buffer.get(..length).unwrap_or_default()).map_err(|error| {
+            let path = printable(&path.display().to_string());
+            io::Error::new(error.kind(), format!("cannot write {path}: {error}"))
+        })?;
+    }
+}
+
 /// What is kept of an entry.
 struct Attributes {
     mode: Mode,
@@ -141,7 +161,7 @@ impl Unpacker {
         if is_file {
             let made = fs::openat(&folder, &file, NEW_FILE, Mode::RUSR | Mode::WUSR).map_err(cannot)?;
             let mut made = File::from(made);
-            io::copy(entry, &mut made)?;
+            write_all(entry, &mut made, &path)?;
             self.give(&made, &attributes).map_err(cannot)?;
             return fs::futimens(&made, &attributes.times).map_err(cannot);
         }

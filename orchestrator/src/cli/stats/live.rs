@@ -161,8 +161,65 @@ pub(super) async fn show(scope: &Scope, engine: &Engine, args: &Args, look: Look
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::over;
+    use std::collections::BTreeMap;
+
+    use tokio::sync::mpsc;
+
+    use super::super::row::Look;
+    use super::{Args, Board, over};
+    use crate::backend::memory::Memory;
+    use crate::backend::{Backend as _, ContainerSpec, Engine, Usage};
+    use crate::cli::scope::Scope;
+    use crate::labels;
+
+    #[tokio::test]
+    async fn containers_come_and_go() {
+        let memory = Memory::new();
+        memory.add_image_named("app");
+        let start = async |name: &str| {
+            let of = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+            let labels = BTreeMap::from([of(labels::PROJECT, "demo"), of(labels::SERVICE, name)]);
+            let spec = ContainerSpec { name: name.into(), image: "app".into(), labels, ..ContainerSpec::default() };
+            let (id, _) = memory.create_container(&spec).await?;
+            memory.start_container(&id).await
+        };
+        start("one").await.unwrap();
+        memory.set_usage("one", Usage { pids: 4, ..Usage::default() });
+        let engine: Engine = memory.clone();
+        let scope = Scope { name: "demo".to_owned(), loaded: None };
+        let args = Args { all: false, format: String::new(), no_stream: false, no_trunc: false, services: Vec::new() };
+        let (samples, mut incoming) = mpsc::channel(4);
+        let mut board = Board {
+            scope: &scope,
+            engine: &engine,
+            args: &args,
+            samples,
+            containers: Vec::new(),
+            readers: BTreeMap::new(),
+            known: BTreeMap::new(),
+        };
+        let look = Look { json: false, no_trunc: false };
+        let rows = |board: &Board<'_>| {
+            let text = board.text(look).unwrap();
+            let row = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+            text.lines().skip(1).map(|line| row(line).join(" ")).collect::<Vec<_>>()
+        };
+        board.look().await.unwrap();
+        assert!(!board.is_complete());
+        assert_eq!(rows(&board), ["one -- -- / -- -- -- / -- -- / -- --"]);
+        let (id, usage) = incoming.recv().await.unwrap();
+        board.known.insert(id, usage);
+        assert!(board.is_complete());
+        assert_eq!(rows(&board), ["one 0.00% 0B / 0B 0.00% 0B / 0B 0B / 0B 4"]);
+
+        start("two").await.unwrap();
+        memory.stop_container("one", None).await.unwrap();
+        board.look().await.unwrap();
+        assert_eq!(rows(&board), ["two -- -- / -- -- -- / -- -- / -- --"]);
+        assert_eq!((board.readers.len(), board.known.len()), (1, 0));
+    }
 
     #[test]
     fn a_table_takes_the_place_of_the_one_before() {

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use tar::EntryType;
 use tempfile::TempDir;
 
@@ -63,6 +64,8 @@ impl Ground {
             fs::read_dir(self.path("outside")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(outside, ["precious"]);
         assert_eq!(fs::read_to_string(self.path("outside/precious")).unwrap(), "precious");
+        assert_eq!(fs::metadata(self.path("outside/precious")).unwrap().nlink(), 1, "it has no second name");
+        assert_ne!(fs::metadata(self.path("outside")).unwrap().mtime(), 1_000_000_000);
         let mut beside: Vec<_> =
             fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         beside.sort();
@@ -241,4 +244,45 @@ fn an_archive_that_is_cut_off_is_an_error() {
     let cut = whole.get(..515).unwrap();
     let place = Place { folder: ground.path("out"), name: Some("f".into()) };
     assert!(unpack(&mut &*cut, &place, false).is_err());
+}
+
+/// Archives that nobody would make without bad intent: any kind under any name, links to anywhere.
+fn any_archive() -> impl Strategy<Value = Vec<(EntryType, String, String)>> {
+    let kinds = [
+        EntryType::Directory,
+        EntryType::Regular,
+        EntryType::Symlink,
+        EntryType::Symlink,
+        EntryType::Link,
+        EntryType::Fifo,
+        EntryType::Char,
+    ];
+    // Few names, so that entries meet each other: what was a folder is named as a link, and the other way round.
+    let names = ["a/x", "a/y", "a/x/new", "a/y/new", "a/x/precious", "a/x/y", "a/x/y/new", "x", "a/../../outside/new"];
+    let links =
+        ["../../outside", "../../outside/precious", "../outside", "x", "a/x/precious", "a/y", "a/x/y", "/", "."];
+    let path = proptest::sample::select(names.to_vec()).prop_map(str::to_owned);
+    let link = proptest::sample::select(links.to_vec()).prop_map(str::to_owned);
+    let entry = (proptest::sample::select(kinds.to_vec()), path, link);
+    proptest::collection::vec(entry, 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn no_archive_changes_anything_outside(first in any_archive(), second in any_archive(), named in proptest::bool::ANY) {
+        let ground = Ground::new();
+        // The second meets what the first has left behind: links, most of all.
+        for archive in [first, second] {
+            let mut entries: Vec<Entry<'_>> = vec![(EntryType::Directory, "a", "", "")];
+            entries.extend(archive.iter().map(|(kind, name, link)| {
+                let content = if kind.is_file() { "evil" } else { "" };
+                (*kind, name.as_str(), link.as_str(), content)
+            }));
+            // Refused or not: what counts is what is outside.
+            let _ = ground.unpack(&entries, named.then_some("a"));
+            ground.check();
+        }
+    }
 }
