@@ -167,7 +167,8 @@ mod tests {
         let service = |image: &str, tags: Option<&[&str]>| Service {
             image: image.to_owned(),
             build: tags
-                .map(|tags| Build { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Build::default() }),
+                .map(|tags| Build { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Build::default() })
+                .map(Box::new),
             ..Service::default()
         };
         let services = [

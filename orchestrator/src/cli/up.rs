@@ -128,6 +128,9 @@ impl Prepared {
         }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
         self.check_ports().await?;
+        if let Some(wish) = self.wish.as_ref().filter(|_| self.look.has_gateway()) {
+            self.options.routed = wish.routed();
+        }
         self.ask_about_volumes(&observed)?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;

@@ -8,13 +8,16 @@ use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, Error, ErrorKind, ExecSpec, ProgressSink};
+use crate::backend::{Backend, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
+use crate::edge::shift::{self, Left};
 use crate::reconcile::action::{Action, HookKind};
 use crate::reconcile::observed;
 use crate::reconcile::platform;
 
 /// Lines of a failing hook's output that are shown.
 const HOOK_LINES: usize = 10;
+/// Lines that are shown of the log of a container that failed.
+const LAST_LINES: u64 = 20;
 /// Looks at a command that has closed its output until its exit code is there; the engine is a moment behind.
 const EXIT_CODE_LOOKS: u32 = 60;
 
@@ -110,6 +113,27 @@ impl Shared<'_> {
                     .collect::<Result<_, StepError>>()?;
                 self.waiter.wait(service, targets, *until, *limit).await?;
             }
+            Action::Enter { target, limit } => {
+                let ids = [self.id(target)?];
+                let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, *limit);
+                entered.await.map_err(|error| {
+                    StepError::Gateway(format!("container `{}` is not routed to: {}", target.name(), error.message))
+                })?;
+            }
+            Action::Leave { target, limit } => {
+                let ids = [self.id(target)?];
+                let left = shift::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
+                return match left.await {
+                    Ok(Left::Clean) => Ok(End::Done(None)),
+                    Ok(Left::Busy) => Ok(End::Stays("Connections were still open at the end of the time they have")),
+                    Err(error) => Err(StepError::Gateway(error.message)),
+                };
+            }
+            Action::Monitor { service, target, time } => {
+                self.waiter.stays(service, self.id(target)?, target.name(), *time).await?;
+            }
+            Action::Pause(time) => tokio::time::sleep(*time).await,
+            Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
             Action::Hook { target, service, hook, kind } => self.hook(&self.id(target)?, service, hook, *kind).await?,
         }
         Ok(End::Done(None))
@@ -117,6 +141,24 @@ impl Shared<'_> {
 
     fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
         if quiet { silent() } else { self.executor.reporter.sink(&format!("Image {image}")) }
+    }
+
+    /// What it printed is gone with it, so its end is shown.
+    async fn discard(&self, id: &str, name: &str) -> Result<(), StepError> {
+        let engine = &self.executor.engine;
+        let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
+        let mut text = Vec::new();
+        if let Ok(mut records) = engine.logs(id, &options).await {
+            while let Some(Ok(record)) = records.next().await {
+                text.extend_from_slice(&record.bytes);
+            }
+        }
+        for line in String::from_utf8_lossy(&text).lines() {
+            self.executor.reporter.message(&format!("{name} | {}", crate::ui::style::printable(line)));
+        }
+        fine(engine.stop_container(id, None).await, &[ErrorKind::NotFound, ErrorKind::Conflict])?;
+        remove(&**engine, id, false).await?;
+        Ok(())
     }
 
     async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {

@@ -41,6 +41,19 @@ impl Waiter {
         }
     }
 
+    /// Watches for `time` that a container goes on running and is not unhealthy.
+    pub(super) async fn stays(&self, service: &str, id: String, name: &str, time: Duration) -> Result<(), StepError> {
+        let target = vec![(id, name.to_owned())];
+        let watch = async {
+            let mut events = self.subscribe().await?;
+            loop {
+                self.look(service, &mut target.clone(), Until::RunningOrHealthy).await?;
+                self.next(&mut events, &target).await?;
+            }
+        };
+        tokio::time::timeout(time, watch).await.unwrap_or(Ok(()))
+    }
+
     async fn until(&self, service: &str, mut open: Vec<(String, String)>, until: Until) -> Result<(), StepError> {
         self.look(service, &mut open, until).await?;
         if open.is_empty() {
