@@ -8,11 +8,13 @@ pub mod command;
 pub mod engine;
 pub mod load;
 pub mod private;
+pub mod registry;
 pub mod scenario;
 pub mod wait;
 
 pub use client::{Answer, Curl, free_port};
 pub use command::{Background, Run, run};
 pub use private::PrivateEngine;
+pub use registry::Registry;
 pub use scenario::Scenario;
 pub use wait::{eventually, holds_within};

@@ -10,10 +10,12 @@
     reason = "tests fail by panicking"
 )]
 
+mod commands;
 mod converge;
 mod engine;
 mod examples;
 mod failures;
+mod files;
 mod gateway;
 mod interoperation;
 mod interrupt;

@@ -13,8 +13,13 @@ use bytes::Bytes;
 use compose_schema::model::{Build, Mount, Network, Service, ServiceNetwork, Volume};
 use futures_util::stream::BoxStream;
 
+pub mod content;
 pub mod docker;
 pub mod memory;
+pub mod usage;
+
+pub use content::{CommitSpec, PathInfo, PathKind, Upload};
+pub use usage::Usage;
 
 /// A shared handle on an engine.
 pub type Engine = Arc<dyn Backend>;
@@ -368,6 +373,8 @@ pub struct BuildSpec {
     pub platform: String,
     /// Labels to add.
     pub labels: Labels,
+    /// Most memory a step of the build may use, in bytes; 0 for no limit.
+    pub memory: i64,
     /// `--build-arg`s and `--no-cache`, `--pull` are already folded into `build`.
     pub quiet: bool,
 }
@@ -541,14 +548,26 @@ pub trait Backend: Send + Sync {
     async fn top_container(&self, id: &str) -> Result<Processes>;
     /// Sets the size of its terminal.
     async fn resize_container(&self, id: &str, rows: u16, columns: u16) -> Result<()>;
-    /// Attaches to its main process (before the start, to miss nothing).
-    async fn attach_container(&self, id: &str, stdin: bool) -> Result<Session>;
+    /// Attaches to its main process (before the start, to miss nothing). `detach_keys` (`ctrl-p,ctrl-q`) take the place
+    /// of the engine's own, where the container has a terminal.
+    async fn attach_container(&self, id: &str, stdin: bool, detach_keys: Option<&str>) -> Result<Session>;
+    /// What it uses of its host: one sample, or with `follow` one a second, for as long as it is there.
+    async fn usage(&self, id: &str, follow: bool) -> Result<BoxStream<'static, Result<Usage>>>;
     /// Its log.
     async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>>;
     /// Unpacks a tar archive at a path in it.
     async fn put_archive(&self, id: &str, path: &str, tar: Bytes) -> Result<()>;
+    /// [`Backend::put_archive`] for an archive of any size. With `owners` everything in it goes to the container's user,
+    /// else to the numbers that the archive says.
+    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()>;
     /// A path in it as a tar archive.
     async fn get_archive(&self, id: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>>;
+    /// What a path in it is; a symbolic link is not followed.
+    async fn path_info(&self, id: &str, path: &str) -> Result<PathInfo>;
+    /// All of its files as a tar archive, volumes excepted.
+    async fn export_container(&self, id: &str) -> Result<BoxStream<'static, Result<Bytes>>>;
+    /// Makes an image of it; the image's id.
+    async fn commit_container(&self, id: &str, spec: &CommitSpec) -> Result<String>;
 
     /// Runs a command in a running container. Detached: the session's output is empty.
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Session>;
@@ -583,6 +602,8 @@ pub trait Backend: Send + Sync {
     async fn image(&self, name: &str) -> Result<Option<ImageInfo>>;
     /// Pulls an image.
     async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()>;
+    /// Sends an image to its registry.
+    async fn push(&self, image: &str, progress: ProgressSink) -> Result<()>;
     /// Builds an image; its id.
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String>;
     /// Loads images from a `docker save` archive.

@@ -4,14 +4,18 @@ pub mod attach;
 pub mod build;
 pub mod carry_out;
 pub mod change;
+pub mod commit;
 pub mod config;
 mod context;
+pub mod cp;
 pub mod down;
+mod dry_run;
 pub mod each;
 pub mod edge;
 pub mod events;
 pub mod exec;
 pub mod explain;
+pub mod export;
 pub mod gateway;
 pub mod images;
 pub mod kill;
@@ -21,6 +25,7 @@ pub mod pause;
 pub mod port;
 pub mod ps;
 pub mod pull;
+pub mod push;
 mod refused;
 pub mod restart;
 pub mod rm;
@@ -29,6 +34,7 @@ pub mod scale;
 pub mod scope;
 pub mod session;
 pub mod start;
+pub mod stats;
 pub mod stop;
 pub mod top;
 pub mod unpause;
@@ -37,6 +43,9 @@ pub mod version;
 pub mod volumes;
 pub mod wait;
 pub mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use context::{Context, Global, show_warnings};
 
@@ -50,8 +59,18 @@ use crate::ui::{output, style};
 
 /// Runs a docker-compose.yml, with an HTTPS gateway in front of it.
 #[derive(Debug, Parser)]
-#[command(name = "stack", version, max_term_width = 100, subcommand_required = true, disable_help_subcommand = false)]
+#[command(
+    name = "stack",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    disable_help_subcommand = false,
+    disable_version_flag = true
+)]
 struct Cli {
+    /// Print version
+    #[arg(short = 'V', short_alias = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
@@ -62,7 +81,9 @@ struct Cli {
 enum Command {
     Attach(attach::Args),
     Build(build::Args),
+    Commit(commit::Args),
     Config(config::Args),
+    Cp(cp::Args),
     Create(up::CreateArgs),
     Down(down::Args),
     #[command(hide = true)]
@@ -70,6 +91,7 @@ enum Command {
     Events(events::Args),
     Exec(exec::Args),
     Explain(explain::Args),
+    Export(export::Args),
     Gateway(gateway::Args),
     Images(images::Args),
     Kill(kill::Args),
@@ -79,11 +101,13 @@ enum Command {
     Port(port::Args),
     Ps(ps::Args),
     Pull(pull::Args),
+    Push(push::Args),
     Restart(restart::Args),
     Rm(rm::Args),
     Run(Box<run::Args>),
     Scale(scale::Args),
     Start(start::Args),
+    Stats(stats::Args),
     Stop(stop::Args),
     Top(top::Args),
     Unpause(unpause::Args),
@@ -119,13 +143,16 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Attach(args) => attach::run(&context, &args),
         Command::Build(args) => build::run(&context, &args),
+        Command::Commit(args) => commit::run(&context, &args),
         Command::Config(args) => config::run(&context, &args),
+        Command::Cp(args) => cp::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
         Command::Down(args) => down::run(&context, &args),
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
         Command::Explain(args) => explain::run(&args),
+        Command::Export(args) => export::run(&context, &args),
         Command::Gateway(args) => gateway::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Kill(args) => kill::run(&context, &args),
@@ -135,11 +162,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),
+        Command::Stats(args) => stats::run(&context, &args),
         Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
@@ -172,7 +201,8 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
 fn usage(error: &clap::Error) -> CommandError {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     let rendered = error.render();
-    if matches!(error.kind(), DisplayHelp | DisplayVersion) {
+    // No command at all is a question, too.
+    if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
         return match output::stdout(&rendered.ansi().to_string()) {
             Ok(()) => CommandError::silent(0),
             Err(error) => error.into(),
@@ -185,7 +215,7 @@ fn usage(error: &clap::Error) -> CommandError {
         return refused;
     }
     output::stderr(&rendered.ansi().to_string());
-    CommandError::silent(if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand { 0 } else { 1 })
+    CommandError::silent(1)
 }
 
 fn report(error: &CommandError) {

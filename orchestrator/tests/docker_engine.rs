@@ -195,7 +195,7 @@ async fn a_terminal_and_its_input() {
     spec.service.tty = true;
     spec.service.stdin_open = true;
     let (id, _) = engine.create_container(&spec).await.unwrap();
-    let mut session = engine.attach_container(&id, true).await.unwrap();
+    let mut session = engine.attach_container(&id, true, None).await.unwrap();
     engine.start_container(&id).await.unwrap();
     engine.resize_container(&id, 40, 100).await.unwrap();
     session.input.write_all(b"typed\n").await.unwrap();

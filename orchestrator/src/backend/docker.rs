@@ -4,6 +4,7 @@ mod address;
 mod answers;
 mod build;
 mod client;
+mod content;
 mod create;
 mod credentials;
 mod exec;
@@ -11,6 +12,7 @@ mod image;
 mod network;
 mod stream;
 mod transport;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,9 +36,9 @@ use tokio::sync::OnceCell;
 pub use address::Address;
 
 use super::{
-    Attachment, Backend, BuildSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error, ErrorKind,
-    Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, Processes, ProgressSink,
-    Result, Session, VolumeInfo, VolumeSpec,
+    Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error,
+    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
+    Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
 };
 use create::Misfit;
 use stream::Origin;
@@ -402,8 +404,12 @@ impl Backend for Docker {
         self.act(change("resize terminal", id), Method::POST, &container_path(id, "/resize"), &query).await
     }
 
-    async fn attach_container(&self, id: &str, stdin: bool) -> Result<Session> {
-        self.attach(id, stdin).await
+    async fn attach_container(&self, id: &str, stdin: bool, detach_keys: Option<&str>) -> Result<Session> {
+        self.attach(id, stdin, detach_keys).await
+    }
+
+    async fn usage(&self, id: &str, follow: bool) -> Result<BoxStream<'static, Result<Usage>>> {
+        self.usage_of(id, follow).await
     }
 
     async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>> {
@@ -430,6 +436,22 @@ impl Backend for Docker {
         message.headers.push(("content-type", "application/x-tar".to_owned()));
         message.body = transport::full(tar);
         self.transport.whole(call, message).await.map(drop)
+    }
+
+    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()> {
+        self.upload(id, path, tar, owners).await
+    }
+
+    async fn path_info(&self, id: &str, path: &str) -> Result<PathInfo> {
+        self.path(id, path).await
+    }
+
+    async fn export_container(&self, id: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        self.export_all(id).await
+    }
+
+    async fn commit_container(&self, id: &str, spec: &CommitSpec) -> Result<String> {
+        self.commit_image(id, spec).await
     }
 
     async fn get_archive(&self, id: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
@@ -523,6 +545,10 @@ impl Backend for Docker {
 
     async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()> {
         self.pull_image(image, platform, &progress).await
+    }
+
+    async fn push(&self, image: &str, progress: ProgressSink) -> Result<()> {
+        self.push_image(image, &progress).await
     }
 
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {

@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
-use super::{Container, Error, ErrorKind, Event, Health, ImageInfo, NetworkInfo, Result, Stream, VolumeInfo};
+use super::{
+    Container, Error, ErrorKind, Event, Health, ImageInfo, NetworkInfo, PathInfo, Result, Stream, Usage, VolumeInfo,
+};
 use world::{Refusal, World};
 
 /// Events a slow reader may be behind before it loses some.
@@ -198,6 +200,25 @@ impl Memory {
     /// Archives unpacked in a container: path and tar.
     pub fn archives(&self, container: &str) -> Vec<(String, Bytes)> {
         self.world().find(container).map(|entry| entry.archives.clone()).unwrap_or_default()
+    }
+
+    /// Puts a path into a container: what it is, and what reading it gives.
+    pub fn put_path(&self, container: &str, path: &str, info: PathInfo, tar: Bytes) {
+        self.change(|world| {
+            if let Ok(entry) = world.find_mut(container) {
+                entry.paths.insert(path.to_owned(), info);
+                entry.archives.push((path.to_owned(), tar));
+            }
+        });
+    }
+
+    /// What a container uses of its host from now on.
+    pub fn set_usage(&self, container: &str, usage: Usage) {
+        self.change(|world| {
+            if let Ok(entry) = world.find_mut(container) {
+                entry.usage = usage;
+            }
+        });
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

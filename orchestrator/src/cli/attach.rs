@@ -11,8 +11,8 @@ use crate::error::{CommandError, Result};
 /// Attach our input and output to a service's container
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Keys that detach; the engine's own are Ctrl-P Ctrl-Q
-    #[arg(long, value_name = "KEYS", hide = true)]
+    /// Keys that detach from a terminal, instead of Ctrl-P Ctrl-Q: letters and `ctrl-X`, with commas between
+    #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
     /// Number of the container, where the service has several
     #[arg(long, value_name = "N")]
@@ -41,9 +41,6 @@ pub struct Args {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    if args.detach_keys.is_some() {
-        return Err(CommandError::new("`--detach-keys` is not supported").hint("Ctrl-P Ctrl-Q detaches"));
-    }
     if context.global.dry_run {
         return Err(CommandError::new("`--dry-run` has nothing to show: attaching changes nothing by itself")
             .hint("leave it out"));
@@ -53,7 +50,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     block_on(async {
         let id = scope.running(&engine, &args.service, args.index).await?.id;
         let tty = engine.container(&id).await?.tty;
-        let session = engine.attach_container(&id, !args.no_stdin).await?;
+        let session = engine.attach_container(&id, !args.no_stdin, args.detach_keys.as_deref()).await?;
         let resize = async |rows, columns| engine.resize_container(&id, rows, columns).await;
         let hand_on = async |signal: &'static str| {
             // It may have ended by itself.

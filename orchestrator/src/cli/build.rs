@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::carry_out::Runner;
-use super::{Context, Global, block_on};
+use compose_schema::model::Bytes;
+
+use super::carry_out::{INTERRUPTED, Runner};
+use super::push::{self, Pushes};
+use super::{Context, Global, block_on, dry_run};
 use crate::edge::Wish;
 use crate::error::{CommandError, Result};
 use crate::reconcile::{Desired, Selection, up};
 use crate::ui::output;
+use crate::ui::style::printable;
 
 /// Build the images of services
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,12 @@ pub struct Args {
     /// Do not use the cache
     #[arg(long)]
     no_cache: bool,
+    /// Most memory a step of a build may use (`512m`)
+    #[arg(short, long, value_name = "SIZE")]
+    memory: Option<String>,
+    /// Send the images to their registries once they are built
+    #[arg(long)]
+    push: bool,
     /// Look for newer base images
     #[arg(long)]
     pull: bool,
@@ -47,14 +57,10 @@ struct Refused {
     builder: Option<String>,
     #[arg(long, hide = true)]
     check: bool,
-    #[arg(short, long, hide = true)]
-    memory: Option<String>,
     #[arg(long, hide = true)]
     print: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     provenance: Option<String>,
-    #[arg(long, hide = true)]
-    push: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sbom: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "default")]
@@ -64,12 +70,15 @@ struct Refused {
 impl Refused {
     fn check(&self) -> Result<()> {
         let flags = [
-            ("--builder", self.builder.is_some(), "the engine's own builder is used"),
+            // `default` is what the engine's own is called.
+            (
+                "--builder",
+                self.builder.as_deref().is_some_and(|builder| !matches!(builder, "" | "default")),
+                "the engine's own builder is used",
+            ),
             ("--check", self.check, "it needs BuildKit"),
-            ("--memory", self.memory.is_some(), "limit the engine instead"),
             ("--print", self.print, "it needs BuildKit; `stack config` shows the `build` sections"),
             ("--provenance", self.provenance.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
-            ("--push", self.push, "`docker push` sends an image once it is built"),
             ("--sbom", self.sbom.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
             ("--ssh", self.ssh.is_some(), "it needs BuildKit"),
         ];
@@ -88,6 +97,7 @@ impl Refused {
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     args.refused.check()?;
+    let memory = args.memory.as_deref().map_or(Ok(0), memory)?;
     if args.force_rm {
         output::stderr("warning: `--force-rm` has no effect: intermediate containers are always removed\n");
     }
@@ -109,6 +119,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     for spec in desired.services.values_mut().filter_map(|service| service.build.as_mut()) {
         spec.build.no_cache |= args.no_cache;
         spec.build.pull |= args.pull;
+        spec.memory = memory;
         for entry in &args.build_args {
             let (name, value) = match entry.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
@@ -126,5 +137,32 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     // Containers stay as they are: nobody has to wait for this.
     runner.release();
     runner.quiet_build = args.quiet;
-    block_on(runner.finish(&plan, Some(&desired)))
+    let pushes = args.push.then(|| {
+        let built = desired.services.iter().filter(|(_, service)| service.build.is_some()).map(|(name, _)| name);
+        Pushes::of(&loaded.project, built)
+    });
+    let limit = push::limit(context)?;
+    block_on(async {
+        runner.watch_signals()?;
+        runner.carry_out(&plan, Some(&desired)).await?;
+        let Some(pushes) = pushes else { return Ok(ExitCode::SUCCESS) };
+        if runner.dry_run {
+            dry_run::print(&pushes.words())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let failures = tokio::select! {
+            failures = pushes.push(&runner.engine, &runner.reporter, limit, args.quiet) => failures,
+            () = runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+        };
+        push::outcome(&failures, false)?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// A limit in bytes.
+fn memory(text: &str) -> Result<i64> {
+    Bytes::parse(text).map(|size| size.0).ok().filter(|size| *size > 0).ok_or_else(|| {
+        CommandError::new(format!("invalid value for `--memory`: `{}`", printable(text)))
+            .hint("write a size, such as `512m` or `2g`")
+    })
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
+use super::{Context, dry_run};
 use crate::backend::Engine;
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
@@ -94,7 +94,7 @@ impl Runner {
     /// What failed, and what was and was not done.
     pub async fn carry_out(&self, plan: &Plan, desired: Option<&Desired>) -> Result<Outcome> {
         if self.dry_run {
-            output::stdout(&plan.to_string())?;
+            dry_run::print(&plan.to_string())?;
             return Ok(Outcome::default());
         }
         for notice in &plan.notices {

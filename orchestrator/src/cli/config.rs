@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Sources, emit, profile};
 
-use crate::cli::{Context, scope, show_warnings};
+use crate::cli::{Context, dry_run, scope, show_warnings};
 use crate::error::{CommandError, Result, from_failure};
 use crate::ui::output;
+use crate::ui::style::printable;
 
 /// Check the compose files and print what they mean
 #[derive(Debug, clap::Args)]
@@ -145,6 +146,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         text.replace('$', "$$")
     };
     match &args.output {
+        Some(path) if context.global.dry_run => {
+            dry_run::print(&format!("write {}", printable(&path.display().to_string())))?;
+        }
         Some(path) => std::fs::write(path, text)
             .map_err(|error| CommandError::new(format!("cannot write `{}`: {error}", path.display())))?,
         None => output::stdout(&text)?,

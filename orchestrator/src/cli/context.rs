@@ -8,7 +8,7 @@ use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
 use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
-use crate::ui::output;
+use crate::ui::{output, trace};
 
 /// Flags that stand before the command, as Docker Compose has them.
 #[derive(Debug, Clone, Default, Args)]
@@ -52,6 +52,18 @@ pub struct Global {
     /// Warnings that are not to be shown, by code
     #[arg(long, env = "STACK_ALLOW", value_name = "CODE", value_delimiter = ',', hide_env = true)]
     pub allow: Vec<String>,
+    /// Engine to use, instead of `DOCKER_HOST`
+    #[arg(short = 'H', long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Context of the `docker` command to use, instead of `DOCKER_CONTEXT`
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Say what goes on inside, as `STACK_LOG=debug` does
+    #[arg(short = 'D', long, alias = "debug", hide = true)]
+    pub verbose: bool,
+    /// `--ansi never`, as it was once called
+    #[arg(long, hide = true)]
+    pub no_ansi: bool,
     /// Print what `docker compose --compatibility config` prints
     #[arg(long, hide = true)]
     pub compatibility: bool,
@@ -73,12 +85,27 @@ impl Context {
     ///
     /// # Errors
     /// A current directory that is gone.
-    pub fn new(global: Global) -> Result<Self> {
+    pub fn new(mut global: Global) -> Result<Self> {
         let working_dir = std::env::current_dir()
             .map_err(|error| CommandError::new(format!("cannot tell the current directory: {error}")))?;
-        let environment = std::env::vars_os()
+        let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        if global.verbose {
+            trace::init("debug");
+        }
+        if global.no_ansi {
+            output::stderr("warning: `--no-ansi` is deprecated: use `--ansi never`\n");
+            "never".clone_into(&mut global.ansi);
+        }
+        if let Some(host) = &global.host {
+            environment.insert("DOCKER_HOST".to_owned(), host.clone());
+        }
+        if let Some(name) = &global.context {
+            // An address in the environment would count for more than a context.
+            environment.remove("DOCKER_HOST");
+            environment.insert("DOCKER_CONTEXT".to_owned(), name.clone());
+        }
         Ok(Self { global, working_dir, environment })
     }
 
@@ -131,5 +158,25 @@ pub fn show_warnings(warnings: &[Diagnostic], sources: &Sources) {
     }
     if let Some(left_out) = warnings.len().checked_sub(MAX_MESSAGES).filter(|left_out| *left_out > 0) {
         output::stderr(&format!("and {left_out} warnings more\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Global};
+
+    #[test]
+    fn flags_about_the_engine_count_for_more_than_the_environment() {
+        let context = |host: Option<&str>, name: Option<&str>| {
+            let (host, name) = (host.map(str::to_owned), name.map(str::to_owned));
+            let global = Global { host, context: name, no_ansi: false, ..Global::default() };
+            Context::new(global).map(|context| context.environment).unwrap_or_default()
+        };
+        let found = context(Some("tcp://engine.test:1"), None);
+        assert_eq!(found.get("DOCKER_HOST").map(String::as_str), Some("tcp://engine.test:1"));
+        let found = context(None, Some("far"));
+        assert_eq!((found.get("DOCKER_HOST"), found.get("DOCKER_CONTEXT").map(String::as_str)), (None, Some("far")));
+        let old = Global { no_ansi: true, ansi: "auto".to_owned(), ..Global::default() };
+        assert_eq!(Context::new(old).map(|context| context.global.ansi).ok().as_deref(), Some("never"));
     }
 }

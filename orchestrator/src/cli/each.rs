@@ -1,6 +1,6 @@
 //! The same small thing done to several containers at once, with progress.
 
-use super::Context;
+use super::{Context, dry_run};
 use crate::backend::{self, Container};
 use crate::error::{CommandError, Result};
 use crate::ui::output;
@@ -31,7 +31,7 @@ pub async fn each(
     if context.global.dry_run {
         let lines: String =
             containers.iter().map(|container| format!("{} {}\n", words.order, printable(&container.name))).collect();
-        return Ok(output::stdout(&lines)?);
+        return dry_run::print(&lines);
     }
     let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
     let reporter = Reporter::new(mode);

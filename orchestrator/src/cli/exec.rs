@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::scope::Scope;
 use super::session::{ended, relay};
-use super::{Context, block_on};
+use super::{Context, block_on, dry_run};
 use crate::backend::{Engine, ExecSpec};
 use crate::error::{CommandError, Result};
+use crate::ui::style::printable;
 use crate::ui::terminal;
 
 /// How long the engine may take to notice that a command has ended, after its output has.
@@ -71,9 +72,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     if service.starts_with('-') {
         return Err(CommandError::new(format!("unknown flag `{service}`")).hint("`stack exec --help` lists the flags"));
     }
-    if context.global.dry_run {
-        return Err(CommandError::new("`--dry-run` cannot tell what a command would do").hint("leave it out"));
-    }
     if args.tty && !terminal::stdin_is_terminal() {
         return Err(CommandError::new("there is no terminal to hand over (`-t`)").hint("leave `-t` out, or use `-T`"));
     }
@@ -92,6 +90,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let engine = context.engine()?;
     block_on(async {
         let container = scope.running(&engine, service, args.index).await?;
+        if context.global.dry_run {
+            dry_run::print(&printable(&format!("run `{}` in {}", command.join(" "), container.name)))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let session = engine.exec(&container.id, &spec).await?;
         if args.detach {
             return Ok(ExitCode::SUCCESS);

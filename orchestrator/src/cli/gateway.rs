@@ -6,7 +6,7 @@ mod labels;
 use std::process::ExitCode;
 
 use super::Context;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 
 /// Run the gateway by hand, with Traefik's flags, environment or file
 ///
@@ -23,6 +23,10 @@ pub struct Args {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if context.global.dry_run {
+        return Err(CommandError::new("`--dry-run` has nothing to show: the gateway changes nothing by itself")
+            .hint("leave it out"));
+    }
     match args.flags.as_slice() {
         [word] if word == "labels" => labels::run(context),
         flags => by_hand::run(context, flags),

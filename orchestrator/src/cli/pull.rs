@@ -66,7 +66,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             observed.look_up_images(&*runner.engine, &names).await?;
         }
         let Pulls { needed, optional, buildable } = up::pulls(&desired, &observed, missing, args.ignore_buildable);
-        if let Err(error) = runner.carry_out(&optional, Some(&desired)).await {
+        if !optional.is_empty()
+            && let Err(error) = runner.carry_out(&optional, Some(&desired)).await
+        {
             tolerated(&runner, error)?;
             let names: Vec<String> = buildable.into_iter().collect();
             runner.reporter.message(&format!("hint: `stack build {}` builds what cannot be pulled", names.join(" ")));

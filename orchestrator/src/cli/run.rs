@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::carry_out::{INTERRUPTED, Signals};
 use super::session::{forward, relay};
 use super::up::{Prepared, Work};
-use super::{Context, Global, block_on};
+use super::{Context, Global, block_on, dry_run};
 use crate::backend::{Engine, State};
 use crate::error::{CommandError, Result};
 use crate::reconcile::Selection;
@@ -229,12 +229,15 @@ async fn make(prepared: &mut Prepared, container: &OneOff) -> Result<Option<Stri
         outcome = prepared.runner.carry_out(&plan, Some(&prepared.desired)) => outcome?,
         () = interrupted => return Err(CommandError::silent(INTERRUPTED)),
     };
+    if prepared.runner.dry_run {
+        dry_run::print(&format!("start {}", printable(&container.name)))?;
+    }
     Ok(made.and_then(|step| outcome.made.get(&step).cloned()))
 }
 
 /// Starts the container and stays with it until it ends: its exit code; none when it was detached from and runs on.
 async fn attached(engine: &Engine, id: &str, interactive: bool, tty: bool) -> Result<Option<i64>> {
-    let session = engine.attach_container(id, interactive).await?;
+    let session = engine.attach_container(id, interactive, None).await?;
     engine.start_container(id).await?;
     relay(session, interactive, tty, async |rows, columns| engine.resize_container(id, rows, columns).await).await?;
     if !tty {

@@ -3,6 +3,9 @@
 //! As Docker Compose has it: with `-p` and no `-f`, no file is read and the labels of containers are all there is; else
 //! the files say which project it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use compose_schema::{LoadOptions, Loaded, Project, codes, suggest};
@@ -114,6 +117,26 @@ impl Scope {
             Some(name) => Err(no_such_service(name, known)),
             None => Ok(()),
         }
+    }
+
+    /// One container of a service in any state: the one with that number, or the lowest, one that runs first.
+    ///
+    /// # Errors
+    /// A service that is not known or has no such container; the engine's.
+    pub async fn any(&self, engine: &Engine, service: &str, index: Option<u32>) -> Result<Container> {
+        let containers = self.containers(engine, &[service.to_owned()], false).await?;
+        let index = index.filter(|index| *index > 0);
+        let mut found: Vec<Container> = containers
+            .into_iter()
+            .filter(|container| index.is_none_or(|index| number_of(container) == index))
+            .collect();
+        found.sort_by_key(|container| !runs(container));
+        found.into_iter().next().ok_or_else(|| {
+            let which = index.map(|index| format!(" #{index}")).unwrap_or_default();
+            let service = printable(service);
+            CommandError::new(format!("service \"{service}\" has no container{which}"))
+                .hint(format!("`stack create {service}` makes one, `stack ps -a {service}` shows what is there"))
+        })
     }
 
     /// One running container of a service: the one with that number, or the lowest.

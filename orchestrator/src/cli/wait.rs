@@ -7,11 +7,13 @@ use futures_util::stream::FuturesUnordered;
 
 use super::carry_out::Runner;
 use super::scope::{Scope, runs};
-use super::{Context, block_on};
+use super::{Context, block_on, dry_run};
+use crate::backend::Container;
 use crate::error::{CommandError, Result};
 use crate::reconcile::Observed;
 use crate::reconcile::lifecycle::{self, DownOptions};
 use crate::ui::output;
+use crate::ui::style::printable;
 
 /// Wait until containers of services have ended
 #[derive(Debug, clap::Args)]
@@ -41,6 +43,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         if containers.is_empty() {
             return Err(CommandError::new(format!("no container of {} runs", args.services.join(", ")))
                 .hint("`stack ps -a` shows how they have ended"));
+        }
+        if context.global.dry_run {
+            let line = |container: &Container| format!("wait for {}\n", printable(&container.name));
+            dry_run::print(&containers.iter().map(line).collect::<String>())?;
+            return Ok(0);
         }
         let mut waits: FuturesUnordered<_> = containers
             .iter()

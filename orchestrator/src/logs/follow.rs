@@ -328,7 +328,7 @@ async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, i
         Err(error) if error.kind == ErrorKind::NotFound => {}
         // The log driver keeps nothing that could be read: what comes from now on can still be seen.
         Err(_) => {
-            if let Ok(session) = engine.attach_container(&id, false).await {
+            if let Ok(session) = engine.attach_container(&id, false, None).await {
                 let log = session
                     .output
                     .map(|part| part.map(|(stream, bytes)| LogRecord { stream, time: String::new(), bytes }));

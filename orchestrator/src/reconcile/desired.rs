@@ -328,6 +328,7 @@ fn one(
                 (labels::SERVICE.to_owned(), name.to_owned()),
                 (labels::VERSION.to_owned(), labels::COMPOSE_VERSION.to_owned()),
             ]),
+            memory: 0,
             quiet: false,
         }),
         image,

@@ -48,9 +48,39 @@ pub fn size(bytes: i64) -> String {
     format!("{text}{unit}")
 }
 
+/// Bytes in powers of 1024, with four digits: `23.54GiB`.
+pub fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    let digits = match value {
+        ..9.9995 => 3,
+        ..99.995 => 2,
+        ..999.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, size};
+    use super::{binary_size, duration, size};
+
+    #[test]
+    fn binary_sizes_have_four_digits() {
+        let found = [0, 999, 1_023, 1_024, 466_944, 1_047_552, 25_276_502_016, u64::MAX];
+        assert_eq!(found.map(binary_size), ["0B", "999B", "1023B", "1KiB", "456KiB", "1023KiB", "23.54GiB", "16EiB"]);
+    }
 
     #[test]
     fn durations_take_the_largest_unit() {

@@ -161,6 +161,9 @@ impl Docker {
         if build.shm_size.0 != 0 {
             query.push(("shmsize", build.shm_size.0.to_string()));
         }
+        if spec.memory > 0 {
+            query.push(("memory", spec.memory.to_string()));
+        }
         if !build.cache_from.is_empty() {
             query.push(("cachefrom", serde_json::json!(build.cache_from).to_string()));
         }

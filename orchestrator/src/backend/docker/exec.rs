@@ -28,9 +28,15 @@ impl Docker {
         }
     }
 
-    pub(super) async fn attach(&self, id: &str, stdin: bool) -> Result<Session> {
+    pub(super) async fn attach(&self, id: &str, stdin: bool, detach_keys: Option<&str>) -> Result<Session> {
         let call = change("attach to container", id);
-        let query = [("stream", "1"), ("stdout", "1"), ("stderr", "1"), ("stdin", if stdin { "1" } else { "" })];
+        let query = [
+            ("stream", "1"),
+            ("stdout", "1"),
+            ("stderr", "1"),
+            ("stdin", if stdin { "1" } else { "" }),
+            ("detachKeys", detach_keys.unwrap_or_default()),
+        ];
         let mut message = self.message(Method::POST, &container_path(id, "/attach"), &query).await?;
         upgrade(&mut message);
         let response = self.transport.open(call, message).await?;

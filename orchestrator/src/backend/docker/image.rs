@@ -1,4 +1,4 @@
-//! Images: pulling, loading.
+//! Images: pulling, pushing, loading.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -100,6 +100,29 @@ impl Docker {
             }
         }
         self.check_platform(call, image, platform).await
+    }
+
+    pub(super) async fn push_image(&self, image: &str, progress: &ProgressSink) -> Result<()> {
+        let call = Call { name: "push image", object: image, limit: None };
+        let (repository, tag) = split_name(image);
+        let path = format!("/images/{}/push", path_name(repository));
+        let mut message = self.message(Method::POST, &path, &[("tag", tag)]).await?;
+        // The engine wants the header in any case: `{}` stands for no credentials.
+        let header = credentials::for_registry(&self.environment, &Registry::of_image(image)).await?;
+        message.headers.push(("x-registry-auth", header.unwrap_or_else(|| "e30=".to_owned())));
+        let response = self.transport.open(call, message).await?;
+        let origin = Origin::of(call);
+        let mut steps = stream::json_lines::<Step>(origin.clone(), stream::bytes(origin, response.into_body()));
+        while let Some(step) = steps.next().await {
+            let step = step?;
+            if let Some(error) = step.error {
+                return Err(call.error(ErrorKind::Engine, error));
+            }
+            if let Some(shown) = step.progress() {
+                progress(shown);
+            }
+        }
+        Ok(())
     }
 
     /// Registries answer with what they have where an image comes for one platform only.

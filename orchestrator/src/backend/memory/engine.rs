@@ -12,9 +12,9 @@ use tokio::sync::broadcast::error::RecvError;
 use super::Memory;
 use super::world::{Outcome, Refusal, World};
 use crate::backend::{
-    Attachment, Backend, BuildSpec, Container, ContainerDetail, ContainerSpec, EngineInfo, Error, ErrorKind, Event,
-    ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, Processes, Progress,
-    ProgressSink, Result, Session, State, VolumeInfo, VolumeSpec,
+    Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo, Error,
+    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
+    Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo, VolumeSpec,
 };
 
 /// A session without output whose input goes nowhere.
@@ -220,7 +220,7 @@ impl Backend for Memory {
         self.call("resize terminal", id, false, |_| Ok(()))
     }
 
-    async fn attach_container(&self, id: &str, _stdin: bool) -> Result<Session> {
+    async fn attach_container(&self, id: &str, _stdin: bool, _detach_keys: Option<&str>) -> Result<Session> {
         let reader = self.call("attach to container", id, false, |world| {
             LogReader::new(world, id, &LogOptions { follow: true, ..LogOptions::default() })
         })?;
@@ -249,6 +249,53 @@ impl Backend for Memory {
             }
         })?;
         Ok(stream::iter([Ok(tar)]).boxed())
+    }
+
+    async fn usage(&self, id: &str, follow: bool) -> Result<BoxStream<'static, Result<Usage>>> {
+        let usage = self.call("measure container", id, false, |world| match world.find(id) {
+            Some(entry) => Ok(entry.usage.clone()),
+            None => missing("container", id),
+        })?;
+        let samples = stream::iter([Ok(usage)]);
+        // Followed, it stays open as the engine's does, though nothing changes.
+        Ok(if follow { samples.chain(stream::pending()).boxed() } else { samples.boxed() })
+    }
+
+    async fn put_archive_stream(&self, id: &str, path: &str, mut tar: Upload, owners: bool) -> Result<()> {
+        let call = if owners { "copy into container for its user" } else { "copy into container" };
+        let mut bytes = Vec::new();
+        while let Some(piece) = tar.next().await {
+            let broken = |error: std::io::Error| {
+                let message = error.to_string();
+                Error { kind: ErrorKind::Engine, call, object: id.to_owned(), message }
+            };
+            bytes.extend_from_slice(&piece.map_err(broken)?);
+        }
+        self.call(call, id, true, |world| {
+            world.find_mut(id)?.archives.push((path.to_owned(), bytes.into()));
+            Ok(())
+        })
+    }
+
+    async fn path_info(&self, id: &str, path: &str) -> Result<PathInfo> {
+        self.call("look into container", id, false, |world| match world.find_mut(id)?.paths.get(path) {
+            Some(info) => Ok(info.clone()),
+            None => missing("path", path),
+        })
+    }
+
+    async fn export_container(&self, id: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        self.get_archive(id, "/").await
+    }
+
+    async fn commit_container(&self, id: &str, spec: &CommitSpec) -> Result<String> {
+        self.call("commit container", id, true, |world| {
+            world.find_mut(id)?;
+            let id = format!("sha256:{}", world.new_id());
+            let tags = if spec.reference.is_empty() { Vec::new() } else { vec![spec.reference.clone()] };
+            world.add_image(ImageInfo { id: id.clone(), tags, ..ImageInfo::default() });
+            Ok(id)
+        })
     }
 
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Session> {
@@ -329,6 +376,17 @@ impl Backend for Memory {
 
     async fn pull(&self, image: &str, _platform: &str, _progress: ProgressSink) -> Result<()> {
         self.call("pull image", image, true, |world| world.pull(image))
+    }
+
+    async fn push(&self, image: &str, progress: ProgressSink) -> Result<()> {
+        progress(Progress::Line(format!("pushing {image}")));
+        self.call("push image", image, true, |world| match world.image(image).cloned() {
+            Some(found) => {
+                world.registry.push(found);
+                Ok(())
+            }
+            None => missing("image", image),
+        })
     }
 
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {

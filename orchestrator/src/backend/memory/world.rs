@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Behaviour;
 use crate::backend::{
     Attachment, ContainerDetail, ContainerSpec, Endpoint, ErrorKind, Event, Health, ImageInfo, Labels, LogRecord,
-    MountPoint, NetworkInfo, PublishedPort, State, Stream, VolumeInfo,
+    MountPoint, NetworkInfo, PathInfo, PublishedPort, State, Stream, Usage, VolumeInfo,
 };
 
 /// What the engine says no with.
@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub detail: ContainerDetail,
     pub log: Vec<LogRecord>,
     pub archives: Vec<(String, Bytes)>,
+    pub paths: BTreeMap<String, PathInfo>,
+    pub usage: Usage,
     auto_remove: bool,
     has_check: bool,
     anonymous: Vec<String>,
@@ -246,6 +248,8 @@ impl World {
             detail,
             log: Vec::new(),
             archives: Vec::new(),
+            paths: BTreeMap::new(),
+            usage: Usage::default(),
             auto_remove: spec.auto_remove,
             has_check,
             anonymous,

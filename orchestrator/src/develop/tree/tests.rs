@@ -118,7 +118,12 @@ async fn changes_wait_while_nobody_asks() {
     fs::write(scene.at("src/d"), "1").unwrap();
     tokio::time::sleep(super::super::pending::QUIET * 2).await;
     fs::write(scene.at("src/e"), "1").unwrap();
-    assert_eq!(scene.next().await.0, texts(&["/app/d", "/app/e"]));
+    // On a busy machine the kernel's word of the second may come after the first was handed out.
+    let mut found = scene.next().await.0;
+    if found.len() < 2 {
+        found.extend(scene.next().await.0);
+    }
+    assert_eq!(found, texts(&["/app/d", "/app/e"]));
 }
 
 #[tokio::test]
