@@ -52,6 +52,8 @@ impl Watching {
         };
         let options = UpOptions {
             recreate_dependencies: Recreate::Never,
+            // They were told of when everything was brought up.
+            ignore_orphans: true,
             timeout: self.how.work.options.timeout,
             ..UpOptions::default()
         };
