@@ -24,7 +24,7 @@ use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::{Observed, lifecycle};
 use crate::ui::output;
 use beside::Beside;
-pub(super) use beside::Watch;
+pub(super) use beside::{NOTHING_TO_WATCH, Watch};
 
 /// How long the last lines of stopped containers are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);

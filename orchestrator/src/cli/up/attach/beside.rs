@@ -9,7 +9,7 @@ use crate::cli::watch::{How, Say, Watching, Word};
 use crate::error::Result;
 
 /// What is said where no service has anything to watch.
-const NOTHING_TO_WATCH: &str =
+pub(in crate::cli::up) const NOTHING_TO_WATCH: &str =
     "none of the selected services is configured for watch, see https://docs.docker.com/compose/how-tos/file-watch/";
 /// Words of the watch that may wait to be shown.
 const WAITING: usize = 256;
@@ -27,7 +27,7 @@ impl Watch {
     /// As [`Watching::start`].
     pub(in crate::cli::up) fn start(context: &Context, prepared: &Prepared, how: How) -> Result<Self> {
         let (sender, words) = mpsc::channel(WAITING);
-        let watching = Watching::start(context, prepared, how, NOTHING_TO_WATCH, Say::Channel(sender))?;
+        let watching = Watching::start(context, prepared, how, Say::Channel(sender), CancellationToken::new())?;
         Ok(Self { watching, words })
     }
 }
