@@ -115,8 +115,8 @@ fn text(value: impl Into<String>, span: Span) -> Node {
 
 /// A mapping made from a short form; every key stands where the short form does.
 fn object(entries: Vec<(&str, Node)>, span: Span) -> Node {
-    let entries = entries.into_iter().map(|(key, node)| (key.to_owned(), Entry { key: span, node })).collect();
-    Node::new(Value::Mapping(entries), span)
+    let entries = entries.into_iter().map(|(key, node)| (key.to_owned(), Entry { key: span, node }));
+    Node::new(entries.collect(), span)
 }
 
 /// A path without `.`, `..` and double slashes, as far as that can be told from its text.

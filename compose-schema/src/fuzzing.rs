@@ -12,7 +12,7 @@ use crate::interpolate::template::{self, Variables};
 use crate::load::{LoadOptions, Loaded, load};
 use crate::model::{Service, StringMap};
 use crate::source::{Source, SourceId, Sources, Span};
-use crate::yaml::{Mapping, Node, Value};
+use crate::yaml::{Node, Value};
 use crate::{canonical, decode, emit, file, hash, origin, schema, yaml};
 
 /// Reads a document; all spans lie inside it, and what is written of it reads back as the same.
@@ -99,7 +99,7 @@ fn short(bytes: &[u8], attribute: &str) {
     let node = |value| Node::new(value, span);
     let under = |key: &str, inner: Node| {
         let entry = yaml::Entry { key: span, node: inner };
-        node(Value::Mapping(Mapping::from_iter([(key.to_owned(), entry)])))
+        node(Value::from_iter([(key.to_owned(), entry)]))
     };
     let list = node(Value::Sequence(vec![node(Value::String(text.to_owned()))]));
     let mut root = under("services", under("a", under(attribute, list)));

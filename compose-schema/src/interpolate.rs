@@ -86,7 +86,7 @@ fn walk(
             }
         }
         Value::Mapping(entries) => {
-            for (key, entry) in entries {
+            for (key, entry) in entries.iter_mut() {
                 walk(&mut entry.node, cursor.child(key), Trail::Key(&trail, key), environment, session);
             }
         }

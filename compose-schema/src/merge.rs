@@ -37,7 +37,7 @@ impl Merge<'_> {
         }
         match (base.value, over.value) {
             (Value::Mapping(base_entries), Value::Mapping(entries)) => {
-                Node::new(Value::Mapping(self.mappings(base_entries, entries, cursor, trail)), base.span)
+                Node::new(self.mappings(*base_entries, *entries, cursor, trail).into(), base.span)
             }
             (Value::Sequence(mut items), Value::Sequence(more)) => {
                 items.extend(more);
@@ -111,7 +111,7 @@ impl Merge<'_> {
     fn both(&mut self, base: Node, over: Node, cursor: Cursor<'_, Rule>, trail: Trail<'_>) -> Node {
         match (base.value, over.value) {
             (Value::Mapping(old), Value::Mapping(new)) => {
-                Node::new(Value::Mapping(self.mappings(old, new, cursor, trail)), base.span)
+                Node::new(self.mappings(*old, *new, cursor, trail).into(), base.span)
             }
             (Value::Null, value) => Node::new(value, over.span),
             (value @ Value::Mapping(_), Value::Null) => Node::new(value, base.span),
@@ -202,21 +202,21 @@ fn into_mapping(node: Node, dependencies: bool) -> Node {
         let Value::String(name) = item.value else { return None };
         let value = if dependencies {
             let entry = |value| Entry { key: span, node: Node::new(value, span) };
-            Value::Mapping(Mapping::from([
+            Value::from_iter([
                 ("condition".to_owned(), entry(Value::String("service_started".to_owned()))),
                 ("required".to_owned(), entry(Value::Bool(true))),
-            ]))
+            ])
         } else {
             Value::Null
         };
         Some((name, Entry { key: span, node: Node::new(value, span) }))
     };
-    Node::new(Value::Mapping(items.into_iter().filter_map(entry).collect()), node.span)
+    Node::new(items.into_iter().filter_map(entry).collect(), node.span)
 }
 
 /// `build: path` as `build: {context: path}`.
 fn into_build(node: Node) -> Node {
     let Value::String(context) = node.value else { return node };
     let entry = Entry { key: node.span, node: Node::new(Value::String(context), node.span) };
-    Node::new(Value::Mapping(Mapping::from([("context".to_owned(), entry)])), node.span)
+    Node::new(Value::from_iter([("context".to_owned(), entry)]), node.span)
 }

@@ -48,7 +48,7 @@ fn text<'a>(mapping: &'a Mapping, key: &str) -> &'a str {
 }
 
 fn mapping_entry(span: Span) -> Entry {
-    Entry { key: span, node: Node::new(Value::Mapping(Mapping::new()), span) }
+    Entry { key: span, node: Node::new(Mapping::new().into(), span) }
 }
 
 fn text_entry(value: &str, span: Span) -> Entry {
@@ -85,8 +85,8 @@ fn normalize_service(service: &mut Mapping, span: Span, environment: &StringMap)
                 ("restart".to_owned(), flag(restart)),
                 ("required".to_owned(), flag(true)),
             ];
-            let kept = fields.into_iter().filter(|(key, _)| restart || key != "restart").collect();
-            Entry { key: at, node: Node::new(Value::Mapping(kept), at) }
+            let kept = fields.into_iter().filter(|(key, _)| restart || key != "restart");
+            Entry { key: at, node: Node::new(kept.collect(), at) }
         });
     }
 }
@@ -100,7 +100,7 @@ fn attach_default_network(service: &mut Mapping, span: Span) {
     if !attached {
         let default = Entry { key: span, node: Node::new(Value::Null, span) };
         let networks = Mapping::from_iter([("default".to_owned(), default)]);
-        service.insert("networks".to_owned(), Entry { key: span, node: Node::new(Value::Mapping(networks), span) });
+        service.insert("networks".to_owned(), Entry { key: span, node: Node::new(networks.into(), span) });
     }
 }
 
@@ -170,7 +170,7 @@ fn resolve(node: &mut Node, environment: &StringMap) {
 fn set_name(key: &str, entry: &mut Entry, project_name: &str) {
     let span = entry.key;
     if matches!(entry.node.value, Value::Null) {
-        entry.node.value = Value::Mapping(Mapping::new());
+        entry.node.value = Mapping::new().into();
     }
     let Some(fields) = entry.node.as_mapping_mut() else { return };
     if text(fields, "name").is_empty() {

@@ -13,8 +13,11 @@ pub fn apply(project: &mut Project, profiles: &[String]) {
             || (profiles.is_empty() && service.profiles.iter().any(String::is_empty))
             || service.profiles.iter().any(|profile| profiles.iter().any(|on| on == "*" || on == profile))
     };
-    let all = std::mem::take(&mut project.services).into_iter().chain(std::mem::take(&mut project.disabled_services));
-    (project.services, project.disabled_services) = all.partition(|(_, service)| active(service));
+    // Services are large, and mostly all of them stay where they are.
+    let off: Vec<_> = project.services.extract_if(.., |_, service| !active(service)).collect();
+    let on: Vec<_> = project.disabled_services.extract_if(.., |_, service| active(service)).collect();
+    project.services.extend(on);
+    project.disabled_services.extend(off);
 }
 
 /// Switches on the profiles of services that were named on the command line.

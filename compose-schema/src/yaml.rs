@@ -50,8 +50,8 @@ pub enum Value {
     String(String),
     /// A list.
     Sequence(Vec<Node>),
-    /// A mapping, in order of writing.
-    Mapping(Mapping),
+    /// A mapping, in order of writing; boxed, because most nodes are scalars and a tree may have a million.
+    Mapping(Box<Mapping>),
 }
 
 /// Keys are text in the compose language; each keeps the place where it is written.
@@ -64,6 +64,18 @@ pub struct Entry {
     pub key: Span,
     /// What it says.
     pub node: Node,
+}
+
+impl From<Mapping> for Value {
+    fn from(entries: Mapping) -> Self {
+        Self::Mapping(Box::new(entries))
+    }
+}
+
+impl FromIterator<(String, Entry)> for Value {
+    fn from_iter<I: IntoIterator<Item = (String, Entry)>>(entries: I) -> Self {
+        Mapping::from_iter(entries).into()
+    }
 }
 
 impl Value {

@@ -21,6 +21,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod logs;
+mod rollout;
 mod routed;
 mod scale;
 mod watch;

@@ -184,6 +184,7 @@ impl Agent {
             .await?
             .into_iter()
             .filter(|container| !self.dying.contains_key(&container.id))
+            .filter(|container| projects.values().all(|file| !file.leaving.contains(&container.id)))
             .collect();
 
         let seen = compile::seen(&containers, &self.modes(&containers).await?);

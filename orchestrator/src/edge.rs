@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod image;
 pub mod ports;
 pub mod serve;
+pub mod shift;
 pub mod state;
 pub mod status;
 pub mod wait;
@@ -18,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use compose_schema::Loaded;
 
 use crate::agent::compile;
-use crate::backend::{Engine, LabelFilter};
+use crate::backend::{Container, Engine, LabelFilter};
 use crate::error::{CommandError, Result};
 use crate::labels;
 use crate::lock::Lock;
@@ -26,6 +27,7 @@ use deploy::Pair;
 use image::Executable;
 use state::{ProjectFile, Status};
 use status::Told;
+use wait::Awaited;
 
 /// The gateway answers at once or cannot be asked this way.
 const QUICK: Duration = Duration::from_millis(500);
@@ -56,6 +58,12 @@ pub struct Look {
 }
 
 impl Look {
+    /// Whether there is a gateway.
+    #[must_use]
+    pub const fn has_gateway(&self) -> bool {
+        self.pair.exists()
+    }
+
     /// Looks: one call to the engine.
     ///
     /// # Errors
@@ -164,6 +172,11 @@ impl Wish {
         Ok(())
     }
 
+    /// Services that are routed to by their labels.
+    pub fn routed(&self) -> BTreeSet<String> {
+        self.file.services.keys().cloned().collect()
+    }
+
     /// The gateway serves this very wish.
     fn is_known(&self, look: &Look) -> bool {
         let wished = look.status.as_ref().and_then(|status| status.wishes.get(&self.file.project));
@@ -198,14 +211,16 @@ impl Wish {
         let same = known.is_some_and(|known| known.digest() == self.file.digest());
         let revision = match known {
             Some(known) if same && !pair_changed && !containers_changed => known.revision.clone(),
-            _ => new_revision(),
+            _ => new_revision(known.map(|known| known.revision.as_str())),
         };
         let file = ProjectFile { revision, ..self.file.clone() };
         if known.is_none_or(|known| known.revision != file.revision) {
             deploy::write_project(engine, &file).await?;
         }
         drop(lock);
-        let mut status = wait::until_served(engine, pair.socket(), &file.project, &file.revision).await?;
+        let awaited = Awaited::revision(&file.project, &file.revision);
+        let mut status =
+            wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
         let urls = status.urls.remove(&file.project).unwrap_or_default();
         Ok(Granted { urls, problems: self.problems(&status) })
     }
@@ -217,6 +232,16 @@ impl Wish {
         let own = status.project_problems.get(&self.file.project).into_iter().flatten().cloned();
         refused.chain(own).chain(status.problems.iter().cloned()).collect()
     }
+}
+
+/// Whether there is a gateway that may route to one of these containers. One call to the engine, none where none has
+/// routes.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub async fn may_route(engine: &Engine, containers: &[Container]) -> Result<bool> {
+    Ok(containers.iter().any(|container| has_routes(&container.labels))
+        && Pair::observe(engine.as_ref()).await?.exists())
 }
 
 /// Takes a project's routes out of the gateway; the last project takes gateway and agent with it.
@@ -256,7 +281,7 @@ async fn lock(engine: &Engine) -> Result<Lock> {
 }
 
 /// Whether labels ask for a route: a `traefik.` label, and not switched off.
-fn has_routes(labels: &BTreeMap<String, String>) -> bool {
+pub fn has_routes(labels: &BTreeMap<String, String>) -> bool {
     let mut traefik = labels.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("traefik.")).peekable();
     traefik.peek().is_some()
         && !labels
@@ -264,8 +289,14 @@ fn has_routes(labels: &BTreeMap<String, String>) -> bool {
             .is_some_and(|value| matches!(value.trim(), "false" | "False" | "FALSE" | "0" | "f" | "F"))
 }
 
-/// Different for every `up`; the time also tells people when it was.
-fn new_revision() -> String {
+/// A revision that is later than `before`, in order of text; the time also tells people when it was.
+fn new_revision(before: Option<&str>) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{}.{:09}-{}", now.as_secs(), now.subsec_nanos(), std::process::id())
+    let last = before.and_then(|before| {
+        let (seconds, nanoseconds) = before.split_once('-').map_or(before, |(time, _)| time).split_once('.')?;
+        Some(Duration::new(seconds.parse().ok()?, nanoseconds.parse().ok().filter(|n| *n < 1_000_000_000)?))
+    });
+    // A clock that was set back must not make it look older.
+    let next = last.map_or(now, |last| now.max(last.saturating_add(Duration::from_nanos(1))));
+    format!("{:010}.{:09}-{}", next.as_secs(), next.subsec_nanos(), std::process::id())
 }

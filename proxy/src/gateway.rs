@@ -4,9 +4,10 @@
 //! worker; requests under way finish with the one they began with.
 
 mod control;
+mod passage;
 mod worker_thread;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub struct Options {
     pub terminating_status: Option<StatusCode>,
     /// Caps on connections.
     pub connections: ConnectionLimits,
+    /// Connects to every new server until it takes a connection, for [`Status::unreached`].
+    pub reach_servers: bool,
     /// Services of the gateway itself by qualified name, beside `ping@internal` and `noop@internal`.
     pub handlers: HashMap<String, Handler>,
 }
@@ -79,6 +82,11 @@ pub struct Status {
     pub revision: u64,
     /// The entry points and whether they listen.
     pub listeners: BTreeMap<String, Listener>,
+    /// Addresses of servers that are in the configuration and have not taken a connection yet; those with a health check
+    /// have not passed it. Empty without [`Options::reach_servers`].
+    pub unreached: BTreeSet<String>,
+    /// Addresses of servers that are no longer in the configuration and still have requests under way.
+    pub leaving: BTreeSet<String>,
 }
 
 /// Whether an entry point listens.
@@ -151,6 +159,7 @@ impl Gateway {
             workers,
             options.handlers,
             options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            options.reach_servers,
             status_sender,
         )?;
         std::thread::Builder::new()

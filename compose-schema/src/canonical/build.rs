@@ -30,7 +30,7 @@ impl Canon {
             };
             entries.insert(name.to_owned(), Entry { key: item.span, node: text(context, item.span) });
         }
-        contexts.value = Value::Mapping(entries);
+        contexts.value = Value::from(entries);
     }
 
     /// `[default, id=path]` becomes `{default: null, id: path}`; only `default` goes without a path.
@@ -44,7 +44,7 @@ impl Canon {
                 };
                 Some((id.to_owned(), Entry { key: item.span, node: path }))
             };
-            keys.value = Value::Mapping(items.iter().filter_map(entry).collect());
+            keys.value = items.iter().filter_map(entry).collect();
         }
         let pathless: Vec<(String, Span)> = keys
             .as_mapping()

@@ -7,12 +7,11 @@ use crate::yaml::{Entry, Mapping, Node, Value};
 pub(super) fn names_to_map(node: &mut Node) {
     if let Value::Sequence(names) = &node.value {
         let entry = |name: &Node| Some((name.as_str()?.to_owned(), name.span));
-        let entries = names
+        node.value = names
             .iter()
             .filter_map(entry)
             .map(|(name, span)| (name, Entry { key: span, node: Node::new(Value::Null, span) }))
             .collect();
-        node.value = Value::Mapping(entries);
     }
 }
 
@@ -49,7 +48,7 @@ pub(super) fn depends_on(node: &mut Node) {
                 Some((name.as_str()?.to_owned(), Entry { key: name.span, node: object(fields, name.span) }))
             };
             let entries: Mapping = names.iter().filter_map(entry).collect();
-            node.value = Value::Mapping(entries);
+            node.value = Value::from(entries);
         }
         Value::Mapping(entries) => {
             for entry in entries.values_mut() {

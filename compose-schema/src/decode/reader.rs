@@ -207,6 +207,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The same for what few services have and takes much space.
+    pub(super) fn boxed<T>(&self, key: &str, decode: impl FnOnce(&Fields<'_>) -> T) -> Option<Box<T>> {
+        self.object(key, decode).map(Box::new)
+    }
+
     /// A list of mappings.
     pub(super) fn list<T>(&self, key: &str, decode: impl Fn(&Fields<'_>) -> T) -> Vec<T> {
         let Some(node) = self.get(key) else { return Vec::new() };

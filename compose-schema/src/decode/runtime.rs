@@ -223,7 +223,7 @@ pub(super) fn extra_hosts(f: &Fields<'_>) -> BTreeMap<String, Vec<String>> {
     let Some(node) = f.get("extra_hosts") else { return hosts };
     match &node.value {
         Value::Mapping(entries) => {
-            for (host, entry) in entries {
+            for (host, entry) in entries.iter() {
                 for address in f.texts_of("extra_hosts", &entry.node) {
                     add(host, &address);
                 }

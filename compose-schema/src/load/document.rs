@@ -161,5 +161,5 @@ fn drop_empty_dns(tree: &mut Node) {
 
 /// A tree without anything.
 fn nothing() -> Node {
-    Node::new(Value::Mapping(Mapping::new()), Span { source: SourceId(0), start: 0, end: 0 })
+    Node::new(Value::from(Mapping::new()), Span { source: SourceId(0), start: 0, end: 0 })
 }

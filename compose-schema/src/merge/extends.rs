@@ -166,7 +166,7 @@ impl Extends<'_> {
             Value::String(service) => Ok(Target { service: service.clone(), place, file: None }),
             Value::Null => Ok(Target { service: String::new(), place, file: None }),
             Value::Mapping(entries) => {
-                for (key, entry) in entries {
+                for (key, entry) in entries.iter() {
                     if !matches!(key.as_str(), "service" | "file") && !key.starts_with("x-") {
                         let message = format!("`{key}` means nothing in `extends` and is ignored");
                         self.session
@@ -213,7 +213,7 @@ impl Extends<'_> {
         paths::resolve(&mut root, &shown, self.scope.home());
         let services =
             match root.get_mut("services").map(|services| std::mem::replace(&mut services.value, Value::Null)) {
-                Some(Value::Mapping(services)) => services,
+                Some(Value::Mapping(services)) => *services,
                 Some(Value::Null) | None => Mapping::new(),
                 Some(other) => {
                     let message =

@@ -90,7 +90,7 @@ fn request(item: Node, session: &mut Session) -> Result<Request, Stop> {
             return session.fail(Diagnostic::error(codes::INCLUDE, message).at(item.span, ""));
         }
     };
-    for (key, entry) in entries {
+    for (key, entry) in *entries {
         match key.as_str() {
             "path" => request.paths = texts("path", entry.node, session)?,
             "env_file" => request.env_files = texts("env_file", entry.node, session)?,
@@ -220,14 +220,14 @@ fn import(project: &Node, document: &mut Node, place: Span, session: &mut Sessio
     let Some(target) = document.as_mapping_mut() else { return };
     for section in SECTIONS {
         let Some(Value::Mapping(resources)) = project.get(section).map(|node| &node.value) else { continue };
-        let empty = || Entry { key: place, node: Node::new(Value::Mapping(Mapping::new()), place) };
+        let empty = || Entry { key: place, node: Node::new(Value::from(Mapping::new()), place) };
         let known = &mut target.entry(section.to_owned()).or_insert_with(empty).node;
         if known.value == Value::Null {
             *known = empty().node;
         }
         // A section that is no mapping is refused by validation.
         let Some(known) = known.as_mapping_mut() else { continue };
-        for (name, resource) in resources {
+        for (name, resource) in resources.iter() {
             match known.get(name) {
                 None => {
                     known.insert(name.clone(), resource.clone());

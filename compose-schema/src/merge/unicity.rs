@@ -74,7 +74,7 @@ fn walk(node: &mut Node, cursor: Cursor<'_, Identity>, trail: Trail<'_>, diagnos
     }
     match &mut node.value {
         Value::Mapping(entries) => {
-            for (key, entry) in entries {
+            for (key, entry) in entries.iter_mut() {
                 walk(&mut entry.node, cursor.child(key), Trail::Key(&trail, key), diagnostics);
             }
         }

@@ -21,13 +21,13 @@ pub struct Service {
     pub attach: Option<bool>,
     /// How its image is made.
     #[serde(skip_serializing_if = "is_empty")]
-    pub build: Option<Build>,
+    pub build: Option<Box<Build>>,
     /// What `watch` does.
     #[serde(skip_serializing_if = "is_empty")]
-    pub develop: Option<Develop>,
+    pub develop: Option<Box<Develop>>,
     /// Block I/O limits.
     #[serde(skip_serializing_if = "is_empty")]
-    pub blkio_config: Option<BlkioConfig>,
+    pub blkio_config: Option<Box<BlkioConfig>>,
     /// Capabilities added.
     #[serde(skip_serializing_if = "is_empty")]
     pub cap_add: Vec<String>,
@@ -77,13 +77,13 @@ pub struct Service {
     pub container_name: String,
     /// Managed account (Windows).
     #[serde(skip_serializing_if = "is_empty")]
-    pub credential_spec: Option<CredentialSpec>,
+    pub credential_spec: Option<Box<CredentialSpec>>,
     /// Services it needs first.
     #[serde(skip_serializing_if = "is_empty")]
     pub depends_on: BTreeMap<String, Dependency>,
     /// Replicas, resources, rollout.
     #[serde(skip_serializing_if = "is_empty")]
-    pub deploy: Option<Deploy>,
+    pub deploy: Option<Box<Deploy>>,
     /// Device access rules.
     #[serde(skip_serializing_if = "is_empty")]
     pub device_cgroup_rules: Vec<String>,
@@ -106,7 +106,7 @@ pub struct Service {
     pub entrypoint: Option<Vec<String>>,
     /// An outside program that provides the service.
     #[serde(skip_serializing_if = "is_empty")]
-    pub provider: Option<Provider>,
+    pub provider: Option<Box<Provider>>,
     /// Environment of the containers.
     #[serde(skip_serializing_if = "is_empty")]
     pub environment: OptionalMap,
@@ -133,7 +133,7 @@ pub struct Service {
     pub hostname: String,
     /// How the engine finds out whether it works.
     #[serde(skip_serializing_if = "is_empty")]
-    pub healthcheck: Option<Healthcheck>,
+    pub healthcheck: Option<Box<Healthcheck>>,
     /// Image.
     #[serde(skip_serializing_if = "is_empty")]
     pub image: String,
@@ -157,7 +157,7 @@ pub struct Service {
     pub links: Vec<String>,
     /// Log driver.
     #[serde(skip_serializing_if = "is_empty")]
-    pub logging: Option<Logging>,
+    pub logging: Option<Box<Logging>>,
     /// Memory, at most.
     #[serde(skip_serializing_if = "is_empty")]
     pub mem_limit: Bytes,

@@ -62,7 +62,7 @@ fn walk(node: &mut Node, cursor: Cursor<'_, Rule>, start: Start<'_>) {
     }
     match &mut node.value {
         Value::Mapping(entries) => {
-            for (key, entry) in entries {
+            for (key, entry) in entries.iter_mut() {
                 walk(&mut entry.node, cursor.child(key), start);
             }
         }

@@ -193,7 +193,7 @@ impl<'t> Composer<'t> {
                         entries.entry(key).or_insert(entry);
                     }
                 }
-                Value::Mapping(entries)
+                entries.into()
             }
         };
         let end = span.end.max(open.span.end);
@@ -315,16 +315,19 @@ fn merge(merged: &mut Option<(Span, Vec<Mapping>)>, key: Span, built: Built) -> 
                 .hint("name several mappings in a list: `<<: [*one, *two]`"),
         );
     }
+    let alias = built.alias;
     let wanted = |span: Span| {
-        Some(Diagnostic::error(input::MERGE_KEY, "`<<` needs a mapping or a list of mappings").at(span, ""))
+        let wanted = Diagnostic::error(input::MERGE_KEY, "`<<` needs a mapping or a list of mappings");
+        // The mistake is in the line that asks for it; an anchor may be far away, and right where it stands.
+        Some(if alias { wanted.at(key, "").also(span, "the alias stands for this") } else { wanted.at(span, "") })
     };
     let mut mappings = Vec::new();
     match built.node.value {
-        Value::Mapping(mapping) => mappings.push(mapping),
+        Value::Mapping(mapping) => mappings.push(*mapping),
         Value::Sequence(items) if !built.alias => {
             for item in items {
                 let Value::Mapping(mapping) = item.value else { return wanted(item.span) };
-                mappings.push(mapping);
+                mappings.push(*mapping);
             }
         }
         _ => return wanted(built.node.span),

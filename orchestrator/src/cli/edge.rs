@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -45,6 +46,15 @@ enum Part {
         /// The revision
         #[arg(long)]
         revision: String,
+        /// Addresses of servers that have to be reached
+        #[arg(long)]
+        reached: Vec<String>,
+        /// Addresses of servers to which nothing may be under way any more
+        #[arg(long)]
+        gone: Vec<String>,
+        /// Seconds until it gives up
+        #[arg(long)]
+        limit: u64,
     },
 }
 
@@ -60,8 +70,14 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
             let engine = context.engine()?;
             block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;
         }
-        Part::Wait { project, revision } => {
-            let status = block_on(wait::inside(wait::STATUS.as_ref(), &project, &revision))?;
+        Part::Wait { project, revision, reached, gone, limit } => {
+            let awaited = wait::Awaited {
+                reached: reached.into_iter().collect(),
+                gone: gone.into_iter().collect(),
+                limit: Duration::from_secs(limit),
+                ..wait::Awaited::revision(&project, &revision)
+            };
+            let status = block_on(wait::inside(wait::STATUS.as_ref(), &awaited))?;
             let text = serde_json::to_string(&status)
                 .map_err(|error| CommandError::new(format!("cannot print the status: {error}")))?;
             output::stdout(&text)?;

@@ -101,6 +101,8 @@ pub struct Prepared {
     /// Questions are put to the user.
     ask: bool,
     wish: Option<Wish>,
+    /// Whether it is handed to the gateway.
+    route: bool,
     look: Look,
 }
 
@@ -129,8 +131,9 @@ impl Prepared {
             runner,
             options: work.options,
             yes: work.yes,
+            wish,
+            route: work.route,
             ask: work.ask,
-            wish: wish.filter(|_| work.route),
             look: Look::default(),
         })
     }
@@ -145,7 +148,7 @@ impl Prepared {
             settle(&*self.runner.engine, &self.desired.project).await?;
         }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
-        self.check_ports().await?;
+        self.look_at_gateway().await?;
         self.ask_about_volumes(&observed)?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
@@ -178,10 +181,14 @@ impl Prepared {
         Ok(())
     }
 
-    async fn check_ports(&mut self) -> Result<()> {
+    /// What the gateway routes to now; and, before anything is done, whether it can listen where it has to.
+    async fn look_at_gateway(&mut self) -> Result<()> {
         let Some(wish) = &self.wish else { return Ok(()) };
         self.look = Look::at(&self.runner.engine).await?;
-        wish.check(&self.runner.engine, &self.look).await
+        if self.look.has_gateway() {
+            self.options.routed = wish.routed();
+        }
+        if self.route { wish.check(&self.runner.engine, &self.look).await } else { Ok(()) }
     }
 
     /// Builds the images of those services that have a `build` section, whatever is here; [`Prepared::converge`] then takes
@@ -213,7 +220,7 @@ impl Prepared {
 
     /// Hands the routes over, and says what they are reached at.
     async fn route(&self, changed: bool) -> Result<()> {
-        let Some(wish) = &self.wish else { return Ok(()) };
+        let Some(wish) = self.wish.as_ref().filter(|_| self.route) else { return Ok(()) };
         let reporter = &self.runner.reporter;
         let granted = wish.grant(&self.runner.engine, &self.look, changed).await?;
         for url in &granted.urls {

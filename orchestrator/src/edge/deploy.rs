@@ -286,12 +286,12 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
 /// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
 fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
     // Another gateway may still be about to end: each has a name of its own.
-    let socket = format!("stack-gateway-{}", super::new_revision());
+    let socket = format!("stack-gateway-{}", super::new_revision(None));
     let service = Service {
         command: Some(["edge", "serve", "--state", state::MOUNT, "--socket", &socket].map(str::to_owned).to_vec()),
         cap_add: vec!["NET_BIND_SERVICE".to_owned()],
         network_mode: "host".to_owned(),
-        healthcheck: Some(Healthcheck { disable: true, ..Healthcheck::default() }),
+        healthcheck: Some(Box::new(Healthcheck { disable: true, ..Healthcheck::default() })),
         stop_grace_period: Some(Duration(15_000_000_000)),
         ..confined()
     };
@@ -329,7 +329,7 @@ fn confined() -> Service {
     Service {
         cap_drop: vec!["ALL".to_owned()],
         // Strangers decide how much the gateway logs: this driver throws old logs away.
-        logging: Some(Logging { driver: "local".to_owned(), ..Logging::default() }),
+        logging: Some(Box::new(Logging { driver: "local".to_owned(), ..Logging::default() })),
         read_only: true,
         // Engines before 23.0 take containers that outlived a killed engine for stopped by hand: `unless-stopped` would
         // leave them down.

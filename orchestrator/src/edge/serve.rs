@@ -40,6 +40,7 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
         hostname: hostname(),
         mark_errors: true,
         wait_for_server: PATIENCE,
+        reach_servers: true,
         handlers: [("api@internal".to_owned(), api.handler())].into(),
         ..Options::default()
     };
@@ -143,7 +144,11 @@ impl Serving {
 
     /// Writes the status for those who wait for it, and returns it as a line.
     fn say(&self, listening: &Listening) -> Result<String> {
-        let mut status = self.status.clone();
+        let mut status = Status {
+            unreached: listening.unreached.clone(),
+            leaving: listening.leaving.clone(),
+            ..self.status.clone()
+        };
         for (name, listener) in &listening.listeners {
             match listener {
                 Listener::Bound(address) => status.listening.push(address.to_string()),

@@ -39,6 +39,9 @@ pub struct ProjectFile {
     /// Labels of its services: a service without a running container answers 503, not 404.
     #[serde(default)]
     pub services: BTreeMap<String, BTreeMap<String, String>>,
+    /// Ids of its containers that get no new requests, because a command is about to end them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub leaving: BTreeSet<String>,
 }
 
 impl ProjectFile {
@@ -101,6 +104,10 @@ pub struct Status {
     pub project_problems: BTreeMap<String, Vec<String>>,
     /// What of the configuration is not in force, as the gateway found.
     pub problems: Vec<String>,
+    /// Addresses of servers that it serves and has not reached yet.
+    pub unreached: BTreeSet<String>,
+    /// Addresses of servers that it serves no more and that still have requests under way.
+    pub leaving: BTreeSet<String>,
 }
 
 /// Where the gateway's configuration lies in the volume.

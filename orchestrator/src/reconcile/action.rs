@@ -237,6 +237,35 @@ pub enum Action {
         /// How long at most.
         limit: Option<Duration>,
     },
+    /// Waits until the gateway routes to containers, as far as they run, and reaches them; nothing where there is no
+    /// gateway.
+    Enter {
+        /// Which.
+        targets: Vec<Target>,
+        /// They have to run and to be reached, which may take so long; without it they only may be routed to again.
+        limit: Option<Duration>,
+    },
+    /// Takes containers out of the gateway's routes, and waits until nothing is under way to them.
+    Leave {
+        /// Which.
+        targets: Vec<Target>,
+        /// How long it may take; then it is ended all the same.
+        limit: Duration,
+    },
+    /// Watches that a container goes on running, and is not unhealthy (`update_config.monitor`).
+    Monitor {
+        /// Which.
+        target: Target,
+        /// How long.
+        time: Duration,
+    },
+    /// A pause (`update_config.delay`).
+    Pause(Duration),
+    /// Removes a container that was to take another's place and failed; shows the end of its log.
+    Discard {
+        /// Which.
+        target: Target,
+    },
     /// Runs a hook in a container.
     Hook {
         /// Which container.
@@ -253,6 +282,14 @@ pub enum Action {
 impl Action {
     /// It changes something at the engine; waits only look.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Wait { .. })
+        !matches!(self, Self::Wait { .. } | Self::Monitor { .. } | Self::Pause(_))
+    }
+
+    /// It mostly waits, for something else than a call to the engine.
+    pub fn waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Wait { .. } | Self::Enter { .. } | Self::Leave { .. } | Self::Monitor { .. } | Self::Pause(_)
+        )
     }
 }

@@ -316,7 +316,7 @@ fn one(
     Ok(DesiredService {
         name: name.to_owned(),
         build: service.build.as_ref().map(|build| BuildSpec {
-            build: build.clone(),
+            build: (**build).clone(),
             tag: image.clone(),
             platform: if service.platform.is_empty() {
                 build.platforms.first().cloned().unwrap_or_default()

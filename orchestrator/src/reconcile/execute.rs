@@ -105,6 +105,9 @@ pub enum StepError {
         /// The engine's.
         engine: String,
     },
+    /// The gateway did not do what was asked of it.
+    #[error("{0}")]
+    Gateway(String),
     /// A step it refers to made nothing: a fault in the plan.
     #[error("`{0}` has no id yet")]
     NoId(String),
@@ -190,31 +193,49 @@ struct Progress<'a> {
     /// Needs that are not over yet.
     open: BTreeMap<StepId, usize>,
     blocked: BTreeSet<StepId>,
+    /// Steps that clean up after a failure which has happened.
+    called: BTreeSet<StepId>,
     ready: VecDeque<StepId>,
+}
+
+/// How a step is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Done,
+    Failed,
+    /// It never began.
+    Skipped,
 }
 
 impl<'a> Progress<'a> {
     fn new(plan: &'a Plan) -> Self {
         let open: BTreeMap<StepId, usize> = plan.steps().map(|(id, _)| (id, plan.needs(id).len())).collect();
         let ready = open.iter().filter(|(_, open)| **open == 0).map(|(id, _)| *id).collect();
-        Self { plan, open, blocked: BTreeSet::new(), ready }
+        Self { plan, open, blocked: BTreeSet::new(), called: BTreeSet::new(), ready }
     }
 
-    /// A step is over; what needed nothing else becomes ready, or is over as well, not done.
-    fn over(&mut self, step: StepId, success: bool) {
-        let mut ended = vec![(step, success)];
-        while let Some((step, success)) = ended.pop() {
+    /// A step is over; what needed nothing else becomes ready, or is over as well, never begun.
+    fn over(&mut self, step: StepId, how: Over) {
+        let mut ended = vec![(step, how)];
+        while let Some((step, how)) = ended.pop() {
             for (next, need) in self.plan.needed_by(step) {
-                if !success && need == Need::Success {
-                    self.blocked.insert(next);
+                match (need, how) {
+                    (Need::Success, Over::Failed | Over::Skipped) => {
+                        self.blocked.insert(next);
+                    }
+                    (Need::Failure, Over::Failed) => {
+                        self.called.insert(next);
+                    }
+                    _ => {}
                 }
                 let Some(open) = self.open.get_mut(&next) else { continue };
                 *open -= 1;
                 if *open > 0 {
                     continue;
                 }
-                if self.blocked.contains(&next) {
-                    ended.push((next, false));
+                let uncalled = self.plan.is_rescue(next) && !self.called.contains(&next);
+                if uncalled || self.blocked.contains(&next) {
+                    ended.push((next, Over::Skipped));
                 } else {
                     self.ready.push_back(next);
                 }
@@ -243,7 +264,7 @@ impl Executor {
             held.append(&mut progress.ready);
             for _ in 0..held.len() {
                 let Some((id, step)) = held.pop_front().and_then(|id| Some((id, plan.step(id)?))) else { break };
-                let waits = matches!(step.action, Action::Wait { .. });
+                let waits = step.action.waits();
                 if !waits && self.parallel.is_some_and(|limit| calls >= limit.max(1)) {
                     held.push_back(id);
                     continue;
@@ -265,8 +286,8 @@ impl Executor {
                 ended = running.next() => ended,
             };
             let Some((id, step, result)) = ended else { break };
-            calls -= usize::from(!matches!(step.action, Action::Wait { .. }));
-            let success = result.is_ok();
+            calls -= usize::from(!step.action.waits());
+            let over = if result.is_ok() { Over::Done } else { Over::Failed };
             match result {
                 Ok(end) => {
                     outcome.done.insert(id);
@@ -277,7 +298,7 @@ impl Executor {
                 }
                 Err(error) => self.report_failure(plan, id, error, &mut outcome),
             }
-            progress.over(id, success);
+            progress.over(id, over);
         }
         drop(running);
         outcome.made = shared.made.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,9 @@ pub enum Need {
     Success,
     /// It must be over, one way or the other (`required: false`).
     End,
+    /// It must have been tried and have failed: such a step cleans up. One that needs the failure of several needs that
+    /// of any of them.
+    Failure,
 }
 
 /// Words shown while a step runs and when it is done; a step without either is not shown.
@@ -83,6 +86,11 @@ impl Plan {
             self.graph.add_edge(earlier, id, need);
         }
         id
+    }
+
+    /// Whether a step is done only after a failure.
+    pub fn is_rescue(&self, id: StepId) -> bool {
+        self.graph.edges_directed(id, Direction::Incoming).any(|edge| *edge.weight() == Need::Failure)
     }
 
     /// Nothing to do, not even to wait.

@@ -20,6 +20,10 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+fn list(targets: &[Target]) -> String {
+    targets.iter().map(|target| Named(target).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// What an action does, in words: `create container web-app-1`.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,6 +62,13 @@ impl fmt::Display for Action {
                 };
                 write!(f, "wait until {service} {until}")
             }
+            Self::Enter { targets, .. } => write!(f, "route to {}", list(targets)),
+            Self::Leave { targets, limit } => {
+                write!(f, "take {} out of the routes, {} s for what is under way", list(targets), limit.as_secs())
+            }
+            Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target)),
+            Self::Pause(time) => write!(f, "pause for {time:?}"),
+            Self::Discard { target } => write!(f, "remove {} again", Named(target)),
             Self::Hook { target, hook, kind, .. } => {
                 write!(f, "run {} hook `{}` in {}", kind.name(), hook.command.join(" "), Named(target))
             }
@@ -66,7 +77,7 @@ impl fmt::Display for Action {
 }
 
 /// `#4 create container web-app-1 <- #1 #2: it does not exist`. An arrow names the steps it needs; a `?` behind one
-/// says that its failure does not matter.
+/// says that its failure does not matter, a `!` that the step is done only if it fails.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for notice in &self.notices {
@@ -82,7 +93,12 @@ impl fmt::Display for Plan {
                 f.write_str(" <-")?;
             }
             for (need, kind) in needs {
-                write!(f, " #{}{}", number(need), if kind == Need::End { "?" } else { "" })?;
+                let mark = match kind {
+                    Need::Success => "",
+                    Need::End => "?",
+                    Need::Failure => "!",
+                };
+                write!(f, " #{}{mark}", number(need))?;
             }
             if !step.cause.is_empty() {
                 write!(f, ": {}", step.cause)?;

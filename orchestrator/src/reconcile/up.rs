@@ -8,6 +8,7 @@ mod images;
 mod one_off;
 mod orphans;
 mod resources;
+pub(in crate::reconcile) mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::error::CommandError;
 use crate::reconcile::action::{Target, Until};
 use crate::reconcile::desired::{Desired, at};
 use crate::reconcile::observed::Observed;
-use crate::reconcile::plan::{Plan, StepId};
+use crate::reconcile::plan::{Need, Plan, StepId};
 
 use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};
@@ -71,6 +72,8 @@ pub struct UpOptions {
     pub recreate_volumes: BTreeSet<String>,
     /// Recreate, scale and start nothing but what exists: never make a container (`start`).
     pub existing_only: bool,
+    /// Services to which the gateway routes, where there is one.
+    pub routed: BTreeSet<String>,
 }
 
 /// Why there is no plan.
@@ -214,6 +217,10 @@ struct Planner<'a> {
     targets: BTreeMap<&'a str, Vec<(u32, Target)>>,
     /// Waits, by service and end.
     waits: BTreeMap<(&'a str, Until), StepId>,
+    /// Time for what is under way to a container when it is stopped, by id; where it is not the short one.
+    drains: BTreeMap<&'a str, Duration>,
+    /// What the next container to be made has to wait for: the batch before it.
+    gate: Vec<(StepId, Need)>,
 }
 
 impl<'a> Planner<'a> {
@@ -233,6 +240,8 @@ impl<'a> Planner<'a> {
             ready: BTreeMap::new(),
             targets: BTreeMap::new(),
             waits: BTreeMap::new(),
+            drains: BTreeMap::new(),
+            gate: Vec::new(),
         }
     }
 

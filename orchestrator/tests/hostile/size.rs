@@ -10,9 +10,9 @@ fn services(line: impl Fn(usize) -> String, count: usize) -> String {
 
 #[test]
 fn large_projects_are_read() {
-    Case::new(services(|_| String::new(), 10_000)).within(256, 3).passes();
+    Case::new(services(|_| String::new(), 10_000)).within(112, 1).passes();
     let chain = |n| if n == 0 { String::new() } else { format!(", depends_on: [s{}]", n - 1) };
-    Case::new(services(chain, 10_000)).within(256, 4).passes();
+    Case::new(services(chain, 10_000)).within(128, 1).passes();
     let dense = |n: usize| {
         let names: Vec<String> = (n.saturating_sub(50)..n).map(|n| format!("s{n}")).collect();
         format!(", depends_on: [{}]", names.join(", "))
@@ -42,7 +42,7 @@ fn too_large_files_are_refused() {
 
 #[test]
 fn ranges_of_ports_are_bounded_in_memory() {
-    Case::service("ports: ['1-65535:1-65535']").within(256, 2).run();
+    Case::service("ports: ['1-65535:1-65535']").within(128, 1).run();
     let many: Vec<String> = (0..200).map(|_| "'1-65535'".to_owned()).collect();
     let outcome = Case::service(&format!("ports: [{}]", many.join(", "))).within(400, 4).run();
     assert!(outcome.code == 0 || outcome.message.contains("error[E"), "{}", outcome.message);

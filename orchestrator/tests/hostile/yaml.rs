@@ -90,7 +90,17 @@ fn odd_values_end_with_a_message_or_are_taken() {
         let outcome = Case::service(attributes).run();
         assert!(outcome.code == 0 || outcome.message.contains("error[E"), "{attributes}: {}", outcome.message);
     }
-    for name in ["a/b", "", "naïve"] {
+    for path in ["../../..", "/", "none", "a\u{202e}b"] {
+        for attribute in ["build: {context: 'X'}", "build: {context: ., dockerfile: 'X'}", "volumes: ['X:/a']"] {
+            Case::service(&attribute.replace('X', path)).run();
+        }
+    }
+    let long = "n".repeat(300);
+    for name in [long.as_str(), "..", "-a"] {
+        Case::new(format!("services: {{{name}: {{image: x}}}}\n")).run();
+    }
+    Case::new(format!("name: {long}\nservices: {{a: {{image: x}}}}\n")).run();
+    for name in ["a/b", "", "naïve", "a b"] {
         let outcome = Case::new(format!("services: {{'{name}': {{image: x}}}}\n")).run();
         assert!(outcome.code != 0 && outcome.message.contains("error[E"), "{name}: {}", outcome.message);
     }

@@ -23,6 +23,7 @@ use crate::tls::store::self_made;
 use crate::upstream::failure::chain;
 use crate::worker::Shared;
 
+use super::passage::Passage;
 use super::worker_thread::{Accept, WorkerThread};
 use super::{Applied, Command, Listener, StartError, Status, Update};
 
@@ -40,6 +41,7 @@ pub(super) struct Control {
     entries: BTreeMap<String, Entry>,
     status: watch::Sender<Status>,
     checks: JoinSet<()>,
+    passage: Passage,
 }
 
 /// An entry point, listening or trying to.
@@ -55,6 +57,7 @@ impl Control {
         workers: usize,
         handlers: HashMap<String, Handler>,
         terminating_status: StatusCode,
+        reach_servers: bool,
         status: watch::Sender<Status>,
     ) -> Result<Self, StartError> {
         let (own, tickets) = (self_made()?, Tickets::default());
@@ -83,6 +86,7 @@ impl Control {
             entries: BTreeMap::new(),
             status,
             checks: JoinSet::new(),
+            passage: Passage::new(reach_servers),
         })
     }
 
@@ -114,6 +118,7 @@ impl Control {
                         }
                     },
                     _ = retry.tick(), if unbound => self.bind_unbound(),
+                    () = self.passage.tick() => self.passage.tell(&self.status),
                 }
             }
         });
@@ -137,12 +142,19 @@ impl Control {
         self.snapshot = Arc::new(snapshot);
         let count = self.workers.len();
         for thread in &self.workers {
-            let before = thread.worker.view.load();
-            thread.worker.view.store(Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count)));
+            let before = thread.worker.view.load_full();
+            let after = Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count));
+            thread.worker.view.store(Arc::clone(&after));
             thread.worker.changed.notify_waiters();
+            self.passage.left_behind(&before, &after);
         }
         self.start_checks();
-        self.status.send_modify(|status| status.revision += 1);
+        self.passage.arrived(&self.snapshot, &mut self.checks);
+        // Whoever waits for this revision reads the rest of the status with it.
+        self.status.send_modify(|status| {
+            status.revision += 1;
+            self.passage.note(status);
+        });
         Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
     }
 

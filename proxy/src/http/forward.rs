@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, Response, Uri, Version, request};
 
 use crate::snapshot::{LoadBalancer, View};
 use crate::upstream::failure::{Failure, chain};
-use crate::upstream::pool::{Answer, Lease, Pool, Unanswered};
+use crate::upstream::pool::{Answer, Lease, Pool, Unanswered, UnderWay};
 use crate::upstream::server::{Scheme, Server};
 
 use super::body::{Body, RequestBody};
@@ -176,6 +176,8 @@ impl Outgoing {
         pool: &Arc<Pool>,
         balancer: &LoadBalancer,
     ) -> Result<Answer, Failure> {
+        // From here on the server is not to be taken away: connecting takes time too.
+        let _under_way = UnderWay::new(pool);
         let mut fresh = false;
         loop {
             let lease = pool.lease(fresh, self.upgrade.is_some()).await?;
@@ -258,9 +260,10 @@ fn finish(
         record.origin_duration = Instant::now().saturating_duration_since(record.started);
     }
     let mut response = match answer {
-        Answer::Switched(head, stream, early) => {
+        Answer::Switched(head, stream, early, under_way) => {
             let upgrade: Option<Upgrade> = exchange.upgrade.take();
-            super::upgrade::switch(&exchange.client.worker, upgrade, head, stream, early, std::mem::take(held))?
+            let held = (std::mem::take(held), under_way);
+            super::upgrade::switch(&exchange.client.worker, upgrade, head, stream, early, held)?
         }
         Answer::Response(response) => {
             let (mut parts, body) = response.into_parts();

@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::upstream::dial::UpstreamStream;
 use crate::upstream::failure::Failure;
+use crate::upstream::pool::UnderWay;
 use crate::worker::Worker;
 
 use super::body::Body;
@@ -25,7 +26,7 @@ pub(crate) fn switch(
     head: Response<()>,
     mut server: UpstreamStream,
     early: Bytes,
-    held: Vec<Held>,
+    held: (Vec<Held>, UnderWay),
 ) -> Result<Response<Body>, Failure> {
     let upgrade = upgrade.ok_or(Failure::BadUpgrade)?;
     let agreed = head.headers().get(UPGRADE).cloned().ok_or(Failure::BadUpgrade)?;

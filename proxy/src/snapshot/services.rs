@@ -269,7 +269,7 @@ impl<'a> Builder<'a> {
         } else {
             // What an earlier check found says nothing any more.
             for (server, _) in &servers {
-                server.set_healthy(true);
+                server.forget_health();
             }
         }
         let sticky =

@@ -18,6 +18,9 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// While it was dialled, the server was taken out of the configuration.
+    #[error("{address} was taken out of the configuration")]
+    Left { address: String },
     /// Nothing answered the dialling in time.
     #[error("connecting to {address} took longer than {} s", .after.as_secs())]
     ConnectTimeout { address: String, after: Duration },
@@ -52,7 +55,7 @@ impl Failure {
     /// The answer that tells the client.
     pub(crate) fn reason(&self) -> Reason {
         match self {
-            Self::Connect { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
+            Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
             Self::Tls { .. } | Self::BadAnswer(_) | Self::BadUpgrade => Reason::BadAnswer,
             Self::ClientIdle => Reason::RequestTimeout,
@@ -61,7 +64,7 @@ impl Failure {
 
     /// True when the server could not be reached at all, so that no byte of the request was carried.
     pub(crate) fn unreached(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::ConnectTimeout { .. })
+        matches!(self, Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
     }
 
     /// Sorts what hyper reports while an answer is awaited.

@@ -40,6 +40,11 @@ impl Check {
         Self { service: service.to_owned(), config: config.clone(), servers, transport }
     }
 
+    /// The servers that are asked.
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
     /// Starts asking in the current runtime. Ends when the returned set is dropped.
     pub(crate) fn start(&self, tasks: &mut JoinSet<()>) {
         for server in &self.servers {

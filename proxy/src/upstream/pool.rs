@@ -6,6 +6,7 @@
 //! unsent request can leak into the next exchange.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
 
 use crate::http::body::{BodyError, RequestBody};
 
@@ -42,6 +44,27 @@ pub(crate) struct Pool {
     pub(crate) transport: Arc<Transport>,
     max_idle: usize,
     kept: Mutex<Kept>,
+    /// Requests and tunnels under way; counted by one worker, read by others.
+    under_way: AtomicUsize,
+    left: CancellationToken,
+}
+
+/// A request, or a tunnel, on its way to a server or back: counted as long as this exists.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Pool>);
+
+impl UnderWay {
+    /// Counts one more for the pool's server.
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        pool.under_way.fetch_add(1, Relaxed);
+        Self(Arc::clone(pool))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +107,33 @@ pub(crate) struct Unanswered {
 impl Pool {
     /// An empty pool that keeps at most `max_idle` connections.
     pub(crate) fn new(server: Arc<Server>, transport: Arc<Transport>, max_idle: usize) -> Self {
-        Self { server, transport, max_idle, kept: Mutex::default() }
+        Self {
+            server,
+            transport,
+            max_idle,
+            kept: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            left: CancellationToken::new(),
+        }
+    }
+
+    /// The server is no longer in the configuration: no connection is made to it any more, those that are being made are
+    /// given up (it may be gone without a word, as a killed container is), so that their requests go elsewhere.
+    pub(crate) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    async fn connect(&self, http1_only: bool) -> Result<UpstreamStream, Failure> {
+        tokio::select! {
+            biased;
+            () = self.left.cancelled() => Err(Failure::Left { address: self.server.address() }),
+            stream = dial(&self.server, &self.transport, http1_only) => stream,
+        }
+    }
+
+    /// Whether requests or tunnels are under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.under_way.load(Relaxed) > 0
     }
 
     /// One worker's pool: held for a few instructions, by another thread only when the configuration changes.
@@ -100,7 +149,7 @@ impl Pool {
         if !fresh && let Some(lease) = self.reuse(http1_only) {
             return Ok(lease);
         }
-        let stream = dial(&self.server, &self.transport, http1_only).await?;
+        let stream = self.connect(http1_only).await?;
         let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
         if prior_knowledge || stream.is_http2() {
             let (sender, driver) = http2::Builder::new(TokioExecutor::new())
@@ -174,7 +223,7 @@ pub(crate) enum Answer {
     /// An ordinary answer.
     Response(Response<UpstreamBody>),
     /// `101 Switching Protocols`, the connection, and what the server already sent over it.
-    Switched(Response<()>, UpstreamStream, Bytes),
+    Switched(Response<()>, UpstreamStream, Bytes, UnderWay),
 }
 
 impl Lease {
@@ -201,11 +250,12 @@ impl Lease {
     }
 
     async fn exchange(self, pool: &Arc<Pool>, request: Request<RequestBody>) -> Result<Answer, Unanswered> {
+        let under_way = UnderWay::new(pool);
         match self {
-            Self::Http1 { link, .. } => exchange_http1(link, pool, request).await,
+            Self::Http1 { link, .. } => exchange_http1(link, under_way, request).await,
             Self::Http2(mut sender) => {
                 let response = sender.try_send_request(request).await.map_err(unanswered)?;
-                Ok(Answer::Response(response.map(|incoming| UpstreamBody { incoming, link: None })))
+                Ok(Answer::Response(response.map(|incoming| UpstreamBody { incoming, link: None, under_way })))
             }
         }
     }
@@ -217,7 +267,7 @@ fn unanswered(mut error: TrySendError<Request<RequestBody>>) -> Unanswered {
 
 async fn exchange_http1(
     mut link: Box<Link>,
-    pool: &Arc<Pool>,
+    under_way: UnderWay,
     request: Request<RequestBody>,
 ) -> Result<Answer, Unanswered> {
     let mut answer = std::pin::pin!(link.sender.try_send_request(request));
@@ -229,15 +279,20 @@ async fn exchange_http1(
     .await
     .map_err(unanswered)?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switched(link, &response, over).await;
+        return switched(link, &response, over, under_way).await;
     }
     Ok(Answer::Response(response.map(|incoming| {
-        let link = (!over).then(|| (link, Arc::clone(pool)));
-        UpstreamBody { incoming, link }.settled()
+        let link = (!over).then_some(link);
+        UpstreamBody { incoming, link, under_way }.settled()
     })))
 }
 
-async fn switched(mut link: Box<Link>, response: &Response<Incoming>, over: bool) -> Result<Answer, Unanswered> {
+async fn switched(
+    mut link: Box<Link>,
+    response: &Response<Incoming>,
+    over: bool,
+    under_way: UnderWay,
+) -> Result<Answer, Unanswered> {
     if !over {
         std::future::poll_fn(|cx| link.driver.poll_without_shutdown(cx))
             .await
@@ -247,14 +302,15 @@ async fn switched(mut link: Box<Link>, response: &Response<Incoming>, over: bool
     let mut head = Response::new(());
     *head.status_mut() = response.status();
     *head.headers_mut() = response.headers().clone();
-    Ok(Answer::Switched(head, parts.io.into_inner(), parts.read_buf))
+    Ok(Answer::Switched(head, parts.io.into_inner(), parts.read_buf, under_way))
 }
 
 /// An answer's body; reading it drives the connection, reading it to the end gives the connection back.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
     incoming: Incoming,
-    link: Option<(Box<Link>, Arc<Pool>)>,
+    link: Option<Box<Link>>,
+    under_way: UnderWay,
 }
 
 impl UpstreamBody {
@@ -266,9 +322,9 @@ impl UpstreamBody {
 
     fn settle(&mut self) {
         if self.incoming.is_end_stream()
-            && let Some((link, pool)) = self.link.take()
+            && let Some(link) = self.link.take()
         {
-            pool.keep(link);
+            self.under_way.0.keep(link);
         }
     }
 }
@@ -280,7 +336,7 @@ impl HttpBody for UpstreamBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
         if polled.is_pending()
-            && let Some((link, _)) = &mut self.link
+            && let Some(link) = &mut self.link
         {
             if link.driver.poll_without_shutdown(cx).is_ready() {
                 self.link = None;
@@ -291,8 +347,8 @@ impl HttpBody for UpstreamBody {
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
             Poll::Ready(Some(Err(_))) => self.link = None,
             Poll::Ready(None) => {
-                if let Some((link, pool)) = self.link.take() {
-                    pool.keep(link);
+                if let Some(link) = self.link.take() {
+                    self.under_way.0.keep(link);
                 }
             }
         }

@@ -50,6 +50,7 @@ pub(crate) struct Server {
     pub(crate) cookie: String,
     preserve_path: bool,
     healthy: AtomicBool,
+    reached: AtomicBool,
     suspect_until: AtomicU64,
 }
 
@@ -85,6 +86,7 @@ impl Server {
             preserve_path,
             cookie: super::sticky::value(url),
             healthy: AtomicBool::new(true),
+            reached: AtomicBool::new(false),
             suspect_until: AtomicU64::new(0),
         })
     }
@@ -110,7 +112,27 @@ impl Server {
 
     /// Sets what the health check found; returns what was known before.
     pub(crate) fn set_healthy(&self, healthy: bool) -> bool {
+        if healthy {
+            self.set_reached();
+        }
         self.healthy.swap(healthy, Relaxed)
+    }
+
+    /// Forgets what a health check has found.
+    pub(crate) fn forget_health(&self) {
+        self.healthy.store(true, Relaxed);
+    }
+
+    /// Whether it has ever taken a connection, or passed its health check where it has one.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.reached.load(Relaxed)
+    }
+
+    /// Notes that it takes connections.
+    pub(crate) fn set_reached(&self) {
+        if !self.reached.load(Relaxed) {
+            self.reached.store(true, Relaxed);
+        }
     }
 
     /// Notes that the server could not be reached.
@@ -120,6 +142,7 @@ impl Server {
 
     /// Notes that the server answered.
     pub(crate) fn trust(&self) {
+        self.set_reached();
         if self.suspect_until.load(Relaxed) != 0 {
             self.suspect_until.store(0, Relaxed);
         }

@@ -40,6 +40,41 @@ async fn a_request_under_way_outlives_its_route() {
 }
 
 #[tokio::test]
+async fn a_server_that_leaves_is_named_until_its_last_request_is_answered() {
+    let (url, arrival, go) = held().await;
+    let address = url.trim_start_matches("http://").to_owned();
+    let running = run(options(), routed("a", &[url])).await;
+    let web = running.web;
+    let mut status = running.gateway.subscribe();
+    let asked = tokio::spawn(async move { ask(web, &get("a.test", "/")).await });
+    arrival.await.unwrap();
+    let revision = running.apply(routed("a", &[echo().await])).await.revision;
+    let shown = status.wait_for(|status| status.revision >= revision).await.unwrap().clone();
+    assert_eq!(shown.leaving, [address].into());
+    assert!(ask(web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 200"), "new requests go to the new server");
+    go.send(()).unwrap();
+    assert_eq!(asked.await.unwrap().1, "late");
+    status.wait_for(|status| status.leaving.is_empty()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_server_is_named_until_it_takes_a_connection() {
+    let reserved = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    let running =
+        run(proxy::gateway::Options { reach_servers: true, ..options() }, routed("a", &[format!("http://{address}")]))
+            .await;
+    let mut status = running.gateway.subscribe();
+    assert_eq!(status.borrow_and_update().unreached, [address.to_string()].into());
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    status.wait_for(|status| status.unreached.is_empty()).await.unwrap();
+    drop(listener);
+    running.apply(routed("a", &[format!("http://{address}")])).await;
+    assert!(running.gateway.status().unreached.is_empty(), "what was reached once is known");
+}
+
+#[tokio::test]
 async fn shutdown_lets_requests_finish_and_closes_idle_connections() {
     let (url, arrival, go) = held().await;
     let running = run(options(), routed("a", &[url])).await;

@@ -30,7 +30,16 @@ async fn a_websocket_echoes_through_the_gateway() {
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("welcome"));
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
+
+    // It outlives its route, and whoever wants to end the server is told that it is still there.
+    running.apply(routed("a", &[])).await;
+    let mut status = running.gateway.subscribe();
+    assert_eq!(status.borrow_and_update().leaving.len(), 1);
+    socket.send(Message::text("still")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("still"));
     socket.close(None).await.unwrap();
+    drop(socket);
+    status.wait_for(|status| status.leaving.is_empty()).await.unwrap();
 }
 
 #[tokio::test]

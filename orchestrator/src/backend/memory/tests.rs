@@ -35,7 +35,7 @@ async fn a_life_has_the_events_of_a_real_engine() {
     let filter = LabelFilter(vec![("com.docker.compose.service".to_owned(), Some("app".to_owned()))]);
     let events = engine.events(&filter).await.unwrap();
     let mut made = spec("app-1");
-    made.service.healthcheck = Some(Healthcheck { test: vec!["CMD".to_owned()], ..Healthcheck::default() });
+    made.service.healthcheck = Some(Box::new(Healthcheck { test: vec!["CMD".to_owned()], ..Healthcheck::default() }));
     let (id, _) = engine.create_container(&made).await.unwrap();
     engine.start_container(&id).await.unwrap();
     assert_eq!(engine.container("app-1").await.unwrap().health, Some(Health::Healthy));

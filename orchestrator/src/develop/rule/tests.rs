@@ -14,7 +14,7 @@ fn watch(action: &str, path: &Path) -> WatchRule {
 }
 
 fn service(rules: Vec<WatchRule>) -> Service {
-    Service { develop: Some(Develop { watch: rules, ..Develop::default() }), ..Service::default() }
+    Service { develop: Some(Box::new(Develop { watch: rules, ..Develop::default() })), ..Service::default() }
 }
 
 fn project(service: Service) -> Project {
@@ -86,12 +86,12 @@ fn the_build_contexts_patterns_count() {
     fs::write(context.join(".dockerignore"), "*\n!src\nsrc/*.log\n").unwrap();
     let build = Build { context: context.display().to_string(), ..Build::default() };
     let with = |build: Build| {
-        let service = Service { build: Some(build), ..service(vec![watch("rebuild", context)]) };
+        let service = Service { build: Some(Box::new(build)), ..service(vec![watch("rebuild", context)]) };
         Rules::of(&project(service), &[], true).unwrap().rules.remove(0)
     };
     let rule = with(build.clone());
     let sources = Rules::of(
-        &project(Service { build: Some(build.clone()), ..service(vec![watch("rebuild", context)]) }),
+        &project(Service { build: Some(Box::new(build.clone())), ..service(vec![watch("rebuild", context)]) }),
         &[],
         true,
     )
@@ -123,7 +123,7 @@ fn rules_that_cannot_be_followed_are_refused() {
         refused(service(vec![watch("rebuild", path)])),
         "can't watch service \"app\" with action rebuild without a build context"
     );
-    let built = Service { build: Some(Build::default()), ..service(vec![watch("rebuild", path)]) };
+    let built = Service { build: Some(Box::new(Build::default())), ..service(vec![watch("rebuild", path)]) };
     let error = Rules::of(&project(built), &[], false).unwrap_err();
     assert_eq!(error.message, "--no-build is incompatible with watch action rebuild in service app");
     assert!(refused(service(vec![watch("sync+exec", path)])).contains("nothing to run"));
@@ -165,6 +165,6 @@ pub(in crate::develop) fn rules(rules: &[(&str, &Path, &str)]) -> Vec<Rule> {
         ignore: vec!["ignored".to_owned()],
         ..watch(action, path)
     });
-    let service = Service { build: Some(Build::default()), ..service(rules.collect()) };
+    let service = Service { build: Some(Box::new(Build::default())), ..service(rules.collect()) };
     Rules::of(&project(service), &[], true).unwrap().rules
 }

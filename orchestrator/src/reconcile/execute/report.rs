@@ -44,7 +44,8 @@ impl Outcome {
 
     /// What was done and what was not, by resource.
     fn state(&self, plan: &Plan) -> Vec<String> {
-        let changing = || plan.steps().filter(|(_, step)| step.action.changes());
+        // A step that cleans up is nothing that anybody waits for.
+        let changing = || plan.steps().filter(|(id, step)| step.action.changes() && !plan.is_rescue(*id));
         let left: BTreeSet<&str> =
             changing().filter(|(id, _)| !self.done.contains(id)).map(|(_, step)| step.resource.as_str()).collect();
         let mut lines = Vec::new();

@@ -8,13 +8,17 @@ use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, Error, ErrorKind, ExecSpec, ProgressSink};
-use crate::reconcile::action::{Action, HookKind};
+use crate::backend::{Backend, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
+use crate::edge::shift::{self, Left};
+use crate::error::CommandError;
+use crate::reconcile::action::{Action, HookKind, Target};
 use crate::reconcile::observed;
 use crate::reconcile::platform;
 
 /// Lines of a failing hook's output that are shown.
 const HOOK_LINES: usize = 10;
+/// Lines that are shown of the log of a container that failed.
+const LAST_LINES: u64 = 20;
 /// Looks at a command that has closed its output until its exit code is there; the engine is a moment behind.
 const EXIT_CODE_LOOKS: u32 = 60;
 
@@ -39,7 +43,15 @@ fn silent() -> ProgressSink {
     Arc::new(|_| {})
 }
 
+fn names(targets: &[Target]) -> String {
+    targets.iter().map(Target::name).collect::<Vec<_>>().join("`, `")
+}
+
 impl Shared<'_> {
+    fn ids(&self, targets: &[Target]) -> Result<Vec<String>, StepError> {
+        targets.iter().map(|target| self.id(target)).collect()
+    }
+
     pub(super) async fn run(&self, action: &Action) -> Result<End, StepError> {
         let engine = &*self.executor.engine;
         match action {
@@ -110,6 +122,21 @@ impl Shared<'_> {
                     .collect::<Result<_, StepError>>()?;
                 self.waiter.wait(service, targets, *until, *limit).await?;
             }
+            Action::Enter { targets, limit } => self.enter(targets, *limit).await?,
+            Action::Leave { targets, limit } => {
+                let ids = self.ids(targets)?;
+                let left = shift::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
+                return match left.await {
+                    Ok(Left::Clean) => Ok(End::Done(None)),
+                    Ok(Left::Busy) => Ok(End::Stays("Connections were still open at the end of the time they have")),
+                    Err(error) => Err(StepError::Gateway(error.message)),
+                };
+            }
+            Action::Monitor { target, time } => {
+                self.waiter.stay(&[(self.id(target)?, target.name().to_owned())], *time).await?;
+            }
+            Action::Pause(time) => tokio::time::sleep(*time).await,
+            Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
             Action::Hook { target, service, hook, kind } => self.hook(&self.id(target)?, service, hook, *kind).await?,
         }
         Ok(End::Done(None))
@@ -117,6 +144,42 @@ impl Shared<'_> {
 
     fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
         if quiet { silent() } else { self.executor.reporter.sink(&format!("Image {image}")) }
+    }
+
+    /// Those that are to be reached are to go on running meanwhile, too.
+    async fn enter(&self, targets: &[Target], limit: Option<Duration>) -> Result<(), StepError> {
+        let ids = self.ids(targets)?;
+        let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, limit);
+        let failed = |error: CommandError| {
+            StepError::Gateway(format!("container `{}` is not routed to: {}", names(targets), error.message))
+        };
+        let Some(limit) = limit else { return entered.await.map_err(failed) };
+        let named: Vec<(String, String)> =
+            ids.iter().cloned().zip(targets.iter().map(|target| target.name().to_owned())).collect();
+        tokio::select! {
+            biased;
+            Err(ended) = self.waiter.stay(&named, limit) => return Err(ended),
+            entered = entered => entered.map_err(failed)?,
+        }
+        self.waiter.still(&named).await
+    }
+
+    /// What it printed is gone with it, so its end is shown.
+    async fn discard(&self, id: &str, name: &str) -> Result<(), StepError> {
+        let engine = &self.executor.engine;
+        let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
+        let mut text = Vec::new();
+        if let Ok(mut records) = engine.logs(id, &options).await {
+            while let Some(Ok(record)) = records.next().await {
+                text.extend_from_slice(&record.bytes);
+            }
+        }
+        for line in String::from_utf8_lossy(&text).lines() {
+            self.executor.reporter.message(&format!("{name} | {}", crate::ui::style::printable(line)));
+        }
+        fine(engine.stop_container(id, None).await, &[ErrorKind::NotFound, ErrorKind::Conflict])?;
+        remove(&**engine, id, false).await?;
+        Ok(())
     }
 
     async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {

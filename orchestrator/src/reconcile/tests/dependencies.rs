@@ -8,7 +8,7 @@ use crate::backend::memory::Behaviour;
 
 fn healthy(mut service: Service) -> Service {
     let test = vec!["CMD".to_owned(), "true".to_owned()];
-    service.healthcheck = Some(Healthcheck { test, ..Healthcheck::default() });
+    service.healthcheck = Some(Box::new(Healthcheck { test, ..Healthcheck::default() }));
     service
 }
 

@@ -10,7 +10,7 @@ use crate::reconcile::up::{self, PullPolicy};
 
 fn built() -> compose_schema::model::Service {
     let mut service = service("");
-    service.build = Some(Build { context: "/srv/demo".to_owned(), ..Build::default() });
+    service.build = Some(Box::new(Build { context: "/srv/demo".to_owned(), ..Build::default() }));
     service
 }
 

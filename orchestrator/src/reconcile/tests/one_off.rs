@@ -11,7 +11,8 @@ use crate::reconcile::up::{self, OneOff, Recreate, UpOptions};
 
 async fn scene() -> Scene {
     let mut db = with_volume(service("db"), "data", "/data");
-    db.healthcheck = Some(Healthcheck { test: vec!["CMD".to_owned(), "true".to_owned()], ..Healthcheck::default() });
+    db.healthcheck =
+        Some(Box::new(Healthcheck { test: vec!["CMD".to_owned(), "true".to_owned()], ..Healthcheck::default() }));
     let mut scene = Scene::new(&[
         ("app", after(service("app"), &[("db", Condition::Healthy)])),
         ("db", db),

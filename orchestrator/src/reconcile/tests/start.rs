@@ -9,7 +9,8 @@ use crate::reconcile::lifecycle;
 
 async fn stopped() -> Scene {
     let mut db = service("db");
-    db.healthcheck = Some(Healthcheck { test: vec!["CMD".to_owned(), "true".to_owned()], ..Healthcheck::default() });
+    db.healthcheck =
+        Some(Box::new(Healthcheck { test: vec!["CMD".to_owned(), "true".to_owned()], ..Healthcheck::default() }));
     let scene = Scene::new(&[
         ("app", after(service("app"), &[("db", Condition::Healthy), ("other", Condition::Started)])),
         ("db", db),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use compose_schema::model::{Condition, Mount};
 
 use super::fate::{Fate, Verdict};
-use super::{PlanError, Planner};
+use super::{PlanError, Planner, rollout};
 use crate::backend::{Attachment, Container, ContainerSpec, State};
 use crate::labels;
 use crate::reconcile::action::{Action, Create, HookKind, Target, Until};
@@ -19,11 +19,11 @@ fn existing(container: &Container) -> Target {
     Target::Existing { id: container.id.clone(), name: container.name.clone() }
 }
 
-fn runs(container: &Container) -> bool {
+pub(super) fn runs(container: &Container) -> bool {
     matches!(container.state, State::Running | State::Restarting | State::Paused)
 }
 
-fn resource(name: &str) -> String {
+pub(super) fn resource(name: &str) -> String {
     format!("Container {name}")
 }
 
@@ -33,23 +33,57 @@ impl<'a> Planner<'a> {
         let Some(service) = self.desired.services.get(name) else { return Ok(()) };
         let fates = self.fates.get(name).cloned().unwrap_or_default();
         for fate in &fates.there {
-            if let Verdict::Remove { cause } = &fate.verdict {
+            if let Verdict::Remove { cause } = &fate.verdict
+                && self.successor(service, fate, &fates.there).is_none()
+            {
+                if service.replicas > 0 {
+                    self.drains.insert(&fate.container.id, rollout::drain(&service.service));
+                }
                 self.remove(name, fate.container, cause, &[], false);
             }
         }
-        for fate in &fates.there {
-            match &fate.verdict {
-                Verdict::Remove { .. } => {}
-                Verdict::Keep => self.keep(service, fate),
-                Verdict::Replace { cause, remove_first } => self.replace(service, fate, cause, *remove_first)?,
+        for fate in fates.there.iter().filter(|fate| fate.verdict == Verdict::Keep) {
+            let old = fates.there.iter().find(|old| {
+                self.successor(service, old, &fates.there).is_some_and(|new| new.container.id == fate.container.id)
+            });
+            match old {
+                Some(old) => self.take_over(service, fate, old.container),
+                None => self.keep(service, fate),
             }
         }
+        self.replacements(service, &fates.there)?;
         for number in &fates.missing {
             let cause = if fates.there.is_empty() { "it does not exist" } else { "one more is wanted" };
             let container = self.create(service, *number, None, cause, Words::both("Creating", "Created"))?;
             self.bring_up(service, *number, &container, &[], "");
         }
         Ok(())
+    }
+
+    /// The container that was made to take the place of this one, by an `up` that did not come to its end; both run.
+    fn successor<'f>(&self, service: &DesiredService, old: &Fate<'a>, all: &'f [Fate<'a>]) -> Option<&'f Fate<'a>> {
+        if !matches!(old.verdict, Verdict::Remove { .. }) || !self.is_routed(&service.name) {
+            return None;
+        }
+        all.iter().find(|new| {
+            new.verdict == Verdict::Keep
+                && new.number == old.number
+                && new.container.labels.get(labels::REPLACE) == Some(&old.container.id)
+                && new.container.state == State::Running
+                && old.container.state == State::Running
+        })
+    }
+
+    /// Goes on with a replacement that was broken off.
+    fn take_over(&mut self, service: &'a DesiredService, fate: &Fate<'a>, old: &'a Container) {
+        let name = service.container_name(&self.desired.project, fate.number);
+        let target = Target::Existing { id: fate.container.id.clone(), name };
+        let mut before = Vec::new();
+        self.reconnect(service, fate.container, &target, &mut before);
+        let begun: Vec<StepId> = before.into_iter().map(|(step, _)| step).collect();
+        let end = self.hand_over(service, &target, &begun, old);
+        self.ready.entry(&service.name).or_default().push(end);
+        self.targets.entry(&service.name).or_default().push((fate.number, target));
     }
 
     /// A container that stays: its name, its networks, its state are put right.
@@ -150,24 +184,24 @@ impl<'a> Planner<'a> {
 
     /// Create under another name, stop the old one, remove it, rename, start: the old one serves until the new one is
     /// made and all it depends on is there.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         service: &'a DesiredService,
         fate: &Fate<'a>,
         cause: &str,
         remove_first: bool,
-    ) -> Result<(), PlanError> {
+    ) -> Result<(Target, Vec<StepId>), PlanError> {
         let old = fate.container;
         let name = service.container_name(&self.desired.project, fate.number);
         if remove_first {
             // The removal was planned together with the network or volume that is made anew, if it had to be.
             self.remove(&service.name, old, cause, &[], true);
             let new = self.create(service, fate.number, Some(old), cause, Words::both("Recreate", "Recreated"))?;
-            self.bring_up(service, fate.number, &new, &[], "");
-            return Ok(());
+            let begun = self.bring_up(service, fate.number, &new, &[], "");
+            return Ok((new, begun));
         }
         let new = self.create(service, fate.number, Some(old), cause, Words::opening("Recreate"))?;
-        let Target::Made { step: created, .. } = &new else { return Ok(()) };
+        let Target::Made { step: created, .. } = &new else { return Ok((new, Vec::new())) };
         let mut needs = if self.options.no_start { Vec::new() } else { self.dependencies(service) };
         needs.push((*created, Need::Success));
         let removed = self.remove(&service.name, old, "", &needs, true);
@@ -180,12 +214,12 @@ impl<'a> Planner<'a> {
             },
             [(removed, Need::Success)],
         );
-        self.bring_up(service, fate.number, &new, &[(rename, Need::Success)], "");
-        Ok(())
+        let begun = self.bring_up(service, fate.number, &new, &[(rename, Need::Success)], "");
+        Ok((new, begun))
     }
 
     /// Makes a container, under a passing name as long as the one it replaces has not been removed.
-    fn create(
+    pub(super) fn create(
         &mut self,
         service: &'a DesiredService,
         number: u32,
@@ -243,7 +277,7 @@ impl<'a> Planner<'a> {
                 resource: resource(&name),
                 words,
             },
-            needs.into_iter().map(|step| (step, Need::Success)),
+            needs.into_iter().map(|step| (step, Need::Success)).chain(self.gate.iter().copied()),
         );
         Ok(Target::Made { step, name })
     }
@@ -293,20 +327,21 @@ impl<'a> Planner<'a> {
         mounts
     }
 
-    /// Puts files into a container, starts it, runs its hooks; notes it as part of its service.
-    fn bring_up(
+    /// Puts files into a container, starts it, runs its hooks; notes it as part of its service. Returns the steps.
+    pub(super) fn bring_up(
         &mut self,
         service: &'a DesiredService,
         number: u32,
         target: &Target,
         before: &[(StepId, Need)],
         cause: &str,
-    ) {
+    ) -> Vec<StepId> {
         self.targets.entry(&service.name).or_default().push((number, target.clone()));
         if self.options.no_start {
             self.ready.entry(&service.name).or_default().extend(before.iter().map(|(step, _)| *step));
-            return;
+            return Vec::new();
         }
+        let mut steps = Vec::new();
         let mut needs = before.to_vec();
         if let Target::Made { step, .. } = target {
             needs.push((*step, Need::Success));
@@ -317,6 +352,7 @@ impl<'a> Planner<'a> {
             let put = Action::Put { target: target.clone(), files: service.files.clone() };
             let step = self.plan.add(silent(put), needs.clone());
             needs.push((step, Need::Success));
+            steps.push(step);
         }
         needs.extend(self.dependencies(service));
         let start = Step {
@@ -326,6 +362,7 @@ impl<'a> Planner<'a> {
             words: Words::both("Starting", "Started"),
         };
         let mut last = self.plan.add(start, needs);
+        steps.push(last);
         for hook in &service.service.post_start {
             let hook = Action::Hook {
                 target: target.clone(),
@@ -334,8 +371,10 @@ impl<'a> Planner<'a> {
                 kind: HookKind::PostStart,
             };
             last = self.plan.add(silent(hook), [(last, Need::Success)]);
+            steps.push(last);
         }
         self.ready.entry(&service.name).or_default().push(last);
+        steps
     }
 
     /// What has to be before a container of the service may start.
@@ -420,6 +459,16 @@ impl<'a> Planner<'a> {
             return None;
         }
         let mut needs = needs.to_vec();
+        if self.is_routed(service) && container.state == State::Running {
+            let limit = self.drains.get(container.id.as_str()).copied().unwrap_or(rollout::SHORT_DRAIN);
+            let leave = Step {
+                action: Action::Leave { targets: vec![existing(container)], limit },
+                cause: String::new(),
+                resource: resource(&container.name),
+                words: Words::SILENT,
+            };
+            needs = vec![(self.plan.add(leave, needs), Need::Success)];
+        }
         let desired = self.desired;
         if let Some(service) = desired.services.get(service).filter(|_| container.state == State::Running) {
             for hook in &service.service.pre_stop {
@@ -515,7 +564,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Volumes without a name get 64 hexadecimal digits from the engine.
-fn is_anonymous(volume: &str) -> bool {
+pub(super) fn is_anonymous(volume: &str) -> bool {
     volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

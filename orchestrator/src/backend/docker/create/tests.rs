@@ -170,19 +170,19 @@ fn limits_of_deploy_win() {
             ("nofile".to_owned(), Ulimit { soft: 1, hard: 2, single: 0 }),
             ("nproc".to_owned(), Ulimit { single: 7, ..Ulimit::default() }),
         ]),
-        blkio_config: Some(BlkioConfig {
+        blkio_config: Some(Box::new(BlkioConfig {
             weight: 300,
             device_read_bps: vec![ThrottleDevice { path: "/dev/sda".to_owned(), rate: Bytes(1024) }],
             ..BlkioConfig::default()
-        }),
-        deploy: Some(Deploy {
+        })),
+        deploy: Some(Box::new(Deploy {
             resources: Resources {
                 limits: Some(Resource { cpus: 0.3, memory: Bytes(64), ..Resource::default() }),
                 reservations: Some(Resource { memory: Bytes(32), cpus: 0.1, ..Resource::default() }),
                 ..Resources::default()
             },
             ..Deploy::default()
-        }),
+        })),
         ..Service::default()
     };
     assert_eq!(
@@ -244,7 +244,7 @@ fn restart_policies() {
         }),
         ..Deploy::default()
     };
-    let both = Service { deploy: Some(deploy), ..restart("no") };
+    let both = Service { deploy: Some(Box::new(deploy)), ..restart("no") };
     assert_eq!(policy(both.clone()), Some(json!({"Name": "always"})));
     assert_eq!(warnings(both, OLD), ["the number of restarts has an effect with `on-failure` only"]);
     assert_eq!(
@@ -262,7 +262,7 @@ fn health_checks_and_their_young_options() {
         retries: Some(3),
         ..Healthcheck::default()
     };
-    let service = Service { healthcheck: Some(check), ..Service::default() };
+    let service = Service { healthcheck: Some(Box::new(check)), ..Service::default() };
     assert_eq!(
         body(&of(service.clone()), OLD).get("Healthcheck"),
         Some(&json!({"Test": ["CMD", "true"], "Interval": 5_000_000_000_i64, "Retries": 3}))
@@ -272,8 +272,10 @@ fn health_checks_and_their_young_options() {
         ["`healthcheck.start_interval` needs Docker 25.0 (API 1.44); this engine has API 1.41; it has no effect"]
     );
     assert_eq!(body(&of(service), NEW).pointer("/Healthcheck/StartInterval"), Some(&json!(1_000_000_000)));
-    let off =
-        Service { healthcheck: Some(Healthcheck { disable: true, ..Healthcheck::default() }), ..Service::default() };
+    let off = Service {
+        healthcheck: Some(Box::new(Healthcheck { disable: true, ..Healthcheck::default() })),
+        ..Service::default()
+    };
     assert_eq!(body(&of(off), OLD).get("Healthcheck"), Some(&json!({"Test": ["NONE"]})));
 }
 
@@ -288,11 +290,11 @@ fn everything_about_the_host() {
         group_add: words(&["mail"]),
         init: Some(true),
         ipc: "shareable".to_owned(),
-        logging: Some(Logging {
+        logging: Some(Box::new(Logging {
             driver: "local".to_owned(),
             options: BTreeMap::from([("max-size".to_owned(), "1m".to_owned())]),
             ..Logging::default()
-        }),
+        })),
         oom_score_adj: -5,
         pid: "host".to_owned(),
         privileged: true,
