@@ -143,6 +143,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_at_a_time_watches_a_project() -> std::result::Result<(), String> {
+        let project = format!("watch-test-{}", std::process::id());
+        let first = Lock::of_watch("unix:///a", &project).map_err(|error| error.message)?;
+        // Watching keeps nobody from working on the project.
+        let _work = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;
+        let expected = format!(
+            "cannot take exclusive lock for project \"{project}\": process with PID {} is still running",
+            std::process::id()
+        );
+        assert_eq!(Lock::of_watch("unix:///a", &project).map_err(|error| error.message).err(), Some(expected));
+        drop(first);
+        assert!(Lock::of_watch("unix:///a", &project).is_ok());
+        for end in ["lock", "watch"] {
+            let _ = fs::remove_file(folder().join(format!("{project}-{}.{end}", digest("unix:///a"))));
+        }
+        Ok(())
+    }
+
+    #[test]
     fn a_lock_is_held_until_it_is_dropped() -> std::result::Result<(), String> {
         let project = format!("lock-test-{}", std::process::id());
         let first = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;

@@ -52,6 +52,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         quiet: args.create.quiet_build,
         prune: true,
         follow_project: true,
+        none: attach::NOTHING_TO_WATCH,
     };
     let loaded = context.load(&context.load_options(&args.create.services))?;
     let mut prepared = Prepared::new(context, loaded, work)?;

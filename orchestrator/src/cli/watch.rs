@@ -7,6 +7,8 @@ mod word;
 
 use std::process::ExitCode;
 
+use tokio_util::sync::CancellationToken;
+
 use super::carry_out::{INTERRUPTED, Signals};
 use super::up::{Prepared, Work};
 use super::{Context, block_on};
@@ -17,6 +19,10 @@ use crate::ui::output;
 
 pub use session::{How, Watching};
 pub use word::{Say, Word};
+
+/// What is said where no service has anything to watch.
+const NOTHING_TO_WATCH: &str =
+    "none of the selected services is configured for watch, consider setting a 'develop' section";
 
 /// Watch the files of services and bring changes into their containers
 #[derive(Debug, clap::Args)]
@@ -63,9 +69,16 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let mut prepared = Prepared::new(context, loaded, work.clone())?;
     prepared.runner.quiet_pull = args.quiet;
     prepared.runner.quiet_build = args.quiet;
-    let how = How { work, builds: true, quiet: args.quiet, prune: args.prune, follow_project: !args.no_up };
+    let how = How {
+        work,
+        builds: true,
+        quiet: args.quiet,
+        prune: args.prune,
+        follow_project: !args.no_up,
+        none: NOTHING_TO_WATCH,
+    };
     if prepared.runner.dry_run {
-        let rules = session::rules(&prepared.loaded, &prepared.desired, &how, session::NONE)?;
+        let rules = session::rules(&prepared.loaded, &prepared.desired, &how)?;
         return block_on(async move {
             if !args.no_up {
                 prepared.converge().await?;
@@ -75,7 +88,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         });
     }
-    let mut watching = Watching::start(context, &prepared, how, session::NONE, Say::Stdout)?;
+    let stop = CancellationToken::new();
+    let mut watching = Watching::start(context, &prepared, how, Say::Stdout(stop.clone()), stop.clone())?;
     block_on(async move {
         let mut signals = Signals::new()?;
         if !args.no_up && !bring_up(&mut prepared, &mut signals).await? {
@@ -83,15 +97,17 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         // Others may change the project while we only look on.
         drop(prepared);
-        let stop = watching.stop.clone();
+        let mut interrupted = false;
         let mut work = std::pin::pin!(watching.run());
         loop {
             tokio::select! {
-                () = &mut work => return Ok(ExitCode::from(INTERRUPTED)),
+                // Without an interrupt it ends because nobody reads what it says: a quiet end.
+                () = &mut work => return Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 })),
                 () = signals.next() => {
-                    if stop.is_cancelled() {
+                    if interrupted {
                         std::process::exit(i32::from(INTERRUPTED));
                     }
+                    interrupted = true;
                     stop.cancel();
                 }
             }

@@ -173,7 +173,7 @@ impl Rules {
             self.warnings
                 .push("x-initialSync is DEPRECATED, please use the official `initial_sync` attribute".to_owned());
         }
-        let own = |patterns: &[String]| (!patterns.is_empty()).then(|| Patterns::new(&path, &patterns.join("\n")));
+        let own = |patterns: &[String]| (!patterns.is_empty()).then(|| Patterns::new(&path, &lines(patterns)));
         let ignore = [context.cloned(), Some(Patterns::new(&path, EPHEMERAL)), own(&rule.ignore)];
         Ok(Some(Rule {
             service: name.to_owned(),
@@ -245,6 +245,12 @@ fn in_container(target: &str, inside: &Path) -> String {
         }
     }
     format!("/{}", parts.join("/"))
+}
+
+/// Patterns one a line. What begins with `#` is a comment in a file, but a pattern in a list.
+fn lines(patterns: &[String]) -> String {
+    let line = |pattern: &String| if pattern.starts_with('#') { format!("./{pattern}") } else { pattern.clone() };
+    patterns.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a bind mount shows the container a path as it is.

@@ -1,5 +1,7 @@
 //! An attached `up`: what containers print, until they have all ended or an interrupt stops them.
 
+mod beside;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,28 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::options::Args;
 use super::{Prepared, Runner};
 use crate::backend::{ErrorKind, LabelFilter, State};
-use crate::cli::Context;
 use crate::cli::carry_out::{INTERRUPTED, Signals};
 use crate::cli::scope::runs;
-use crate::cli::watch::{How, Say, Watching, Word};
+use crate::cli::watch::Word;
 use crate::error::Result;
 use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::{Observed, lifecycle};
 use crate::ui::output;
+use beside::Beside;
+pub(super) use beside::{NOTHING_TO_WATCH, Watch};
 
-/// What is said where no service has anything to watch.
-const NOTHING_TO_WATCH: &str =
-    "none of the selected services is configured for watch, see https://docs.docker.com/compose/how-tos/file-watch/";
-/// Words of the watch that may wait to be shown.
-const WAITING: usize = 256;
 /// How long the last lines of stopped containers are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -77,43 +74,6 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watc
     tokio::select! {
         ended = session.follow(&mut signals, since, Some(beside)) => ended,
         ended = watched => ended,
-    }
-}
-
-/// A watch over the files.
-pub(super) struct Watch {
-    watching: Watching,
-    words: mpsc::Receiver<Word>,
-}
-
-impl Watch {
-    /// Begins to watch the files of a project. Blocks.
-    ///
-    /// # Errors
-    /// As [`Watching::start`].
-    pub(super) fn start(context: &Context, prepared: &Prepared, how: How) -> Result<Self> {
-        let (sender, words) = mpsc::channel(WAITING);
-        let watching = Watching::start(context, prepared, how, NOTHING_TO_WATCH, Say::Channel(sender))?;
-        Ok(Self { watching, words })
-    }
-}
-
-/// The watch, as the one sees it who shows what containers print.
-struct Beside {
-    words: mpsc::Receiver<Word>,
-    /// Asks it to end.
-    stop: CancellationToken,
-    /// It has ended.
-    done: CancellationToken,
-}
-
-impl Beside {
-    async fn next(beside: &mut Option<Self>) -> Word {
-        let Some(beside) = beside else { return std::future::pending().await };
-        match beside.words.recv().await {
-            Some(word) => word,
-            None => std::future::pending().await,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use compose_schema::Loaded;
 use futures_util::future::join_all;
 
 use super::session::Watching;
-use super::word::warn;
+use super::word::{warn, warn_all};
 use crate::backend::{ExecSpec, State};
 use crate::cli::carry_out::Runner;
 use crate::cli::up::{Prepared, Work};
@@ -52,6 +52,8 @@ impl Watching {
         };
         let options = UpOptions {
             recreate_dependencies: Recreate::Never,
+            // They were told of when everything was brought up.
+            ignore_orphans: true,
             timeout: self.how.work.options.timeout,
             ..UpOptions::default()
         };
@@ -82,7 +84,7 @@ impl Watching {
         }
         // Containers that share with these were made anew of the images they had.
         let problems = self.sync.catch_up(&self.engine).await;
-        problems.iter().for_each(|problem| warn(problem));
+        warn_all(&problems);
     }
 
     /// Restarts services, and those that depend on them with `restart: true`.

@@ -9,7 +9,7 @@ use compose_schema::{LoadOptions, Loaded};
 use tokio_util::sync::CancellationToken;
 
 use super::files;
-use super::word::{Say, listed, report, warn};
+use super::word::{Say, listed, report, warn, warn_all};
 use crate::backend::Engine;
 use crate::cli::up::{Prepared, Work};
 use crate::cli::{Context, Global};
@@ -20,10 +20,6 @@ use crate::develop::tree::{Subject, Told, TreeWatch};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
 use crate::reconcile::Desired;
-
-/// What is said where there is nothing to watch, by `watch`.
-pub(super) const NONE: &str =
-    "none of the selected services is configured for watch, consider setting a 'develop' section";
 
 /// How changes are brought in.
 #[derive(Debug, Clone)]
@@ -38,6 +34,8 @@ pub struct How {
     pub prune: bool,
     /// Changes of the project's own files are brought in as well.
     pub follow_project: bool,
+    /// What is said where there is nothing to watch.
+    pub none: &'static str,
 }
 
 /// A watch over the files of a project.
@@ -64,13 +62,13 @@ pub struct Watching {
 /// The rules of the services that a command is about. Their warnings go to standard error.
 ///
 /// # Errors
-/// `none` where there are none; a rule that cannot be followed.
-pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How, none: &str) -> Result<Rules> {
+/// Where there are none; a rule that cannot be followed.
+pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How) -> Result<Rules> {
     let services: Vec<String> = desired.services.keys().cloned().collect();
     let found = Rules::of(&loaded.project, &services, how.builds)?;
     found.warnings.iter().for_each(|warning| warn(warning));
     if found.rules.is_empty() {
-        return Err(CommandError::new(none)
+        return Err(CommandError::new(how.none)
             .hint("`develop: {watch: [{action: sync, path: ./src, target: /src}]}` in a service watches a folder"));
     }
     Ok(found)
@@ -78,12 +76,12 @@ pub(super) fn rules(loaded: &Loaded, desired: &Desired, how: &How, none: &str) -
 
 impl Watching {
     /// Begins to watch: whatever changes from now on is brought in once [`Watching::run`] runs. Blocks: call it before the
-    /// async runtime starts. `none` is said where no service has rules.
+    /// async runtime starts. Cancelling `stop` ends it.
     ///
     /// # Errors
     /// Nothing to watch, rules that cannot be followed, folders that cannot be watched; somebody who watches already.
-    pub fn start(context: &Context, prepared: &Prepared, how: How, none: &str, say: Say) -> Result<Self> {
-        let rules = rules(&prepared.loaded, &prepared.desired, &how, none)?;
+    pub fn start(context: &Context, prepared: &Prepared, how: How, say: Say, stop: CancellationToken) -> Result<Self> {
+        let rules = rules(&prepared.loaded, &prepared.desired, &how)?;
         let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
         let lock = Lock::of_watch(address, &prepared.loaded.project.name)?;
         let mut files = BTreeSet::new();
@@ -105,7 +103,7 @@ impl Watching {
         };
         let options = context.load_options(&how.work.selection.services);
         Ok(Self {
-            stop: CancellationToken::new(),
+            stop,
             acting: Arc::default(),
             options,
             how,
@@ -142,7 +140,7 @@ impl Watching {
         let subject = Arc::clone(&self.subject);
         match tokio::task::spawn_blocking(move || Batch::initial(&subject.rules)).await {
             Ok(batch) => {
-                batch.problems.iter().for_each(|problem| warn(problem));
+                warn_all(&batch.problems);
                 for (service, transfer) in batch.sync {
                     self.transfer(&service, transfer).await;
                 }
@@ -160,7 +158,7 @@ impl Watching {
             self.reload().await;
         }
         let Batch { mut rebuild, sync, mut restart, exec, problems } = told.batch;
-        problems.iter().for_each(|problem| warn(problem));
+        warn_all(&problems);
         let known = |service: &String| self.desired.services.contains_key(service);
         rebuild.retain(known);
         restart.retain(known);
@@ -188,7 +186,7 @@ impl Watching {
 
     async fn transfer(&mut self, service: &str, transfer: Transfer) {
         let problems = self.sync.transfer(&self.engine, service, transfer).await;
-        problems.iter().for_each(|problem| warn(problem));
+        warn_all(&problems);
     }
 
     /// Reads the project again. One that cannot be read leaves the last one in force; its files are watched all the same,
@@ -229,7 +227,7 @@ impl Watching {
         }
         self.watch_anew().await;
         let problems = self.sync.catch_up(&self.engine).await;
-        problems.iter().for_each(|problem| warn(problem));
+        warn_all(&problems);
     }
 
     /// Watches what the project says now.

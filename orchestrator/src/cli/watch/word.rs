@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use compose_schema::Loaded;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::CommandError;
 use crate::reconcile::Desired;
 use crate::ui::output;
 use crate::ui::style::printable;
+
+/// Problems of one batch that are told.
+const MAX_PROBLEMS: usize = 10;
 
 /// Something for whoever shows what a watch does.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub enum Word {
 /// Where lines go.
 #[derive(Debug, Clone)]
 pub enum Say {
-    /// Standard output.
-    Stdout,
+    /// Standard output. Cancels this when nobody reads it any more.
+    Stdout(CancellationToken),
     /// Whoever shows the containers' output as well.
     Channel(mpsc::Sender<Word>),
 }
@@ -33,8 +37,12 @@ impl Say {
     pub(super) async fn line(&self, text: &str) {
         let text = printable(text);
         match self {
-            // There is nobody left to tell when that fails.
-            Self::Stdout => drop(output::stdout(&format!("{text}\n"))),
+            Self::Stdout(stop) => {
+                if output::stdout(&format!("{text}\n")).is_err() {
+                    stop.cancel();
+                }
+            }
+            // Whoever shows the containers' output ends the watch when it ends.
             Self::Channel(words) => drop(words.send(Word::Line(text)).await),
         }
     }
@@ -50,6 +58,14 @@ impl Say {
 /// Says what went wrong, on standard error: watching goes on.
 pub(super) fn warn(text: &str) {
     output::stderr(&format!("warning: {}\n", printable(text)));
+}
+
+/// Says what went wrong with many things, as far as a person reads it.
+pub(super) fn warn_all(problems: &[String]) {
+    problems.iter().take(MAX_PROBLEMS).for_each(|problem| warn(problem));
+    if let Some(left_out) = problems.len().checked_sub(MAX_PROBLEMS).filter(|left_out| *left_out > 0) {
+        warn(&format!("and {left_out} more"));
+    }
 }
 
 /// The same of a failed command, with the ways out.

@@ -32,13 +32,17 @@ fn refused(service: Service) -> String {
 #[test]
 fn a_rule_covers_its_folder_but_for_what_is_ignored() {
     let folder = Path::new("/srv/src");
-    let rule = rule(WatchRule { ignore: vec!["*.tmp".into(), "node_modules/".into()], ..watch("sync", folder) });
+    let rule = rule(WatchRule {
+        ignore: vec!["*.tmp".into(), "node_modules/".into(), "#draft".into()],
+        ..watch("sync", folder)
+    });
     for path in ["/srv/src", "/srv/src/a", "/srv/src/deep/a.tmp", "/srv/src/.gitignore"] {
         assert!(rule.covers(Path::new(path)), "{path}");
     }
     let others = [
         "/srv/srcs/a",
         "/srv/src/a.tmp",
+        "/srv/src/#draft",
         "/srv/src/node_modules/x/y.js",
         "/srv/src/deep/.git/HEAD",
         "/srv/src/.git",
