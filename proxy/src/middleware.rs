@@ -11,7 +11,7 @@ mod build;
 mod circuit_breaker;
 mod client_cert;
 mod compress;
-mod content_type;
+pub(crate) mod content_type;
 mod error_pages;
 mod expression;
 mod forward_auth;

@@ -2,11 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -14,6 +14,8 @@ use tokio::time::{Instant, Sleep};
 use crate::upstream::pool::UpstreamBody;
 
 use super::exchange::Finish;
+use super::expectation::Expectation;
+use super::outbox::Outbox;
 
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,9 @@ pub(crate) struct RequestBody {
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
-    complete: Option<Arc<AtomicBool>>,
+    expectation: Option<Arc<Expectation>>,
+    /// Not asked for before the server wants it; with the time that it has.
+    on_demand: Option<Option<Pin<Box<Sleep>>>>,
 }
 
 #[derive(Debug)]
@@ -50,25 +54,42 @@ impl RequestBody {
     /// The client's body, which must not pause for longer than `idle` (zero: no limit).
     pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
         let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
-        Self { kind, idle, timer: None, waiting: false, complete: None }
+        Self { kind, idle, ..Self::empty() }
     }
 
-    /// Tells `complete` when the client has sent all of it.
-    pub(crate) fn telling(mut self, complete: Arc<AtomicBool>) -> Self {
-        complete.store(self.is_empty(), Relaxed);
-        self.complete = Some(complete);
+    /// The client may send it only when it is asked for; what is known about that is shared in `expectation`.
+    pub(crate) fn expected(mut self, expectation: Arc<Expectation>) -> Self {
+        if self.is_empty() {
+            expectation.completed();
+        }
+        self.expectation = Some(expectation);
         self
+    }
+
+    /// From now on it is not asked for before the server wants it. Returns through what the body learns that; `None` where
+    /// the client sends it unasked.
+    pub(crate) fn wait_until_wanted(&mut self) -> Option<Arc<Expectation>> {
+        let expectation = self.expectation.clone().filter(|_| !self.is_empty())?;
+        self.on_demand.get_or_insert_default();
+        Some(expectation)
     }
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
+        Self {
+            kind: RequestKind::Empty,
+            idle: Duration::ZERO,
+            timer: None,
+            waiting: false,
+            expectation: None,
+            on_demand: None,
+        }
     }
 
     /// A body that is in memory.
     pub(crate) fn held(bytes: Bytes) -> Self {
         let kind = if bytes.is_empty() { RequestKind::Empty } else { RequestKind::Held(Some(bytes)) };
-        Self { kind, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
+        Self { kind, ..Self::empty() }
     }
 
     /// True when there is nothing to send, so that the request can be sent again.
@@ -96,15 +117,20 @@ impl HttpBody for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = match &mut self.kind {
+        let this = &mut *self;
+        if let (Some(timer), Some(expectation)) = (&mut this.on_demand, &this.expectation) {
+            ready!(expectation.poll_wanted(cx, timer));
+            this.on_demand = None;
+        }
+        let polled = match &mut this.kind {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
         };
-        if let Some(complete) = &self.complete
+        if let Some(expectation) = &self.expectation
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
         {
-            complete.store(true, Relaxed);
+            expectation.completed();
         }
         match polled {
             Poll::Ready(frame) => {
@@ -140,6 +166,18 @@ pub(crate) struct Body {
     kind: Kind,
     /// Told the size when the answer is complete or given up.
     pub(crate) finish: Option<Finish>,
+    /// Through what trailers go to a client of HTTP/1.1.
+    pub(crate) outbox: Option<Arc<Outbox>>,
+    ending: Option<Box<Ending>>,
+}
+
+/// An end that has to wait until what came before is on its way.
+#[derive(Debug)]
+enum Ending {
+    Trailers(HeaderMap),
+    /// So that a client that was promised no length can tell a broken answer from none.
+    Broken(BodyError),
+    Over,
 }
 
 #[derive(Debug)]
@@ -156,7 +194,7 @@ pub(crate) trait Changed: HttpBody<Data = Bytes, Error = BodyError> + std::fmt::
 impl Body {
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { kind: Kind::Empty, finish: None }
+        Self::of(Kind::Empty)
     }
 
     /// A text that is part of the program.
@@ -167,17 +205,38 @@ impl Body {
     /// A body in memory.
     pub(crate) fn from_bytes(bytes: Bytes) -> Self {
         let kind = if bytes.is_empty() { Kind::Empty } else { Kind::Fixed(Some(bytes)) };
-        Self { kind, finish: None }
+        Self::of(kind)
     }
 
     /// A body that a middleware makes of another, streamed.
     pub(crate) fn changed(body: impl Changed + 'static) -> Self {
-        Self { kind: Kind::Changed(Box::pin(body)), finish: None }
+        Self::of(Kind::Changed(Box::pin(body)))
     }
 
     /// A server's answer, streamed.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self { kind: Kind::Upstream(body), finish: None }
+        Self::of(Kind::Upstream(body))
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, finish: None, outbox: None, ending: None }
+    }
+
+    fn poll_ending(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(ending) = &mut self.ending else { return Poll::Ready(None) };
+        if let (Some(outbox), Ending::Trailers(_) | Ending::Broken(_)) = (&self.outbox, &**ending) {
+            ready!(outbox.poll_flushed(cx));
+        }
+        match std::mem::replace(&mut **ending, Ending::Over) {
+            Ending::Trailers(trailers) => {
+                if let Some(outbox) = &self.outbox {
+                    outbox.end_with(&trailers);
+                }
+                Poll::Ready(None)
+            }
+            Ending::Broken(error) => Poll::Ready(Some(Err(error))),
+            Ending::Over => Poll::Ready(None),
+        }
     }
 }
 
@@ -186,6 +245,9 @@ impl HttpBody for Body {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.ending.is_some() {
+            return self.poll_ending(cx);
+        }
         let frame = match &mut self.kind {
             Kind::Empty => None,
             Kind::Fixed(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
@@ -197,10 +259,26 @@ impl HttpBody for Body {
         {
             finish.sent(data.len());
         }
-        Poll::Ready(frame)
+        if self.outbox.is_none() {
+            return Poll::Ready(frame);
+        }
+        match frame {
+            Some(Ok(frame)) if frame.is_trailers() => {
+                self.ending = frame.into_trailers().ok().map(|trailers| Box::new(Ending::Trailers(trailers)));
+                self.poll_ending(cx)
+            }
+            Some(Err(error)) if self.size_hint().exact().is_none() => {
+                self.ending = Some(Box::new(Ending::Broken(error)));
+                self.poll_ending(cx)
+            }
+            frame => Poll::Ready(frame),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(ending) = &self.ending {
+            return matches!(**ending, Ending::Over);
+        }
         match &self.kind {
             Kind::Empty => true,
             Kind::Fixed(bytes) => bytes.is_none(),

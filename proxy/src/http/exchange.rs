@@ -15,6 +15,7 @@ use crate::worker::Worker;
 use super::body::RequestBody;
 use super::host::Host;
 use super::meter::Meter;
+use super::outbox::Outbox;
 
 /// A client's connection: everything about it that its requests have in common, prepared once.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) worker: Arc<Worker>,
     /// Its progress.
     pub(crate) meter: Arc<Meter>,
+    /// What it is sent beside answers, over HTTP/1.
+    pub(crate) outbox: Option<Arc<Outbox>>,
 }
 
 /// What a TLS handshake agreed on.

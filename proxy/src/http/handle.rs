@@ -1,10 +1,10 @@
 //! One request: made canonical, admitted, routed, passed through its middlewares, answered.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use crate::snapshot::{Route, View};
 use super::body::{Body, RequestBody};
 use super::error_response::{self, Reason};
 use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
+use super::expectation::Expectation;
 use super::headers;
 use super::host::{self, BadHost};
 use super::target::{canonical_path, canonical_query};
@@ -31,9 +32,10 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     let connection = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let mut body = RequestBody::client(body, client.entry.limits.body_idle);
-    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(AtomicBool::new(false)));
+    let version = parts.version;
+    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
     if let Some(expected) = &expected {
-        body = body.telling(Arc::clone(expected));
+        body = body.expected(Arc::clone(expected));
     }
     let mut record = record(&client, &parts, http1);
     let mut response = match admit(&client, parts, body, connection) {
@@ -49,7 +51,7 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
         record.status = response.status();
     }
     // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
-    let unread = expected.is_some_and(|complete| !complete.load(Relaxed));
+    let unread = expected.is_some_and(|expected| !expected.is_complete());
     if http1 && (unread || closes(&client, count)) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     } else if !http1 {
@@ -57,6 +59,15 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     }
     finish.log(record);
     response.body_mut().finish = Some(finish);
+    if let Some(outbox) = &client.outbox
+        && version == Version::HTTP_11
+    {
+        response.body_mut().outbox = Some(Arc::clone(outbox));
+        if outbox.informs() {
+            // What the server said before its answer goes before it.
+            poll_fn(|cx| outbox.poll_flushed(cx)).await;
+        }
+    }
     response
 }
 
@@ -124,10 +135,7 @@ fn admit(
         return Err(refuse(Reason::NotImplemented));
     }
     // hyper has decided the framing already; anything but a plain `chunked` is a disguise for something else.
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-    {
+    if headers::is_chunked(&parts.headers).is_err() {
         return Err(refuse(Reason::BadRequest));
     }
     if parts.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {

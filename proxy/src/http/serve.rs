@@ -25,6 +25,7 @@ use crate::worker::{Place, Worker};
 use super::exchange::{Client, TlsSession};
 use super::handle::handle;
 use super::meter::{Exceeded, Meter, Metered};
+use super::outbox::Outbox;
 use super::wire::Wire;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
@@ -145,7 +146,7 @@ impl Connection {
         Ok(Some((stream, session)))
     }
 
-    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>) -> Arc<Client> {
+    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>, outbox: Option<&Arc<Outbox>>) -> Arc<Client> {
         let ip = self.peer.ip().to_canonical();
         Arc::new(Client {
             peer: self.peer,
@@ -155,6 +156,7 @@ impl Connection {
             entry: Arc::clone(&self.entry),
             worker: Arc::clone(&self.worker),
             meter: Arc::clone(meter),
+            outbox: outbox.cloned(),
         })
     }
 
@@ -164,7 +166,8 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) {
-        let client = self.client(tls, &meter);
+        let outbox = Arc::new(Outbox::default());
+        let client = self.client(tls, &meter, Some(&outbox));
         let served = http1::Builder::new()
             .title_case_headers(true)
             .max_headers(MAX_HEADERS)
@@ -172,7 +175,7 @@ impl Connection {
             .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
             .header_read_timeout(None)
             .serve_connection(
-                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter))),
+                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
                     async move { Ok::<_, Infallible>(handle(client, request).await) }
@@ -188,7 +191,7 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) {
-        let client = self.client(tls, &meter);
+        let client = self.client(tls, &meter, None);
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.entry.max_concurrent_streams)

@@ -37,6 +37,9 @@ pub(crate) enum Failure {
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's body is in a coding that is not understood (RFC 9112 section 6.1).
+    #[error("the server's answer has a transfer coding other than `chunked`")]
+    BadCoding,
     /// The server switches to another protocol than it was asked for.
     #[error("the server switched protocols without being asked")]
     BadUpgrade,
@@ -54,7 +57,7 @@ impl Failure {
         match self {
             Self::Connect { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadUpgrade => Reason::BadAnswer,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
             Self::ClientIdle => Reason::RequestTimeout,
         }
     }

@@ -148,7 +148,7 @@ impl Probe {
             *request.uri_mut() = Uri::from(self.path.clone());
             request.headers_mut().insert(HOST, self.host.clone());
         }
-        match lease.send(&self.pool, request).await {
+        match lease.send(&self.pool, request, &mut |_| ()).await {
             Err(unanswered) => Err(said(unanswered.failure)),
             Ok(Answer::Switched(..)) => Err("the server switched protocols".to_owned()),
             Ok(Answer::Response(response)) => {
