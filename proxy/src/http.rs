@@ -15,6 +15,7 @@ pub(crate) mod meter;
 pub(crate) mod outbox;
 pub(crate) mod raw_path;
 pub(crate) mod serve;
+pub(crate) mod spool;
 pub(crate) mod target;
 pub(crate) mod upgrade;
 mod wait;

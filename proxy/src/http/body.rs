@@ -16,6 +16,7 @@ use crate::upstream::pool::UpstreamBody;
 use super::exchange::Finish;
 use super::expectation::Expectation;
 use super::outbox::Outbox;
+use super::spool::SpoolReader;
 
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,9 @@ pub(crate) enum BodyError {
     /// It cannot be encoded.
     #[error("the body cannot be encoded")]
     Encoding(#[source] std::io::Error),
+    /// It was put aside and cannot be read again.
+    #[error("cannot read from a temporary file")]
+    Disk(#[source] std::io::Error),
     /// Nothing came for the given time.
     #[error("no byte of the body came for {} s", .0.as_secs())]
     Idle(Duration),
@@ -48,6 +52,7 @@ enum RequestKind {
     Empty,
     Client(Incoming),
     Held(Option<Bytes>),
+    Spooled(SpoolReader),
 }
 
 impl RequestBody {
@@ -92,6 +97,12 @@ impl RequestBody {
         Self { kind, ..Self::empty() }
     }
 
+    /// A body that was put aside as a whole.
+    pub(crate) fn spooled(reader: SpoolReader) -> Self {
+        let kind = if reader.is_end_stream() { RequestKind::Empty } else { RequestKind::Spooled(reader) };
+        Self { kind, ..Self::empty() }
+    }
+
     /// True when there is nothing to send, so that the request can be sent again.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.kind, RequestKind::Empty)
@@ -125,6 +136,7 @@ impl HttpBody for RequestBody {
         let polled = match &mut this.kind {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
             RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
         };
         if let Some(expectation) = &self.expectation
@@ -147,6 +159,7 @@ impl HttpBody for RequestBody {
         match &self.kind {
             RequestKind::Empty => true,
             RequestKind::Held(bytes) => bytes.is_none(),
+            RequestKind::Spooled(reader) => reader.is_end_stream(),
             RequestKind::Client(body) => body.is_end_stream(),
         }
     }
@@ -155,6 +168,7 @@ impl HttpBody for RequestBody {
         match &self.kind {
             RequestKind::Empty => SizeHint::with_exact(0),
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.size_hint(),
         }
     }

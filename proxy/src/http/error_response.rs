@@ -37,6 +37,8 @@ pub(crate) enum Reason {
     NotImplemented,
     /// The client stopped sending its request.
     RequestTimeout,
+    /// A body cannot be put aside, or not be read again.
+    Disk,
 }
 
 impl Reason {
@@ -56,6 +58,7 @@ impl Reason {
             Self::Expectation => "expectation",
             Self::NotImplemented => "not-implemented",
             Self::RequestTimeout => "request-timeout",
+            Self::Disk => "disk",
         }
     }
 
@@ -67,7 +70,7 @@ impl Reason {
             Self::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n", Some(PLAIN), false),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, "Bad Gateway", None, false),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout", None, false),
-            Self::BadAnswer => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
+            Self::BadAnswer | Self::Disk => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "Misdirected Request\n", Some(PLAIN), false),
             Self::MalformedHost => {
                 (StatusCode::BAD_REQUEST, "400 Bad Request: malformed Host header", Some(PLAIN), true)

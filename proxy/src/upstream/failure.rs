@@ -43,6 +43,9 @@ pub(crate) enum Failure {
     /// The server switches to another protocol than it was asked for.
     #[error("the server switched protocols without being asked")]
     BadUpgrade,
+    /// A body that was put aside cannot be read again.
+    #[error("{0}")]
+    Disk(String),
     /// The client stopped sending its request.
     #[error("the client stopped sending its request")]
     ClientIdle,
@@ -59,6 +62,7 @@ impl Failure {
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
             Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
             Self::ClientIdle => Reason::RequestTimeout,
+            Self::Disk(_) => Reason::Disk,
         }
     }
 
@@ -73,6 +77,7 @@ impl Failure {
         while let Some(cause) = source {
             match cause.downcast_ref::<BodyError>() {
                 Some(BodyError::Idle(_)) => return Self::ClientIdle,
+                Some(disk @ BodyError::Disk(_)) => return Self::Disk(chain(disk)),
                 Some(_) => return Self::ClientGone,
                 None => source = cause.source(),
             }
