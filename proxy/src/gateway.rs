@@ -17,6 +17,7 @@ use http::{HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::dynamic::Configuration;
+use crate::config::statics;
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::AccessLog;
 use crate::route::{EntryPointModel, RoutingTable};
@@ -112,6 +113,7 @@ pub struct Stopped;
 #[derive(Debug)]
 pub struct Gateway {
     shared: Arc<Shared>,
+    workers: usize,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     ended: oneshot::Receiver<()>,
@@ -160,7 +162,7 @@ impl Gateway {
                 let _ = end.send(());
             })
             .map_err(StartError::Thread)?;
-        let gateway = Self { shared, commands, status, ended };
+        let gateway = Self { shared, workers, commands, status, ended };
         // A control thread that cannot run is found out by the next call.
         let _ = gateway.set_entry_points(options.entry_points).await;
         Ok(gateway)
@@ -191,6 +193,12 @@ impl Gateway {
     /// Reports finished requests elsewhere from now on, or nowhere.
     pub fn set_access_log(&self, log: Option<AccessLog>) {
         self.shared.access_log.store(log.map(Arc::new));
+    }
+
+    /// Counts what `options` say from now on, or nothing. The service `prometheus@internal` exists for configurations that are
+    /// put in force while something is counted.
+    pub fn set_metrics(&self, options: &statics::Metrics) {
+        self.shared.metrics.set(Some(options), self.workers);
     }
 
     /// The state now.

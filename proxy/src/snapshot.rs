@@ -65,6 +65,8 @@ pub(crate) struct Route {
     pub(crate) service: Arc<Service>,
     /// Whether the access log has a line for its requests.
     pub(crate) logged: bool,
+    /// Whether its requests are counted.
+    pub(crate) measured: bool,
 }
 
 impl Snapshot {

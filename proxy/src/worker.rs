@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::observe::access_log::AccessLog;
+use crate::observe::metrics::Metrics;
 use crate::snapshot::View;
 
 /// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) mark_errors: bool,
     /// Where finished requests are reported.
     pub(crate) access_log: ArcSwapOption<AccessLog>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// How long a request that finds no server waits for one.
     pub(crate) wait_for_server: Duration,
     limits: ConnectionLimits,
@@ -58,6 +61,7 @@ impl Shared {
             hostname,
             mark_errors,
             access_log: ArcSwapOption::from_pointee(access_log),
+            metrics: Arc::default(),
             wait_for_server,
             limits,
             open: AtomicUsize::new(0),
@@ -119,6 +123,8 @@ impl Drop for Place {
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    /// Which of them it is.
+    pub(crate) number: usize,
     /// What all workers share.
     pub(crate) shared: Arc<Shared>,
     /// The configuration in force, with this worker's pools. Its own, so that counting references to it does not

@@ -40,7 +40,8 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
-    let mut serving = Serving { api, access_log: None, status: Status::default() };
+    let mut serving =
+        Serving { api, access_log: None, metrics: statics::Metrics::default(), status: Status::default() };
     let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
     teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
@@ -77,6 +78,7 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
 struct Serving {
     api: Api,
     access_log: Option<statics::AccessLog>,
+    metrics: statics::Metrics,
     /// All but where it listens.
     status: Status,
 }
@@ -108,6 +110,10 @@ impl Serving {
             configuration: edge.dynamic.clone(),
             certificate_folders: edge.certificate_folders,
         };
+        if self.metrics != edge.metrics {
+            gateway.set_metrics(&edge.metrics);
+            self.metrics = edge.metrics;
+        }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points =

@@ -1,6 +1,7 @@
 //! The control thread: the only one that changes anything.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
 use crate::listen::{BindError, bind, parse_address};
+use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
 use crate::snapshot::{Snapshot, View};
@@ -31,6 +33,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Control {
     workers: Vec<WorkerThread>,
+    metrics: Arc<Metrics>,
+    /// Of the update in force.
+    fingerprint: Option<u64>,
     snapshot: Arc<Snapshot>,
     own: Arc<CertifiedKey>,
     tickets: Tickets,
@@ -74,6 +79,8 @@ impl Control {
             .map_err(StartError::Thread)?;
         Ok(Self {
             workers,
+            metrics: Arc::clone(&shared.metrics),
+            fingerprint: None,
             snapshot,
             own,
             tickets,
@@ -123,6 +130,7 @@ impl Control {
         let internal = |name: &str| match name {
             "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating), self.terminating_status)),
             "noop@internal" => Some(Internal::Noop),
+            "prometheus@internal" => self.metrics.registry().map(|_| Internal::Metrics(Arc::clone(&self.metrics))),
             other => self.handlers.get(other).cloned().map(Internal::Handler),
         };
         let inputs = Inputs {
@@ -142,6 +150,9 @@ impl Control {
             thread.worker.changed.notify_waiters();
         }
         self.start_checks();
+        let fingerprint = fingerprint(update);
+        self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
+        self.fingerprint = fingerprint;
         self.status.send_modify(|status| status.revision += 1);
         Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
     }
@@ -228,6 +239,13 @@ impl Control {
         }
         self.workers.clear();
     }
+}
+
+/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
+fn fingerprint(update: &Update) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(&update.configuration).ok()?.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 fn listen(options: &EntryPoint, count: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), BindError> {

@@ -43,6 +43,7 @@ impl WorkerThread {
     /// Starts a worker.
     pub(super) fn start(number: usize, shared: &Arc<Shared>, view: View) -> std::io::Result<Self> {
         let worker = Arc::new(Worker {
+            number,
             shared: Arc::clone(shared),
             view: ArcSwap::from_pointee(view),
             changed: Notify::new(),
@@ -132,6 +133,8 @@ async fn accept_all(worker: Arc<Worker>, accepting: Accept) {
             tracing::debug!(client = %peer, "connection refused: too many are open");
             continue;
         };
-        worker.tasks.spawn(serve(stream, peer, entry.load_full(), Arc::clone(&worker), drain.clone(), place));
+        let entry = entry.load_full();
+        let place = (place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
+        worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), place));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub(crate) struct RequestBody {
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     expectation: Option<Arc<Expectation>>,
+    received: Option<Arc<AtomicU64>>,
     /// Not asked for before the server wants it; with the time that it has.
     on_demand: Option<Option<Pin<Box<Sleep>>>>,
 }
@@ -71,6 +73,11 @@ impl RequestBody {
         self
     }
 
+    /// The number of bytes of it that have come from now on; `None` if it is empty.
+    pub(crate) fn counted(&mut self) -> Option<Arc<AtomicU64>> {
+        (!self.is_empty()).then(|| Arc::clone(self.received.get_or_insert_default()))
+    }
+
     /// From now on it is not asked for before the server wants it. Returns through what the body learns that; `None` where
     /// the client sends it unasked.
     pub(crate) fn wait_until_wanted(&mut self) -> Option<Arc<Expectation>> {
@@ -87,6 +94,7 @@ impl RequestBody {
             timer: None,
             waiting: false,
             expectation: None,
+            received: None,
             on_demand: None,
         }
     }
@@ -147,6 +155,11 @@ impl HttpBody for RequestBody {
         match polled {
             Poll::Ready(frame) => {
                 self.waiting = false;
+                if let (Some(received), Some(Ok(frame))) = (&self.received, &frame)
+                    && let Some(data) = frame.data_ref()
+                {
+                    received.fetch_add(data.len() as u64, Relaxed);
+                }
                 // Trailers of requests end here, as in Traefik: few servers expect headers that come after the checks.
                 let frame = frame.filter(|result| !result.as_ref().is_ok_and(Frame::is_trailers));
                 Poll::Ready(frame.map(|result| result.map_err(BodyError::Cut)))
@@ -268,10 +281,12 @@ impl HttpBody for Body {
             Kind::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
             Kind::Changed(body) => ready!(body.as_mut().poll_frame(cx)),
         };
-        if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame)
-            && let Some(data) = frame.data_ref()
-        {
-            finish.sent(data.len());
+        if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame) {
+            if let Some(data) = frame.data_ref() {
+                finish.sent(data.len());
+            } else if let Some(trailers) = frame.trailers_ref() {
+                finish.trailers(trailers);
+            }
         }
         if self.outbox.is_none() {
             return Poll::Ready(frame);

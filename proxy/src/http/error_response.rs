@@ -62,6 +62,11 @@ impl Reason {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        self.response(false).status()
+    }
+
     /// The whole answer; `mark` adds the reason header.
     pub(crate) fn response(self, mark: bool) -> Response<Body> {
         const PLAIN: &str = "text/plain; charset=utf-8";

@@ -10,6 +10,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
+use crate::observe::metrics::measure::Measure;
 use crate::worker::Worker;
 
 use super::body::RequestBody;
@@ -81,6 +82,8 @@ pub(crate) struct Exchange {
     pub(crate) forwarded_for: bool,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
+    /// What is counted of it; `None` when nothing is.
+    pub(crate) measure: Option<Box<Measure>>,
 }
 
 /// A wish to leave HTTP.
@@ -195,6 +198,7 @@ pub(crate) struct Finish {
     meter: Arc<Meter>,
     worker: Arc<Worker>,
     record: Option<Box<Record>>,
+    measure: Option<Box<Measure>>,
     held: Vec<Held>,
 }
 
@@ -207,12 +211,23 @@ pub(crate) type Held = Box<dyn Hold>;
 impl Finish {
     /// For a request on `client`'s connection.
     pub(crate) fn new(client: &Client) -> Self {
-        Self { meter: Arc::clone(&client.meter), worker: Arc::clone(&client.worker), record: None, held: Vec::new() }
+        Self {
+            meter: Arc::clone(&client.meter),
+            worker: Arc::clone(&client.worker),
+            record: None,
+            measure: None,
+            held: Vec::new(),
+        }
     }
 
     /// Sets what the access log will say.
     pub(crate) fn log(&mut self, record: Option<Box<Record>>) {
         self.record = record;
+    }
+
+    /// Sets what is counted.
+    pub(crate) fn count(&mut self, measure: Option<Box<Measure>>) {
+        self.measure = measure;
     }
 
     /// Keeps something until the end.
@@ -225,12 +240,25 @@ impl Finish {
         if let Some(record) = &mut self.record {
             record.downstream_size += bytes as u64;
         }
+        if let Some(measure) = &mut self.measure {
+            measure.sent(bytes);
+        }
+    }
+
+    /// Sees the answer's trailers.
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(measure) = &mut self.measure {
+            measure.trailers(trailers);
+        }
     }
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
         self.meter.end();
+        if let Some(measure) = self.measure.take() {
+            measure.end();
+        }
         if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();
             log.write(record);

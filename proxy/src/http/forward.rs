@@ -93,6 +93,9 @@ async fn send(
     let mut tried = 0_u64;
     let mut attempt = 1_u32;
     loop {
+        if let Some(measure) = &mut exchange.measure {
+            measure.asks(&balancer.name);
+        }
         let Some((index, server)) = wanted
             .take()
             .or_else(|| balancer.balance.pick(tried))
@@ -126,6 +129,9 @@ async fn send(
                     pause(retry, attempt).await;
                 }
                 attempt += 1;
+                if let Some(measure) = &mut exchange.measure {
+                    measure.tries_again(failure.reason().status());
+                }
                 if let Some(record) = &mut exchange.record {
                     record.retries += 1;
                 }

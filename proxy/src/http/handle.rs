@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
+use crate::observe::metrics::measure::Measure;
 use crate::snapshot::{Route, View};
 
 use super::body::{Body, RequestBody};
@@ -41,8 +42,13 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     let mut response = match admit(&client, parts, body, connection) {
         Ok(mut exchange) => {
             exchange.record = record.take();
+            exchange.measure = measure(&client, &mut exchange);
             let response = respond(&mut exchange, &mut finish).await;
             record = exchange.record;
+            if let Some(mut measure) = exchange.measure {
+                measure.answered(response.status(), response.headers());
+                finish.count(Some(measure));
+            }
             response
         }
         Err(response) => *response,
@@ -76,6 +82,14 @@ fn closes(client: &Client, requests: u32) -> bool {
     let entry = &client.entry;
     (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)
         || (!entry.keep_alive_time.is_zero() && client.meter.started().elapsed() >= entry.keep_alive_time)
+}
+
+/// What is counted of a request, if anything is.
+fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>> {
+    let registry = client.worker.shared.metrics.registry()?;
+    let websocket = headers::is_websocket(exchange.upgrade.as_ref().map(|upgrade| &upgrade.protocol));
+    let received = exchange.body.counted();
+    Some(Box::new(Measure::begin(registry, client, &exchange.parts, websocket, received)))
 }
 
 fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
@@ -181,6 +195,7 @@ fn admit(
         upgrade,
         forwarded_for: false,
         record: None,
+        measure: None,
     })
 }
 
@@ -230,6 +245,11 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     if let Some(record) = &mut exchange.record {
         record.router = Some(Arc::clone(&route.name));
         record.service = Some(Arc::clone(&route.service_name));
+    }
+    if let Some(measure) = &mut exchange.measure
+        && !measure.routed(&route.name, &route.service_name, route.measured)
+    {
+        exchange.measure = None;
     }
     if let Some(session) = &exchange.client.tls
         && *view.snapshot.policy.terms_of(Some(&exchange.host.name)).identity != *session.terms

@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::observe::metrics::Opened;
 use crate::worker::{Place, Worker};
 
 use super::exchange::{Client, TlsSession};
@@ -51,7 +52,7 @@ pub(crate) async fn serve(
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    place: Place,
+    place: (Place, Option<Opened>),
 ) {
     let _place = place;
     let Some(first) = first_bytes(&stream, &entry, &drain).await else { return };

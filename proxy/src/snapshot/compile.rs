@@ -104,6 +104,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
                 service_name: Arc::from(router.service.as_str()),
                 middlewares: built,
                 service,
+                measured: router.is_measured(),
                 logged: router.is_logged() && !router.name.ends_with("@internal"),
             })
         });

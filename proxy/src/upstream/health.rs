@@ -40,6 +40,16 @@ impl Check {
         Self { service: service.to_owned(), config: config.clone(), servers, transport }
     }
 
+    /// The service's qualified name.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Whom it asks.
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
     /// Starts asking in the current runtime. Ends when the returned set is dropped.
     pub(crate) fn start(&self, tasks: &mut JoinSet<()>) {
         for server in &self.servers {

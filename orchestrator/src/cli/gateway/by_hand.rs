@@ -49,6 +49,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         let gateway = Gateway::start(options)
             .await
             .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
+        gateway.set_metrics(&config.metrics);
         for (name, listener) in gateway.status().listeners {
             if let Listener::Failed(reason) = listener {
                 return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
