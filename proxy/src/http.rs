@@ -4,6 +4,7 @@
 
 pub(crate) mod body;
 pub(crate) mod buffer;
+mod date;
 pub(crate) mod error_response;
 pub(crate) mod exchange;
 pub(crate) mod expectation;
@@ -11,6 +12,7 @@ pub(crate) mod forward;
 pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;
+mod http2;
 pub(crate) mod meter;
 pub(crate) mod outbox;
 pub(crate) mod raw_path;

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -25,6 +27,9 @@ pub(crate) enum BodyError {
     /// The sender's connection failed.
     #[error("the body was cut off")]
     Cut(#[from] hyper::Error),
+    /// The sender reset its stream.
+    #[error("the stream was reset")]
+    Reset(#[from] h2::Error),
     /// It cannot be encoded.
     #[error("the body cannot be encoded")]
     Encoding(#[source] std::io::Error),
@@ -53,6 +58,8 @@ pub(crate) struct RequestBody {
 enum RequestKind {
     Empty,
     Client(Incoming),
+    /// Of HTTP/2, with the bytes left of the length that was announced.
+    Stream(RecvStream, Option<u64>),
     Held(Option<Bytes>),
     Spooled(SpoolReader),
 }
@@ -61,6 +68,13 @@ impl RequestBody {
     /// The client's body, which must not pause for longer than `idle` (zero: no limit).
     pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
         let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
+        Self { kind, idle, ..Self::empty() }
+    }
+
+    /// The body of a client's stream of HTTP/2 with these headers, as [`RequestBody::client`].
+    pub(crate) fn stream(stream: RecvStream, headers: &HeaderMap, idle: Duration) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let kind = if stream.is_end_stream() { RequestKind::Empty } else { RequestKind::Stream(stream, length) };
         Self { kind, idle, ..Self::empty() }
     }
 
@@ -145,7 +159,8 @@ impl HttpBody for RequestBody {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
-            RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
+            RequestKind::Client(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Cut),
+            RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
         };
         if let Some(expectation) = &self.expectation
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
@@ -162,7 +177,7 @@ impl HttpBody for RequestBody {
                 }
                 // Trailers of requests end here, as in Traefik: few servers expect headers that come after the checks.
                 let frame = frame.filter(|result| !result.as_ref().is_ok_and(Frame::is_trailers));
-                Poll::Ready(frame.map(|result| result.map_err(BodyError::Cut)))
+                Poll::Ready(frame)
             }
             Poll::Pending => self.poll_idle(cx),
         }
@@ -174,6 +189,7 @@ impl HttpBody for RequestBody {
             RequestKind::Held(bytes) => bytes.is_none(),
             RequestKind::Spooled(reader) => reader.is_end_stream(),
             RequestKind::Client(body) => body.is_end_stream(),
+            RequestKind::Stream(stream, _) => stream.is_end_stream(),
         }
     }
 
@@ -183,8 +199,26 @@ impl HttpBody for RequestBody {
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.size_hint(),
+            RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
+}
+
+fn poll_stream(
+    stream: &mut RecvStream,
+    left: &mut Option<u64>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let Some(polled) = ready!(stream.poll_data(cx)) else { return Poll::Ready(None) };
+    let polled = polled.and_then(|data| {
+        // It is passed on before more is read: that is what holds the client back.
+        stream.flow_control().release_capacity(data.len())?;
+        Ok(data)
+    });
+    if let (Ok(data), Some(left)) = (&polled, left) {
+        *left = left.saturating_sub(data.len() as u64);
+    }
+    Poll::Ready(Some(polled.map(Frame::data).map_err(BodyError::Reset)))
 }
 
 /// An answer's body on its way to the client.

@@ -78,6 +78,8 @@ pub(crate) struct Exchange {
     pub(crate) routing: Option<Vec<u8>>,
     /// The protocol to switch to, and the client's side of the connection once it has switched.
     pub(crate) upgrade: Option<Upgrade>,
+    /// What the client is told before the answer goes here, if it can be told.
+    pub(crate) outbox: Option<Arc<Outbox>>,
     /// Whether `X-Forwarded-For` is complete.
     pub(crate) forwarded_for: bool,
     /// What the access log will say; `None` when there is none.

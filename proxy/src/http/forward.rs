@@ -204,13 +204,13 @@ impl Outgoing {
             let expects = !lease.is_http2() && head.headers.contains_key(EXPECT);
             let expectation = expects.then(|| body.wait_until_wanted()).flatten();
             let request = prepare(head, body, exchange, pool, balancer, &lease);
-            let outbox = exchange.client.outbox.as_ref().filter(|_| exchange.parts.version == Version::HTTP_11);
+            let outbox = exchange.outbox.as_ref();
             let informed = &mut self.informed;
-            let mut inform = |Interim { status, headers }: Interim| match (&expectation, outbox) {
+            let mut inform = |interim: Interim| match (&expectation, outbox) {
                 // hyper asks the client for a body when that is read.
-                (Some(expectation), _) if status == StatusCode::CONTINUE => expectation.want(),
+                (Some(expectation), _) if interim.status == StatusCode::CONTINUE => expectation.want(),
                 (_, Some(outbox)) => {
-                    outbox.inform(status, &headers);
+                    outbox.inform(interim);
                     *informed = true;
                 }
                 (_, None) => {}

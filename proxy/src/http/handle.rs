@@ -20,20 +20,42 @@ use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
 use super::expectation::Expectation;
 use super::headers;
 use super::host::{self, BadHost};
+use super::outbox::Outbox;
 use super::target::{canonical_path, canonical_query};
 
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
 
-/// Answers one request of `client`.
-pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
-    let count = client.meter.begin();
-    let mut finish = Finish::new(&client);
-    let http1 = request.version() <= Version::HTTP_11;
+/// Answers one request of `client` over HTTP/1.
+pub(crate) async fn handle_http1(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
     let connection = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
-    let mut body = RequestBody::client(body, client.entry.limits.body_idle);
-    let version = parts.version;
+    let body = RequestBody::client(body, client.entry.limits.body_idle);
+    // Clients of HTTP/1.0 know neither informational answers nor trailers.
+    let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
+    let mut response = handle(client, parts, body, Some(connection), outbox.clone()).await;
+    if let Some(outbox) = outbox {
+        if outbox.informs() {
+            // What the server said before its answer goes before it.
+            poll_fn(|cx| outbox.poll_flushed(cx)).await;
+        }
+        response.body_mut().outbox = Some(outbox);
+    }
+    response
+}
+
+/// Answers one request of `client`. `connection` is for protocols to switch to; what is to be said before the answer is put into
+/// `outbox`.
+pub(crate) async fn handle(
+    client: Arc<Client>,
+    parts: http::request::Parts,
+    mut body: RequestBody,
+    connection: Option<hyper::upgrade::OnUpgrade>,
+    outbox: Option<Arc<Outbox>>,
+) -> Response<Body> {
+    let count = client.meter.begin();
+    let mut finish = Finish::new(&client);
+    let http1 = parts.version <= Version::HTTP_11;
     let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
     if let Some(expected) = &expected {
         body = body.expected(Arc::clone(expected));
@@ -41,6 +63,7 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     let mut record = record(&client, &parts, http1);
     let mut response = match admit(&client, parts, body, connection) {
         Ok(mut exchange) => {
+            exchange.outbox = outbox;
             exchange.record = record.take();
             exchange.measure = measure(&client, &mut exchange);
             let response = respond(&mut exchange, &mut finish).await;
@@ -65,15 +88,6 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
     }
     finish.log(record);
     response.body_mut().finish = Some(finish);
-    if let Some(outbox) = &client.outbox
-        && version == Version::HTTP_11
-    {
-        response.body_mut().outbox = Some(Arc::clone(outbox));
-        if outbox.informs() {
-            // What the server said before its answer goes before it.
-            poll_fn(|cx| outbox.poll_flushed(cx)).await;
-        }
-    }
     response
 }
 
@@ -134,7 +148,7 @@ fn admit(
     client: &Arc<Client>,
     mut parts: http::request::Parts,
     body: RequestBody,
-    connection: hyper::upgrade::OnUpgrade,
+    connection: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Exchange, Box<Response<Body>>> {
     let mark = client.worker.shared.mark_errors;
     let refuse = |reason: Reason| Box::new(reason.response(mark));
@@ -180,8 +194,7 @@ fn admit(
             _ => {}
         }
     }
-    let upgrade =
-        upgrade.filter(|_| parts.version <= Version::HTTP_11).map(|protocol| Upgrade { protocol, connection });
+    let upgrade = upgrade.zip(connection).map(|(protocol, connection)| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
     headers::describe_client(&mut parts.headers, client, &host, websocket);
     Ok(Exchange {
@@ -194,6 +207,7 @@ fn admit(
         routing,
         upgrade,
         forwarded_for: false,
+        outbox: None,
         record: None,
         measure: None,
     })

@@ -1,5 +1,5 @@
-//! What an HTTP/1.1 client is sent beside what hyper writes: informational answers (RFC 9110 section 15.2), which hyper cannot
-//! send, and trailers (RFC 9112 section 7.1.2), which it sends to few clients only.
+//! What a client is sent beside its answers: informational answers (RFC 9110 section 15.2), which hyper cannot send, and over HTTP/1.1
+//! trailers (RFC 9112 section 7.1.2), which it sends to few clients only.
 //!
 //! The handler or the body puts something here and waits until all that hyper had to write is on its way; then the
 //! connection's [`Wire`](super::wire::Wire) knows that the next byte is its own to place.
@@ -9,8 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
+use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+
+use crate::upstream::answer_head::Interim;
 
 /// The end of a chunked body without trailers, as hyper writes it.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -31,20 +33,14 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Contents {
-    interim: Vec<u8>,
+    interim: Vec<Interim>,
     end: Option<Vec<u8>>,
 }
 
 impl Outbox {
     /// Adds an informational answer.
-    pub(crate) fn inform(&self, status: StatusCode, headers: &HeaderMap) {
-        let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
-        bytes.truncate(bytes.trim_end().len());
-        let mut bytes = bytes.into_bytes();
-        bytes.extend_from_slice(b"\r\n");
-        write_fields(&mut bytes, headers);
-        bytes.extend_from_slice(b"\r\n");
-        self.change(|contents| contents.interim.append(&mut bytes));
+    pub(crate) fn inform(&self, interim: Interim) {
+        self.change(|contents| contents.interim.push(interim));
     }
 
     /// The chunked body whose end hyper writes next ends with these trailers.
@@ -66,7 +62,7 @@ impl Outbox {
     }
 
     /// Informational answers to be written now.
-    pub(crate) fn take_interim(&self) -> Vec<u8> {
+    pub(crate) fn take_interim(&self) -> Vec<Interim> {
         if !self.filled.load(Relaxed) {
             return Vec::new();
         }
@@ -109,6 +105,21 @@ impl Outbox {
     }
 }
 
+/// Informational answers as HTTP/1.1 has them.
+pub(crate) fn encode(interim: &[Interim]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for Interim { status, headers } in interim {
+        bytes.extend_from_slice(b"HTTP/1.1 ");
+        bytes.extend_from_slice(status.as_str().as_bytes());
+        bytes.push(b' ');
+        bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+        write_fields(&mut bytes, headers);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
 /// Writes header fields as HTTP/1.1 has them, without those that frame messages or choose where they go.
 fn write_fields(bytes: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {
@@ -128,8 +139,8 @@ fn write_fields(bytes: &mut Vec<u8>, headers: &HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use http::header::{CONTENT_LENGTH, LINK};
+    use http::{HeaderValue, StatusCode};
 
     use super::*;
 
@@ -140,10 +151,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(LINK, HeaderValue::from_static("</a>"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("5"));
-        outbox.inform(StatusCode::from_u16(103).unwrap_or_default(), &headers);
+        outbox.inform(Interim { status: StatusCode::from_u16(103).unwrap_or_default(), headers: headers.clone() });
         outbox.end_with(&headers);
         assert!(outbox.informs());
-        assert_eq!(outbox.take_interim(), b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+        assert_eq!(encode(&outbox.take_interim()), b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
         assert!(!outbox.informs());
         assert_eq!(outbox.take_end().as_deref(), Some(&b"0\r\nLink: </a>\r\n\r\n"[..]));
         assert_eq!((outbox.take_end(), outbox.take_interim()), (None, Vec::new()));

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
@@ -24,7 +24,8 @@ use crate::observe::metrics::Opened;
 use crate::worker::{Place, Worker};
 
 use super::exchange::{Client, TlsSession};
-use super::handle::handle;
+use super::handle::handle_http1;
+use super::http2::Http2;
 use super::meter::{Exceeded, Meter, Metered};
 use super::outbox::Outbox;
 use super::wire::Wire;
@@ -35,15 +36,6 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 1600;
-/// Most bytes of an HTTP/2 header list: header compression makes larger ones cheap to send.
-const MAX_H2_HEADERS: u32 = 64 * 1024;
-/// A silent HTTP/2 connection is probed after this, and closed when it does not answer.
-const H2_PING: Duration = Duration::from_secs(30);
-/// Bytes of answers buffered for one HTTP/2 stream.
-const H2_SEND_BUFFER: usize = 128 * 1024;
-/// Windows for request bodies.
-const H2_STREAM_WINDOW: u32 = 256 * 1024;
-const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 pub(crate) async fn serve(
@@ -179,7 +171,7 @@ impl Connection {
                 TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle(client, request).await) }
+                    async move { Ok::<_, Infallible>(handle_http1(client, request).await) }
                 }),
             )
             .with_upgrades();
@@ -193,22 +185,7 @@ impl Connection {
         meter: Arc<Meter>,
     ) {
         let client = self.client(tls, &meter, None);
-        let served = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.entry.max_concurrent_streams)
-            .max_header_list_size(MAX_H2_HEADERS.min(u32::try_from(self.entry.max_header_bytes).unwrap_or(u32::MAX)))
-            .max_send_buf_size(H2_SEND_BUFFER)
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONNECTION_WINDOW)
-            .keep_alive_interval(H2_PING)
-            .keep_alive_timeout(H2_PING)
-            .serve_connection(
-                TokioIo::new(Metered::new(stream, Arc::clone(&meter))),
-                service_fn(move |request: http::Request<Incoming>| {
-                    let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle(client, request).await) }
-                }),
-            );
+        let served = Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry);
         self.watch(std::pin::pin!(served), &meter, true).await;
     }
 
@@ -250,7 +227,10 @@ impl Connection {
 }
 
 /// A connection that can be asked to end.
-trait Graceful: Future<Output = hyper::Result<()>> {
+trait Graceful: Future<Output = Result<(), Self::Error>> {
+    /// Why it may break.
+    type Error: std::error::Error + 'static;
+
     /// Finishes the requests under way, takes no more, then ends.
     fn graceful(self: Pin<&mut Self>);
 }
@@ -263,21 +243,17 @@ where
     B: http_body::Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    type Error = hyper::Error;
+
     fn graceful(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
 
-impl<S, F, B> Graceful for http2::Connection<TokioIo<Metered<S>>, F, TokioExecutor>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: hyper::service::HttpService<Incoming, ResBody = B>,
-    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    TokioExecutor: hyper::rt::bounds::Http2ServerConnExec<F::Future, B>,
-{
+impl<S: AsyncRead + AsyncWrite + Unpin> Graceful for Http2<Metered<S>> {
+    type Error = h2::Error;
+
     fn graceful(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+        self.get_mut().end_gracefully();
     }
 }

@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::meter::Meter;
-use super::outbox::{LAST_CHUNK, Outbox};
+use super::outbox::{LAST_CHUNK, Outbox, encode};
 
 /// A request line longer than this is not looked at.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -233,7 +233,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes when it has nothing left to write.
         if self.interim.is_empty() {
-            self.interim = self.outbox.take_interim();
+            self.interim = encode(&self.outbox.take_interim());
         }
         ready!(self.poll_interim(cx))?;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
