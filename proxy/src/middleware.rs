@@ -24,7 +24,7 @@ mod redirect_regex;
 mod redirect_scheme;
 mod replace_path;
 mod retry;
-mod source;
+pub(crate) mod source;
 mod status;
 mod strip_prefix;
 mod strip_prefix_regex;

@@ -15,12 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
 use crate::observe::metrics::Opened;
+use crate::rule::TcpCandidate;
+use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
 use super::exchange::{Client, TlsSession};
@@ -47,12 +49,33 @@ pub(crate) async fn serve(
     place: (Place, Option<Opened>),
 ) {
     let _place = place;
+    let tcp = worker.view.load().snapshot.tcp.entry(&entry.name).cloned();
+    let client = peer.ip().to_canonical();
+    if let Some(route) = tcp.as_ref().and_then(|tcp| tcp.early(client)) {
+        return carry(route, stream, peer).await;
+    }
     let Some(first) = first_bytes(&stream, &entry, &drain).await else { return };
+    if !matches!(first, First::Tls)
+        && let Some(route) = tcp.as_ref().and_then(|tcp| tcp.plain(client))
+    {
+        return carry(route, stream, peer).await;
+    }
     let connection = Connection { peer, entry, worker, drain };
     match first {
-        First::Tls => connection.tls(stream).await,
+        First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
+            Some(tcp) => connection.tls_or_tcp(stream, &tcp).await,
+            None => connection.tls(stream).await,
+        },
         First::Http2 => connection.http2(stream, None, Meter::new()).await,
         First::Http1 => connection.http1(stream, None, Meter::new()).await,
+    }
+}
+
+/// Carries a connection without TLS to where its TCP router says.
+async fn carry(route: &TcpRoute, stream: TcpStream, peer: std::net::SocketAddr) {
+    // A client that is gone already has no address any more.
+    if let Ok(local) = stream.local_addr() {
+        route.serve(stream, Ends { peer, local }).await;
     }
 }
 
@@ -101,7 +124,38 @@ struct Connection {
 }
 
 impl Connection {
-    async fn tls(self, stream: TcpStream) {
+    /// A TLS connection on an entry point that has TCP routers for such.
+    async fn tls_or_tcp(self, stream: TcpStream, tcp: &EntryRoutes) {
+        let Ok(local) = stream.local_addr() else { return };
+        let ends = Ends { peer: self.peer, local };
+        let (hello, stream) = match within(self.entry.limits.handshake, hello::read(stream)).await {
+            Some(Ok(read)) => read,
+            Some(Err(error)) => {
+                tracing::debug!(client = %self.peer, %error, "TLS handshake failed");
+                return;
+            }
+            None => {
+                tracing::debug!(client = %self.peer, "TLS handshake took too long");
+                return;
+            }
+        };
+        let alpn: Vec<&[u8]> = hello.alpn.iter().map(Vec::as_slice).collect();
+        let client = self.peer.ip().to_canonical();
+        let candidate = TcpCandidate { server_name: &hello.server_name, client, alpn: &alpn };
+        let Some(route) = tcp.encrypted(&candidate) else { return self.tls(stream).await };
+        let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends).await };
+        let Some(config) = terms.config.clone() else {
+            tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used");
+            return;
+        };
+        match within(self.entry.limits.handshake, TlsAcceptor::from(config).accept(stream)).await {
+            Some(Ok(stream)) => route.serve(stream, ends).await,
+            Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
+            None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
+        }
+    }
+
+    async fn tls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let meter = Meter::new();
         match within(self.entry.limits.handshake, self.handshake(stream)).await {
             Some(Ok(Some((stream, session)))) => {
@@ -119,7 +173,10 @@ impl Connection {
     }
 
     /// `None` when the options for the name that the client asks for are unusable.
-    async fn handshake(&self, stream: TcpStream) -> io::Result<Option<(TlsStream<TcpStream>, TlsSession)>> {
+    async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<Option<(TlsStream<S>, TlsSession)>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let name = hello.client_hello().server_name().map(super::host::compared);
         let terms = self.worker.view.load().snapshot.policy.terms_of(name.as_deref()).clone();

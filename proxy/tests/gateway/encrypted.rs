@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::{echo, options, route, run};
 
-fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
+pub(crate) fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
     let made =
         rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     let pair = StoredCertificate {
@@ -26,7 +26,7 @@ fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
     (made.cert.der().clone(), pair)
 }
 
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
     roots: &[CertificateDer<'static>],

@@ -7,5 +7,6 @@ mod middlewares;
 mod plain;
 mod running;
 mod support;
+mod tcp;
 mod upgrades;
 mod waiting;
