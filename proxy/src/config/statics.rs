@@ -53,6 +53,8 @@ pub struct EntryPoint {
     pub transport: Transport,
     /// Which peers' forwarded headers are believed.
     pub forwarded_headers: ForwardedHeaders,
+    /// Which peers may say by the PROXY protocol who the client is; none where it is not spoken.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Defaults of the HTTP routers on it.
     pub http: HttpDefaults,
     /// Options of HTTP/2.
@@ -125,6 +127,17 @@ pub struct ForwardedHeaders {
     /// Leave `X-Forwarded-For` as it came.
     #[serde(rename = "notAppendXForwardedFor")]
     pub not_append_x_forwarded_for: bool,
+}
+
+/// Which peers may say by the PROXY protocol who the client is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ProxyProtocol {
+    /// All.
+    pub insecure: bool,
+    /// Those in these networks.
+    #[serde(rename = "trustedIPs")]
+    pub trusted_ips: Vec<String>,
 }
 
 /// Defaults of the HTTP routers on an entry point, and how their requests are read.

@@ -129,11 +129,12 @@ async fn accept_all(worker: Arc<Worker>, accepting: Accept) {
             accepted = accept(&listener) => accepted,
             () = drain.cancelled() => return,
         };
-        let Some(place) = worker.shared.admit(peer.ip()) else {
+        let entry = entry.load_full();
+        let balancer = entry.proxied.as_ref().is_some_and(|proxied| !proxied.insecure && proxied.trusts(peer.ip()));
+        let Some(place) = worker.shared.admit((!balancer).then(|| peer.ip())) else {
             tracing::debug!(client = %peer, "connection refused: too many are open");
             continue;
         };
-        let entry = entry.load_full();
         let place = (place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
         worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), place));
     }

@@ -20,6 +20,7 @@ use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::listen;
 use crate::observe::metrics::Opened;
 use crate::rule::TcpCandidate;
 use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
@@ -41,14 +42,28 @@ const MAX_HEADERS: usize = 1600;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: std::net::SocketAddr,
+    mut stream: TcpStream,
+    mut peer: std::net::SocketAddr,
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
     place: (Place, Option<Opened>),
 ) {
     let _place = place;
+    if let Some(proxied) = &entry.proxied {
+        match within(entry.limits.header, listen::proxied::read(&mut stream)).await {
+            Some(Ok(Some(client))) if proxied.trusts(peer.ip()) => peer = client,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(client = %peer, %error, "connection closed");
+                return;
+            }
+            None => {
+                tracing::debug!(client = %peer, "connection closed: its first bytes took too long");
+                return;
+            }
+        }
+    }
     let tcp = worker.view.load().snapshot.tcp.entry(&entry.name).cloned();
     let client = peer.ip().to_canonical();
     if let Some(route) = tcp.as_ref().and_then(|tcp| tcp.early(client)) {

@@ -172,3 +172,18 @@ async fn services_take_turns_and_mistakes_are_told() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_balancer_says_who_the_client_is_if_it_is_trusted() {
+    for (trusted, client) in [("127.0.0.0/8", "192.0.2.1"), ("10.0.0.0/8", "127.0.0.1")] {
+        let mut options = options();
+        options.entry_points[0].proxied =
+            Some(proxy::entry_point::Proxied { insecure: false, trusted: vec![trusted.parse().unwrap()] });
+        let running = run(options, crate::support::routed("a", &[echo().await])).await;
+        let request = format!("PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n{}", get("a.test", "/"));
+        let (_, body) = ask(running.web, &request).await;
+        assert!(body.contains(&format!("X-Real-Ip: {client}\r\n")), "{body}");
+        assert!(ask(running.web, &get("a.test", "/")).await.1.contains("X-Real-Ip: 127.0.0.1\r\n"));
+        assert_eq!(ask(running.web, "PROXY TCP4 nonsense\r\nGET / HTTP/1.1\r\n\r\n").await.0, "");
+    }
+}

@@ -90,12 +90,11 @@ fn what_is_not_in_force_is_said() {
 
 #[test]
 fn what_would_open_something_is_refused_and_a_slip_explained() {
-    let problems =
-        flags(&["--entrypoints.web.proxyprotocol.trustedips=10.0.0.1", "--entrypoint.web.address=:80"]).unwrap_err();
+    let problems = flags(&["--spiffe.workloadapiaddr=10.0.0.1", "--entrypoint.web.address=:80"]).unwrap_err();
     assert_eq!(
         said(&problems),
         [
-            "`--entrypoints.web.proxyprotocol.trustedips`: `entryPoints.web.proxyProtocol.trustedips` is not supported yet, and going on without it would not be safe; take it out to go on without it",
+            "`--spiffe.workloadapiaddr`: `spiffe.workloadapiaddr` is not supported yet, and going on without it would not be safe; take it out to go on without it",
             "`--entrypoint.web.address`: Traefik has no such option; did you mean `entryPoints.web.address`?",
         ]
     );
