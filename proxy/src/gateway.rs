@@ -59,6 +59,25 @@ pub struct Update {
     pub models: Vec<EntryPointModel>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
+    /// Told what came of it just before the first request is routed by it.
+    pub announce: Option<Announce>,
+}
+
+/// To be told what came of an update.
+#[derive(Clone)]
+pub struct Announce(Arc<dyn Fn(&Applied) + Send + Sync>);
+
+impl Announce {
+    /// Calls `tell`, which must not block.
+    pub fn new(tell: impl Fn(&Applied) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl std::fmt::Debug for Announce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Announce")
+    }
 }
 
 /// What came of an update.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proxy::config::statics;
-use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
@@ -105,9 +105,11 @@ impl Serving {
         let stopped = |_| CommandError::new("the gateway's threads have ended");
         let models =
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
         let update = Update {
             models: models.collect(),
-            configuration: edge.dynamic.clone(),
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
         };
         if self.metrics != edge.metrics {
@@ -119,7 +121,6 @@ impl Serving {
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
         gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
-        self.api.show(&edge.entry_points, edge.dynamic, &applied);
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;

@@ -26,7 +26,7 @@ use crate::upstream::failure::chain;
 use crate::worker::Shared;
 
 use super::worker_thread::{Accept, WorkerThread};
-use super::{Applied, Command, Listener, StartError, Status, Update};
+use super::{Announce, Applied, Command, Listener, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -143,6 +143,15 @@ impl Control {
         };
         let (snapshot, problems) = compile(&inputs, Some(&self.snapshot));
         self.snapshot = Arc::new(snapshot);
+        // What takes time comes first: from the moment that a request can be routed anew, whoever asks should see the new state.
+        let fingerprint = fingerprint(update);
+        self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
+        self.fingerprint = fingerprint;
+        let revision = self.status.borrow().revision + 1;
+        let applied = Applied { revision, problems, table: Arc::clone(&self.snapshot.table) };
+        if let Some(Announce(tell)) = &update.announce {
+            tell(&applied);
+        }
         let count = self.workers.len();
         for thread in &self.workers {
             let before = thread.worker.view.load();
@@ -150,11 +159,8 @@ impl Control {
             thread.worker.changed.notify_waiters();
         }
         self.start_checks();
-        let fingerprint = fingerprint(update);
-        self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
-        self.fingerprint = fingerprint;
-        self.status.send_modify(|status| status.revision += 1);
-        Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
+        self.status.send_modify(|status| status.revision = revision);
+        applied
     }
 
     /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.

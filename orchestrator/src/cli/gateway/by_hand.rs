@@ -9,7 +9,7 @@ use proxy::assemble;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
 use proxy::config::statics::{self, Severity, Sources, StaticConfig};
-use proxy::gateway::{Gateway, Listener, Options, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::Api;
 
@@ -125,8 +125,10 @@ impl Serving {
             }
         }
         let configuration = assemble::merge(&self.config, [("file", self.last.clone())]);
+        let (api, points, shown) = (self.api.clone(), self.config.entry_points.clone(), configuration.clone());
         let update = Update {
-            configuration: configuration.clone(),
+            configuration,
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             models: assemble::models(&self.config),
             certificate_folders: Vec::new(),
         };
@@ -135,7 +137,6 @@ impl Serving {
         for problem in &applied.problems {
             tracing::error!("{problem}");
         }
-        self.api.show(&self.config.entry_points, configuration, &applied);
         Ok(())
     }
 }
