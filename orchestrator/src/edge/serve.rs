@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proxy::config::statics;
-use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
@@ -46,7 +46,13 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
-    let mut serving = Serving { api, access_log: None, status: Status::default(), files: known };
+    let mut serving = Serving {
+        api,
+        access_log: None,
+        metrics: statics::Metrics::default(),
+        status: Status::default(),
+        files: known,
+    };
     let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
     teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
@@ -83,6 +89,7 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
 struct Serving {
     api: Api,
     access_log: Option<statics::AccessLog>,
+    metrics: statics::Metrics,
     /// All but where it listens.
     status: Status,
     /// What it is made of.
@@ -113,17 +120,22 @@ impl Serving {
         let stopped = |_| CommandError::new("the gateway's threads have ended");
         let models =
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
         let update = Update {
             models: models.collect(),
-            configuration: edge.dynamic.clone(),
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
         };
+        if self.metrics != edge.metrics {
+            gateway.set_metrics(&edge.metrics);
+            self.metrics = edge.metrics;
+        }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
         gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
-        self.api.show(&edge.entry_points, edge.dynamic, &applied);
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;

@@ -40,9 +40,15 @@ pub(crate) enum Failure {
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's body is in a coding that is not understood (RFC 9112 section 6.1).
+    #[error("the server's answer has a transfer coding other than `chunked`")]
+    BadCoding,
     /// The server switches to another protocol than it was asked for.
     #[error("the server switched protocols without being asked")]
     BadUpgrade,
+    /// A body that was put aside cannot be read again.
+    #[error("{0}")]
+    Disk(String),
     /// The client stopped sending its request.
     #[error("the client stopped sending its request")]
     ClientIdle,
@@ -57,8 +63,9 @@ impl Failure {
         match self {
             Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadUpgrade => Reason::BadAnswer,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
             Self::ClientIdle => Reason::RequestTimeout,
+            Self::Disk(_) => Reason::Disk,
         }
     }
 
@@ -73,6 +80,7 @@ impl Failure {
         while let Some(cause) = source {
             match cause.downcast_ref::<BodyError>() {
                 Some(BodyError::Idle(_)) => return Self::ClientIdle,
+                Some(disk @ BodyError::Disk(_)) => return Self::Disk(chain(disk)),
                 Some(_) => return Self::ClientGone,
                 None => source = cause.source(),
             }

@@ -9,7 +9,7 @@ use proxy::assemble;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
 use proxy::config::statics::{self, Severity, Sources, StaticConfig};
-use proxy::gateway::{Gateway, Listener, Options, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::Api;
 
@@ -50,6 +50,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         let gateway = Gateway::start(options)
             .await
             .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
+        gateway.set_metrics(&config.metrics);
         for (name, listener) in gateway.status().listeners {
             if let Listener::Failed(reason) = listener {
                 return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
@@ -132,8 +133,10 @@ impl Serving {
         // Before they are read: a change after that is seen. A dynamic file that is given by name may be called anything.
         let provider = self.config.providers.file.as_ref().and_then(|provider| provider.path());
         self.files.set_named(configuration.files().into_iter().chain(provider.map(Path::to_owned)));
+        let (api, points, shown) = (self.api.clone(), self.config.entry_points.clone(), configuration.clone());
         let update = Update {
-            configuration: configuration.clone(),
+            configuration,
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             models: assemble::models(&self.config),
             certificate_folders: Vec::new(),
         };
@@ -142,7 +145,6 @@ impl Serving {
         for problem in &applied.problems {
             tracing::error!("{problem}");
         }
-        self.api.show(&self.config.entry_points, configuration, &applied);
         Ok(())
     }
 }
