@@ -16,6 +16,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::acme::Resolver;
 use crate::config::dynamic::Configuration;
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::AccessLog;
@@ -58,6 +59,8 @@ pub struct Update {
     pub models: Vec<EntryPointModel>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
+    /// Where certificates come from that routers ask for, by the names that they use.
+    pub resolvers: BTreeMap<String, Resolver>,
 }
 
 /// What came of an update.

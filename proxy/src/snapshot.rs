@@ -8,6 +8,7 @@ pub(crate) mod services;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::acme::wanted::Wanted;
 use crate::http::exchange::Exchange;
 use crate::middleware::{Kept, Middleware};
 use crate::route::RoutingTable;
@@ -31,6 +32,8 @@ pub(crate) struct Snapshot {
     pub(crate) policy: Policy,
     /// The certificates by where they came from, so that the next configuration can fall back on them.
     pub(crate) certificates: security::Sources,
+    /// The certificates that are asked for.
+    pub(crate) wanted: Wanted,
     /// Every server to which connections are kept, with its transport.
     pub(crate) slots: Vec<Slot>,
     /// Servers by service and URL, so that the next configuration finds what is known about them.

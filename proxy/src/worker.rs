@@ -11,6 +11,7 @@ use http::HeaderValue;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::challenges::Challenges;
 use crate::observe::access_log::AccessLog;
 use crate::snapshot::View;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) access_log: ArcSwapOption<AccessLog>,
     /// How long a request that finds no server waits for one.
     pub(crate) wait_for_server: Duration,
+    /// Answers to challenges of certificate authorities.
+    pub(crate) challenges: Arc<Challenges>,
     limits: ConnectionLimits,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -59,6 +62,7 @@ impl Shared {
             mark_errors,
             access_log: ArcSwapOption::from_pointee(access_log),
             wait_for_server,
+            challenges: Arc::default(),
             limits,
             open: AtomicUsize::new(0),
             by_address: Mutex::default(),

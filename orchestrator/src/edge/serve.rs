@@ -107,6 +107,7 @@ impl Serving {
             models: models.collect(),
             configuration: edge.dynamic.clone(),
             certificate_folders: edge.certificate_folders,
+            resolvers: edge.resolvers,
         };
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;

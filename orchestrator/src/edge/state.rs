@@ -13,6 +13,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use proxy::Resolver;
 use proxy::config::dynamic::Configuration;
 use proxy::config::statics::{AccessLog, EntryPoint};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,8 @@ pub struct EdgeConfiguration {
     pub entry_points: BTreeMap<String, EntryPoint>,
     /// Folders with certificates.
     pub certificate_folders: Vec<PathBuf>,
+    /// Where certificates come from that routers ask for, by the names that they use.
+    pub resolvers: BTreeMap<String, Resolver>,
     /// How finished requests are logged, if at all.
     pub access_log: Option<AccessLog>,
     /// What in the projects does not work, as a person should read it.

@@ -13,12 +13,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::acme::challenges::Challenges;
+use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
 use crate::listen::{BindError, bind, parse_address};
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
 use crate::snapshot::{Snapshot, View};
 use crate::tls::options::Tickets;
+use crate::tls::resolver::Obtained;
 use crate::tls::store::self_made;
 use crate::upstream::failure::chain;
 use crate::worker::Shared;
@@ -33,6 +36,10 @@ pub(super) struct Control {
     workers: Vec<WorkerThread>,
     snapshot: Arc<Snapshot>,
     own: Arc<CertifiedKey>,
+    obtained: Arc<Obtained>,
+    challenges: Arc<Challenges>,
+    /// Gets certificates, from the first configuration on that has a resolver.
+    certificates: Option<Manager>,
     tickets: Tickets,
     handlers: HashMap<String, Handler>,
     terminating: Arc<AtomicBool>,
@@ -57,13 +64,15 @@ impl Control {
         terminating_status: StatusCode,
         status: watch::Sender<Status>,
     ) -> Result<Self, StartError> {
-        let (own, tickets) = (self_made()?, Tickets::default());
+        let (own, obtained, tickets) = (self_made()?, Arc::default(), Tickets::default());
         let update = Update::default();
         let inputs = Inputs {
             config: &update.configuration,
             entry_points: &update.models,
             folders: &update.certificate_folders,
             own: &own,
+            obtained: &obtained,
+            resolvers: &update.resolvers,
             tickets: &tickets,
             internal: &|_| None,
         };
@@ -76,6 +85,9 @@ impl Control {
             workers,
             snapshot,
             own,
+            obtained,
+            challenges: Arc::clone(&shared.challenges),
+            certificates: None,
             tickets,
             handlers,
             terminating: Arc::default(),
@@ -130,6 +142,8 @@ impl Control {
             entry_points: &update.models,
             folders: &update.certificate_folders,
             own: &self.own,
+            obtained: &self.obtained,
+            resolvers: &update.resolvers,
             tickets: &self.tickets,
             internal: &internal,
         };
@@ -141,9 +155,22 @@ impl Control {
             thread.worker.view.store(Arc::new(View::new(Arc::clone(&self.snapshot), Some(&before), count)));
             thread.worker.changed.notify_waiters();
         }
+        self.ask_for_certificates();
         self.start_checks();
         self.status.send_modify(|status| status.revision += 1);
         Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
+    }
+
+    fn ask_for_certificates(&mut self) {
+        let wanted = self.snapshot.wanted.clone();
+        match &self.certificates {
+            Some(manager) => manager.tell(wanted),
+            None if wanted.resolvers.is_empty() => {}
+            None => match Manager::start(wanted, Arc::clone(&self.challenges), Arc::clone(&self.obtained)) {
+                Ok(manager) => self.certificates = Some(manager),
+                Err(error) => tracing::error!(%error, "no certificates are obtained: their thread cannot be started"),
+            },
+        }
     }
 
     /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.

@@ -1,16 +1,19 @@
 //! From a configuration to a snapshot. What cannot be built disables the routers that need it, with the reason.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 
+use crate::acme::Resolver;
+use crate::acme::wanted::{self, Wanted};
 use crate::config::dynamic::Configuration;
 use crate::middleware;
 use crate::route::{EntryPointModel, RoutingTable};
 use crate::tls::options::Tickets;
+use crate::tls::resolver::Obtained;
 
 use super::internal::Internal;
 use super::security::{self, Wish};
@@ -42,6 +45,10 @@ pub(crate) struct Inputs<'a> {
     pub(crate) folders: &'a [PathBuf],
     /// The certificate of our own.
     pub(crate) own: &'a Arc<CertifiedKey>,
+    /// Certificates that are obtained.
+    pub(crate) obtained: &'a Arc<Obtained>,
+    /// The certificate resolvers.
+    pub(crate) resolvers: &'a BTreeMap<String, Resolver>,
     /// Session ticket keys.
     pub(crate) tickets: &'a Tickets,
     /// Services of the gateway itself.
@@ -62,12 +69,16 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             .into_iter()
             .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
     );
-    let options = security::options(&inputs.config.tls, &Arc::new(store), inputs.tickets);
+    let store = Arc::new(store);
+    let options = security::options(&inputs.config.tls, &store, inputs.obtained, inputs.tickets);
     for (name, result) in &options {
         if let Err(error) = result {
             problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
         }
     }
+
+    let (wants, impossible) = wanted::wants(inputs.config, &table, inputs.resolvers);
+    problems.extend(impossible);
 
     let nothing = HashMap::new();
     let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
@@ -135,6 +146,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         routes,
         policy,
         certificates,
+        wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store },
         slots: builder.slots,
         servers: builder.servers,
         middlewares: middlewares.kept,

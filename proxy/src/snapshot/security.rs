@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 use crate::config::dynamic::{TlsConfiguration, TlsOptions};
 use crate::tls::options::{BadTlsOptions, Tickets, server_config};
 use crate::tls::pem::{self, CertificateProblem};
-use crate::tls::resolver::{Policy, Terms};
+use crate::tls::resolver::{Obtained, Policy, Terms};
 use crate::tls::store::Store;
 
 /// Certificates by where they came from: a folder, or the files of a pair.
@@ -67,10 +67,16 @@ pub(crate) fn store(
 pub(crate) type Options = BTreeMap<String, Result<Terms, BadTlsOptions>>;
 
 /// Prepares all TLS options. `default` is there even if it is not configured.
-pub(crate) fn options(config: &TlsConfiguration, store: &Arc<Store>, tickets: &Tickets) -> Options {
+pub(crate) fn options(
+    config: &TlsConfiguration,
+    store: &Arc<Store>,
+    obtained: &Arc<Obtained>,
+    tickets: &Tickets,
+) -> Options {
+    let prepare = |options: &TlsOptions| prepare(options, store, obtained, tickets);
     let mut prepared: Options =
-        config.options.iter().map(|(name, options)| (bare_default(name), prepare(options, store, tickets))).collect();
-    prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default(), store, tickets));
+        config.options.iter().map(|(name, options)| (bare_default(name), prepare(options))).collect();
+    prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default()));
     prepared
 }
 
@@ -78,8 +84,13 @@ fn bare_default(name: &str) -> String {
     if name.split('@').next() == Some("default") { "default".to_owned() } else { name.to_owned() }
 }
 
-fn prepare(options: &TlsOptions, store: &Arc<Store>, tickets: &Tickets) -> Result<Terms, BadTlsOptions> {
-    let config = server_config(options, Arc::clone(store), tickets)?;
+fn prepare(
+    options: &TlsOptions,
+    store: &Arc<Store>,
+    obtained: &Arc<Obtained>,
+    tickets: &Tickets,
+) -> Result<Terms, BadTlsOptions> {
+    let config = server_config(options, Arc::clone(store), Arc::clone(obtained), tickets)?;
     Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)) })
 }
 

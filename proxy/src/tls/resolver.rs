@@ -3,26 +3,35 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::store::Store;
+use super::store::{ByName, Store};
 
-/// Shows the certificate for the name that the client asks for.
+/// Certificates that the gateway got by itself, by name. They come and go without a new configuration.
+pub(crate) type Obtained = ArcSwap<ByName>;
+
+/// Shows the certificate for the name that the client asks for: a configured one, else one that was obtained.
 #[derive(Debug)]
 pub(crate) struct SniResolver {
-    /// The certificates.
+    /// The configured certificates.
     pub(crate) store: Arc<Store>,
+    /// Those that were obtained.
+    pub(crate) obtained: Arc<Obtained>,
     /// Whether a name without certificate is refused instead of shown the default one.
     pub(crate) strict: bool,
 }
 
 impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let found = hello.server_name().and_then(|name| self.store.find(&name.to_ascii_lowercase()));
+        let found = hello
+            .server_name()
+            .map(str::to_ascii_lowercase)
+            .and_then(|name| self.store.find(&name).cloned().or_else(|| self.obtained.load().find(&name).cloned()));
         match found {
-            Some(certificate) => Some(Arc::clone(certificate)),
+            Some(certificate) => Some(certificate),
             None if self.strict => None,
             None => Some(Arc::clone(&self.store.default)),
         }
