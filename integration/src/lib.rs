@@ -6,12 +6,14 @@
 pub mod client;
 pub mod command;
 pub mod engine;
+pub mod pebble;
 pub mod private;
 pub mod scenario;
 pub mod wait;
 
 pub use client::{Answer, Curl, free_port};
 pub use command::{Background, Run, run};
+pub use pebble::Pebble;
 pub use private::PrivateEngine;
 pub use scenario::Scenario;
 pub use wait::{eventually, holds_within};

@@ -6,6 +6,9 @@
 //! gateway/files/PROJECT/   written by the agent: host files of adopted services (certificates, dynamic files)
 //! ```
 //!
+//! A second volume holds what the gateway obtained itself, accounts and certificates (`PROJECT/PATH`, where the adopted
+//! service's storage would be `/PATH`); only the gateway writes there.
+//!
 //! Every file is replaced as a whole (written beside, then renamed), so a reader never sees half of one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +26,14 @@ use super::adopt::{HostMount, Traefik};
 
 /// Where the volume is mounted in agent and gateway.
 pub const MOUNT: &str = "/state";
+/// Where the volume with the certificates that the gateway obtained is mounted, in agent and gateway.
+pub const CERTIFICATES: &str = "/certificates";
+
+/// The file in which the gateway keeps what a project's Traefik would keep at `inside`.
+#[must_use]
+pub fn certificates(project: &str, inside: &Path) -> PathBuf {
+    Path::new(CERTIFICATES).join(project).join(inside.strip_prefix("/").unwrap_or(inside))
+}
 
 /// What one project wants of the edge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
