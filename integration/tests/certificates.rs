@@ -11,6 +11,8 @@ use integration::{Answer, Background, Curl, Pebble, Scenario, eventually, free_p
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::routed;
+
 const YEAR: u64 = 365 * 86_400;
 
 /// A gateway run by hand, with resolvers `le` (HTTP challenge), `alpn` (TLS challenge) and `dns` (hook program).
@@ -286,4 +288,25 @@ fn labels_alone_bring_a_certificate_into_a_volume() {
     let _ = scenario.stack(["up", "-d"]).ok().never_says("warning");
     let _ = scenario.stack(["down", "-v"]).ok();
     assert_eq!(scenario.owned("volume"), Vec::<String>::new());
+}
+
+#[test]
+fn local_names_have_certificates_of_the_local_authority() {
+    let Some(scenario) = Scenario::new("local-names") else { return };
+    let tls = free_port();
+    let host = format!("{}.localhost", scenario.project);
+    scenario.compose_file(&routed::file(tls, &host).replace("Host(`", "Host(`127.0.0.1`) || Host(`"));
+    scenario.hello_context("hello");
+    let _ = scenario.stack(["up", "-d"]).ok();
+    let root = scenario.folder().join("root.pem");
+    let printed = eventually("the authority is made", || {
+        let run = scenario.stack(["trust", "--print"]);
+        (run.code() == 0).then_some(run.stdout)
+    });
+    fs::write(&root, printed).unwrap();
+    eventually("the name has a certificate", || {
+        (Curl::to("https", &host, tls, "/").trusting(&root).send().status == 200).then_some(())
+    });
+    let by_address = Curl::to("https", "127.0.0.1", tls, "/").trusting(&root).send();
+    assert_eq!(by_address.status, 200, "{by_address:?}");
 }

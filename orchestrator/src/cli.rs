@@ -31,6 +31,7 @@ pub mod session;
 pub mod start;
 pub mod stop;
 pub mod top;
+pub mod trust;
 pub mod unpause;
 pub mod up;
 pub mod version;
@@ -85,6 +86,7 @@ enum Command {
     Start(start::Args),
     Stop(stop::Args),
     Top(top::Args),
+    Trust(trust::Args),
     Unpause(unpause::Args),
     Up(up::Args),
     Version(version::Args),
@@ -140,6 +142,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Start(args) => start::run(&context, &args),
         Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
+        Command::Trust(args) => trust::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),

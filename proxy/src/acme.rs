@@ -13,7 +13,7 @@ pub(crate) mod challenges;
 mod client;
 mod due;
 mod failure;
-mod file;
+pub(crate) mod file;
 mod hook;
 pub(crate) mod manager;
 mod order;

@@ -59,6 +59,9 @@ pub struct Update {
     pub models: Vec<EntryPointModel>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
+    /// Folder of an authority of our own, which gives certificates for names that no public one does (`localhost`,
+    /// `*.internal`, `*.home.arpa`, private addresses); none for no such certificates.
+    pub local_authority: Option<PathBuf>,
     /// Where certificates come from that routers ask for, by the names that they use.
     pub resolvers: BTreeMap<String, Resolver>,
 }

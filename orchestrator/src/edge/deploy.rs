@@ -1,6 +1,7 @@
 //! Gateway and agent as containers of the engine: one pair for all projects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -198,6 +199,26 @@ async fn holds_files(engine: &Engine, container: &str, folder: &str) -> Result<b
     let mut archive = tar::Archive::new(tar.as_slice());
     let Ok(mut entries) = archive.entries() else { return Ok(true) };
     Ok(entries.any(|entry| entry.map_or(true, |entry| entry.header().entry_type().is_file())))
+}
+
+/// A file in the volumes of gateway and agent; none where there is no such file, or neither of them.
+///
+/// # Errors
+/// Whatever the engine answers; an answer that is cut off.
+pub async fn read_file(engine: &Engine, path: &Path) -> Result<Option<Vec<u8>>> {
+    let pair = Pair::observe(engine.as_ref()).await?;
+    let Some(holder) = pair.gateway.as_ref().or(pair.agent.as_ref()) else { return Ok(None) };
+    let Some(tar) = archive(engine, &holder.id, &path.to_string_lossy()).await? else { return Ok(None) };
+    let cut_off = |error: std::io::Error| CommandError::new(format!("cannot read `{}`: {error}", path.display()));
+    let mut content = Vec::new();
+    let mut files = tar::Archive::new(tar.as_slice());
+    match files.entries().map_err(cut_off)?.next() {
+        None => Ok(None),
+        Some(entry) => {
+            entry.map_err(cut_off)?.read_to_end(&mut content).map_err(cut_off)?;
+            Ok(Some(content))
+        }
+    }
 }
 
 /// A folder of a container as a tar archive; none where there is no such folder, or no such container any more.

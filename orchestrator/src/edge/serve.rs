@@ -107,6 +107,7 @@ impl Serving {
             models: models.collect(),
             configuration: edge.dynamic.clone(),
             certificate_folders: edge.certificate_folders,
+            local_authority: Some(state::authority()),
             resolvers: edge.resolvers,
         };
         // Routes first: a new listener answers properly from its first connection on.

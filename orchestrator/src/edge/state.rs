@@ -29,6 +29,12 @@ pub const MOUNT: &str = "/state";
 /// Where the volume with the certificates that the gateway obtained is mounted, in agent and gateway.
 pub const CERTIFICATES: &str = "/certificates";
 
+/// The folder in which the gateway keeps its own certificate authority. No project has a name like it.
+#[must_use]
+pub fn authority() -> PathBuf {
+    Path::new(CERTIFICATES).join(".authority")
+}
+
 /// The file in which the gateway keeps what a project's Traefik would keep at `inside`.
 #[must_use]
 pub fn certificates(project: &str, inside: &Path) -> PathBuf {

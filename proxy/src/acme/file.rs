@@ -13,7 +13,7 @@ const LARGEST: u64 = 64 << 20;
 ///
 /// # Errors
 /// Whatever the file system answers; but for such a mount, the old file is then still whole.
-pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
@@ -40,7 +40,7 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// A file that cannot be read, or is too large to be meant.
-pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// Whatever the file system answers.
-pub(super) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     for number in 1..1000 {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".broken-{number}"));

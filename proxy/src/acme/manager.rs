@@ -148,7 +148,7 @@ impl State {
         kept.sort_by_key(|one| std::cmp::Reverse(one.certificate.not_after));
         let mut by_name = ByName::default();
         kept.iter().for_each(|one| by_name.add(&one.certificate.key));
-        self.obtained.store(Arc::new(by_name));
+        self.obtained.acme.store(Arc::new(by_name));
     }
 
     async fn save(&mut self) {
@@ -249,7 +249,7 @@ impl State {
             let own = book.kept.iter().filter(|one| one.resolver == resolver.name && one.certificate.is_good(time));
             for one in own.filter(|_| has_account) {
                 let is_used = names().any(|name| {
-                    let shown = self.obtained.load();
+                    let shown = self.obtained.acme.load();
                     shown.find(name).is_some_and(|key| Arc::ptr_eq(key, &one.certificate.key))
                 });
                 let Some(der) = der(&one.certificate).filter(|_| is_used) else { continue };
@@ -279,7 +279,9 @@ impl State {
         let Some(job) = self.jobs.remove(&id) else { return };
         let Some(done) = done else { return };
         let retry_at = done.session.as_ref().map_or(0, |session| session.client.retry_at());
-        if let Some(session) = done.session {
+        // A session with options that are not in force any more is of no use.
+        let is_current = self.wanted.resolvers.get(&job.order.resolver) == Some(&job.resolver);
+        if let Some(session) = done.session.filter(|_| is_current) {
             self.sessions.insert(job.order.resolver.clone(), session);
         }
         let Some(book) = self.books.get_mut(&job.storage) else { return };

@@ -46,9 +46,16 @@ pub(crate) fn wants(
         let hosts = TcpRule::parse(&router.rule).map(|rule| rule.hosts()).unwrap_or_default();
         Some((name, &tls.cert_resolver, &tls.domains, hosts))
     });
+    let stores = configuration.tls.stores.iter().filter_map(|(name, store)| {
+        let generated = store.default_generated_cert.as_ref()?;
+        Some((format!("TLS store `{name}`"), &generated.resolver, generated.domain.as_slice(), Vec::new()))
+    });
+    let routers = http
+        .chain(tcp)
+        .map(|(name, resolver, domains, hosts)| (format!("router `{name}`"), resolver, domains.as_slice(), hosts));
     let (mut wants, mut problems) = (BTreeSet::new(), Vec::new());
-    for (router, name, domains, hosts) in http.chain(tcp) {
-        let mut problem = |reason: String| problems.push(Problem { object: format!("router `{router}`"), reason });
+    for (object, name, domains, hosts) in routers.chain(stores) {
+        let mut problem = |reason: String| problems.push(Problem { object: object.clone(), reason });
         let Some(resolver) = resolvers.get(name) else {
             problem(format!("there is no certificate resolver `{name}`; its certificate is the default one"));
             continue;
@@ -134,6 +141,9 @@ tcp:
   routers:
     t: { rule: 'HostSNI(`t.example`)', service: s, tls: { certResolver: le } }
     p: { rule: 'HostSNI(`p.example`)', service: s, tls: { certResolver: le, passthrough: true } }
+tls:
+  stores:
+    default: { defaultGeneratedCert: { resolver: le, domain: { main: default.example } } }
 ";
         let found: Configuration = serde_yaml::from_str(text).unwrap();
         let configuration = crate::assemble::merge(&Default::default(), [("file", found)]);
@@ -154,6 +164,7 @@ tcp:
                 "le b.example a.example c.example",
                 "dns e.example *.e.example",
                 "dns f.example",
+                "le default.example",
                 "le t.example",
                 "le w.example"
             ]

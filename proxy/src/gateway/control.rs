@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::listen::{BindError, bind, parse_address};
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
 use crate::snapshot::{Snapshot, View};
+use crate::tls::local::Local;
 use crate::tls::options::Tickets;
 use crate::tls::resolver::Obtained;
 use crate::tls::store::self_made;
@@ -27,10 +29,12 @@ use crate::upstream::failure::chain;
 use crate::worker::Shared;
 
 use super::worker_thread::{Accept, WorkerThread};
-use super::{Applied, Command, Listener, StartError, Status, Update};
+use super::{Applied, Command, Listener, Problem, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often certificates for local names are looked over.
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) struct Control {
     workers: Vec<WorkerThread>,
@@ -38,6 +42,8 @@ pub(super) struct Control {
     own: Arc<CertifiedKey>,
     obtained: Arc<Obtained>,
     challenges: Arc<Challenges>,
+    local: Local,
+    local_folder: Option<PathBuf>,
     /// Gets certificates, from the first configuration on that has a resolver.
     certificates: Option<Manager>,
     tickets: Tickets,
@@ -87,6 +93,8 @@ impl Control {
             own,
             obtained,
             challenges: Arc::clone(&shared.challenges),
+            local: Local::default(),
+            local_folder: None,
             certificates: None,
             tickets,
             handlers,
@@ -110,6 +118,8 @@ impl Control {
         runtime.block_on(async {
             let mut retry = tokio::time::interval(RETRY);
             retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut daily = tokio::time::interval(DAY);
+            daily.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let unbound = self.entries.values().any(|entry| entry.bound.is_none());
                 tokio::select! {
@@ -126,6 +136,11 @@ impl Control {
                         }
                     },
                     _ = retry.tick(), if unbound => self.bind_unbound(),
+                    _ = daily.tick() => {
+                        if let Some(problem) = self.give_local_certificates() {
+                            tracing::error!("{problem}");
+                        }
+                    }
                 }
             }
         });
@@ -147,8 +162,10 @@ impl Control {
             tickets: &self.tickets,
             internal: &internal,
         };
-        let (snapshot, problems) = compile(&inputs, Some(&self.snapshot));
+        let (snapshot, mut problems) = compile(&inputs, Some(&self.snapshot));
         self.snapshot = Arc::new(snapshot);
+        self.local_folder.clone_from(&update.local_authority);
+        problems.extend(self.give_local_certificates());
         let count = self.workers.len();
         for thread in &self.workers {
             let before = thread.worker.view.load();
@@ -159,6 +176,18 @@ impl Control {
         self.start_checks();
         self.status.send_modify(|status| status.revision += 1);
         Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
+    }
+
+    /// Gives certificates for local names, anew where it is time; what went wrong.
+    fn give_local_certificates(&mut self) -> Option<Problem> {
+        let folder = self.local_folder.as_ref()?;
+        match self.local.serve(folder, &self.snapshot.local) {
+            Ok(shown) => {
+                self.obtained.local.store(Arc::new(shown));
+                None
+            }
+            Err(reason) => Some(Problem { object: "local certificate authority".to_owned(), reason }),
+        }
     }
 
     fn ask_for_certificates(&mut self) {

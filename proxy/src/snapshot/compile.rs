@@ -1,6 +1,6 @@
 //! From a configuration to a snapshot. What cannot be built disables the routers that need it, with the reason.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,10 @@ use crate::acme::wanted::{self, Wanted};
 use crate::config::dynamic::Configuration;
 use crate::middleware;
 use crate::route::{EntryPointModel, RoutingTable};
+use crate::tls::local;
 use crate::tls::options::Tickets;
 use crate::tls::resolver::Obtained;
+use crate::tls::store::Store;
 
 use super::internal::Internal;
 use super::security::{self, Wish};
@@ -142,10 +144,11 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         reason: "routers ask for different TLS options; it gets the default ones".to_owned(),
     }));
     let snapshot = Snapshot {
-        table: Arc::new(table),
         routes,
         policy,
         certificates,
+        local: local_hosts(&table, &store),
+        table: Arc::new(table),
         wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store },
         slots: builder.slots,
         servers: builder.servers,
@@ -154,6 +157,18 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)
+}
+
+/// Hosts of TLS routers that no public authority gives certificates for, and that have none and ask nobody for one.
+fn local_hosts(table: &RoutingTable, store: &Store) -> BTreeSet<String> {
+    let asking_nobody = |route: &&crate::route::Route| {
+        route.is_enabled() && route.tls.as_ref().is_some_and(|tls| tls.cert_resolver.is_empty())
+    };
+    let hosts = table.routes().iter().filter(asking_nobody).flat_map(crate::route::Route::hosts);
+    hosts
+        .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
+        .filter(|host| local::is_local(host) && store.by_name.covering(host).is_none())
+        .collect()
 }
 
 /// Traefik's texts for TLS options that are missing or broken.

@@ -47,20 +47,24 @@ pub(crate) fn store(
         let (found, wrong) = pem::folder(folder);
         add(folder.display().to_string(), found, wrong);
     }
-    let configured = config
-        .stores
-        .iter()
-        .find(|(name, _)| name.split('@').next() == Some("default"))
-        .and_then(|(_, store)| store.default_certificate.as_ref());
+    let store =
+        config.stores.iter().find(|(name, _)| name.split('@').next() == Some("default")).map(|(_, store)| store);
+    let configured = store.and_then(|store| store.default_certificate.as_ref());
+    let mut has_default = false;
     let default = match configured.map(|pair| pem::pair(&pair.cert_file, &pair.key_file)) {
-        Some(Ok(certificate)) => certificate,
+        Some(Ok(certificate)) => {
+            has_default = true;
+            certificate
+        }
         Some(Err(problem)) => {
             problems.push(problem);
             own
         }
         None => own,
     };
-    (Store::new(&certificates, default), sources, problems)
+    let generated = store.and_then(|store| store.default_generated_cert.as_ref()?.domain.as_ref());
+    let generated = generated.map(|domain| domain.main.to_ascii_lowercase());
+    (Store { has_default, generated, ..Store::new(&certificates, default) }, sources, problems)
 }
 
 /// TLS options by qualified name, ready or with what is wrong with them.

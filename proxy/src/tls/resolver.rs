@@ -8,10 +8,17 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::local::Shown;
 use super::store::{ByName, Store};
 
-/// Certificates that the gateway got by itself, by name. They come and go without a new configuration.
-pub(crate) type Obtained = ArcSwap<ByName>;
+/// Certificates that the gateway got by itself. They come and go without a new configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Obtained {
+    /// From authorities that speak ACME.
+    pub(crate) acme: ArcSwap<ByName>,
+    /// From the authority of our own.
+    pub(crate) local: ArcSwap<Shown>,
+}
 
 /// Shows the certificate for the name that the client asks for: a configured one, else one that was obtained.
 #[derive(Debug)]
@@ -26,15 +33,31 @@ pub(crate) struct SniResolver {
 
 impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let found = hello
-            .server_name()
-            .map(str::to_ascii_lowercase)
-            .and_then(|name| self.store.find(&name).cloned().or_else(|| self.obtained.load().find(&name).cloned()));
+        let found = hello.server_name().map(str::to_ascii_lowercase).and_then(|name| {
+            let acme = || self.obtained.acme.load().find(&name).cloned();
+            let local = || self.obtained.local.load().by_name.find(&name).cloned();
+            self.store.find(&name).cloned().or_else(acme).or_else(local)
+        });
         match found {
             Some(certificate) => Some(certificate),
             None if self.strict => None,
-            None => Some(Arc::clone(&self.store.default)),
+            None => Some(self.default(hello.server_name().is_some())),
         }
+    }
+}
+
+impl SniResolver {
+    /// The certificate where none is for the name: the configured one, the one that was obtained as such, one for the
+    /// addresses of routers where no name is asked for, the one that nobody trusts.
+    fn default(&self, names_a_host: bool) -> Arc<CertifiedKey> {
+        let configured = Arc::clone(&self.store.default);
+        if self.store.has_default {
+            return configured;
+        }
+        let generated = self.store.generated.as_ref();
+        let generated = generated.and_then(|name| self.obtained.acme.load().covering(name).cloned());
+        let addresses = || self.obtained.local.load().addresses.clone().filter(|_| !names_a_host);
+        generated.or_else(addresses).unwrap_or(configured)
     }
 }
 

@@ -50,6 +50,10 @@ pub(crate) struct Store {
     pub(crate) by_name: ByName,
     /// For connections whose name none is for.
     pub(crate) default: Arc<CertifiedKey>,
+    /// Whether that one is configured, and not the one that nobody trusts.
+    pub(crate) has_default: bool,
+    /// The name whose obtained certificate is the default one where none is configured.
+    pub(crate) generated: Option<String>,
 }
 
 impl Store {
@@ -57,7 +61,7 @@ impl Store {
     pub(crate) fn new(certificates: &[Arc<CertifiedKey>], default: Arc<CertifiedKey>) -> Self {
         let mut by_name = ByName::default();
         certificates.iter().for_each(|certificate| by_name.add(certificate));
-        Self { by_name, default }
+        Self { by_name, default, has_default: false, generated: None }
     }
 
     /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.

@@ -48,7 +48,9 @@ impl Resolvers {
     pub(super) fn refer(&self, project: &str, configuration: &mut Configuration) {
         let http = configuration.http.routers.values_mut().filter_map(|router| router.tls.as_mut());
         let tcp = configuration.tcp.routers.values_mut().filter_map(|router| router.tls.as_mut());
+        let stores = configuration.tls.stores.values_mut().filter_map(|store| store.default_generated_cert.as_mut());
         let names = http.map(|tls| &mut tls.cert_resolver).chain(tcp.map(|tls| &mut tls.cert_resolver));
+        let names = names.chain(stores.map(|generated| &mut generated.resolver));
         names.filter(|name| !name.is_empty()).for_each(|name| *name = self.global(project, name));
     }
 
