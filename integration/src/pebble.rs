@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::free_port;
@@ -28,6 +29,12 @@ impl Pebble {
     /// for `lifetime` seconds; `None`, said aloud, where pebble is not installed.
     #[must_use]
     pub fn start(scenario: &str, http: u16, tls: u16, lifetime: u64) -> Option<Self> {
+        Self::start_with(scenario, http, tls, &[("certificateValidityPeriod", lifetime.into())])
+    }
+
+    /// As [`Pebble::start`], with these options of pebble.
+    #[must_use]
+    pub fn start_with(scenario: &str, http: u16, tls: u16, options: &[(&str, Value)]) -> Option<Self> {
         let installed = ["pebble", "pebble-challtestsrv", "openssl"].iter().all(|name| {
             Command::new("sh")
                 .args(["-c", &format!("command -v {name}")])
@@ -46,7 +53,7 @@ impl Pebble {
             .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]));
         assert!(made.code() == 0, "{made}");
         let [port, management, dns, dns_management] = [(); 4].map(|()| free_port());
-        let config = serde_json::json!({ "pebble": {
+        let own = serde_json::json!({
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
             "certificate": path("cert.pem"),
@@ -54,9 +61,10 @@ impl Pebble {
             "httpPort": http,
             "tlsPort": tls,
             "ocspResponderURL": "",
-            "externalAccountBindingRequired": false,
-            "certificateValidityPeriod": lifetime,
-        }});
+        });
+        let own = own.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone()));
+        let more = options.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let config = serde_json::json!({ "pebble": own.chain(more).collect::<serde_json::Map<_, _>>() });
         fs::write(path("pebble.json"), config.to_string()).expect("pebble's configuration");
         let local = |port: u16| format!("127.0.0.1:{port}");
         let dns_server = Background::start(Command::new("pebble-challtestsrv").args([

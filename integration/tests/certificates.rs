@@ -30,6 +30,17 @@ impl Gateway {
         Some(Self { folder: tempfile::tempdir().unwrap(), http, tls, pebble })
     }
 
+    /// One whose authority takes accounts only that it knows already.
+    fn prepare_for_known_accounts(scenario: &str, kid: &str, key: &str) -> Option<Self> {
+        let (http, tls) = (free_port(), free_port());
+        let options = [
+            ("externalAccountBindingRequired", true.into()),
+            ("externalAccountMACKeys", serde_json::json!({ kid: key })),
+        ];
+        let pebble = Pebble::start_with(scenario, http, tls, &options)?;
+        Some(Self { folder: tempfile::tempdir().unwrap(), http, tls, pebble })
+    }
+
     /// Writes routers: name, rule, TLS settings.
     fn routes(&self, routers: &[(&str, &str, &str)]) {
         let routers: String = routers
@@ -46,6 +57,10 @@ impl Gateway {
     }
 
     fn start(&self) -> Background {
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, more: &[&str]) -> Background {
         let (http, tls) = (self.http, self.tls);
         let mut flags = vec![
             "--log.level=INFO".to_owned(),
@@ -70,6 +85,7 @@ impl Gateway {
                 format!("{acme}.{challenge}"),
             ]);
         }
+        flags.extend(more.iter().map(|flag| (*flag).to_owned()));
         let mut command = Command::new(stack());
         command.arg("gateway").args(flags).env("EXEC_PATH", self.path("hook"));
         Background::start(&mut command)
@@ -187,6 +203,38 @@ fn failures_are_remembered_over_restarts() {
         setup.until_trusted("found.test", &gateway);
     }
     assert_eq!(setup.pebble.orders(), 2, "the failed name is not asked for again so soon:\n{}", gateway.text());
+}
+
+#[test]
+fn accounts_are_bound_to_those_that_the_authority_knows() {
+    let (kid, key) = ("kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W");
+    let name = "accounts_are_bound_to_those_that_the_authority_knows";
+    let Some(setup) = Gateway::prepare_for_known_accounts(name, kid, key) else { return };
+    setup.routes(&[
+        ("http", "Host(`a.test`)", "{ certResolver: le }"),
+        ("alpn", "Host(`b.test`)", "{ certResolver: alpn }"),
+    ]);
+    let eab = "--certificatesresolvers.le.acme.eab";
+    let mut gateway = setup.start_with(&[&format!("{eab}.kid={kid}"), &format!("{eab}.hmacencoded={key}")]);
+    setup.until_trusted("a.test", &gateway);
+    gateway.until_it_says("set `eab.kid` and `eab.hmacEncoded` as the authority gave them");
+    assert!(gateway.text().contains("b.test"), "{}", gateway.text());
+}
+
+#[test]
+fn another_authority_is_asked_anew() {
+    let Some(setup) = Gateway::prepare("another_authority_is_asked_anew", YEAR) else { return };
+    let Some(other) = Pebble::start("another_authority_is_asked_anew", setup.http, setup.tls, YEAR) else { return };
+    setup.routes(&[("http", "Host(`a.test`)", "{ certResolver: le }")]);
+    let gateway = setup.start();
+    setup.until_trusted("a.test", &gateway);
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait(Duration::from_secs(30)).code(), 0);
+    let setup = Gateway { pebble: other, ..setup };
+    let gateway = setup.start();
+    setup.until_trusted("a.test", &gateway);
+    let all = stored(&setup.folder.path().join("acme.json"))["le"]["Certificates"].as_array().unwrap().len();
+    assert_eq!(all, 1, "the new one takes the place of the old one");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(super) struct Kept {
     pub(super) resolver: String,
     /// The names that were asked for.
     pub(super) domain: Domain,
+    /// The authority that it came from, where that is known.
+    pub(super) authority: Option<String>,
     /// The certificate.
     pub(super) certificate: Certificate,
 }
@@ -70,6 +72,7 @@ impl Book {
                 storage: path.to_owned(),
                 resolver: resolver.to_owned(),
                 domain: stored.domain.clone(),
+                authority: stored.authority.clone(),
                 certificate,
             }),
             Err(reason) => {

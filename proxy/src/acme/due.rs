@@ -38,7 +38,8 @@ pub(super) struct View<'a> {
 pub(super) fn due(view: &View<'_>, now: i64) -> (Vec<Order>, i64) {
     let mut kept: Vec<&Kept> = view.kept.to_vec();
     kept.sort_by_key(|one| std::cmp::Reverse(one.certificate.not_after));
-    let (fresh, old): (Vec<&Kept>, Vec<&Kept>) = kept.into_iter().partition(|one| now < (view.renew_at)(one));
+    let is_fresh = |one: &&Kept| now < (view.renew_at)(one) && !is_of_another_authority(view.wanted, one);
+    let (fresh, old): (Vec<&Kept>, Vec<&Kept>) = kept.into_iter().partition(is_fresh);
     let mut good = ByName::default();
     fresh.iter().for_each(|one| good.add(&one.certificate.key));
 
@@ -93,6 +94,14 @@ fn covers(kept: &Kept, name: &str) -> bool {
     names.iter().any(|one| {
         one == name || parent.is_some_and(|(_, parent)| one.strip_prefix("*.").is_some_and(|rest| rest == parent))
     })
+}
+
+/// Whether a certificate's resolver has another authority by now: whoever goes from a test authority to a real one wants
+/// certificates of that.
+fn is_of_another_authority(wanted: &Wanted, kept: &Kept) -> bool {
+    let resolver = owner(wanted, kept).and_then(|name| wanted.resolvers.get(name));
+    let now = resolver.map(|resolver| &resolver.options.ca_server);
+    now.zip(kept.authority.as_ref()).is_some_and(|(now, then)| now != then)
 }
 
 /// The resolver that a certificate came from, by the name that routers use.

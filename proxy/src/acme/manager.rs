@@ -119,7 +119,8 @@ impl State {
             files.iter().any(|(storage, _)| storage == path) || self.jobs.values().any(|job| job.storage == *path)
         };
         let mut books = std::mem::take(&mut self.books);
-        books.retain(|path, _| used(path));
+        // One that could not be read may be readable by now.
+        books.retain(|path, book| used(path) && !book.storage.is_locked());
         let read = move || {
             for (path, import) in files {
                 let book = books.entry(path.clone()).or_insert_with(|| Book::open(&path, now()));
@@ -161,6 +162,9 @@ impl State {
 
     /// Starts what can be started; returns when to look again.
     async fn start_due(&mut self) -> i64 {
+        if self.books.values().any(|book| book.storage.is_locked()) {
+            self.adopt(Arc::clone(&self.wanted)).await;
+        }
         if self.books.values().any(|book| book.unsaved) {
             self.save().await;
         }
@@ -178,6 +182,7 @@ impl State {
                     %error, file = %resolver.storage.display(), resolver = order.resolver, names = order.names.join(", "),
                     "no certificate is asked for, since it could not be stored; make the folder writable"
                 );
+                book.attempts.unreached(&resolver.options.ca_server, &order.names, time, random());
                 wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, time));
                 continue;
             }
@@ -223,7 +228,8 @@ impl State {
             .replaces
             .as_ref()
             .and_then(|domain| book?.kept.iter().find(|one| one.resolver == resolver.name && one.domain == *domain));
-        let replaced = replaced.and_then(|one| der(&one.certificate)).map(<[u8]>::to_vec);
+        let is_its_own = |one: &&Kept| one.authority.as_ref().is_none_or(|it| *it == resolver.options.ca_server);
+        let replaced = replaced.filter(is_its_own).and_then(|one| der(&one.certificate)).map(<[u8]>::to_vec);
         let identifier = replaced.as_ref().and_then(|der| {
             let suggestion = self.suggestions.get(der);
             let wanted = !is_order || suggestion.is_some_and(|found| found.replaces);
@@ -298,7 +304,7 @@ impl State {
             }
             Outcome::Issued(Ok((issued, certificate))) => {
                 book.attempts.succeed(authority, &job.order.names);
-                let stored = Stored::new(&job.order.names, &issued.chain, &issued.key);
+                let stored = Stored::new(&job.order.names, &issued.chain, &issued.key, authority);
                 book.add(&job.storage, &job.resolver.name, stored, job.order.replaces.as_ref());
                 let verb = if job.order.replaces.is_some() { "certificate renewed" } else { "certificate obtained" };
                 tracing::info!(

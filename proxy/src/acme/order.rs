@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use instant_acme::{
     Account, AuthorizationHandle, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder,
     OrderStatus, RetryPolicy,
@@ -14,6 +15,7 @@ use super::challenges::{Challenges, Shown};
 use super::failure::{Failure, Kind};
 use super::hook::Record;
 use crate::config::statics::{Acme, KeyType};
+use crate::tls::local;
 
 /// Pauses between looks at an order: from a quarter of a second up, for three minutes in all.
 const POLLS: RetryPolicy =
@@ -31,12 +33,27 @@ pub(super) struct Issued {
 /// What stands in the way of proving a name with these options, whatever an authority says.
 pub(super) fn obstacle(options: &Acme, name: &str) -> Option<Failure> {
     const HINT: &str = "give the router another resolver, or the resolver another challenge";
+    if local::is_local(name) && is_public(options) {
+        return Some(Failure::refused(
+            format!("no public authority gives a certificate for `{name}`"),
+            "under `stack up` it has one of the local authority, which `stack trust` makes this machine trust",
+        ));
+    }
     if name.starts_with("*.") && options.dns_challenge.is_none() {
         return Some(Failure::refused(format!("a certificate for `{name}` needs a DNS challenge"), HINT));
     }
     let is_address = name.parse::<IpAddr>().is_ok();
     (is_address && options.http_challenge.is_none())
         .then(|| Failure::refused(format!("a certificate for the address `{name}` needs an HTTP challenge"), HINT))
+}
+
+/// Whether the authority is one that only gives certificates for names of the public internet.
+fn is_public(options: &Acme) -> bool {
+    const PUBLIC: [&str; 5] = ["letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com"];
+    let host = options.ca_server.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| {
+        PUBLIC.iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    })
 }
 
 /// Asks for a certificate for `names`; `replaces` is the one that it takes the place of (RFC 9773 section 5).
@@ -216,6 +233,9 @@ mod tests {
         let dns = Acme { dns_challenge: Some(DnsChallenge::default()), ..Acme::default() };
         assert!(is_possible(&http, "a.example") && is_possible(&http, "192.0.2.1") && !is_possible(&http, "*.example"));
         assert!(is_possible(&tls, "a.example") && !is_possible(&tls, "192.0.2.1"));
+        assert!(!is_possible(&http, "app.localhost") && !is_possible(&tls, "x.internal"));
+        let private = Acme { ca_server: "https://ca.internal/dir".to_owned(), ..tls.clone() };
+        assert!(is_possible(&private, "x.internal") && !is_possible(&private, "10.0.0.1"));
         assert!(is_possible(&dns, "*.example") && !is_possible(&dns, "2001:db8::1"));
     }
 

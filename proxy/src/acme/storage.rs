@@ -75,6 +75,9 @@ pub(super) struct Stored {
     /// Name of the store that it is for.
     #[serde(rename = "Store")]
     pub(super) store: String,
+    /// Directory of the authority that it came from, where we got it: Traefik does not write it down.
+    #[serde(rename = "CaServer", skip_serializing_if = "Option::is_none")]
+    pub(super) authority: Option<String>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -96,8 +99,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserial
 }
 
 impl Stored {
-    /// A certificate for `names`, the main one first.
-    pub(super) fn new(names: &[String], chain: &str, key: &str) -> Self {
+    /// A certificate for `names`, the main one first, from an authority.
+    pub(super) fn new(names: &[String], chain: &str, key: &str, authority: &str) -> Self {
         Self {
             domain: Domain {
                 main: names.first().cloned().unwrap_or_default(),
@@ -106,6 +109,7 @@ impl Stored {
             certificate: STANDARD.encode(chain),
             key: STANDARD.encode(key),
             store: "default".to_owned(),
+            authority: Some(authority.to_owned()),
             rest: Map::new(),
         }
     }
@@ -142,6 +146,11 @@ impl Storage {
             },
         }
         storage
+    }
+
+    /// Whether it could not be read and must not be written.
+    pub(super) const fn is_locked(&self) -> bool {
+        self.locked.is_some()
     }
 
     /// What a resolver has.

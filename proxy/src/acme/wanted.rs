@@ -88,6 +88,11 @@ pub(crate) fn wants(
     (wants, problems)
 }
 
+/// Why a resolver gets no certificate for a name; none where it may.
+pub(crate) fn obstacle(resolver: &Resolver, name: &str) -> Option<String> {
+    resolver.options.obstacle().or_else(|| order::obstacle(&resolver.options, name).map(|failure| failure.reason))
+}
+
 /// Names as they are compared, each once; what is no name is left out.
 fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut seen = BTreeSet::new();

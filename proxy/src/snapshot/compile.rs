@@ -147,7 +147,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         routes,
         policy,
         certificates,
-        local: local_hosts(&table, &store),
+        local: local_hosts(&table, &store, inputs.resolvers),
         table: Arc::new(table),
         wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store },
         slots: builder.slots,
@@ -159,15 +159,19 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     (snapshot, problems)
 }
 
-/// Hosts of TLS routers that no public authority gives certificates for, and that have none and ask nobody for one.
-fn local_hosts(table: &RoutingTable, store: &Store) -> BTreeSet<String> {
-    let asking_nobody = |route: &&crate::route::Route| {
-        route.is_enabled() && route.tls.as_ref().is_some_and(|tls| tls.cert_resolver.is_empty())
+/// Hosts of TLS routers that no public authority gives certificates for, that have none and get none from a resolver.
+fn local_hosts(table: &RoutingTable, store: &Store, resolvers: &BTreeMap<String, Resolver>) -> BTreeSet<String> {
+    let is_asked_for = |resolver: &str, host: &str| {
+        resolvers.get(resolver).is_some_and(|resolver| wanted::obstacle(resolver, host).is_none())
     };
-    let hosts = table.routes().iter().filter(asking_nobody).flat_map(crate::route::Route::hosts);
+    let routes = table.routes().iter().filter(|route| route.is_enabled());
+    let hosts = routes.filter_map(|route| Some((&route.tls.as_ref()?.cert_resolver, route.hosts())));
     hosts
-        .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
-        .filter(|host| local::is_local(host) && store.by_name.covering(host).is_none())
+        .flat_map(|(resolver, hosts)| hosts.into_iter().map(move |host| (resolver, host)))
+        .map(|(resolver, host)| (resolver, host.trim_end_matches('.').to_ascii_lowercase()))
+        .filter(|(resolver, host)| local::is_local(host) && !is_asked_for(resolver, host))
+        .map(|(_, host)| host)
+        .filter(|host| store.by_name.covering(host).is_none())
         .collect()
 }
 

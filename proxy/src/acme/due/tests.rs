@@ -22,7 +22,13 @@ fn kept(resolver: &str, names: &[&str], from: i64) -> Kept {
         main: (*names.first().unwrap()).to_owned(),
         sans: names.iter().skip(1).map(|name| (*name).to_owned()).collect(),
     };
-    Kept { storage: "acme.json".into(), resolver: resolver.to_owned(), domain, certificate: certificate(names, from) }
+    Kept {
+        storage: "acme.json".into(),
+        resolver: resolver.to_owned(),
+        domain,
+        authority: None,
+        certificate: certificate(names, from),
+    }
 }
 
 fn wanted(wants: &[(&str, &[&str])], configured: &[&str]) -> Wanted {
@@ -106,6 +112,14 @@ fn what_is_old_is_renewed_by_who_got_it() {
     let unused = kept("le", &["unused.example"], NOW - 80 * DAY);
     let all = [unused, kept("le", &["a.example", "b.example"], NOW)];
     assert_eq!(orders(&wanted, &all, 0).0, Vec::<String>::new());
+}
+
+#[test]
+fn another_authority_is_asked_anew() {
+    let wanted = wanted(&[("le", &["a.example"])], &[]);
+    let from = |authority: &str| Kept { authority: Some(authority.to_owned()), ..kept("le", &["a.example"], NOW) };
+    assert_eq!(orders(&wanted, &[from(&Acme::default().ca_server)], 0).0, Vec::<String>::new());
+    assert_eq!(orders(&wanted, &[from("https://staging.example/dir")], 0).0, ["le: a.example (again)"]);
 }
 
 #[test]

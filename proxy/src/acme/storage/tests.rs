@@ -9,7 +9,7 @@ use crate::acme::certificate::tests::made;
 
 fn stored(names: &[&str], from: i64) -> Stored {
     let (chain, key) = made(names, from, 90 * 86_400);
-    Stored::new(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &chain, &key)
+    Stored::new(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &chain, &key, "https://ca")
 }
 
 #[test]
