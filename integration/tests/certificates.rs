@@ -270,7 +270,7 @@ services:
     ports: ["{http}:80", "{tls}:443"]
     volumes:
       - "./authority:/authority:ro"
-      - "{mount}:/letsencrypt"
+      - "{mount}"
   app:
     build: ./hello
     labels:
@@ -299,7 +299,7 @@ fn labels_alone_bring_a_certificate_into_the_mounted_folder() {
     let (http, tls) = (free_port(), free_port());
     let Some(pebble) = Pebble::start("labels_alone_bring_a_certificate", http, tls, YEAR) else { return };
     let host = format!("{}.test", scenario.project);
-    project(&scenario, &pebble, (http, tls), &host, "./letsencrypt");
+    project(&scenario, &pebble, (http, tls), &host, "./letsencrypt:/letsencrypt");
     let _ = scenario.stack(["up", "-d"]).ok();
     until_served(&pebble, &host, tls);
     let path = scenario.folder().join("letsencrypt/acme.json");
@@ -317,10 +317,27 @@ fn labels_alone_bring_a_certificate_into_the_mounted_folder() {
     let moved = Scenario::new("acme-moved").unwrap();
     fs::create_dir_all(moved.folder().join("letsencrypt")).unwrap();
     fs::copy(&path, moved.folder().join("letsencrypt/acme.json")).unwrap();
-    project(&moved, &pebble, (http, tls), &host, "./letsencrypt");
+    project(&moved, &pebble, (http, tls), &host, "./letsencrypt:/letsencrypt");
     let _ = moved.stack(["up", "-d"]).ok();
     until_served(&pebble, &host, tls);
     assert_eq!(pebble.orders(), 1, "the certificate is taken from where it is kept");
+}
+
+#[test]
+fn labels_alone_bring_a_certificate_into_a_mounted_file() {
+    let Some(scenario) = Scenario::new("acme-file") else { return };
+    let (http, tls) = (free_port(), free_port());
+    let Some(pebble) = Pebble::start("labels_alone_bring_a_certificate_into_a_mounted_file", http, tls, YEAR) else {
+        return;
+    };
+    let host = format!("{}.test", scenario.project);
+    project(&scenario, &pebble, (http, tls), &host, "./acme.json:/letsencrypt/acme.json");
+    scenario.write("acme.json", "");
+    let _ = scenario.stack(["up", "-d"]).ok();
+    until_served(&pebble, &host, tls);
+    eventually("the certificate is in the mounted file", || {
+        fs::read_to_string(scenario.folder().join("acme.json")).ok().filter(|text| text.contains(&host))
+    });
 }
 
 #[test]
@@ -329,7 +346,7 @@ fn labels_alone_bring_a_certificate_into_a_volume() {
     let (http, tls) = (free_port(), free_port());
     let Some(pebble) = Pebble::start("labels_alone_bring_a_certificate_into_a_volume", http, tls, YEAR) else { return };
     let host = format!("{}.test", scenario.project);
-    project(&scenario, &pebble, (http, tls), &host, "letsencrypt");
+    project(&scenario, &pebble, (http, tls), &host, "letsencrypt:/letsencrypt");
     let _ = scenario.stack(["up", "-d"]).ok().never_says("warning");
     until_served(&pebble, &host, tls);
     assert_eq!(scenario.owned("volume"), [format!("{}_letsencrypt", scenario.project)]);

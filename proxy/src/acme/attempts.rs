@@ -1,7 +1,7 @@
 //! The memory of failures: when a name may be asked for again, across restarts.
 //!
-//! Authorities count: Let's Encrypt takes five failed validations for a name in an hour, and 300 orders of an account in
-//! three hours. What is remembered here stays well below, whatever restarts, changes of configuration and sets of names
+//! Authorities count: Let's Encrypt takes five failed validations for a name in an hour, 300 orders of an account in three
+//! hours, and gives five certificates for the same names in a week. What is remembered here stays well below, whatever restarts, changes of configuration and sets of names
 //! do. An attempt counts as failed from its beginning on, so that a crash in the middle of it counts too.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::file;
 
 const HOUR: i64 = 3600;
+const WEEK: i64 = 7 * 24 * HOUR;
 /// Pause after the first failure; it doubles with each.
 const FIRST: i64 = 300;
 /// The longest pause.
@@ -25,6 +26,8 @@ const LONGEST_UNREACHED: i64 = HOUR;
 const PER_HOUR: usize = 4;
 /// Orders at one authority in three hours.
 const ORDERS: usize = 240;
+/// Certificates for the same names in a week, those not counted that take the place of one that was about to expire.
+const PER_WEEK: usize = 4;
 
 /// What is known of one storage's attempts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,8 @@ pub(super) struct Attempts {
     names: BTreeMap<String, Record>,
     /// Times of orders by authority.
     orders: BTreeMap<String, Vec<i64>>,
+    /// Times at which a certificate was issued, by authority and all its names.
+    issued: BTreeMap<String, Vec<i64>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -75,15 +80,18 @@ impl Attempts {
         Ok((self.path.clone(), serde_json::to_vec_pretty(self)?))
     }
 
-    /// The earliest time at which `names` may be asked of `authority`.
-    pub(super) fn earliest(&self, authority: &str, names: &[String], now: i64) -> i64 {
+    /// The earliest time at which `names` may be asked of `authority`; `renewal` where a certificate for them is about to
+    /// expire.
+    pub(super) fn earliest(&self, authority: &str, names: &[String], renewal: bool, now: i64) -> i64 {
         let by_name = names.iter().filter_map(|name| self.names.get(&key(authority, name))).map(|record| {
             // A clock that was wrong must not stop everything for years.
             record.next.min(now + LONGEST).max(when_free(&record.times, now, HOUR, PER_HOUR))
         });
         let orders = self.orders.get(authority).map_or(0, |times| when_free(times, now, 3 * HOUR, ORDERS));
         let lost = self.orders.get("").map_or(0, |times| when_free(times, now, HOUR, 1));
-        by_name.chain([orders, lost]).max().unwrap_or_default()
+        let issued = self.issued.get(&set(authority, names)).filter(|_| !renewal);
+        let issued = issued.map_or(0, |times| when_free(times, now, WEEK, PER_WEEK));
+        by_name.chain([orders, lost, issued]).max().unwrap_or_default()
     }
 
     /// An attempt begins; `random` between -1 and 1 spreads the next one.
@@ -103,10 +111,15 @@ impl Attempts {
     }
 
     /// The attempt was a success.
-    pub(super) fn succeed(&mut self, authority: &str, names: &[String]) {
+    pub(super) fn succeed(&mut self, authority: &str, names: &[String], now: i64) {
         for name in names {
             self.names.remove(&key(authority, name));
         }
+        for times in self.issued.values_mut() {
+            times.retain(|time| (now - WEEK..=now).contains(time));
+        }
+        self.issued.retain(|_, times| !times.is_empty());
+        self.issued.entry(set(authority, names)).or_default().push(now);
     }
 
     /// The attempt came to nothing before anything was validated: the authority was out of reach, or has too much to do.
@@ -127,6 +140,13 @@ impl Attempts {
             record.next = record.next.max(time);
         }
     }
+}
+
+/// Names in an order of their own: authorities do not look at ours.
+fn set(authority: &str, names: &[String]) -> String {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    key(authority, &names.join(" "))
 }
 
 fn key(authority: &str, name: &str) -> String {
@@ -164,7 +184,7 @@ mod tests {
         let mut times = Vec::new();
         for now in 1_000_000..1_000_000 + span {
             for set in sets {
-                if attempts.earliest("ca", set, now) <= now {
+                if attempts.earliest("ca", set, false, now) <= now {
                     attempts.begin("ca", set, now, random);
                     times.push(now);
                 }
@@ -201,15 +221,28 @@ mod tests {
         let sets: Vec<_> = (0..400).map(|number| names(&[&format!("n{number}")])).collect();
         let mut made = 0;
         for set in &sets {
-            if attempts.earliest("ca", set, 1000) <= 1000 {
+            if attempts.earliest("ca", set, false, 1000) <= 1000 {
                 attempts.begin("ca", set, 1000, 0.0);
-                attempts.succeed("ca", set);
+                attempts.succeed("ca", set, 1000);
                 made += 1;
             }
         }
         assert_eq!(made, ORDERS);
-        assert!(attempts.earliest("other", &names(&["n"]), 1000) <= 1000);
-        assert_eq!(attempts.earliest("ca", &names(&["n"]), 1000), 1000 + 3 * HOUR);
+        assert!(attempts.earliest("other", &names(&["n"]), false, 1000) <= 1000);
+        assert_eq!(attempts.earliest("ca", &names(&["n"]), false, 1000), 1000 + 3 * HOUR);
+    }
+
+    #[test]
+    fn the_same_names_are_not_had_again_and_again() {
+        let (mut attempts, set) = (Attempts::default(), names(&["a", "b"]));
+        for now in [1000, 2000, 3000, 4000] {
+            assert!(attempts.earliest("ca", &names(&["b", "a"]), false, now) <= now);
+            attempts.begin("ca", &set, now, 0.0);
+            attempts.succeed("ca", &set, now);
+        }
+        assert_eq!(attempts.earliest("ca", &set, false, 5000), 1000 + WEEK, "whatever loses them");
+        assert!(attempts.earliest("ca", &set, true, 5000) <= 5000, "what expires is renewed");
+        assert!(attempts.earliest("ca", &names(&["a"]), false, 5000) <= 5000);
     }
 
     #[test]
@@ -217,12 +250,12 @@ mod tests {
         let (mut attempts, set) = (Attempts::default(), names(&["a"]));
         attempts.begin("ca", &set, 1000, -1.0);
         attempts.unreached("ca", &set, 1000, -1.0);
-        assert_eq!(attempts.earliest("ca", &set, 1001), 1030);
+        assert_eq!(attempts.earliest("ca", &set, false, 1001), 1030);
         attempts.begin("ca", &set, 1030, -1.0);
         attempts.unreached("ca", &set, 1030, -1.0);
-        assert_eq!(attempts.earliest("ca", &set, 1031), 1090);
+        assert_eq!(attempts.earliest("ca", &set, false, 1031), 1090);
         attempts.postpone("ca", &set, 5000);
-        assert_eq!(attempts.earliest("ca", &set, 1031), 5000);
+        assert_eq!(attempts.earliest("ca", &set, false, 1031), 5000);
     }
 
     #[test]
@@ -235,7 +268,7 @@ mod tests {
         file::replace(&path, &text)?;
         assert_eq!(Attempts::open(&storage, 1001), attempts);
         std::fs::write(&path, "{")?;
-        assert!(Attempts::open(&storage, 1001).earliest("ca", &names(&["z"]), 1001) > 1001);
+        assert!(Attempts::open(&storage, 1001).earliest("ca", &names(&["z"]), false, 1001) > 1001);
         Ok(())
     }
 
@@ -243,6 +276,6 @@ mod tests {
     fn a_clock_that_was_wrong_does_not_stop_everything() {
         let (mut attempts, set) = (Attempts::default(), names(&["a"]));
         attempts.begin("ca", &set, 4_000_000_000, 0.0);
-        assert!(attempts.earliest("ca", &set, 1_000_000) <= 1_000_000 + LONGEST);
+        assert!(attempts.earliest("ca", &set, false, 1_000_000) <= 1_000_000 + LONGEST);
     }
 }

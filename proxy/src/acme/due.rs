@@ -16,8 +16,10 @@ pub(super) struct Order {
     pub(super) resolver: String,
     /// Names of the certificate.
     pub(super) names: Vec<String>,
-    /// The certificate whose place it takes: file, name of the resolver in it, names.
+    /// The certificate whose place it takes.
     pub(super) replaces: Option<Domain>,
+    /// That one is about to expire.
+    pub(super) renewal: bool,
 }
 
 /// What is known.
@@ -28,8 +30,8 @@ pub(super) struct View<'a> {
     pub(super) kept: &'a [&'a Kept],
     /// Names that are being asked for.
     pub(super) busy: &'a BTreeSet<String>,
-    /// The earliest time at which a resolver may ask for names.
-    pub(super) earliest: &'a dyn Fn(&Resolver, &[String]) -> i64,
+    /// The earliest time at which a resolver may make an order.
+    pub(super) earliest: &'a dyn Fn(&Resolver, &Order) -> i64,
     /// When a certificate is to be renewed.
     pub(super) renew_at: &'a dyn Fn(&Kept) -> i64,
 }
@@ -65,18 +67,20 @@ pub(super) fn due(view: &View<'_>, now: i64) -> (Vec<Order>, i64) {
                 resolver: resolver.to_owned(),
                 names: still_wanted(view.wanted, one),
                 replaces: Some(one.domain.clone()),
+                renewal: now >= (view.renew_at)(one),
             },
             None => Order {
                 resolver: want.resolver.clone(),
                 names: want.names.iter().filter(|name| !configured(name)).cloned().collect(),
                 replaces: None,
+                renewal: false,
             },
         };
         if order.names.iter().any(|name| planned.contains(name)) {
             continue;
         }
         let Some(resolver) = view.wanted.resolvers.get(&order.resolver) else { continue };
-        match (view.earliest)(resolver, &order.names) {
+        match (view.earliest)(resolver, &order) {
             time if time > now => wake = wake.min(time),
             _ => {
                 planned.extend(order.names.iter().cloned());

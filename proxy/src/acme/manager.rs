@@ -183,7 +183,7 @@ impl State {
                     "no certificate is asked for, since it could not be stored; make the folder writable"
                 );
                 book.attempts.unreached(&resolver.options.ca_server, &order.names, time, random());
-                wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, time));
+                wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, order.renewal, time));
                 continue;
             }
             self.start(order, resolver, true);
@@ -197,9 +197,10 @@ impl State {
     fn due(&self, time: i64) -> (Vec<Order>, i64) {
         let kept: Vec<&Kept> = self.books.values().flat_map(|book| &book.kept).collect();
         let busy: BTreeSet<String> = self.jobs.values().flat_map(|job| job.order.names.iter().cloned()).collect();
-        let earliest = |resolver: &Resolver, names: &[String]| {
+        let earliest = |resolver: &Resolver, order: &Order| {
             let book = self.books.get(&resolver.storage);
-            book.map_or(i64::MAX, |book| book.attempts.earliest(&resolver.options.ca_server, names, time))
+            let authority = &resolver.options.ca_server;
+            book.map_or(i64::MAX, |book| book.attempts.earliest(authority, &order.names, order.renewal, time))
         };
         let view = View {
             wanted: &self.wanted,
@@ -263,7 +264,8 @@ impl State {
                 if ask_at > time {
                     wake = wake.min(ask_at);
                 } else if next.is_none() {
-                    let order = Order { resolver: name.clone(), names: Vec::new(), replaces: Some(one.domain.clone()) };
+                    let replaces = Some(one.domain.clone());
+                    let order = Order { resolver: name.clone(), names: Vec::new(), replaces, renewal: false };
                     next = Some((order, resolver.clone()));
                 }
             }
@@ -303,7 +305,7 @@ impl State {
                 }
             }
             Outcome::Issued(Ok((issued, certificate))) => {
-                book.attempts.succeed(authority, &job.order.names);
+                book.attempts.succeed(authority, &job.order.names, now());
                 let stored = Stored::new(&job.order.names, &issued.chain, &issued.key, authority);
                 book.add(&job.storage, &job.resolver.name, stored, job.order.replaces.as_ref());
                 let verb = if job.order.replaces.is_some() { "certificate renewed" } else { "certificate obtained" };
@@ -319,7 +321,7 @@ impl State {
             }
             Outcome::Issued(Err(failure)) => {
                 settle(book, &job, &failure, retry_at);
-                let next = book.attempts.earliest(authority, &job.order.names, now());
+                let next = book.attempts.earliest(authority, &job.order.names, job.order.renewal, now());
                 tracing::error!(
                     resolver = job.order.resolver,
                     names = job.order.names.join(", "),

@@ -196,11 +196,12 @@ impl Storage {
                 changed = true;
             }
             for one in entry.certificates {
-                let end = |stored: &Stored| stored.read().map(|certificate| certificate.not_after).ok();
+                // The one that was issued later: what was replaced may have lasted longer.
+                let issued = |stored: &Stored| stored.read().map(|certificate| certificate.not_before).ok();
                 let known = own.certificates.iter().position(|known| known.domain == one.domain);
                 match known.and_then(|index| own.certificates.get_mut(index)) {
                     None => own.certificates.push(one),
-                    Some(known) if *known != one && end(&one) > end(known) => *known = one,
+                    Some(known) if *known != one && issued(&one) > issued(known) => *known = one,
                     Some(_) => continue,
                 }
                 changed = true;

@@ -184,4 +184,26 @@ tls:
             ]
         );
     }
+
+    #[test]
+    fn an_entry_point_gives_its_resolver_to_routers_without_tls() {
+        let text = r"
+http:
+  routers:
+    a: { rule: 'Host(`a.example`)', service: s }
+    b: { rule: 'Host(`b.example`)', service: s, tls: {} }
+  services:
+    s: { loadBalancer: { servers: [{ url: 'http://127.0.0.1:1' }] } }
+";
+        let found: Configuration = serde_yaml::from_str(text).unwrap();
+        let configuration = crate::assemble::merge(&Default::default(), [("file", found)]);
+        let tls = crate::config::dynamic::RouterTls { cert_resolver: "le".to_owned(), ..Default::default() };
+        let model = EntryPointModel { name: "web".to_owned(), tls: Some(tls), ..EntryPointModel::default() };
+        let table = RoutingTable::compile(&configuration, &[model]);
+        let http = HttpChallenge { entry_point: "web".to_owned(), ..HttpChallenge::default() };
+        let options = Acme { http_challenge: Some(http), ..Acme::default() };
+        let (wants, problems) = wants(&configuration, &table, &[("le".to_owned(), resolver(options))].into());
+        assert_eq!(wants, [Want { resolver: "le".to_owned(), names: vec!["a.example".to_owned()] }]);
+        assert_eq!(problems, []);
+    }
 }

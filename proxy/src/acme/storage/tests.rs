@@ -95,6 +95,7 @@ fn only_what_is_newer_is_taken_over() {
     fs::write(&import, json!({ "le": { "Account": { "Email": "x" }, "Certificates": [old] } }).to_string()).unwrap();
     assert!(storage.import(&import));
     assert!(!storage.import(&import));
+    assert_eq!(storage.certificates().count(), 1);
     storage.add("le", new.clone(), None);
     assert!(!storage.import(&import));
     assert_eq!(storage.entry("le").unwrap().certificates, [new]);
