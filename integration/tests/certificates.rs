@@ -351,8 +351,16 @@ fn labels_alone_bring_a_certificate_into_a_volume() {
     until_served(&pebble, &host, tls);
     assert_eq!(scenario.owned("volume"), [format!("{}_letsencrypt", scenario.project)]);
     let _ = scenario.stack(["up", "-d"]).ok().never_says("warning");
+    let kept = format!("/certificates/{}", scenario.project);
+    let is_kept = || Command::new("docker").args(["cp", &format!("stack-gateway:{kept}"), "-"]).output().unwrap();
+    assert!(is_kept().status.success(), "the gateway keeps it too");
+    // Another project holds the gateway, so that it can be looked at.
+    let other = Scenario::new("acme-other").unwrap();
+    routed::write(&other, free_port(), "other.test");
+    let _ = other.stack(["up", "-d"]).ok();
     let _ = scenario.stack(["down", "-v"]).ok();
     assert_eq!(scenario.owned("volume"), Vec::<String>::new());
+    assert!(!is_kept().status.success(), "`-v` takes it away");
 }
 
 #[test]

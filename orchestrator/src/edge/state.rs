@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use proxy::Resolver;
 use proxy::config::dynamic::Configuration;
@@ -33,6 +33,23 @@ pub const CERTIFICATES: &str = "/certificates";
 #[must_use]
 pub fn authority() -> PathBuf {
     Path::new(CERTIFICATES).join(".authority")
+}
+
+/// Removes what the gateway keeps for a project below `folder`; nothing there is fine.
+///
+/// # Errors
+/// A name that is no project's; whatever the file system answers.
+pub fn forget(folder: &Path, project: &str) -> io::Result<()> {
+    let mut parts = Path::new(project).components();
+    let is_name =
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && !project.starts_with('.');
+    if !is_name {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    match fs::remove_dir_all(folder.join(project)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// The file in which the gateway keeps what a project's Traefik would keep at `inside`.
@@ -142,4 +159,26 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_project_is_forgotten() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        replace(&folder.path().join("a/letsencrypt/acme.json"), b"a")?;
+        replace(&folder.path().join("b/acme.json"), b"b")?;
+        replace(&folder.path().join(".authority/root.pem"), b"c")?;
+        forget(folder.path(), "a")?;
+        forget(folder.path(), "a")?;
+        for name in ["", ".", "..", "/", "b/acme.json", "../b", ".authority"] {
+            assert!(forget(folder.path(), name).is_err(), "{name}");
+        }
+        let mut left: Vec<_> = fs::read_dir(folder.path())?.flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".authority", "b"]);
+        Ok(())
+    }
 }
