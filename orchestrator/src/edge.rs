@@ -233,7 +233,7 @@ pub async fn withdraw(engine: &Engine, project: &str, volumes: bool) -> Result<b
     }
     let known = deploy::read_projects(engine, &pair).await?;
     let was_known = known.names().any(|name| name == project);
-    if volumes && was_known && pair.gateway.as_ref().is_some_and(|gateway| gateway.state == State::Running) {
+    if volumes && pair.gateway.as_ref().is_some_and(|gateway| gateway.state == State::Running) {
         forget(engine, project).await?;
     }
     if known.names().all(|name| name == project) {
