@@ -7,6 +7,7 @@ pub mod client;
 pub mod command;
 pub mod engine;
 pub mod load;
+pub mod pebble;
 pub mod private;
 pub mod registry;
 pub mod scenario;
@@ -14,6 +15,7 @@ pub mod wait;
 
 pub use client::{Answer, Curl, free_port};
 pub use command::{Background, Run, run};
+pub use pebble::Pebble;
 pub use private::PrivateEngine;
 pub use registry::Registry;
 pub use scenario::Scenario;

@@ -4,6 +4,7 @@
 //! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
 
 pub mod compile;
+pub mod export;
 pub mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use compile::{Files, Seen};
 
 use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
+use crate::edge::adopt;
 use crate::edge::deploy::agent_path;
 use crate::edge::state::{self, EdgeConfiguration, ProjectFile};
 use crate::error::{CommandError, Result};
@@ -47,8 +49,8 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     .map_err(|error| fail(&error))?;
     changes.add(&projects).map_err(|error| fail(&error))?;
     let host = Path::new("/host");
-    if host.is_dir() {
-        changes.add(host).map_err(|error| fail(&error))?;
+    for folder in [host, Path::new(state::CERTIFICATES)].into_iter().filter(|folder| folder.is_dir()) {
+        changes.add(folder).map_err(|error| fail(&error))?;
     }
 
     let (wake, mut woken) = mpsc::channel(1);
@@ -171,8 +173,9 @@ impl Agent {
         let root = self.root.clone();
         let (projects, mirrored) = tokio::task::spawn_blocking(move || {
             let projects = read_projects(&root);
-            let mirrored = mirror_all(&root, &projects);
-            (projects, mirrored)
+            let mut problems = mirror_all(&root, &projects);
+            problems.extend(export_all(&projects));
+            (projects, problems)
         })
         .await
         .map_err(|error| CommandError::new(format!("reading the project files was cut off: {error}")))?;
@@ -283,6 +286,24 @@ fn mirror_all(root: &Path, projects: &BTreeMap<String, ProjectFile>) -> Vec<Stri
             match mirror::mirror(&agent_path(project, &mount.container), &target) {
                 Ok(done) => problems.extend(done.problems),
                 Err(error) => problems.push(format!("cannot copy `{}`: {error}", mount.host.display())),
+            }
+        }
+    }
+    problems
+}
+
+/// Copies what the gateway obtained to where adopted services would keep it; what could not be copied.
+fn export_all(projects: &BTreeMap<String, ProjectFile>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (project, traefik) in projects.iter().filter_map(|(name, file)| Some((name, file.traefik.as_ref()?))) {
+        for storage in adopt::storages(traefik) {
+            let mount = traefik.mounts.iter().find(|mount| mount.writable && storage.starts_with(&mount.container));
+            if mount.is_none() {
+                continue;
+            }
+            let (from, to) = (state::certificates(project, &storage), agent_path(project, &storage));
+            if let Err(reason) = export::export(&from, &to) {
+                problems.push(format!("{project}: cannot copy certificates to `{}`: {reason}", storage.display()));
             }
         }
     }

@@ -37,6 +37,7 @@ pub mod start;
 pub mod stats;
 pub mod stop;
 pub mod top;
+pub mod trust;
 pub mod unpause;
 pub mod up;
 pub mod version;
@@ -110,6 +111,7 @@ enum Command {
     Stats(stats::Args),
     Stop(stop::Args),
     Top(top::Args),
+    Trust(trust::Args),
     Unpause(unpause::Args),
     Up(up::Args),
     Version(version::Args),
@@ -171,6 +173,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Stats(args) => stats::run(&context, &args),
         Command::Stop(args) => stop::run(&context, &args),
         Command::Top(args) => top::run(&context, &args),
+        Command::Trust(args) => trust::run(&context, &args),
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),

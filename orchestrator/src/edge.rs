@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use compose_schema::Loaded;
+use futures_util::StreamExt as _;
 
 use crate::agent::compile;
-use crate::backend::{Container, Engine, LabelFilter};
+use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State};
 use crate::error::{CommandError, Result};
 use crate::labels;
 use crate::lock::Lock;
@@ -244,12 +245,12 @@ pub async fn may_route(engine: &Engine, containers: &[Container]) -> Result<bool
         && Pair::observe(engine.as_ref()).await?.exists())
 }
 
-/// Takes a project's routes out of the gateway; the last project takes gateway and agent with it.
-/// Returns whether there was anything to take back.
+/// Takes a project's routes out of the gateway, with `volumes` also the certificates that were obtained for it; the last
+/// project takes gateway and agent with it. Returns whether there was anything to take back.
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
+pub async fn withdraw(engine: &Engine, project: &str, volumes: bool) -> Result<bool> {
     let _lock = lock(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if !pair.exists() {
@@ -257,6 +258,9 @@ pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
     }
     let known = deploy::read_projects(engine, &pair).await?;
     let was_known = known.names().any(|name| name == project);
+    if volumes && pair.gateway.as_ref().is_some_and(|gateway| gateway.state == State::Running) {
+        forget(engine, project).await?;
+    }
     if known.names().all(|name| name == project) {
         deploy::remove(engine, &pair).await?;
         return Ok(true);
@@ -270,6 +274,30 @@ pub async fn withdraw(engine: &Engine, project: &str) -> Result<bool> {
         deploy::write_project(engine, &gone).await?;
     }
     Ok(was_known)
+}
+
+/// Removes the certificates that were obtained for a project: only the gateway writes where they are.
+async fn forget(engine: &Engine, project: &str) -> Result<()> {
+    let command = ["/stack", "edge", "forget", "--project", project].map(str::to_owned).to_vec();
+    let mut session = match engine.exec(deploy::GATEWAY, &ExecSpec { command, ..ExecSpec::default() }).await {
+        Ok(session) => session,
+        // It has ended in this moment; what is kept is found by whoever looks at the volume.
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut said = Vec::new();
+    while let Some(part) = session.output.next().await {
+        said.extend_from_slice(&part?.1);
+    }
+    match engine.exec_exit_code(&session.id).await? {
+        Some(0) => Ok(()),
+        _ => Err(CommandError::new(format!(
+            "the certificates of `{project}` in the volume `{}` were not removed: {}",
+            deploy::CERTIFICATES,
+            String::from_utf8_lossy(&said).trim()
+        ))
+        .hint("`stack down` without `-v` leaves them where they are")),
+    }
 }
 
 /// Gateway and agent are changed by one command at a time: what one finds must still be so when it acts on it.

@@ -3,10 +3,14 @@
 //! Specification: Traefik v3 documentation, "EntryPoints", "Ping", "API"; the routers that Traefik makes by itself are
 //! those of its provider `internal`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::acme::Resolver;
 use crate::config::dynamic::{
     Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectScheme, Router,
 };
-use crate::config::statics::{ServersTransport, StaticConfig};
+use crate::config::statics::{CertificatesResolver, ServersTransport, StaticConfig};
 use crate::entry_point::EntryPoint;
 use crate::route::EntryPointModel;
 
@@ -31,6 +35,26 @@ pub fn models(config: &StaticConfig) -> Vec<EntryPointModel> {
             tls: options.http.tls.clone(),
         })
         .collect()
+}
+
+/// The certificate resolvers, which keep their files where the options say; `environment` is what hook programs of DNS
+/// challenges are found by.
+pub fn resolvers(config: &StaticConfig, environment: &BTreeMap<String, String>) -> BTreeMap<String, Resolver> {
+    let resolver = |(name, resolver): (&String, &CertificatesResolver)| {
+        let options = resolver.acme.clone()?;
+        let entry_point = options.http_challenge.as_ref().map(|challenge| challenge.entry_point.clone());
+        let shared = |name: &String| config.entry_points.get(name).is_some_and(|point| point.allow_acme_by_pass);
+        let resolver = Resolver {
+            name: name.clone(),
+            storage: PathBuf::from(&options.storage),
+            import: None,
+            reserved: entry_point.into_iter().filter(|name| !shared(name)).collect(),
+            environment: Resolver::hook_environment(environment),
+            options,
+        };
+        Some((name.clone(), resolver))
+    };
+    config.certificates_resolvers.iter().filter_map(resolver).collect()
 }
 
 /// All providers' configurations as one, names qualified, with the routers of the static configuration.
@@ -179,6 +203,27 @@ mod tests {
         let balancer = all.http.services.get("a@file").and_then(|service| service.load_balancer.as_ref());
         assert_eq!(balancer.map(|balancer| balancer.servers_transport.as_str()), Some("default@internal"));
         assert!(merge(&config(&[]), [("file", found)]).http.servers_transports.is_empty());
+    }
+
+    #[test]
+    fn resolvers_reserve_the_entry_points_of_their_challenges() {
+        let config = config(&[
+            "--entrypoints.web.address=:80",
+            "--entrypoints.open.address=:81",
+            "--entrypoints.open.allowacmebypass=true",
+            "--certificatesresolvers.a.acme.httpchallenge.entrypoint=web",
+            "--certificatesresolvers.a.acme.storage=/a.json",
+            "--certificatesresolvers.b.acme.httpchallenge.entrypoint=open",
+        ]);
+        let environment = BTreeMap::from([("EXEC_PATH", "/hook"), ("SECRET", "x")]);
+        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let found = resolvers(&config, &environment);
+        let reserved = |name: &str| found.get(name).map(|resolver| resolver.reserved.clone());
+        assert_eq!(reserved("a"), Some(vec!["web".to_owned()]));
+        assert_eq!(reserved("b"), Some(vec![]));
+        let a = found.get("a").cloned().unwrap_or_default();
+        assert_eq!(a.storage, PathBuf::from("/a.json"));
+        assert_eq!(a.environment.keys().collect::<Vec<_>>(), ["EXEC_PATH"]);
     }
 
     #[test]

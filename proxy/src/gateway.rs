@@ -17,6 +17,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::acme::Resolver;
 use crate::config::dynamic::Configuration;
 use crate::config::statics;
 use crate::entry_point::EntryPoint;
@@ -63,6 +64,11 @@ pub struct Update {
     pub models: Vec<EntryPointModel>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
+    /// Folder of an authority of our own, which gives certificates for names that no public one does (`localhost`,
+    /// `*.internal`, `*.home.arpa`, private addresses); none for no such certificates.
+    pub local_authority: Option<PathBuf>,
+    /// Where certificates come from that routers ask for, by the names that they use.
+    pub resolvers: BTreeMap<String, Resolver>,
     /// Told what came of it just before the first request is routed by it.
     pub announce: Option<Announce>,
 }

@@ -3,6 +3,7 @@
 //! The crate knows neither Docker nor Compose nor the command line. It reads the configuration schema of Traefik (static options, dynamic
 //! files, container labels) and serves it.
 
+mod acme;
 pub mod assemble;
 pub mod config;
 pub mod entry_point;
@@ -19,7 +20,9 @@ mod tls;
 mod upstream;
 mod worker;
 
+pub use acme::Resolver;
 pub use http::meter::ClientLimits;
 pub use http::target::DeniedEncodings;
 pub use snapshot::internal::{Handler, InternalAnswer};
+pub use tls::local::ROOT as LOCAL_ROOT;
 pub use worker::ConnectionLimits;

@@ -5,9 +5,10 @@ pub(crate) mod internal;
 pub(crate) mod security;
 pub(crate) mod services;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::acme::wanted::Wanted;
 use crate::http::exchange::Exchange;
 use crate::middleware::{Kept, Middleware};
 use crate::route::RoutingTable;
@@ -34,6 +35,10 @@ pub(crate) struct Snapshot {
     pub(crate) certificates: security::Sources,
     /// The TCP routers.
     pub(crate) tcp: TcpTable,
+    /// The certificates that are asked for.
+    pub(crate) wanted: Wanted,
+    /// Hosts that the authority of our own gives certificates for.
+    pub(crate) local: BTreeSet<String>,
     /// Every server to which connections are kept, with its transport.
     pub(crate) slots: Vec<Slot>,
     /// Servers by service and URL, so that the next configuration finds what is known about them.

@@ -1,6 +1,7 @@
 //! Everything that knows rustls: certificates and their choice, options by server name, both sides' configurations.
 
 pub(crate) mod client;
+pub(crate) mod local;
 pub(crate) mod options;
 pub(crate) mod pem;
 pub(crate) mod resolver;

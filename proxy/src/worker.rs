@@ -11,6 +11,7 @@ use http::HeaderValue;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::acme::challenges::Challenges;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Metrics;
 use crate::snapshot::View;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// How long a request that finds no server waits for one.
     pub(crate) wait_for_server: Duration,
+    /// Answers to challenges of certificate authorities.
+    pub(crate) challenges: Arc<Challenges>,
     limits: ConnectionLimits,
     open: AtomicUsize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -63,6 +66,7 @@ impl Shared {
             access_log: ArcSwapOption::from_pointee(access_log),
             metrics: Arc::default(),
             wait_for_server,
+            challenges: Arc::default(),
             limits,
             open: AtomicUsize::new(0),
             by_address: Mutex::default(),

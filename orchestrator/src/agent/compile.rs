@@ -10,6 +10,7 @@ mod files;
 mod hosts;
 mod names;
 mod redirect;
+mod resolvers;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use files::Files;
 
 use entrances::{Entrances, apply};
 use names::Part;
+use resolvers::Resolvers;
 
 /// What the gateway shall serve, and what is to be said about it.
 #[derive(Debug, Default)]
@@ -80,6 +82,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         }
     }
     let shared = Entrances::shared(&adopted);
+    let resolvers = Resolvers::of(&adopted);
     let groups: BTreeSet<&str> =
         projects.keys().map(String::as_str).chain(seen.iter().map(|seen| seen.project.as_str())).collect();
 
@@ -99,15 +102,18 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
             use_default_transport(&own.config, &transport, &mut labels);
         }
         let mut urls = BTreeSet::new();
-        let labels = apply(labels, &entrances, said, &mut urls);
+        let mut labels = apply(labels, &entrances, said, &mut urls);
+        resolvers.refer(group, &mut labels);
         parts.push(Part { project: group.to_owned(), provider: "docker", configuration: labels });
         if let (Some(own), Some(files)) = (own, &mut files) {
             let mut found = files.configuration(group, own, said);
             hosts::resolve(group, seen, &mut found);
             use_default_transport(&own.config, &transport, &mut found);
-            let found = apply(found, &entrances, said, &mut urls);
+            let mut found = apply(found, &entrances, said, &mut urls);
+            resolvers.refer(group, &mut found);
             parts.push(Part { project: group.to_owned(), provider: "file", configuration: found });
             compiled.edge.certificate_folders.extend(files::folders(own, &files.mirror(group)));
+            compiled.edge.resolvers.extend(resolvers.defined(group, own, &entrances, files, said));
         }
         if let Some(own) = own {
             let internal = apply(redirect::without(internal(&own.config)), &entrances, said, &mut BTreeSet::new());

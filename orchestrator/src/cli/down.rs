@@ -55,7 +55,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         // No route leads to a container that is about to end.
-        let routed = options.services.is_empty() && edge::withdraw(&runner.engine, &scope.name).await?;
+        let routed =
+            options.services.is_empty() && edge::withdraw(&runner.engine, &scope.name, options.volumes).await?;
         if plan.is_empty() && !routed {
             output::stderr(&format!("warning: no resource found to remove for project `{}`\n", scope.name));
         }

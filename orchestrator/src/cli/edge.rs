@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::carry_out::Signals;
 use super::{Context, block_on};
 use crate::agent;
-use crate::edge::{serve, wait};
+use crate::edge::{serve, state, wait};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
 
@@ -37,6 +37,12 @@ enum Part {
         /// The volume shared with the gateway
         #[arg(long)]
         state: PathBuf,
+    },
+    /// Remove the certificates that were obtained for a project
+    Forget {
+        /// The project
+        #[arg(long)]
+        project: String,
     },
     /// Wait until the gateway serves a revision of a project, and print its status
     Wait {
@@ -70,6 +76,8 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
             let engine = context.engine()?;
             block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;
         }
+        Part::Forget { project } => state::forget(state::CERTIFICATES.as_ref(), &project)
+            .map_err(|error| CommandError::new(format!("cannot remove the certificates of `{project}`: {error}")))?,
         Part::Wait { project, revision, reached, gone, limit } => {
             let awaited = wait::Awaited {
                 reached: reached.into_iter().collect(),

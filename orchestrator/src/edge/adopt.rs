@@ -2,13 +2,14 @@
 //!
 //! Such a service is not started: its flags, ports, files and labels configure the built-in gateway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use compose_schema::model::{Project, Service};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::compile;
 use crate::error::{CommandError, Result};
 
 /// What an adopted Traefik service says.
@@ -45,13 +46,16 @@ pub struct Published {
     pub protocol: String,
 }
 
-/// One host path that the container would see.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// One host path or volume that the container would see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostMount {
-    /// On the host.
+    /// On the host; a relative one is the name of a volume.
     pub host: PathBuf,
     /// In the container.
     pub container: PathBuf,
+    /// Certificates that the gateway obtains are copied there.
+    #[serde(default)]
+    pub writable: bool,
 }
 
 /// Whether an image is Traefik: its repository is called `traefik`, whatever registry it comes from.
@@ -75,7 +79,7 @@ pub fn find(project: &Project) -> Result<Option<Traefik>> {
     let Some((name, service)) = found else { return Ok(None) };
     let mounts = host_mounts(service);
     let flags = flags(service);
-    Ok(Some(Traefik {
+    let mut traefik = Traefik {
         service: name.clone(),
         static_file: static_file(&flags, &mounts)?,
         flags,
@@ -84,7 +88,36 @@ pub fn find(project: &Project) -> Result<Option<Traefik>> {
         host_network: service.network_mode == "host",
         mounts,
         labels: service.labels.clone(),
-    }))
+    };
+    add_storages(&mut traefik, project, service);
+    Ok(Some(traefik))
+}
+
+/// Files, as the container would see them, in which its certificate resolvers keep what they obtain.
+pub fn storages(traefik: &Traefik) -> BTreeSet<PathBuf> {
+    // Mistakes are told by whoever reads the configuration for its own sake.
+    let Ok((config, _)) = compile::static_config(traefik) else { return BTreeSet::new() };
+    let resolvers = config.certificates_resolvers.values().filter_map(|resolver| resolver.acme.as_ref());
+    resolvers.map(|acme| normal(&Path::new("/").join(&acme.storage))).collect()
+}
+
+/// Finds the mounts in which certificates are kept: volumes too.
+fn add_storages(traefik: &mut Traefik, project: &Project, service: &Service) {
+    let storages = storages(traefik);
+    for mount in &service.volumes {
+        let container = normal(Path::new(&mount.target));
+        if !storages.iter().any(|storage| storage.starts_with(&container)) {
+            continue;
+        }
+        if let Some(found) = traefik.mounts.iter_mut().find(|found| found.container == container) {
+            found.writable = !mount.read_only;
+        } else if mount.kind == "volume"
+            && let Some(volume) = project.volumes.get(&mount.source)
+        {
+            let host = PathBuf::from(&volume.name);
+            traefik.mounts.push(HostMount { host, container, writable: !mount.read_only });
+        }
+    }
 }
 
 /// The image's entry point runs `traefik` unless the file names another program.
@@ -130,7 +163,11 @@ fn host_mounts(service: &Service) -> Vec<HostMount> {
         .volumes
         .iter()
         .filter(|mount| mount.kind == "bind" && !is_engine_socket(&mount.source))
-        .map(|mount| HostMount { host: normal(Path::new(&mount.source)), container: normal(Path::new(&mount.target)) })
+        .map(|mount| HostMount {
+            host: normal(Path::new(&mount.source)),
+            container: normal(Path::new(&mount.target)),
+            writable: false,
+        })
         .collect()
 }
 
@@ -189,7 +226,7 @@ fn normal(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use compose_schema::model::{Mount, Port};
+    use compose_schema::model::{Mount, Port, Volume};
 
     use super::*;
 
@@ -233,7 +270,42 @@ mod tests {
             found.published,
             [Published { host_ip: String::new(), published: 8443, target: 443, protocol: "tcp".to_owned() }]
         );
-        assert_eq!(found.mounts, [HostMount { host: "/srv/certs".into(), container: "/certs".into() }]);
+        assert_eq!(found.mounts, [mount("/srv/certs", "/certs", false)]);
+    }
+
+    fn mount(host: &str, container: &str, writable: bool) -> HostMount {
+        HostMount { host: host.into(), container: container.into(), writable }
+    }
+
+    #[test]
+    fn mounts_that_certificates_are_kept_in() {
+        let mounts = [("bind", "/srv/one", "/one"), ("volume", "two", "/two"), ("volume", "logs", "/logs")];
+        let service = Service {
+            image: "traefik:v3".to_owned(),
+            command: Some(
+                ["one", "two"]
+                    .map(|name| format!("--certificatesresolvers.{name}.acme.storage=/{name}/acme.json"))
+                    .to_vec(),
+            ),
+            volumes: mounts
+                .map(|(kind, source, target)| Mount {
+                    kind: kind.to_owned(),
+                    source: source.to_owned(),
+                    target: target.to_owned(),
+                    ..Mount::default()
+                })
+                .to_vec(),
+            ..Service::default()
+        };
+        let volume = |name: &str| (name.to_owned(), Volume { name: format!("p_{name}"), ..Volume::default() });
+        let project = Project {
+            services: [("edge".to_owned(), service)].into(),
+            volumes: [volume("two"), volume("logs")].into(),
+            ..Project::default()
+        };
+        let found = find(&project).ok().flatten().unwrap_or_default();
+        assert_eq!(found.mounts, [mount("/srv/one", "/one", true), mount("p_two", "/two", true)]);
+        assert_eq!(storages(&found), ["/one/acme.json".into(), "/two/acme.json".into()].into());
     }
 
     #[test]
@@ -249,10 +321,7 @@ mod tests {
 
     #[test]
     fn a_path_goes_through_the_closest_mount() {
-        let mounts = [
-            HostMount { host: "/a".into(), container: "/etc".into() },
-            HostMount { host: "/b".into(), container: "/etc/traefik".into() },
-        ];
+        let mounts = [mount("/a", "/etc", false), mount("/b", "/etc/traefik", false)];
         assert_eq!(host_path(&mounts, Path::new("/etc/traefik/../traefik/x.yml")), Some("/b/x.yml".into()));
         assert_eq!(host_path(&mounts, Path::new("/etc/y")), Some("/a/y".into()));
         assert_eq!(host_path(&mounts, Path::new("/srv")), None);

@@ -1,6 +1,7 @@
 //! Gateway and agent as containers of the engine: one pair for all projects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -21,13 +22,15 @@ pub const GATEWAY: &str = "stack-gateway";
 pub const AGENT: &str = "stack-agent";
 /// Name of the volume between them.
 pub const VOLUME: &str = "stack-gateway";
+/// Name of the volume with the certificates that the gateway obtained. It outlives both: authorities count.
+pub const CERTIFICATES: &str = "stack-certificates";
 
 const ROLE: &str = "stack.role";
 const STAMP: &str = "stack.stamp";
 const DIGEST: &str = "stack.digest";
 /// Name of the socket at which the gateway tells how it is.
 const SOCKET: &str = "stack.socket";
-/// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines.
+/// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines, with `\trw` where it writes.
 const MOUNTS: &str = "stack.mounts";
 
 /// Host mounts by project.
@@ -148,11 +151,13 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
         let archive = blocking(move || packer.archive(&digest, &info)).await?;
         engine.load_images(Bytes::from(archive)).await?;
     }
-    let volume = VolumeSpec {
-        volume: Volume { name: VOLUME.to_owned(), ..Volume::default() },
-        labels: Labels::from([(ROLE.to_owned(), "state".to_owned())]),
-    };
-    engine.create_volume(&volume).await?;
+    for (name, role) in [(VOLUME, "state"), (CERTIFICATES, "certificates")] {
+        let volume = VolumeSpec {
+            volume: Volume { name: name.to_owned(), ..Volume::default() },
+            labels: Labels::from([(ROLE.to_owned(), role.to_owned())]),
+        };
+        engine.create_volume(&volume).await?;
+    }
     if !gateway_fine {
         replace(engine, pair.gateway.as_ref(), &gateway_spec(executable, &digest)).await?;
     }
@@ -168,17 +173,70 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     Ok(true)
 }
 
-/// Takes gateway, agent and their volume away.
+/// Takes gateway, agent and the volume between them away; the one with the certificates stays where it holds any.
 ///
 /// # Errors
 /// Whatever the engine answers.
 pub async fn remove(engine: &Engine, pair: &Pair) -> Result<()> {
+    let keeps_certificates = match &pair.gateway {
+        Some(gateway) => holds_files(engine, &gateway.id, state::CERTIFICATES).await?,
+        None => true,
+    };
     for container in [&pair.agent, &pair.gateway].into_iter().flatten() {
         engine.stop_container(&container.id, None).await?;
         engine.remove_container(&container.id, false).await?;
     }
     engine.remove_volume(VOLUME).await?;
+    if !keeps_certificates {
+        engine.remove_volume(CERTIFICATES).await?;
+    }
     Ok(())
+}
+
+/// Whether there is any file below a folder of a container. What cannot be looked at counts as one.
+async fn holds_files(engine: &Engine, container: &str, folder: &str) -> Result<bool> {
+    let Some(tar) = archive(engine, container, folder).await? else { return Ok(false) };
+    let mut archive = tar::Archive::new(tar.as_slice());
+    let Ok(mut entries) = archive.entries() else { return Ok(true) };
+    Ok(entries.any(|entry| entry.map_or(true, |entry| entry.header().entry_type().is_file())))
+}
+
+/// A file in the volumes of gateway and agent; none where there is no such file, or neither of them.
+///
+/// # Errors
+/// Whatever the engine answers; an answer that is cut off.
+pub async fn read_file(engine: &Engine, path: &Path) -> Result<Option<Vec<u8>>> {
+    let pair = Pair::observe(engine.as_ref()).await?;
+    let Some(holder) = pair.gateway.as_ref().or(pair.agent.as_ref()) else { return Ok(None) };
+    let Some(tar) = archive(engine, &holder.id, &path.to_string_lossy()).await? else { return Ok(None) };
+    let cut_off = |error: std::io::Error| CommandError::new(format!("cannot read `{}`: {error}", path.display()));
+    let mut content = Vec::new();
+    let mut files = tar::Archive::new(tar.as_slice());
+    match files.entries().map_err(cut_off)?.next() {
+        None => Ok(None),
+        Some(entry) => {
+            entry.map_err(cut_off)?.read_to_end(&mut content).map_err(cut_off)?;
+            Ok(Some(content))
+        }
+    }
+}
+
+/// A folder of a container as a tar archive; none where there is no such folder, or no such container any more.
+async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Option<Vec<u8>>> {
+    let mut stream = match engine.get_archive(container, folder).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut tar = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => tar.extend_from_slice(&chunk),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(tar))
 }
 
 /// Writes a project's file for the agent.
@@ -206,20 +264,10 @@ pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<()> {
 pub async fn read_projects(engine: &Engine, pair: &Pair) -> Result<Known> {
     let Some(holder) = pair.agent.as_ref().or(pair.gateway.as_ref()) else { return Ok(Known::default()) };
     let path = format!("{}/projects", state::MOUNT);
-    let mut stream = match engine.get_archive(&holder.id, &path).await {
-        Ok(stream) => stream,
-        Err(error) if error.kind == ErrorKind::NotFound => return Ok(Known::default()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut tar = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        match chunk {
-            Ok(chunk) => tar.extend_from_slice(&chunk),
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Known::default()),
-            Err(error) => return Err(error.into()),
-        }
+    match archive(engine, &holder.id, &path).await? {
+        Some(tar) => unpack_projects(&tar),
+        None => Ok(Known::default()),
     }
-    unpack_projects(&tar)
 }
 
 /// Project files in a tar archive, without those of projects that are gone.
@@ -283,7 +331,7 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
     Ok(())
 }
 
-/// Faces the internet: the host's network, no engine socket, nothing writable, one capability.
+/// Faces the internet: the host's network, no engine socket, nothing writable but its certificates, one capability.
 fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
     // Another gateway may still be about to end: each has a name of its own.
     let socket = format!("stack-gateway-{}", super::new_revision(None));
@@ -295,24 +343,46 @@ fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
         stop_grace_period: Some(Duration(15_000_000_000)),
         ..confined()
     };
-    let mut spec = container(GATEWAY, "gateway", (executable, digest), service, vec![state_mount(true)]);
+    let mut spec = container(
+        GATEWAY,
+        "gateway",
+        (executable, digest),
+        service,
+        vec![state_mount(true), volume(CERTIFICATES, state::CERTIFICATES, false)],
+    );
     spec.labels.insert(SOCKET.to_owned(), socket);
     spec
 }
 
 /// Holds the engine's socket: no network at all.
 fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: &ProjectMounts) -> ContainerSpec {
+    // Certificates of other owners are for their owner's eyes only.
+    let mut capabilities = vec!["DAC_READ_SEARCH".to_owned()];
+    if mounts.values().flatten().any(|mount| mount.writable) {
+        // Where certificates are kept may be another owner's folder too, and its files stay its owner's.
+        capabilities.extend(["CHOWN", "DAC_OVERRIDE"].map(str::to_owned));
+    }
     let service = Service {
         command: Some(["edge", "agent", "--state", state::MOUNT].map(str::to_owned).to_vec()),
-        // Certificates of other owners are for their owner's eyes only.
-        cap_add: vec!["DAC_READ_SEARCH".to_owned()],
+        cap_add: capabilities,
         network_mode: "none".to_owned(),
         ..confined()
     };
     let socket = info.address.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-    let mut all = vec![state_mount(false), bind(Path::new(socket), Path::new("/var/run/docker.sock"), false)];
+    let mut all = vec![
+        state_mount(false),
+        volume(CERTIFICATES, state::CERTIFICATES, true),
+        bind(Path::new(socket), Path::new("/var/run/docker.sock"), false),
+    ];
     for (project, mounts) in mounts {
-        all.extend(mounts.iter().map(|mount| bind(&mount.host, &agent_path(project, &mount.container), true)));
+        all.extend(mounts.iter().map(|mount| {
+            let target = agent_path(project, &mount.container);
+            if mount.host.is_absolute() {
+                bind(&mount.host, &target, !mount.writable)
+            } else {
+                volume(&mount.host.to_string_lossy(), &target.to_string_lossy(), !mount.writable)
+            }
+        }));
     }
     let mut spec = container(AGENT, "agent", (executable, digest), service, all);
     spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
@@ -363,10 +433,14 @@ fn container(
 }
 
 fn state_mount(read_only: bool) -> Mount {
+    volume(VOLUME, state::MOUNT, read_only)
+}
+
+fn volume(name: &str, target: &str, read_only: bool) -> Mount {
     Mount {
         kind: "volume".to_owned(),
-        source: VOLUME.to_owned(),
-        target: state::MOUNT.to_owned(),
+        source: name.to_owned(),
+        target: target.to_owned(),
         read_only,
         ..Mount::default()
     }
@@ -387,7 +461,8 @@ fn print_mounts(mounts: &ProjectMounts) -> String {
     let mut lines = String::new();
     for (project, mounts) in mounts {
         for mount in mounts {
-            lines.push_str(&format!("{project}\t{}\t{}\n", mount.host.display(), mount.container.display()));
+            let writable = if mount.writable { "\trw" } else { "" };
+            lines.push_str(&format!("{project}\t{}\t{}{writable}\n", mount.host.display(), mount.container.display()));
         }
     }
     lines
@@ -398,7 +473,8 @@ fn parse_mounts(text: &str) -> ProjectMounts {
     for line in text.lines() {
         let mut parts = line.split('\t');
         if let (Some(project), Some(host), Some(container)) = (parts.next(), parts.next(), parts.next()) {
-            let mount = HostMount { host: PathBuf::from(host), container: PathBuf::from(container) };
+            let writable = parts.next() == Some("rw");
+            let mount = HostMount { host: PathBuf::from(host), container: PathBuf::from(container), writable };
             mounts.entry(project.to_owned()).or_default().insert(mount);
         }
     }
@@ -411,7 +487,11 @@ mod tests {
 
     #[test]
     fn mounts_survive_the_label() {
-        let mount = |host: &str, container: &str| HostMount { host: host.into(), container: container.into() };
+        let mount = |host: &str, container: &str| HostMount {
+            host: host.into(),
+            container: container.into(),
+            writable: host.starts_with("/srv/b"),
+        };
         let mounts = ProjectMounts::from([
             ("a".to_owned(), BTreeSet::from([mount("/srv/a", "/certs"), mount("/srv/with space", "/x")])),
             ("b".to_owned(), BTreeSet::from([mount("/srv/b", "/certs")])),

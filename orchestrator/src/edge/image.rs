@@ -87,7 +87,7 @@ impl Executable {
     fn pack(&self, digest: &str) -> io::Result<Vec<u8>> {
         let program = fs::read(&self.path)?;
         let mut layer = Archive::new();
-        for folder in ["run/", "state/", "tmp/"] {
+        for folder in ["certificates/", "run/", "state/", "tmp/"] {
             layer.folder(folder)?;
         }
         // A released `stack` is static. One from `cargo build` needs the libraries it runs with right now.

@@ -126,6 +126,8 @@ impl Serving {
             announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
+            local_authority: Some(state::authority()),
+            resolvers: edge.resolvers,
         };
         if self.metrics != edge.metrics {
             gateway.set_metrics(&edge.metrics);

@@ -6,13 +6,17 @@
 //! gateway/files/PROJECT/   written by the agent: host files of adopted services (certificates, dynamic files)
 //! ```
 //!
+//! A second volume holds what the gateway obtained itself, accounts and certificates (`PROJECT/PATH`, where the adopted
+//! service's storage would be `/PATH`); only the gateway writes there.
+//!
 //! Every file is replaced as a whole (written beside, then renamed), so a reader never sees half of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use proxy::Resolver;
 use proxy::config::dynamic::Configuration;
 use proxy::config::statics::{AccessLog, EntryPoint, Metrics};
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,37 @@ use super::adopt::{HostMount, Traefik};
 
 /// Where the volume is mounted in agent and gateway.
 pub const MOUNT: &str = "/state";
+/// Where the volume with the certificates that the gateway obtained is mounted, in agent and gateway.
+pub const CERTIFICATES: &str = "/certificates";
+
+/// The folder in which the gateway keeps its own certificate authority. No project has a name like it.
+#[must_use]
+pub fn authority() -> PathBuf {
+    Path::new(CERTIFICATES).join(".authority")
+}
+
+/// Removes what the gateway keeps for a project below `folder`; nothing there is fine.
+///
+/// # Errors
+/// A name that is no project's; whatever the file system answers.
+pub fn forget(folder: &Path, project: &str) -> io::Result<()> {
+    let mut parts = Path::new(project).components();
+    let is_name =
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && !project.starts_with('.');
+    if !is_name {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    match fs::remove_dir_all(folder.join(project)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// The file in which the gateway keeps what a project's Traefik would keep at `inside`.
+#[must_use]
+pub fn certificates(project: &str, inside: &Path) -> PathBuf {
+    Path::new(CERTIFICATES).join(project).join(inside.strip_prefix("/").unwrap_or(inside))
+}
 
 /// What one project wants of the edge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +113,8 @@ pub struct EdgeConfiguration {
     pub entry_points: BTreeMap<String, EntryPoint>,
     /// Folders with certificates.
     pub certificate_folders: Vec<PathBuf>,
+    /// Where certificates come from that routers ask for, by the names that they use.
+    pub resolvers: BTreeMap<String, Resolver>,
     /// How finished requests are logged, if at all.
     pub access_log: Option<AccessLog>,
     /// What is counted, if anything.
@@ -131,4 +168,26 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_project_is_forgotten() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        replace(&folder.path().join("a/letsencrypt/acme.json"), b"a")?;
+        replace(&folder.path().join("b/acme.json"), b"b")?;
+        replace(&folder.path().join(".authority/root.pem"), b"c")?;
+        forget(folder.path(), "a")?;
+        forget(folder.path(), "a")?;
+        for name in ["", ".", "..", "/", "b/acme.json", "../b", ".authority"] {
+            assert!(forget(folder.path(), name).is_err(), "{name}");
+        }
+        let mut left: Vec<_> = fs::read_dir(folder.path())?.flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".authority", "b"]);
+        Ok(())
+    }
 }

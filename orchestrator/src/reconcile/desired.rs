@@ -226,6 +226,14 @@ impl Desired {
             }
             desired.services.insert(name, service);
         }
+        // The gateway stands in for them, and keeps what it has for them where they would.
+        for service in selection.adopted.iter().filter_map(|name| project.services.get(name)) {
+            for key in mounts::mounts(project, service).1 {
+                if let Some(volume) = project.volumes.get(&key) {
+                    desired.volumes.entry(key.clone()).or_insert_with(|| volume_resource(project, &key, volume));
+                }
+            }
+        }
         Ok(desired)
     }
 

@@ -4,6 +4,7 @@
 //! (Traefik v3 documentation, "Configuration introduction"). Every option Traefik has is known by name: those that are
 //! not in force here are warned about, those whose loss would open something are refused, anything else is a mistake.
 
+mod acme;
 mod options;
 mod read;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::duration::GoDuration;
 use super::dynamic::RouterTls;
 
+pub use acme::{Acme, CertificatesResolver, DnsChallenge, Eab, HttpChallenge, KeyType, TlsChallenge};
 pub use read::{Problem, Severity, Sources};
 
 /// The static configuration.
@@ -49,6 +51,9 @@ pub struct EntryPoint {
     pub address: String,
     /// Routers that name no entry point use it.
     pub as_default: bool,
+    /// Requests of HTTP challenges that are not ours reach the routers.
+    #[serde(rename = "allowACMEByPass")]
+    pub allow_acme_by_pass: bool,
     /// Time limits.
     pub transport: Transport,
     /// Which peers' forwarded headers are believed.
@@ -492,15 +497,6 @@ impl Default for ForwardingTimeouts {
             idle_conn_timeout: GoDuration::from_secs(90),
         }
     }
-}
-
-/// Where certificates come from. Its options are kept as they are written: obtaining certificates is not in force yet,
-/// which a warning says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct CertificatesResolver {
-    /// ACME options by their path (`httpChallenge.entryPoint`).
-    pub acme: BTreeMap<String, serde_json::Value>,
 }
 
 impl StaticConfig {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,23 +15,29 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::acme::challenges::Challenges;
+use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
 use crate::listen::{BindError, bind, parse_address};
 use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
 use crate::snapshot::{Snapshot, View};
+use crate::tls::local::Local;
 use crate::tls::options::Tickets;
+use crate::tls::resolver::Obtained;
 use crate::tls::store::self_made;
 use crate::upstream::failure::chain;
 use crate::worker::Shared;
 
 use super::passage::Passage;
 use super::worker_thread::{Accept, WorkerThread};
-use super::{Announce, Applied, Command, Listener, StartError, Status, Update};
+use super::{Announce, Applied, Command, Listener, Problem, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often certificates for local names are looked over.
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) struct Control {
     workers: Vec<WorkerThread>,
@@ -39,6 +46,12 @@ pub(super) struct Control {
     fingerprint: Option<u64>,
     snapshot: Arc<Snapshot>,
     own: Arc<CertifiedKey>,
+    obtained: Arc<Obtained>,
+    challenges: Arc<Challenges>,
+    local: Local,
+    local_folder: Option<PathBuf>,
+    /// Gets certificates, from the first configuration on that has a resolver.
+    certificates: Option<Manager>,
     tickets: Tickets,
     handlers: HashMap<String, Handler>,
     terminating: Arc<AtomicBool>,
@@ -65,13 +78,15 @@ impl Control {
         reach_servers: bool,
         status: watch::Sender<Status>,
     ) -> Result<Self, StartError> {
-        let (own, tickets) = (self_made()?, Tickets::default());
+        let (own, obtained, tickets) = (self_made()?, Arc::default(), Tickets::default());
         let update = Update::default();
         let inputs = Inputs {
             config: &update.configuration,
             entry_points: &update.models,
             folders: &update.certificate_folders,
             own: &own,
+            obtained: &obtained,
+            resolvers: &update.resolvers,
             tickets: &tickets,
             internal: &|_| None,
         };
@@ -86,6 +101,11 @@ impl Control {
             fingerprint: None,
             snapshot,
             own,
+            obtained,
+            challenges: Arc::clone(&shared.challenges),
+            local: Local::default(),
+            local_folder: None,
+            certificates: None,
             tickets,
             handlers,
             terminating: Arc::default(),
@@ -109,6 +129,8 @@ impl Control {
         runtime.block_on(async {
             let mut retry = tokio::time::interval(RETRY);
             retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut daily = tokio::time::interval(DAY);
+            daily.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let unbound = self.entries.values().any(|entry| entry.bound.is_none());
                 tokio::select! {
@@ -126,6 +148,11 @@ impl Control {
                     },
                     _ = retry.tick(), if unbound => self.bind_unbound(),
                     () = self.passage.tick() => self.passage.tell(&self.status),
+                    _ = daily.tick() => {
+                        if let Some(problem) = self.give_local_certificates() {
+                            tracing::error!("{problem}");
+                        }
+                    }
                 }
             }
         });
@@ -143,11 +170,15 @@ impl Control {
             entry_points: &update.models,
             folders: &update.certificate_folders,
             own: &self.own,
+            obtained: &self.obtained,
+            resolvers: &update.resolvers,
             tickets: &self.tickets,
             internal: &internal,
         };
-        let (snapshot, problems) = compile(&inputs, Some(&self.snapshot));
+        let (snapshot, mut problems) = compile(&inputs, Some(&self.snapshot));
         self.snapshot = Arc::new(snapshot);
+        self.local_folder.clone_from(&update.local_authority);
+        problems.extend(self.give_local_certificates());
         // What takes time comes first: from the moment that a request can be routed anew, whoever asks should see the new state.
         let fingerprint = fingerprint(update);
         self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
@@ -165,6 +196,7 @@ impl Control {
             thread.worker.changed.notify_waiters();
             self.passage.left_behind(&before, &after);
         }
+        self.ask_for_certificates();
         self.start_checks();
         self.passage.arrived(&self.snapshot, &mut self.checks);
         // Whoever waits for this revision reads the rest of the status with it.
@@ -173,6 +205,30 @@ impl Control {
             self.passage.note(status);
         });
         applied
+    }
+
+    /// Gives certificates for local names, anew where it is time; what went wrong.
+    fn give_local_certificates(&mut self) -> Option<Problem> {
+        let folder = self.local_folder.as_ref()?;
+        match self.local.serve(folder, &self.snapshot.local) {
+            Ok(shown) => {
+                self.obtained.local.store(Arc::new(shown));
+                None
+            }
+            Err(reason) => Some(Problem { object: "local certificate authority".to_owned(), reason }),
+        }
+    }
+
+    fn ask_for_certificates(&mut self) {
+        let wanted = self.snapshot.wanted.clone();
+        match &self.certificates {
+            Some(manager) => manager.tell(wanted),
+            None if wanted.resolvers.is_empty() => {}
+            None => match Manager::start(wanted, Arc::clone(&self.challenges), Arc::clone(&self.obtained)) {
+                Ok(manager) => self.certificates = Some(manager),
+                Err(error) => tracing::error!(%error, "no certificates are obtained: their thread cannot be started"),
+            },
+        }
     }
 
     /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.

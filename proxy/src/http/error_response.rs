@@ -1,5 +1,6 @@
 //! The answers the gateway gives itself: Traefik's texts, and the reason behind each.
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 
@@ -111,6 +112,13 @@ impl Reason {
 pub(crate) fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from_static(body));
     *response.status_mut() = status;
+    response
+}
+
+/// A text that was made for this answer.
+pub(crate) fn plain(body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from_bytes(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 

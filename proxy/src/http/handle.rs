@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
+use crate::acme::challenges::Answer;
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
@@ -244,6 +245,13 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     let worker = Arc::clone(&exchange.client.worker);
     let view = worker.view.load_full();
     let mark = worker.shared.mark_errors;
+    if let Some(answer) = challenge(exchange) {
+        exchange.record = None;
+        return match answer {
+            Answer::Token(text) => error_response::plain(text),
+            Answer::Unknown => Reason::NoRouter.response(mark),
+        };
+    }
     let Some(route) = view.snapshot.find(exchange) else {
         tracing::info!(
             reason = Reason::NoRouter.as_str(),
@@ -278,6 +286,12 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
         exchange.record = None;
     }
     response
+}
+
+/// What a request of a certificate authority gets; no router stands in its way.
+fn challenge(exchange: &Exchange) -> Option<Answer> {
+    let client = &exchange.client;
+    client.worker.shared.challenges.answer(&client.entry.name, &exchange.host.name, exchange.target.path())
 }
 
 /// Through the middlewares to the service and back.

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
@@ -181,18 +181,25 @@ impl Connection {
                     self.http1(stream, Some(session), meter).await;
                 }
             }
-            Some(Ok(None)) => tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used"),
+            Some(Ok(None)) => tracing::debug!(client = %self.peer, "connection closed after the TLS hello"),
             Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
             None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
         }
     }
 
-    /// `None` when the options for the name that the client asks for are unusable.
+    /// `None` when there is nothing more to say: the options for the name that the client asks for are unusable, or the
+    /// connection was a certificate authority's question.
     async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
     ) -> io::Result<Option<(TlsStream<S>, TlsSession)>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        if let Some(config) = self.worker.shared.challenges.tls(&hello.client_hello()) {
+            // The certificate is the answer; nothing else is said (RFC 8737 section 3).
+            let mut stream = hello.into_stream(config).await?;
+            stream.shutdown().await?;
+            return Ok(None);
+        }
         let name = hello.client_hello().server_name().map(super::host::compared);
         let terms = self.worker.view.load().snapshot.policy.terms_of(name.as_deref()).clone();
         let Some(config) = terms.config else { return Ok(None) };

@@ -1,17 +1,22 @@
 //! From a configuration to a snapshot. What cannot be built disables the routers that need it, with the reason.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 
+use crate::acme::Resolver;
+use crate::acme::wanted::{self, Wanted};
 use crate::config::dynamic::Configuration;
 use crate::middleware;
 use crate::route::{EntryPointModel, RoutingTable};
 use crate::tcp;
+use crate::tls::local;
 use crate::tls::options::Tickets;
+use crate::tls::resolver::Obtained;
+use crate::tls::store::Store;
 
 use super::internal::Internal;
 use super::security::{self, Wish};
@@ -43,6 +48,10 @@ pub(crate) struct Inputs<'a> {
     pub(crate) folders: &'a [PathBuf],
     /// The certificate of our own.
     pub(crate) own: &'a Arc<CertifiedKey>,
+    /// Certificates that are obtained.
+    pub(crate) obtained: &'a Arc<Obtained>,
+    /// The certificate resolvers.
+    pub(crate) resolvers: &'a BTreeMap<String, Resolver>,
     /// Session ticket keys.
     pub(crate) tickets: &'a Tickets,
     /// Services of the gateway itself.
@@ -63,12 +72,16 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             .into_iter()
             .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
     );
-    let options = security::options(&inputs.config.tls, &Arc::new(store), inputs.tickets);
+    let store = Arc::new(store);
+    let options = security::options(&inputs.config.tls, &store, inputs.obtained, inputs.tickets);
     for (name, result) in &options {
         if let Err(error) = result {
             problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
         }
     }
+
+    let (wants, impossible) = wanted::wants(inputs.config, &table, inputs.resolvers);
+    problems.extend(impossible);
 
     let nothing = HashMap::new();
     let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
@@ -137,10 +150,12 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     problems.extend(wrong);
     let snapshot = Snapshot {
         tcp,
-        table: Arc::new(table),
         routes,
         policy,
         certificates,
+        local: local_hosts(&table, &store, inputs.resolvers),
+        table: Arc::new(table),
+        wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store },
         slots: builder.slots,
         servers: builder.servers,
         middlewares: middlewares.kept,
@@ -148,6 +163,22 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)
+}
+
+/// Hosts of TLS routers that no public authority gives certificates for, that have none and get none from a resolver.
+fn local_hosts(table: &RoutingTable, store: &Store, resolvers: &BTreeMap<String, Resolver>) -> BTreeSet<String> {
+    let is_asked_for = |resolver: &str, host: &str| {
+        resolvers.get(resolver).is_some_and(|resolver| wanted::obstacle(resolver, host).is_none())
+    };
+    let routes = table.routes().iter().filter(|route| route.is_enabled());
+    let hosts = routes.filter_map(|route| Some((&route.tls.as_ref()?.cert_resolver, route.hosts())));
+    hosts
+        .flat_map(|(resolver, hosts)| hosts.into_iter().map(move |host| (resolver, host)))
+        .map(|(resolver, host)| (resolver, host.trim_end_matches('.').to_ascii_lowercase()))
+        .filter(|(resolver, host)| local::is_local(host) && !is_asked_for(resolver, host))
+        .map(|(_, host)| host)
+        .filter(|host| store.by_name.covering(host).is_none())
+        .collect()
 }
 
 /// Traefik's texts for TLS options that are missing or broken.

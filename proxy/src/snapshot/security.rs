@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 use crate::config::dynamic::{TlsConfiguration, TlsOptions};
 use crate::tls::options::{BadTlsOptions, Tickets, server_config};
 use crate::tls::pem::{self, CertificateProblem};
-use crate::tls::resolver::{Policy, Terms};
+use crate::tls::resolver::{Obtained, Policy, Terms};
 use crate::tls::store::Store;
 
 /// Certificates by where they came from: a folder, or the files of a pair.
@@ -47,30 +47,40 @@ pub(crate) fn store(
         let (found, wrong) = pem::folder(folder);
         add(folder.display().to_string(), found, wrong);
     }
-    let configured = config
-        .stores
-        .iter()
-        .find(|(name, _)| name.split('@').next() == Some("default"))
-        .and_then(|(_, store)| store.default_certificate.as_ref());
+    let store =
+        config.stores.iter().find(|(name, _)| name.split('@').next() == Some("default")).map(|(_, store)| store);
+    let configured = store.and_then(|store| store.default_certificate.as_ref());
+    let mut has_default = false;
     let default = match configured.map(|pair| pem::pair(&pair.cert_file, &pair.key_file)) {
-        Some(Ok(certificate)) => certificate,
+        Some(Ok(certificate)) => {
+            has_default = true;
+            certificate
+        }
         Some(Err(problem)) => {
             problems.push(problem);
             own
         }
         None => own,
     };
-    (Store::new(&certificates, default), sources, problems)
+    let generated = store.and_then(|store| store.default_generated_cert.as_ref()?.domain.as_ref());
+    let generated = generated.map(|domain| domain.main.to_ascii_lowercase());
+    (Store { has_default, generated, ..Store::new(&certificates, default) }, sources, problems)
 }
 
 /// TLS options by qualified name, ready or with what is wrong with them.
 pub(crate) type Options = BTreeMap<String, Result<Terms, BadTlsOptions>>;
 
 /// Prepares all TLS options. `default` is there even if it is not configured.
-pub(crate) fn options(config: &TlsConfiguration, store: &Arc<Store>, tickets: &Tickets) -> Options {
+pub(crate) fn options(
+    config: &TlsConfiguration,
+    store: &Arc<Store>,
+    obtained: &Arc<Obtained>,
+    tickets: &Tickets,
+) -> Options {
+    let prepare = |options: &TlsOptions| prepare(options, store, obtained, tickets);
     let mut prepared: Options =
-        config.options.iter().map(|(name, options)| (bare_default(name), prepare(options, store, tickets))).collect();
-    prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default(), store, tickets));
+        config.options.iter().map(|(name, options)| (bare_default(name), prepare(options))).collect();
+    prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default()));
     prepared
 }
 
@@ -78,8 +88,13 @@ fn bare_default(name: &str) -> String {
     if name.split('@').next() == Some("default") { "default".to_owned() } else { name.to_owned() }
 }
 
-fn prepare(options: &TlsOptions, store: &Arc<Store>, tickets: &Tickets) -> Result<Terms, BadTlsOptions> {
-    let config = server_config(options, Arc::clone(store), tickets)?;
+fn prepare(
+    options: &TlsOptions,
+    store: &Arc<Store>,
+    obtained: &Arc<Obtained>,
+    tickets: &Tickets,
+) -> Result<Terms, BadTlsOptions> {
+    let config = server_config(options, Arc::clone(store), Arc::clone(obtained), tickets)?;
     Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)) })
 }
 

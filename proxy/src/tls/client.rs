@@ -57,23 +57,26 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
     }
 }
 
-fn verifier(options: &TransportOptions) -> Result<Arc<WebPkiServerVerifier>, BadClientTls> {
+/// The authorities that are trusted where nothing else is said: the system's, else those of Mozilla's list as it was
+/// when this program was built.
+pub(crate) fn usual_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    if options.root_cas.is_empty() {
-        let bundle = SYSTEM_BUNDLES.iter().map(Path::new).find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&bundle).flatten());
+    let bundle = SYSTEM_BUNDLES.iter().map(Path::new).find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&bundle).flatten());
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+}
+
+fn verifier(options: &TransportOptions) -> Result<Arc<WebPkiServerVerifier>, BadClientTls> {
+    let mut roots = if options.root_cas.is_empty() { usual_roots() } else { RootCertStore::empty() };
     for text in &options.root_cas {
         let before = roots.len();
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text).flatten());
         if roots.len() == before {
             return Err(BadClientTls::Authority);
         }
-    }
-    if roots.is_empty() {
-        // Without a single authority nothing can be verified; a placeholder keeps "verify and fail" as the meaning.
-        let own = super::store::self_made().map_err(|error| BadClientTls::Client(error.to_string()))?;
-        roots.add_parsable_certificates(own.cert.iter().cloned());
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()

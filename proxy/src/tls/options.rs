@@ -14,7 +14,7 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::resolver::SniResolver;
+use super::resolver::{Obtained, SniResolver};
 use super::{provider, store::Store};
 use crate::config::dynamic::{ClientAuth, TlsOptions};
 use crate::upstream::transport::pem_or_path;
@@ -68,13 +68,14 @@ impl Tickets {
     }
 }
 
-/// The server configuration for `options`, showing certificates of `store`.
+/// The server configuration for `options`, showing certificates of `store` and those that were obtained.
 ///
 /// # Errors
 /// Options that are not understood or not offered.
 pub(crate) fn server_config(
     options: &TlsOptions,
     store: Arc<Store>,
+    obtained: Arc<Obtained>,
     tickets: &Tickets,
 ) -> Result<ServerConfig, BadTlsOptions> {
     let settings = |error: rustls::Error| BadTlsOptions::Settings(error.to_string());
@@ -87,7 +88,7 @@ pub(crate) fn server_config(
         .with_protocol_versions(&versions(options)?)
         .map_err(settings)?
         .with_client_cert_verifier(client_verifier(&options.client_auth)?)
-        .with_cert_resolver(Arc::new(SniResolver { store, strict: options.sni_strict }));
+        .with_cert_resolver(Arc::new(SniResolver { store, obtained, strict: options.sni_strict }));
     config.alpn_protocols = options
         .alpn_protocols
         .iter()
@@ -247,7 +248,7 @@ mod tests {
 
     fn build(options: &TlsOptions) -> Result<ServerConfig, BadTlsOptions> {
         let own = super::super::store::self_made().unwrap();
-        server_config(options, Arc::new(Store::new(&[], own)), &Tickets::default())
+        server_config(options, Arc::new(Store::new(&[], own)), Arc::default(), &Tickets::default())
     }
 
     #[test]

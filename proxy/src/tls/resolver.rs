@@ -3,29 +3,61 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::store::Store;
+use super::local::Shown;
+use super::store::{ByName, Store};
 
-/// Shows the certificate for the name that the client asks for.
+/// Certificates that the gateway got by itself. They come and go without a new configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Obtained {
+    /// From authorities that speak ACME.
+    pub(crate) acme: ArcSwap<ByName>,
+    /// From the authority of our own.
+    pub(crate) local: ArcSwap<Shown>,
+}
+
+/// Shows the certificate for the name that the client asks for: a configured one, else one that was obtained.
 #[derive(Debug)]
 pub(crate) struct SniResolver {
-    /// The certificates.
+    /// The configured certificates.
     pub(crate) store: Arc<Store>,
+    /// Those that were obtained.
+    pub(crate) obtained: Arc<Obtained>,
     /// Whether a name without certificate is refused instead of shown the default one.
     pub(crate) strict: bool,
 }
 
 impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let found = hello.server_name().and_then(|name| self.store.find(&name.to_ascii_lowercase()));
+        let found = hello.server_name().map(str::to_ascii_lowercase).and_then(|name| {
+            let acme = || self.obtained.acme.load().find(&name).cloned();
+            let local = || self.obtained.local.load().by_name.find(&name).cloned();
+            self.store.find(&name).cloned().or_else(acme).or_else(local)
+        });
         match found {
-            Some(certificate) => Some(Arc::clone(certificate)),
+            Some(certificate) => Some(certificate),
             None if self.strict => None,
-            None => Some(Arc::clone(&self.store.default)),
+            None => Some(self.default(hello.server_name().is_some())),
         }
+    }
+}
+
+impl SniResolver {
+    /// The certificate where none is for the name: the configured one, the one that was obtained as such, one for the
+    /// addresses of routers where no name is asked for, the one that nobody trusts.
+    fn default(&self, names_a_host: bool) -> Arc<CertifiedKey> {
+        let configured = Arc::clone(&self.store.default);
+        if self.store.has_default {
+            return configured;
+        }
+        let generated = self.store.generated.as_ref();
+        let generated = generated.and_then(|name| self.obtained.acme.load().covering(name).cloned());
+        let addresses = || self.obtained.local.load().addresses.clone().filter(|_| !names_a_host);
+        generated.or_else(addresses).unwrap_or(configured)
     }
 }
 

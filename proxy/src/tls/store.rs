@@ -9,40 +9,69 @@ use x509_parser::extensions::GeneralName;
 
 use super::provider;
 
-/// Certificates, found by server name.
-#[derive(Debug)]
-pub(crate) struct Store {
+/// Certificates by server name.
+#[derive(Debug, Default)]
+pub(crate) struct ByName {
     exact: HashMap<String, Arc<CertifiedKey>>,
     /// By what follows `*.`.
     wildcard: HashMap<String, Arc<CertifiedKey>>,
-    /// For connections whose name none is for.
-    pub(crate) default: Arc<CertifiedKey>,
 }
 
-impl Store {
-    /// Indexes `certificates`; of several for one name the first wins.
-    pub(crate) fn new(certificates: &[Arc<CertifiedKey>], default: Arc<CertifiedKey>) -> Self {
-        let mut store = Self { exact: HashMap::new(), wildcard: HashMap::new(), default };
-        for certificate in certificates {
-            for name in names(certificate) {
-                let (index, name) = match name.strip_prefix("*.") {
-                    Some(rest) => (&mut store.wildcard, rest.to_owned()),
-                    None => (&mut store.exact, name),
-                };
-                index.entry(name).or_insert_with(|| Arc::clone(certificate));
-            }
+impl ByName {
+    /// Adds a certificate under all its names; of several for one name the first wins.
+    pub(crate) fn add(&mut self, certificate: &Arc<CertifiedKey>) {
+        for name in names(certificate) {
+            let (index, name) = match name.strip_prefix("*.") {
+                Some(rest) => (&mut self.wildcard, rest.to_owned()),
+                None => (&mut self.exact, name),
+            };
+            index.entry(name).or_insert_with(|| Arc::clone(certificate));
         }
-        store
     }
 
     /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         self.exact.get(name).or_else(|| name.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent)))
     }
+
+    /// The certificate that is good for all that `name` (lower case) means, which may be a wildcard itself.
+    pub(crate) fn covering(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        match name.strip_prefix("*.") {
+            Some(rest) => self.wildcard.get(rest),
+            None => self.find(name),
+        }
+    }
+}
+
+/// Certificates that are configured, found by server name.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// By name.
+    pub(crate) by_name: ByName,
+    /// For connections whose name none is for.
+    pub(crate) default: Arc<CertifiedKey>,
+    /// Whether that one is configured, and not the one that nobody trusts.
+    pub(crate) has_default: bool,
+    /// The name whose obtained certificate is the default one where none is configured.
+    pub(crate) generated: Option<String>,
+}
+
+impl Store {
+    /// Indexes `certificates`; of several for one name the first wins.
+    pub(crate) fn new(certificates: &[Arc<CertifiedKey>], default: Arc<CertifiedKey>) -> Self {
+        let mut by_name = ByName::default();
+        certificates.iter().for_each(|certificate| by_name.add(certificate));
+        Self { by_name, default, has_default: false, generated: None }
+    }
+
+    /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        self.by_name.find(name)
+    }
 }
 
 /// The names of a certificate in lower case: its alternative names, and its common name when it has none of those.
-fn names(certificate: &CertifiedKey) -> Vec<String> {
+pub(crate) fn names(certificate: &CertifiedKey) -> Vec<String> {
     let Some(leaf) = certificate.cert.first() else { return Vec::new() };
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else { return Vec::new() };
     let mut names = Vec::new();

@@ -87,20 +87,21 @@ fn has_pem(folder: &Path) -> bool {
     entries.filter_map(Result::ok).any(|entry| is_pem(&entry.path()))
 }
 
-struct Copies<'a> {
-    mirror: &'a Path,
-    mounts: &'a [HostMount],
+/// Where the copies of a service's mounts lie.
+pub(super) struct Copies<'a> {
+    pub(super) mirror: &'a Path,
+    pub(super) mounts: &'a [HostMount],
 }
 
 impl Copies<'_> {
     /// Where the copy lies of what the service would see at a path.
-    fn of(&self, path: &str) -> PathBuf {
+    pub(super) fn of(&self, path: &str) -> PathBuf {
         let path = Path::new(path);
         self.mirror.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// A file name that lies in a mount becomes its copy's; PEM text and other paths stay.
-    fn rename(&self, value: &mut String) {
+    pub(super) fn rename(&self, value: &mut String) {
         let path = Path::new(value.as_str());
         if path.is_absolute() && self.mounts.iter().any(|mount| path.starts_with(&mount.container)) {
             *value = self.of(value).display().to_string();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proxy::config::labels::Endpoint;
 
 use super::*;
-use crate::edge::adopt::Published;
+use crate::edge::adopt::{HostMount, Published};
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -337,4 +337,80 @@ fn tcp_routers_get_the_addresses_of_their_entry_points() {
     };
     assert_eq!((address("db-one@docker"), address("db-two@docker")), (Some("10.0.0.2:5432"), Some("10.0.1.2:5432")));
     assert!(tcp.middlewares.contains_key("few-one@docker"));
+}
+
+#[test]
+fn resolvers_are_their_projects() {
+    let acme = |name: &str, more: &[&str]| {
+        let flags: Vec<String> =
+            more.iter().map(|flag| format!("--certificatesresolvers.{name}.acme.{flag}")).collect();
+        flags
+    };
+    let file = |project: &str, port: u16, mounts: &[(&str, &str)], acme: Vec<String>| {
+        let mut file = adopted(
+            project,
+            &[(port, 80), (port + 1, 443)],
+            &["--entrypoints.web.address=:80", "--entrypoints.tls.address=:443"],
+        );
+        if let Some(traefik) = &mut file.traefik {
+            traefik.flags.extend(acme);
+            traefik.mounts = mounts
+                .iter()
+                .map(|(host, container)| HostMount { host: host.into(), container: container.into(), writable: true })
+                .collect();
+        }
+        file
+    };
+    let one = [
+        acme(
+            "le",
+            &["httpchallenge.entrypoint=web", "storage=/letsencrypt/acme.json", "cacertificates=/letsencrypt/ca.pem"],
+        ),
+        acme("own", &["dnschallenge.provider=exec"]),
+    ];
+    let files = projects([
+        file("one", 8000, &[("/srv/le", "/letsencrypt")], one.concat()),
+        file("two", 9000, &[], acme("le", &["tlschallenge=true"])),
+    ]);
+    let route = |project: &str, service: &str, resolver: &str| {
+        seen(
+            project,
+            service,
+            "10.0.0.1",
+            &[
+                (&format!("traefik.http.routers.{service}.rule"), &format!("Host(`{service}.test`)")),
+                (&format!("traefik.http.routers.{service}.tls.certresolver"), resolver),
+            ],
+        )
+    };
+    let all = [route("one", "a", "le"), route("two", "b", "le"), route("two", "c", "own"), route("three", "d", "le")];
+    let mut read = Files::new(PathBuf::from("/nowhere"));
+    let compiled = compile(&files, &all, Some(&mut read));
+    let named: Vec<String> = compiled
+        .edge
+        .dynamic
+        .http
+        .routers
+        .iter()
+        .filter_map(|(name, router)| Some(format!("{name} {}", router.tls.as_ref()?.cert_resolver)))
+        .collect();
+    assert_eq!(named, ["a@docker le-one", "b@docker le-two", "c@docker own", "d@docker le-one"]);
+    let resolver = |name: &str| compiled.edge.resolvers.get(name).cloned().unwrap_or_default();
+    let le = resolver("le-one");
+    assert_eq!(le.name, "le", "its name in the storage");
+    assert_eq!(le.storage, PathBuf::from("/certificates/one/letsencrypt/acme.json"));
+    assert_eq!(le.import, Some(PathBuf::from("/nowhere/one/letsencrypt/acme.json")));
+    assert_eq!(le.reserved, [":8000"]);
+    assert_eq!(le.options.ca_certificates, ["/nowhere/one/letsencrypt/ca.pem"]);
+    assert_eq!(resolver("le-two").storage, PathBuf::from("/certificates/two/acme.json"));
+    assert_eq!(resolver("le-two").import, None);
+    assert!(resolver("own").options.obstacle().is_some());
+    assert_eq!(
+        compiled.edge.problems.get("one"),
+        Some(&vec![
+            "certificate resolver `own`: DNS challenges are not in force: there is no hook program where the gateway runs; \
+             use `httpChallenge` or `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
+                .to_owned()
+        ])
+    );
 }

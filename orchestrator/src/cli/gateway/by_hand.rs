@@ -1,17 +1,18 @@
 //! The gateway as a program of its own, in Traefik's place.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use http::StatusCode;
-use proxy::assemble;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
 use proxy::config::statics::{self, Severity, Sources, StaticConfig};
 use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::Api;
+use proxy::{Resolver, assemble};
 
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
@@ -57,8 +58,9 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
                     .hint(format!("stop what holds the port, or set `--entrypoints.{name}.address` to another one")));
             }
         }
-        let mut serving =
-            Serving { gateway, config, api, last: Configuration::default(), files: ConfigurationFiles::default() };
+        let resolvers = assemble::resolvers(&config, &context.environment);
+        let files = ConfigurationFiles::default();
+        let mut serving = Serving { gateway, config, resolvers, api, last: Configuration::default(), files };
         serving.serve(&mut signals).await?;
         let life = serving.config.entry_points.values().map(|point| &point.transport.life_cycle);
         let accept = life.clone().map(|life| life.request_accept_grace_timeout.to_std()).max().unwrap_or_default();
@@ -71,6 +73,8 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
 struct Serving {
     gateway: Gateway,
     config: StaticConfig,
+    /// Where certificates come from, by name.
+    resolvers: BTreeMap<String, Resolver>,
     api: Api,
     /// What the dynamic files said when they last could be read.
     last: Configuration,
@@ -138,7 +142,8 @@ impl Serving {
             configuration,
             announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             models: assemble::models(&self.config),
-            certificate_folders: Vec::new(),
+            resolvers: self.resolvers.clone(),
+            ..Update::default()
         };
         let applied =
             self.gateway.apply(update).await.map_err(|_| CommandError::new("the gateway's threads have ended"))?;

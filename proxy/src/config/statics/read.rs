@@ -74,7 +74,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             problems.push(problem);
         }
         match typed(option, spec) {
-            Ok(value) if carried(&path) => put(&mut tree, &grouped(path), value),
+            Ok(value) if carried(&path) => put(&mut tree, &path, value),
             Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
@@ -139,6 +139,15 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
         place: format!("metrics.prometheus.{option}"),
         message,
     });
+    // As in Traefik, a resolver that cannot work is passed over, and the rest goes on.
+    problems.extend(config.certificates_resolvers.iter().filter_map(|(name, resolver)| {
+        let reason = resolver.acme.as_ref()?.obstacle()?;
+        Some(Problem {
+            severity: Severity::Warning,
+            place: format!("certificatesResolvers.{name}.acme"),
+            message: format!("{reason}; this resolver obtains no certificate"),
+        })
+    }));
     let mistakes: Vec<Problem> = addresses.chain(strategies).chain(metrics).collect();
     if mistakes.is_empty() { Ok((config, problems)) } else { Err(mistakes) }
 }
@@ -309,17 +318,6 @@ fn boolean(text: &str) -> Option<bool> {
 /// Whether the typed configuration has a place for it.
 fn carried(path: &[String]) -> bool {
     options::find(path).is_some_and(|(spec, _)| spec.support == Support::Used)
-        || path.first().is_some_and(|first| first == "certificatesResolvers")
-            && path.get(2).is_some_and(|kind| kind == "acme")
-}
-
-/// Options of a certificate resolver are kept under their joined name.
-fn grouped(path: Vec<String>) -> Vec<String> {
-    if path.first().is_some_and(|first| first == "certificatesResolvers") && path.len() > 4 {
-        let (head, rest) = path.split_at(3);
-        return head.iter().cloned().chain([rest.join(".")]).collect();
-    }
-    path
 }
 
 /// Puts a value at its path. Options add to groups that are on already; lists add up.

@@ -76,16 +76,42 @@ fn without_an_entry_point_there_is_http() {
 
 #[test]
 fn what_is_not_in_force_is_said() {
-    let (config, problems) =
-        flags(&["--entrypoints.web.http3", "--certificatesresolvers.le.acme.email=me@example.com"]).unwrap();
+    let (_, problems) = flags(&["--entrypoints.web.http3"]).unwrap();
+    assert_eq!(
+        said(&problems),
+        ["`--entrypoints.web.http3`: `entryPoints.web.http3` is not supported yet and not in force"]
+    );
+}
+
+#[test]
+fn a_certificate_resolver() {
+    let (config, problems) = flags(&[
+        "--certificatesresolvers.le.acme.email=me@example.com",
+        "--certificatesresolvers.le.acme.storage=/letsencrypt/acme.json",
+        "--certificatesresolvers.le.acme.httpchallenge.entrypoint=web",
+        "--certificatesresolvers.le.acme.keytype=RSA4096",
+        "--certificatesresolvers.alpn.acme.tlschallenge=true",
+        "--certificatesresolvers.off.acme.tlschallenge=false",
+        "--certificatesresolvers.cloud.acme.dnschallenge.provider=cloudflare",
+        "--certificatesresolvers.le.acme.preferredchain=Other",
+    ])
+    .unwrap();
     assert_eq!(
         said(&problems),
         [
-            "`--entrypoints.web.http3`: `entryPoints.web.http3` is not supported yet and not in force",
-            "`--certificatesresolvers.le.acme.email`: `certificatesResolvers.le.acme.email` is not supported yet and not in force",
+            "`--certificatesresolvers.le.acme.preferredchain`: `certificatesResolvers.le.acme.preferredChain` is not supported yet and not in force",
+            "certificatesResolvers.cloud.acme: DNS provider `cloudflare` is not supported; use `exec` with a hook program in `EXEC_PATH`, or `httpChallenge` or `tlsChallenge`; this resolver obtains no certificate",
+            "certificatesResolvers.off.acme: no challenge is chosen; set `httpChallenge.entryPoint`, `tlsChallenge` or `dnsChallenge.provider`; this resolver obtains no certificate",
         ]
     );
-    assert_eq!(config.certificates_resolvers.get("le").unwrap().acme.get("email").unwrap(), "me@example.com");
+    let acme = |name: &str| config.certificates_resolvers.get(name).unwrap().acme.clone().unwrap();
+    let le = acme("le");
+    assert_eq!((le.email.as_str(), le.storage.as_str()), ("me@example.com", "/letsencrypt/acme.json"));
+    assert_eq!(le.http_challenge.as_ref().unwrap().entry_point, "web");
+    assert_eq!(le.key(), Ok(KeyType::Rsa4096));
+    assert_eq!(acme("alpn").key(), Ok(KeyType::P256));
+    assert_eq!(acme("alpn").tls_challenge, Some(TlsChallenge::default()));
+    assert_eq!(acme("off").tls_challenge, None);
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Certificates by themselves: which names need one, how they are proved to an authority (RFC 8555), where the
+//! certificates are kept, when they are renewed.
+//!
+//! A configuration tells which routers name which resolver ([`wanted`]). One thread ([`manager`]) compares that with
+//! what is kept ([`storage`]), and asks for what is missing or about to expire ([`order`]), as often as the memory of
+//! failures ([`attempts`]) allows. Handshakes and requests see what comes of it through atomic pointers only.
+
+mod account;
+mod attempts;
+mod book;
+mod certificate;
+pub(crate) mod challenges;
+mod client;
+mod due;
+mod failure;
+pub(crate) mod file;
+mod hook;
+pub(crate) mod manager;
+mod order;
+mod storage;
+pub(crate) mod wanted;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::statics::Acme;
+
+/// A certificate resolver, as routers name it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Resolver {
+    /// Its name in the storage.
+    pub name: String,
+    /// Its options; `storage` in them counts for nothing.
+    pub options: Acme,
+    /// File that it keeps account and certificates in, in Traefik's format.
+    pub storage: PathBuf,
+    /// File of the same format from which is taken over what `storage` does not have.
+    pub import: Option<PathBuf>,
+    /// Entry points at which requests of HTTP challenges never reach the routers.
+    pub reserved: Vec<String>,
+    /// `EXEC_*` variables of the DNS hook program.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Resolver {
+    /// The part of the environment that the hook program of a DNS challenge is found by.
+    pub fn hook_environment(all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let ours = all.iter().filter(|(name, _)| name.starts_with("EXEC_"));
+        ours.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A time as people read it.
+fn shown(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+/// Between -1 and 1, different each time.
+fn random() -> f64 {
+    let mut bytes = [0_u8; 2];
+    // Without randomness everybody waits equally long, which is no reason to fail.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX) * 2.0 - 1.0
+}

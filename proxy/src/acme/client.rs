@@ -1,0 +1,153 @@
+//! HTTPS towards an authority: one connection a request, each with a time limit.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderValue, RETRY_AFTER};
+use http::uri::PathAndQuery;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::rt::TokioIo;
+use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use rustls::ClientConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::now;
+use crate::config::statics::Acme;
+use crate::tls::client::usual_roots;
+use crate::tls::provider;
+use crate::upstream::transport::pem_or_path;
+
+/// For a whole request.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Most bytes of an answer.
+const LARGEST: usize = 1 << 20;
+/// The longest time that an authority may ask to be left alone for.
+const LONGEST_PAUSE: i64 = 24 * 3600;
+
+/// Speaks to one authority.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    tls: Arc<ClientConfig>,
+    /// Name to verify, if not the URL's.
+    server_name: Option<ServerName<'static>>,
+    /// The authority wants to be left alone until then, in seconds since 1970.
+    retry_at: Arc<AtomicI64>,
+}
+
+impl Client {
+    /// A client that trusts whom the options say. Reads files.
+    ///
+    /// # Errors
+    /// Certificates that cannot be read, a name that is none.
+    pub(super) fn new(options: &Acme) -> Result<Self, String> {
+        let mut roots = if options.ca_certificates.is_empty() || options.ca_system_cert_pool {
+            usual_roots()
+        } else {
+            rustls::RootCertStore::empty()
+        };
+        for file in &options.ca_certificates {
+            let text = pem_or_path(file).map_err(|error| format!("`caCertificates`: cannot read `{file}`: {error}"))?;
+            let (added, _) = roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).flatten());
+            if added == 0 {
+                return Err(format!("`caCertificates`: there is no certificate in `{file}`"));
+            }
+        }
+        let server_name = match options.ca_server_name.as_str() {
+            "" => None,
+            name => Some(
+                ServerName::try_from(name.to_owned()).map_err(|_| format!("`caServerName`: `{name}` is no name"))?,
+            ),
+        };
+        let tls = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { tls: Arc::new(tls), server_name, retry_at: Arc::default() })
+    }
+
+    /// Until when the authority wants to be left alone, in seconds since 1970; in the past if it does not.
+    pub(super) fn retry_at(&self) -> i64 {
+        self.retry_at.load(Relaxed)
+    }
+
+    async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
+        let other = |reason: &str| Error::Other(reason.to_owned().into());
+        let (mut parts, body) = request.into_parts();
+        let uri = parts.uri.clone();
+        let host = uri.host().ok_or_else(|| other("the URL has no host"))?;
+        if uri.scheme_str() != Some("https") {
+            return Err(other("the URL does not start with `https://`"));
+        }
+        let authority = uri.authority().map_or(host, |authority| authority.as_str());
+        let value = HeaderValue::from_str(authority).map_err(|_| other("the URL's host cannot be sent"))?;
+        parts.headers.insert(HOST, value);
+        parts.uri = Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
+        let bare = host.trim_matches(['[', ']']);
+        let name = match self.server_name {
+            Some(name) => name,
+            None => ServerName::try_from(bare.to_owned()).map_err(|_| other("the URL's host is no name"))?,
+        };
+        let failed = |error: std::io::Error| Error::Other(error.into());
+        let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(443))).await.map_err(failed)?;
+        let stream = TlsConnector::from(self.tls).connect(name, stream).await.map_err(failed)?;
+        let failed = |error: hyper::Error| Error::Other(error.into());
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let connection = tokio::spawn(connection);
+        let answer = sender.send_request(Request::from_parts(parts, body)).await.map_err(failed)?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map_err(Error::Other)?.to_bytes();
+        connection.abort();
+        if matches!(parts.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            && let Some(pause) = parts.headers.get(RETRY_AFTER).and_then(retry_after)
+        {
+            self.retry_at.fetch_max(now().saturating_add(pause.clamp(0, LONGEST_PAUSE)), Relaxed);
+        }
+        Ok(BytesResponse { parts, body: Box::new(body) })
+    }
+}
+
+impl HttpClient for Client {
+    fn request(
+        &self,
+        request: Request<BodyWrapper<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
+        let client = self.clone();
+        Box::pin(async move {
+            match tokio::time::timeout(LIMIT, client.send(request)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Error::Other(format!("no answer within {} s", LIMIT.as_secs()).into())),
+            }
+        })
+    }
+}
+
+/// Seconds that `Retry-After` (RFC 9110 section 10.2.3) means.
+fn retry_after(value: &HeaderValue) -> Option<i64> {
+    let text = value.to_str().ok()?.trim();
+    text.parse().ok().or_else(|| {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(date.timestamp().as_second() - now())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after(&HeaderValue::from_static("120")), Some(120));
+        assert!(retry_after(&HeaderValue::from_static("Fri, 31 Dec 1999 23:59:59 GMT")).is_some_and(|pause| pause < 0));
+        assert_eq!(retry_after(&HeaderValue::from_static("soon")), None);
+    }
+}

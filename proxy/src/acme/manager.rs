@@ -1,0 +1,365 @@
+//! The thread that gets certificates: one order at a time for each resolver.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::CertificateIdentifier;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::book::{Book, Kept};
+use super::certificate::Certificate;
+use super::challenges::Challenges;
+use super::due::{Order, View, due};
+use super::failure::{Failure, Kind};
+use super::storage::Stored;
+use super::wanted::Wanted;
+use super::work::{Done, Job, Outcome, Session, Suggestion};
+use super::{Resolver, now, random, shown};
+use crate::tls::resolver::Obtained;
+use crate::tls::store::ByName;
+
+/// Changes come in groups; it also gives listeners the time to be there.
+const SETTLE: Duration = Duration::from_millis(300);
+/// The longest sleep: clocks are set, and files become writable again.
+const LONGEST_SLEEP: i64 = 600;
+/// After this time the authority is asked for the first time when a certificate is to be renewed.
+const FIRST_QUESTION: i64 = 300;
+/// How long it is left alone that has asked for it without saying how long.
+const LEFT_ALONE: i64 = 3600;
+
+/// The thread, from outside. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Manager {
+    wanted: watch::Sender<Arc<Wanted>>,
+}
+
+impl Manager {
+    /// Starts the thread; what it gets is put into `obtained`.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(crate) fn start(first: Wanted, challenges: Arc<Challenges>, obtained: Arc<Obtained>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (wanted, watched) = watch::channel(Arc::new(first));
+        std::thread::Builder::new()
+            .name("certificates".to_owned())
+            .spawn(move || runtime.block_on(State::new(challenges, obtained, &watched).run(watched)))?;
+        Ok(Self { wanted })
+    }
+
+    /// Tells what is asked for from now on.
+    pub(crate) fn tell(&self, wanted: Wanted) {
+        self.wanted.send_replace(Arc::new(wanted));
+    }
+}
+
+struct State {
+    challenges: Arc<Challenges>,
+    obtained: Arc<Obtained>,
+    wanted: Arc<Wanted>,
+    /// By path.
+    books: BTreeMap<PathBuf, Book>,
+    /// By name of the resolver.
+    sessions: HashMap<String, Session>,
+    /// By certificate (DER).
+    suggestions: HashMap<Vec<u8>, Suggestion>,
+    running: JoinSet<Done>,
+    jobs: HashMap<Id, Job>,
+    started: i64,
+}
+
+impl State {
+    fn new(challenges: Arc<Challenges>, obtained: Arc<Obtained>, watched: &watch::Receiver<Arc<Wanted>>) -> Self {
+        Self {
+            challenges,
+            obtained,
+            wanted: Arc::clone(&watched.borrow()),
+            books: BTreeMap::new(),
+            sessions: HashMap::new(),
+            suggestions: HashMap::new(),
+            running: JoinSet::new(),
+            jobs: HashMap::new(),
+            started: now(),
+        }
+    }
+
+    async fn run(mut self, mut watched: watch::Receiver<Arc<Wanted>>) {
+        let first = Arc::clone(&watched.borrow_and_update());
+        self.adopt(first).await;
+        tokio::time::sleep(SETTLE).await;
+        loop {
+            let sleep = self.start_due().await.saturating_sub(now()).clamp(1, LONGEST_SLEEP);
+            tokio::select! {
+                changed = watched.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(SETTLE).await;
+                    let wanted = Arc::clone(&watched.borrow_and_update());
+                    self.adopt(wanted).await;
+                }
+                Some(done) = self.running.join_next_with_id() => self.finish(done).await,
+                () = tokio::time::sleep(Duration::from_secs(sleep.unsigned_abs())) => {}
+            }
+        }
+    }
+
+    /// Takes over what is asked for from now on, with the storages that belong to it.
+    async fn adopt(&mut self, wanted: Arc<Wanted>) {
+        self.sessions.retain(|name, _| wanted.resolvers.get(name) == self.wanted.resolvers.get(name));
+        self.wanted = wanted;
+        self.challenges.reserve(self.working().flat_map(|(_, resolver)| resolver.reserved.clone()).collect());
+        let files: Vec<_> =
+            self.working().map(|(_, resolver)| (resolver.storage.clone(), resolver.import.clone())).collect();
+        let used = |path: &PathBuf| {
+            files.iter().any(|(storage, _)| storage == path) || self.jobs.values().any(|job| job.storage == *path)
+        };
+        let mut books = std::mem::take(&mut self.books);
+        // One that could not be read may be readable by now.
+        books.retain(|path, book| used(path) && !book.storage.is_locked());
+        let read = move || {
+            for (path, import) in files {
+                let book = books.entry(path.clone()).or_insert_with(|| Book::open(&path, now()));
+                if let Some(import) = import.filter(|import| *import != path) {
+                    book.import(&path, &import);
+                }
+            }
+            books
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(books) => self.books = books,
+            Err(error) => tracing::error!(%error, "the storages of certificates cannot be read"),
+        }
+        self.publish();
+        self.save().await;
+    }
+
+    /// The resolvers that can work.
+    fn working(&self) -> impl Iterator<Item = (&String, &Resolver)> {
+        self.wanted.resolvers.iter().filter(|(_, resolver)| resolver.options.obstacle().is_none())
+    }
+
+    /// Shows what is kept from now on; of several certificates for one name the one that lasts longest.
+    fn publish(&self) {
+        let mut kept: Vec<&Kept> = self.books.values().flat_map(|book| &book.kept).collect();
+        kept.sort_by_key(|one| std::cmp::Reverse(one.certificate.not_after));
+        let mut by_name = ByName::default();
+        kept.iter().for_each(|one| by_name.add(&one.certificate.key));
+        self.obtained.acme.store(Arc::new(by_name));
+    }
+
+    async fn save(&mut self) {
+        for (path, book) in &mut self.books {
+            if let Err(error) = book.save().await {
+                tracing::error!(%error, file = %path.display(), "certificates cannot be stored; they are served until the gateway ends, and stored as soon as it can be done");
+            }
+        }
+    }
+
+    /// Starts what can be started; returns when to look again.
+    async fn start_due(&mut self) -> i64 {
+        if self.books.values().any(|book| book.storage.is_locked()) {
+            self.adopt(Arc::clone(&self.wanted)).await;
+        }
+        if self.books.values().any(|book| book.unsaved) {
+            self.save().await;
+        }
+        let time = now();
+        let (orders, mut wake) = self.due(time);
+        for order in orders {
+            let is_busy = self.jobs.values().any(|job| job.order.resolver == order.resolver);
+            let resolver = self.wanted.resolvers.get(&order.resolver).cloned();
+            // Looked at again when the resolver is done with what it does.
+            let Some(resolver) = resolver.filter(|_| !is_busy) else { continue };
+            let Some(book) = self.books.get_mut(&resolver.storage) else { continue };
+            book.attempts.begin(&resolver.options.ca_server, &order.names, time, random());
+            if let Err(error) = book.remember().await {
+                tracing::error!(
+                    %error, file = %resolver.storage.display(), resolver = order.resolver, names = order.names.join(", "),
+                    "no certificate is asked for, since it could not be stored; make the folder writable"
+                );
+                book.attempts.unreached(&resolver.options.ca_server, &order.names, time, random());
+                wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, order.renewal, time));
+                continue;
+            }
+            self.start(order, resolver, true);
+        }
+        if self.jobs.is_empty() {
+            wake = wake.min(self.ask_when_to_renew(time));
+        }
+        wake
+    }
+
+    fn due(&self, time: i64) -> (Vec<Order>, i64) {
+        let kept: Vec<&Kept> = self.books.values().flat_map(|book| &book.kept).collect();
+        let busy: BTreeSet<String> = self.jobs.values().flat_map(|job| job.order.names.iter().cloned()).collect();
+        let earliest = |resolver: &Resolver, order: &Order| {
+            let book = self.books.get(&resolver.storage);
+            let authority = &resolver.options.ca_server;
+            book.map_or(i64::MAX, |book| book.attempts.earliest(authority, &order.names, order.renewal, time))
+        };
+        let view = View {
+            wanted: &self.wanted,
+            kept: &kept,
+            busy: &busy,
+            earliest: &earliest,
+            renew_at: &|one| self.renew_at(one),
+        };
+        due(&view, time)
+    }
+
+    fn renew_at(&self, kept: &Kept) -> i64 {
+        let resolver =
+            self.working().find(|(_, resolver)| resolver.storage == kept.storage && resolver.name == kept.resolver);
+        let hours = resolver.map_or(0, |(_, resolver)| resolver.options.certificates_duration);
+        let planned = kept.certificate.renew_at(hours);
+        let suggested = der(&kept.certificate).and_then(|der| self.suggestions.get(der)).and_then(|found| found.at);
+        suggested.map_or(planned, |at| at.min(kept.certificate.not_after))
+    }
+
+    fn start(&mut self, order: Order, resolver: Resolver, is_order: bool) {
+        let storage = resolver.storage.clone();
+        let book = self.books.get(&storage);
+        let stored = book.and_then(|book| book.storage.entry(&resolver.name)?.account.clone());
+        let replaced = order
+            .replaces
+            .as_ref()
+            .and_then(|domain| book?.kept.iter().find(|one| one.resolver == resolver.name && one.domain == *domain));
+        let is_its_own = |one: &&Kept| one.authority.as_ref().is_none_or(|it| *it == resolver.options.ca_server);
+        let replaced = replaced.filter(is_its_own).and_then(|one| der(&one.certificate)).map(<[u8]>::to_vec);
+        let identifier = replaced.as_ref().and_then(|der| {
+            let suggestion = self.suggestions.get(der);
+            let wanted = !is_order || suggestion.is_some_and(|found| found.replaces);
+            let der = rustls_pki_types::CertificateDer::from(der.as_slice());
+            CertificateIdentifier::try_from(&der).ok().filter(|_| wanted).map(CertificateIdentifier::into_owned)
+        });
+        let job = Job { order, resolver, storage, replaced, identifier, is_order };
+        let session = self.sessions.get(&job.order.resolver).cloned();
+        let work = job.clone().run(session, stored, Arc::clone(&self.challenges));
+        let handle = self.running.spawn(work);
+        self.jobs.insert(handle.id(), job);
+    }
+
+    /// Asks an authority when a certificate in use is to be renewed (RFC 9773), where there is an account already;
+    /// returns when to ask for the next.
+    fn ask_when_to_renew(&mut self, time: i64) -> i64 {
+        let mut wake = i64::MAX;
+        let mut next = None;
+        for (name, resolver) in self.working() {
+            let Some(book) = self.books.get(&resolver.storage) else { continue };
+            let has_account = book.storage.entry(&resolver.name).is_some_and(|entry| entry.account.is_some());
+            let names = || self.wanted.wants.iter().flat_map(|want| &want.names);
+            let own = book.kept.iter().filter(|one| one.resolver == resolver.name && one.certificate.is_good(time));
+            for one in own.filter(|_| has_account) {
+                let is_used = names().any(|name| {
+                    let shown = self.obtained.acme.load();
+                    shown.find(name).is_some_and(|key| Arc::ptr_eq(key, &one.certificate.key))
+                });
+                let Some(der) = der(&one.certificate).filter(|_| is_used) else { continue };
+                let ask_at = self.suggestions.get(der).map_or(self.started + FIRST_QUESTION, |found| found.ask_at);
+                if ask_at > time {
+                    wake = wake.min(ask_at);
+                } else if next.is_none() {
+                    let replaces = Some(one.domain.clone());
+                    let order = Order { resolver: name.clone(), names: Vec::new(), replaces, renewal: false };
+                    next = Some((order, resolver.clone()));
+                }
+            }
+        }
+        if let Some((order, resolver)) = next {
+            self.start(order, resolver, false);
+        }
+        wake
+    }
+
+    async fn finish(&mut self, done: Result<(Id, Done), JoinError>) {
+        let (id, done) = match done {
+            Ok((id, done)) => (id, Some(done)),
+            Err(error) => {
+                tracing::error!(%error, "an order was cut off");
+                (error.id(), None)
+            }
+        };
+        let Some(job) = self.jobs.remove(&id) else { return };
+        let Some(done) = done else { return };
+        let retry_at = done.session.as_ref().map_or(0, |session| session.client.retry_at());
+        // A session with options that are not in force any more is of no use.
+        let is_current = self.wanted.resolvers.get(&job.order.resolver) == Some(&job.resolver);
+        if let Some(session) = done.session.filter(|_| is_current) {
+            self.sessions.insert(job.order.resolver.clone(), session);
+        }
+        let Some(book) = self.books.get_mut(&job.storage) else { return };
+        if let Some(account) = done.account {
+            book.storage.set_account(&job.resolver.name, account);
+            book.unsaved = true;
+        }
+        let authority = &job.resolver.options.ca_server;
+        match done.outcome {
+            Outcome::Suggestion(suggestion) => {
+                if let Some(der) = job.replaced {
+                    self.suggestions.insert(der, suggestion);
+                }
+            }
+            Outcome::Issued(Ok((issued, certificate))) => {
+                book.attempts.succeed(authority, &job.order.names, now());
+                let stored = Stored::new(&job.order.names, &issued.chain, &issued.key, authority);
+                book.add(&job.storage, &job.resolver.name, stored, job.order.replaces.as_ref());
+                let verb = if job.order.replaces.is_some() { "certificate renewed" } else { "certificate obtained" };
+                tracing::info!(
+                    resolver = job.order.resolver,
+                    names = job.order.names.join(", "),
+                    expires = shown(certificate.not_after),
+                    "{verb}"
+                );
+                if let Some(der) = job.replaced {
+                    self.suggestions.remove(&der);
+                }
+            }
+            Outcome::Issued(Err(failure)) => {
+                settle(book, &job, &failure, retry_at);
+                let next = book.attempts.earliest(authority, &job.order.names, job.order.renewal, now());
+                tracing::error!(
+                    resolver = job.order.resolver,
+                    names = job.order.names.join(", "),
+                    reason = failure.reason,
+                    help = failure.hint,
+                    next_attempt = shown(next),
+                    "{}",
+                    if job.order.replaces.is_some() { "certificate not renewed" } else { "certificate not obtained" }
+                );
+                // The authority may be of another mind about what is replaced.
+                if let Some(found) = job.replaced.and_then(|der| self.suggestions.get_mut(&der)) {
+                    found.replaces = false;
+                }
+            }
+        }
+        if job.is_order
+            && let Err(error) = book.remember().await
+        {
+            tracing::error!(%error, file = %job.storage.display(), "what was tried cannot be remembered");
+        }
+        self.save().await;
+        self.publish();
+    }
+}
+
+/// What a failure means for the next attempt.
+fn settle(book: &mut Book, job: &Job, failure: &Failure, retry_at: i64) {
+    let (authority, names, time) = (&job.resolver.options.ca_server, &job.order.names, now());
+    match failure.kind {
+        Kind::Unreached => book.attempts.unreached(authority, names, time, random()),
+        Kind::TooOften if retry_at <= time => book.attempts.postpone(authority, names, time + LEFT_ALONE),
+        Kind::TooOften | Kind::NoAccount | Kind::Refused => {}
+    }
+    if retry_at > time {
+        book.attempts.postpone(authority, names, retry_at);
+    }
+}
+
+fn der(certificate: &Certificate) -> Option<&[u8]> {
+    certificate.key.cert.first().map(AsRef::as_ref)
+}
