@@ -17,6 +17,9 @@ use crate::upstream::answer_head::Interim;
 /// The end of a chunked body without trailers, as hyper writes it.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// Informational answers that may wait at once.
+const MOST_WAITING: usize = 8;
+
 const NOBODY: u8 = 0;
 const ASKED: u8 = 1;
 const FLUSHED: u8 = 2;
@@ -38,9 +41,14 @@ struct Contents {
 }
 
 impl Outbox {
-    /// Adds an informational answer.
+    /// Adds an informational answer. A client that does not take them gets only the first few: nobody's memory is for servers to
+    /// fill.
     pub(crate) fn inform(&self, interim: Interim) {
-        self.change(|contents| contents.interim.push(interim));
+        self.change(|contents| {
+            if contents.interim.len() < MOST_WAITING {
+                contents.interim.push(interim);
+            }
+        });
     }
 
     /// The chunked body whose end hyper writes next ends with these trailers.

@@ -148,6 +148,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let (tcp, wrong) =
         tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));
     problems.extend(wrong);
+    problems.extend(inputs.config.udp.routers.keys().map(|name| Problem {
+        object: format!("UDP router `{name}`"),
+        reason: "UDP routers are not supported yet; it is not in force".to_owned(),
+    }));
     let snapshot = Snapshot {
         tcp,
         routes,

@@ -18,7 +18,7 @@ mod tests;
 
 /// Most bytes of a head; with more, hyper refuses it.
 const MOST: usize = 1 << 20;
-/// Informational answers to one request that are passed on; servers send one or two.
+/// Informational answers to one request: servers send one or two, one that floods is given up.
 const MOST_INTERIM: usize = 64;
 
 /// An informational answer: any 1xx but 101.
@@ -54,10 +54,7 @@ impl Awaited {
     }
 
     fn tell(&self, interim: Interim) {
-        let mut told = self.interim.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < MOST_INTERIM {
-            told.push(interim);
-        }
+        self.interim.lock().unwrap_or_else(PoisonError::into_inner).push(interim);
         self.told.store(true, Relaxed);
     }
 }
@@ -73,12 +70,14 @@ pub(crate) struct AnswerStream {
     given: usize,
     /// How much of `held` is known not to hold the end of a head.
     scanned: usize,
+    /// Informational answers since the request.
+    interims: usize,
 }
 
 impl AnswerStream {
     /// `stream`, whose user says through `awaited` when an answer is due.
     pub(crate) fn new(stream: UpstreamStream, awaited: Arc<Awaited>) -> Self {
-        Self { stream, awaited, held: Vec::new(), given: 0, scanned: 0 }
+        Self { stream, awaited, held: Vec::new(), given: 0, scanned: 0, interims: 0 }
     }
 
     /// The connection itself, and what was read of it but not yet by hyper.
@@ -98,35 +97,44 @@ impl AnswerStream {
         }
     }
 
-    /// Works on the heads in `held`; true when hyper can have what is there.
-    fn settle(&mut self) -> bool {
+    /// Works on the heads in `held`, until hyper can have what is there or more has to be read.
+    ///
+    /// # Errors
+    /// Too many informational answers.
+    fn settle(&mut self) -> io::Result<()> {
         loop {
             let Some(end) = head_end(&self.held, self.scanned) else {
                 self.scanned = self.held.len().saturating_sub(3);
-                let hopeless = self.held.len() > MOST || !begins_like_an_answer(&self.held);
-                if hopeless {
+                if self.held.len() > MOST || !begins_like_an_answer(&self.held) {
+                    // hyper says what is wrong with it.
                     self.awaited.head.store(false, Relaxed);
                 }
-                return hopeless;
+                return Ok(());
             };
             self.scanned = 0;
             match read(self.held.get(..end).unwrap_or_default()) {
                 Some(Head::Interim(interim)) => {
+                    self.interims += 1;
+                    if self.interims > MOST_INTERIM {
+                        let text = "the server sends nothing but informational answers";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+                    }
                     self.awaited.tell(interim);
                     self.held.drain(..end);
                     if self.held.is_empty() {
-                        return false;
+                        return Ok(());
                     }
                 }
                 Some(Head::Final(bytes)) => {
                     self.held.splice(..end, bytes);
+                    self.interims = 0;
                     self.awaited.head.store(false, Relaxed);
-                    return true;
+                    return Ok(());
                 }
                 // Not HTTP: hyper says what is wrong with it.
                 None => {
                     self.awaited.head.store(false, Relaxed);
-                    return true;
+                    return Ok(());
                 }
             }
         }
@@ -156,12 +164,13 @@ impl AsyncRead for AnswerStream {
                 continue;
             }
             if this.held.is_empty() && is_plain(new) {
+                this.interims = 0;
                 this.awaited.head.store(false, Relaxed);
                 return Poll::Ready(Ok(()));
             }
             this.held.extend_from_slice(new);
             buf.set_filled(before);
-            this.settle();
+            this.settle()?;
         }
     }
 }

@@ -124,3 +124,16 @@ async fn a_body_is_asked_for_only_when_the_server_wants_it() {
         assert!(until(&mut client, "\r\n\r\nok").await.starts_with("HTTP/1.1 200 OK\r\n"));
     }
 }
+
+#[tokio::test]
+async fn a_server_that_only_informs_is_given_up() {
+    let server = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n").await.is_ok() {}
+    });
+    let running = run(options(), routed("a", &[server.await])).await;
+    let mut client = TcpStream::connect(running.web).await.unwrap();
+    client.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    let text = until(&mut client, "\r\n\r\nBad Gateway").await;
+    assert!(text.contains("HTTP/1.1 502 Bad Gateway\r\n"), "{text}");
+}

@@ -163,12 +163,14 @@ async fn services_take_turns_and_mistakes_are_told() {
     tcp_route(&mut configuration, "bad", "HostSNI(`a.test`)", None, "127.0.0.1:1");
     tcp_route(&mut configuration, "lost", "HostSNI(`*`)", Some(TcpRouterTls::default()), "127.0.0.1:1");
     configuration.tcp.services.remove("lost@file");
+    configuration.udp.routers.insert("u@file".to_owned(), Default::default());
     let problems: Vec<String> = running.apply(configuration).await.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
         [
             "TCP router `bad@file`: invalid rule: \"HostSNI(`a.test`)\" , has HostSNI matcher, but no TLS on router",
             "TCP router `lost@file`: the service \"lost@file\" does not exist",
+            "UDP router `u@file`: UDP routers are not supported yet; it is not in force",
         ]
     );
 }

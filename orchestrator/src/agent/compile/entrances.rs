@@ -207,7 +207,7 @@ pub(super) fn apply(
     configuration
 }
 
-/// TCP routers get the addresses of their entry points; nothing else is added to them.
+/// TCP routers get the addresses of their entry points; nothing else is added to them. UDP routers are told about.
 fn apply_tcp(configuration: &mut Configuration, entrances: &Entrances, problems: &mut Vec<String>) {
     configuration.tcp.routers.retain(|name, router| {
         let explicit = !router.entry_points.is_empty();
@@ -216,6 +216,8 @@ fn apply_tcp(configuration: &mut Configuration, entrances: &Entrances, problems:
         router.entry_points = reached.flat_map(|(_, listeners)| listeners).collect();
         !router.entry_points.is_empty()
     });
+    let udp = configuration.udp.routers.keys();
+    problems.extend(udp.map(|name| format!("router `{name}`: UDP routers are not supported yet; it is not in force")));
 }
 
 fn reached(router: &Router, listeners: &[Listener]) -> Vec<String> {
