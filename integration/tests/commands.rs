@@ -102,6 +102,23 @@ fn stats_show_what_containers_use() {
 }
 
 #[test]
+fn templates_print_what_docker_compose_prints() {
+    let Some(s) = prepared("format") else { return };
+    for format in [
+        "{{.Name}} {{.State}}",
+        "{{.Name | upper}}: {{json .Image}} {{.ExitCode}} {{.Ports}}",
+        r#"{{.Label "com.docker.compose.service"}}\t{{.Networks}}"#,
+        r"table {{.ID}}\t{{.Name}}\t{{.Command}}\t{{.Service}}\t{{.CreatedAt}}",
+    ] {
+        let ours = s.stack(["ps", "--all", "--format", format]).ok();
+        let Some(theirs) = s.compose(["ps", "--all", "--format", format]) else { return };
+        assert_eq!(ours.stdout, theirs.ok().stdout, "{format}");
+    }
+    let refused = s.stack(["ps", "--format", "{{range .Publishers}}{{end}}"]);
+    assert!(refused.code() == 1 && refused.stderr.contains("`{{range .Publishers}}` in `--format`"), "{refused}");
+}
+
+#[test]
 fn commit_makes_an_image() {
     let Some(s) = prepared("commit") else { return };
     let image = format!("{}-kept:one", s.project);
