@@ -2,6 +2,7 @@
 
 mod allow;
 pub(crate) mod document;
+mod own;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -132,6 +133,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
     {
         Ok((project, tree)) => {
             allow::from_tree(&tree, &mut session);
+            own::check(&tree, &mut session);
             let warnings = sorted(session.diagnostics, &session.allowed);
             Ok(Loaded { project, tree, sources: session.sources, warnings })
         }
@@ -151,6 +153,7 @@ pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
     match read(options, &mut session) {
         Ok((tree, project)) => {
             allow::from_tree(&tree, &mut session);
+            own::check(&tree, &mut session);
             let warnings = sorted(session.diagnostics, &session.allowed);
             Ok(Model { tree, project, sources: session.sources, warnings })
         }

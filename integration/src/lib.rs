@@ -6,6 +6,7 @@
 pub mod client;
 pub mod command;
 pub mod engine;
+pub mod load;
 pub mod private;
 pub mod registry;
 pub mod scenario;

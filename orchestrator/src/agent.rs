@@ -19,9 +19,9 @@ use compile::{Files, Seen};
 
 use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::deploy::agent_path;
-use crate::edge::state::{self, ProjectFile};
+use crate::edge::state::{self, EdgeConfiguration, ProjectFile};
 use crate::error::{CommandError, Result};
-use crate::watch::{FileWatch, settle};
+use crate::watch::{ConfigurationFiles, FileWatch, settle};
 
 /// Pauses between attempts to reach an engine that is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -39,7 +39,12 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     };
     let projects = root.join("projects");
     fs::create_dir_all(&projects).map_err(|error| fail(&error))?;
-    let mut changes = FileWatch::new().map_err(|error| fail(&error))?;
+    let known = ConfigurationFiles::default();
+    let mut changes = FileWatch::new({
+        let known = known.clone();
+        move |path| known.has(path)
+    })
+    .map_err(|error| fail(&error))?;
     changes.add(&projects).map_err(|error| fail(&error))?;
     let host = Path::new("/host");
     if host.is_dir() {
@@ -50,7 +55,8 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     let (tell, mut told) = mpsc::unbounded_channel();
     let listener = tokio::spawn(listen(engine.clone(), wake, tell));
     let files = Files::new(root.join("gateway/files"));
-    let mut agent = Agent { engine, root, files: Some(files), dying: BTreeMap::new(), problems: BTreeSet::new() };
+    let mut agent =
+        Agent { engine, root, files: Some(files), known, dying: BTreeMap::new(), problems: BTreeSet::new() };
     tokio::pin!(stop);
     loop {
         while let Ok(event) = told.try_recv() {
@@ -120,6 +126,8 @@ struct Agent {
     root: PathBuf,
     /// Dynamic files; away while a thread reads them.
     files: Option<Files>,
+    /// Which host files matter.
+    known: ConfigurationFiles,
     /// Containers that were told to end, with the time when they were.
     dying: BTreeMap<String, Instant>,
     /// What has been complained about already.
@@ -182,30 +190,39 @@ impl Agent {
         let seen = compile::seen(&containers, &self.modes(&containers).await?);
         let root = self.root.clone();
         let mut files = self.files.take().unwrap_or_else(|| Files::new(root.join("gateway/files")));
+        let known = self.known.clone();
         let (files, published) = tokio::task::spawn_blocking(move || {
             let published = publish(&root, &projects, &seen, mirrored, &mut files);
+            let published = published.map(|(problems, edge)| {
+                let named = host_files(&root, &projects, &edge);
+                (problems, known.set_named(named))
+            });
             (files, published)
         })
         .await
         .map_err(|error| CommandError::new(format!("writing the routes was cut off: {error}")))?;
         self.files = Some(files);
-        let problems = published?;
+        let (problems, others_matter) = published?;
         for problem in problems.difference(&self.problems) {
             tracing::warn!("{problem}");
         }
         self.problems = problems;
+        if others_matter {
+            // A file that matters only from now on may have changed since it was copied.
+            return Ok(Some(Duration::ZERO));
+        }
         Ok((!self.dying.is_empty()).then_some(DYING))
     }
 }
 
-/// Compiles, and writes the gateway's file where it differs; what is to be complained about.
+/// Compiles, and writes the gateway's file where it differs; what is to be complained about, and what was written.
 fn publish(
     root: &Path,
     projects: &BTreeMap<String, ProjectFile>,
     seen: &[Seen],
     mirrored: Vec<String>,
     files: &mut Files,
-) -> Result<BTreeSet<String>> {
+) -> Result<(BTreeSet<String>, EdgeConfiguration)> {
     let compiled = compile::compile(projects, seen, Some(files));
     let mut edge = compiled.edge;
     edge.urls = compiled.urls;
@@ -215,7 +232,23 @@ fn publish(
         edge.problems.iter().flat_map(|(project, lines)| lines.iter().map(move |line| format!("{project}: {line}")));
     let problems = own.chain(mirrored).collect();
     write_changed(&state::edge_path(root), &edge)?;
-    Ok(problems)
+    Ok((problems, edge))
+}
+
+/// The host files that a configuration names, as the agent sees them, and those that are mounted one by one.
+fn host_files(root: &Path, projects: &BTreeMap<String, ProjectFile>, edge: &EdgeConfiguration) -> BTreeSet<PathBuf> {
+    let copies = root.join("gateway/files");
+    let named = edge.dynamic.files();
+    let named = named.iter().filter_map(|file| {
+        let mut parts = file.strip_prefix(&copies).ok()?.components();
+        let project = parts.next()?.as_os_str().to_str()?;
+        Some(agent_path(project, parts.as_path()))
+    });
+    let mounted = projects.iter().flat_map(|(project, file)| {
+        let mounts = file.traefik.iter().flat_map(|traefik| &traefik.mounts);
+        mounts.map(move |mount| agent_path(project, &mount.container))
+    });
+    named.chain(mounted).collect()
 }
 
 /// All project files; those of projects that are gone are removed.

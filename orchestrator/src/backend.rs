@@ -226,6 +226,8 @@ pub struct ContainerDetail {
     pub environment: Vec<String>,
     /// It has a terminal.
     pub tty: bool,
+    /// As whom it runs (`NAME`, `UID`, each with `:GROUP` or without); empty for root.
+    pub user: String,
     /// Name of its restart policy.
     pub restart_policy: String,
     /// Its network mode (`host`, a network's name, `container:ID`).

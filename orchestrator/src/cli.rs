@@ -43,6 +43,7 @@ pub mod up;
 pub mod version;
 pub mod volumes;
 pub mod wait;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -115,6 +116,7 @@ enum Command {
     Version(version::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
+    Watch(watch::Args),
 }
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
@@ -175,6 +177,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Version(args) => version::run(&args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
+        Command::Watch(args) => watch::run(&context, &args),
     }
 }
 

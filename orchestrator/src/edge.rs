@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use compose_schema::Loaded;
 
 use crate::agent::compile;
-use crate::backend::{Engine, LabelFilter};
+use crate::backend::{Container, Engine, LabelFilter};
 use crate::error::{CommandError, Result};
 use crate::labels;
 use crate::lock::Lock;
@@ -219,7 +219,8 @@ impl Wish {
         }
         drop(lock);
         let awaited = Awaited::revision(&file.project, &file.revision);
-        let mut status = wait::until(engine, pair.socket(), &awaited).await?;
+        let mut status =
+            wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
         let urls = status.urls.remove(&file.project).unwrap_or_default();
         Ok(Granted { urls, problems: self.problems(&status) })
     }
@@ -231,6 +232,16 @@ impl Wish {
         let own = status.project_problems.get(&self.file.project).into_iter().flatten().cloned();
         refused.chain(own).chain(status.problems.iter().cloned()).collect()
     }
+}
+
+/// Whether there is a gateway that may route to one of these containers. One call to the engine, none where none has
+/// routes.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub async fn may_route(engine: &Engine, containers: &[Container]) -> Result<bool> {
+    Ok(containers.iter().any(|container| has_routes(&container.labels))
+        && Pair::observe(engine.as_ref()).await?.exists())
 }
 
 /// Takes a project's routes out of the gateway; the last project takes gateway and agent with it.

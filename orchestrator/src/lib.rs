@@ -3,8 +3,10 @@
 pub mod agent;
 pub mod backend;
 pub mod cli;
+pub mod develop;
 pub mod edge;
 pub mod error;
+pub mod ignore;
 pub mod labels;
 pub mod lock;
 pub mod logs;

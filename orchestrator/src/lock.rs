@@ -31,6 +31,26 @@ impl Lock {
         Self::take(&format!("{project}-{}.lock", digest(engine)), Some(project))
     }
 
+    /// Takes the lock of whoever watches the files of a project; it does not keep others from changing the project.
+    ///
+    /// # Errors
+    /// Somebody watches them already; as [`Lock::of_project`].
+    pub fn of_watch(engine: &str, project: &str) -> Result<Self> {
+        let (file, path) = open(&format!("{project}-{}.watch", digest(engine)))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self::taken(file)),
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                Err(CommandError::new(format!(
+                    "cannot take exclusive lock for project \"{project}\": process with PID {} is still running",
+                    holder.trim()
+                ))
+                .hint("one `stack watch` or `stack up --watch` at a time watches a project; stop the other one first"))
+            }
+            Err(TryLockError::Error(error)) => Err(cannot_take(&path, &error)),
+        }
+    }
+
     /// Takes the lock of what all projects of an engine share. Held for moments only, so nothing is said. Blocks.
     ///
     /// # Errors
@@ -41,18 +61,7 @@ impl Lock {
     }
 
     fn take(name: &str, project: Option<&str>) -> Result<Self> {
-        let folder = folder();
-        let path = folder.join(name);
-        let fail = |error: &io::Error| CommandError::new(format!("cannot take the lock `{}`: {error}", path.display()));
-        own_folder(&folder)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| fail(&error))?;
+        let (file, path) = open(name)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -62,15 +71,20 @@ impl Lock {
                     let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
                     output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
                 }
-                file.lock().map_err(|error| fail(&error))?;
+                file.lock().map_err(|error| cannot_take(&path, &error))?;
             }
-            Err(TryLockError::Error(error)) => return Err(fail(&error)),
+            Err(TryLockError::Error(error)) => return Err(cannot_take(&path, &error)),
         }
+        Ok(Self::taken(file))
+    }
+
+    /// What is to be noted in a file whose lock is held.
+    fn taken(mut file: File) -> Self {
         // Whoever ends in order leaves the file empty.
         let abandoned = file.metadata().is_ok_and(|found| found.len() > 0);
         // For the message of whoever waits; a file that cannot be written locks all the same.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { file, abandoned })
+        Self { file, abandoned }
     }
 }
 
@@ -79,6 +93,19 @@ impl Drop for Lock {
         // Not being able to is taken for an abandoned lock next time, which costs one look more.
         let _ = self.file.set_len(0);
     }
+}
+
+/// Opens the file of a lock.
+fn open(name: &str) -> Result<(File, PathBuf)> {
+    let folder = folder();
+    let path = folder.join(name);
+    own_folder(&folder)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    Ok((file.map_err(|error| cannot_take(&path, &error))?, path))
+}
+
+fn cannot_take(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::new(format!("cannot take the lock `{}`: {error}", path.display()))
 }
 
 fn folder() -> PathBuf {
@@ -114,6 +141,25 @@ fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_at_a_time_watches_a_project() -> std::result::Result<(), String> {
+        let project = format!("watch-test-{}", std::process::id());
+        let first = Lock::of_watch("unix:///a", &project).map_err(|error| error.message)?;
+        // Watching keeps nobody from working on the project.
+        let _work = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;
+        let expected = format!(
+            "cannot take exclusive lock for project \"{project}\": process with PID {} is still running",
+            std::process::id()
+        );
+        assert_eq!(Lock::of_watch("unix:///a", &project).map_err(|error| error.message).err(), Some(expected));
+        drop(first);
+        assert!(Lock::of_watch("unix:///a", &project).is_ok());
+        for end in ["lock", "watch"] {
+            let _ = fs::remove_file(folder().join(format!("{project}-{}.{end}", digest("unix:///a"))));
+        }
+        Ok(())
+    }
 
     #[test]
     fn a_lock_is_held_until_it_is_dropped() -> std::result::Result<(), String> {

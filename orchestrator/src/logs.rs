@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::backend::{Container, Engine, Event, LabelFilter, Labels, Result, Stream};
@@ -103,6 +103,8 @@ pub enum Item {
     },
     /// Something that cannot be shown, and why.
     Warning(String),
+    /// A word about something else that happens meanwhile (`up --watch`).
+    Note(String),
 }
 
 impl Request {
@@ -133,6 +135,7 @@ impl Request {
 pub struct Logs {
     items: mpsc::Receiver<Result<Item>>,
     reader: JoinHandle<()>,
+    stay: watch::Sender<bool>,
     sources: Vec<Arc<Source>>,
 }
 
@@ -157,15 +160,21 @@ impl Logs {
         let sources = containers.iter().map(|container| request.source(container)).collect();
         let (sender, items) = mpsc::channel(WAITING);
         let engine = Arc::clone(engine);
+        let (stay, stays) = watch::channel(request.stay);
         let reader = tokio::spawn(async move {
-            follow::run(engine, request, containers, events, sender).await;
+            follow::run(engine, request, containers, events, stays, sender).await;
         });
-        Ok(Self { items, reader, sources })
+        Ok(Self { items, reader, stay, sources })
     }
 
     /// The containers that were there at the beginning, by name.
     pub fn sources(&self) -> &[Arc<Source>] {
         &self.sources
+    }
+
+    /// From now on the last container's end is the end, whatever [`Request::stay`] said.
+    pub fn leave(&self) {
+        self.stay.send_replace(false);
     }
 
     /// The next item; none at the end. An error is the last item.

@@ -1,9 +1,17 @@
 //! Waiting for files to change.
 
+mod configuration;
+pub mod limits;
+#[cfg(test)]
+mod tests;
+
+pub use configuration::ConfigurationFiles;
+
 use std::path::Path;
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{CreateKind, ModifyKind, RemoveKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,15 +28,16 @@ pub struct FileWatch {
 }
 
 impl FileWatch {
-    /// A watch over nothing yet.
+    /// A watch over nothing yet. `matters` says of an absolute path whether a change of that file is worth a look; it is
+    /// called on a thread of the watch. Renames always are: a folder or a link may have been replaced by another one.
     ///
     /// # Errors
     /// The kernel's limit on watchers (`fs.inotify.max_user_instances`).
-    pub fn new() -> notify::Result<Self> {
+    pub fn new(matters: impl Fn(&Path) -> bool + Send + 'static) -> notify::Result<Self> {
         // One waiting message says all there is to say.
         let (sender, changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| event.kind.is_access()) {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| !counts(&event, &matters)) {
                 return;
             }
             // Full: the reader will look anyway. Closed: nobody looks any more.
@@ -54,23 +63,22 @@ impl FileWatch {
     }
 }
 
+/// Whether an event is worth a look. One without a path says that events were lost.
+fn counts(event: &Event, matters: &impl Fn(&Path) -> bool) -> bool {
+    if event.need_rescan() || event.paths.is_empty() {
+        return true;
+    }
+    match event.kind {
+        EventKind::Access(_) => false,
+        EventKind::Modify(ModifyKind::Name(_))
+        | EventKind::Create(CreateKind::Folder)
+        | EventKind::Remove(RemoveKind::Folder) => true,
+        _ => event.paths.iter().any(|path| matters(path)),
+    }
+}
+
 /// Takes messages until none came for a moment.
 pub async fn settle(messages: &mut mpsc::Receiver<()>) {
     let latest = Instant::now() + PATIENCE;
     while let Ok(Some(())) = timeout_at(latest.min(Instant::now() + QUIET), messages.recv()).await {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_replaced_file_is_a_change() -> Result<(), Box<dyn std::error::Error>> {
-        let folder = tempfile::tempdir()?;
-        let mut watch = FileWatch::new()?;
-        watch.add(folder.path())?;
-        crate::edge::state::replace(&folder.path().join("deep/x"), b"1")?;
-        tokio::time::timeout(Duration::from_secs(10), watch.changed()).await?;
-        Ok(())
-    }
 }

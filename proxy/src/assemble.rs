@@ -117,6 +117,9 @@ pub fn internal(config: &StaticConfig) -> Configuration {
     if let Some(ping) = config.ping.as_ref().filter(|ping| !ping.manual_routing) {
         router("ping", &ping.entry_point, "PathPrefix(`/ping`)", "ping@internal", &[], i64::MAX);
     }
+    if let Some(metrics) = config.metrics.prometheus.as_ref().filter(|metrics| !metrics.manual_routing) {
+        router("prometheus", &metrics.entry_point, "PathPrefix(`/metrics`)", "prometheus@internal", &[], i64::MAX);
+    }
     if let Some(api) = config.api.as_ref().filter(|api| api.insecure) {
         let rule = format!("PathPrefix(`{}/api`)", api.base_path.trim_end_matches('/'));
         router("api", "traefik", &rule, "api@internal", &[], INTERNAL);
@@ -185,11 +188,12 @@ mod tests {
             "--entrypoints.websecure.address=:443",
             "--entrypoints.web.http.redirections.entrypoint.to=websecure",
             "--ping",
+            "--metrics.prometheus",
             "--api.insecure",
         ]));
         assert_eq!(
             all.http.routers.keys().collect::<Vec<_>>(),
-            ["api@internal", "ping@internal", "web-to-websecure@internal"]
+            ["api@internal", "ping@internal", "prometheus@internal", "web-to-websecure@internal"]
         );
         let redirect = all.http.middlewares.get("redirect-web-to-websecure@internal").cloned().unwrap_or_default();
         assert_eq!(redirect.redirect_scheme.map(|redirect| redirect.port), Some("443".to_owned()));

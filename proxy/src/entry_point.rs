@@ -29,6 +29,8 @@ pub struct EntryPoint {
     pub max_concurrent_streams: u32,
     /// Whose forwarding headers are believed, and how ours are written.
     pub forwarded: Forwarded,
+    /// Who may say by the PROXY protocol who the client is; `None` where it is not spoken.
+    pub proxied: Option<Proxied>,
     /// Percent-encoded characters that are refused in paths.
     pub denied_encodings: DeniedEncodings,
     /// Whether empty and dot segments are removed from paths.
@@ -64,6 +66,23 @@ pub struct Forwarded {
     pub connection: Vec<HeaderName>,
     /// Also writes `X-Forwarded-Scheme` and `X-Scheme`.
     pub scheme_headers: bool,
+}
+
+/// Who may say by the PROXY protocol who the client is. What others say is read, and not believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxied {
+    /// Everybody.
+    pub insecure: bool,
+    /// Peers in these networks.
+    pub trusted: Vec<IpNet>,
+}
+
+impl Proxied {
+    /// Whether a peer is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.insecure || self.trusted.iter().any(|network| network.contains(&peer))
+    }
 }
 
 impl Forwarded {
@@ -110,6 +129,10 @@ impl EntryPoint {
                     .collect(),
                 scheme_headers: false,
             },
+            proxied: options.proxy_protocol.as_ref().map(|proxied| Proxied {
+                insecure: proxied.insecure,
+                trusted: proxied.trusted_ips.iter().filter_map(networks).collect(),
+            }),
             sanitize_path: http.sanitize_path,
             denied_encodings: DeniedEncodings {
                 slash: !http.encoded_characters.allow_encoded_slash,
@@ -141,6 +164,7 @@ impl EntryPoint {
             keep_alive_time: Duration::ZERO,
             max_concurrent_streams: 250,
             forwarded: Forwarded::default(),
+            proxied: None,
             denied_encodings: DeniedEncodings::default(),
             sanitize_path: true,
             encode_query_semicolons: false,

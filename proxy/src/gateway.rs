@@ -18,11 +18,13 @@ use http::{HeaderValue, StatusCode};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::dynamic::Configuration;
+use crate::config::statics;
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::AccessLog;
 use crate::route::{EntryPointModel, RoutingTable};
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
+pub use crate::tls::pem::is_pem;
 use crate::worker::{ConnectionLimits, Shared};
 
 use control::Control;
@@ -61,6 +63,25 @@ pub struct Update {
     pub models: Vec<EntryPointModel>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
+    /// Told what came of it just before the first request is routed by it.
+    pub announce: Option<Announce>,
+}
+
+/// To be told what came of an update.
+#[derive(Clone)]
+pub struct Announce(Arc<dyn Fn(&Applied) + Send + Sync>);
+
+impl Announce {
+    /// Calls `tell`, which must not block.
+    pub fn new(tell: impl Fn(&Applied) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl std::fmt::Debug for Announce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Announce")
+    }
 }
 
 /// What came of an update.
@@ -120,6 +141,7 @@ pub struct Stopped;
 #[derive(Debug)]
 pub struct Gateway {
     shared: Arc<Shared>,
+    workers: usize,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     ended: oneshot::Receiver<()>,
@@ -169,7 +191,7 @@ impl Gateway {
                 let _ = end.send(());
             })
             .map_err(StartError::Thread)?;
-        let gateway = Self { shared, commands, status, ended };
+        let gateway = Self { shared, workers, commands, status, ended };
         // A control thread that cannot run is found out by the next call.
         let _ = gateway.set_entry_points(options.entry_points).await;
         Ok(gateway)
@@ -200,6 +222,12 @@ impl Gateway {
     /// Reports finished requests elsewhere from now on, or nowhere.
     pub fn set_access_log(&self, log: Option<AccessLog>) {
         self.shared.access_log.store(log.map(Arc::new));
+    }
+
+    /// Counts what `options` say from now on, or nothing. The service `prometheus@internal` exists for configurations that are
+    /// put in force while something is counted.
+    pub fn set_metrics(&self, options: &statics::Metrics) {
+        self.shared.metrics.set(Some(options), self.workers);
     }
 
     /// The state now.

@@ -1,17 +1,23 @@
 //! A request's life, in reading order: `serve` (a connection), `handle` (a request), `target`, `host` and `headers` (its
-//! canonical form), `forward` (to a server), `upgrade` (out of HTTP), `error_response` (when there is no answer).
+//! canonical form), `forward` (to a server), `upgrade` (out of HTTP), `outbox` (what hyper does
+//! not send), `error_response` (when there is no answer).
 
 pub(crate) mod body;
 pub(crate) mod buffer;
+mod date;
 pub(crate) mod error_response;
 pub(crate) mod exchange;
+pub(crate) mod expectation;
 pub(crate) mod forward;
 pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;
+mod http2;
 pub(crate) mod meter;
+pub(crate) mod outbox;
 pub(crate) mod raw_path;
 pub(crate) mod serve;
+pub(crate) mod spool;
 pub(crate) mod target;
 pub(crate) mod upgrade;
 mod wait;

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod route;
 pub mod rule;
 mod snapshot;
+mod tcp;
 mod tls;
 mod upstream;
 mod worker;

@@ -88,6 +88,11 @@ impl Route {
         self.router.observability.as_ref().and_then(|observability| observability.access_logs).unwrap_or(true)
     }
 
+    /// Whether its requests are counted.
+    pub fn is_measured(&self) -> bool {
+        self.router.observability.as_ref().and_then(|observability| observability.metrics).unwrap_or(true)
+    }
+
     /// The provider in its name.
     pub fn provider(&self) -> &str {
         provider_of(&self.name)

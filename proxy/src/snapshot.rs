@@ -12,6 +12,7 @@ use crate::http::exchange::Exchange;
 use crate::middleware::{Kept, Middleware};
 use crate::route::RoutingTable;
 use crate::rule::Candidate;
+use crate::tcp::TcpTable;
 use crate::tls::resolver::Policy;
 use crate::upstream::health::Check;
 use crate::upstream::pool::Pool;
@@ -31,6 +32,8 @@ pub(crate) struct Snapshot {
     pub(crate) policy: Policy,
     /// The certificates by where they came from, so that the next configuration can fall back on them.
     pub(crate) certificates: security::Sources,
+    /// The TCP routers.
+    pub(crate) tcp: TcpTable,
     /// Every server to which connections are kept, with its transport.
     pub(crate) slots: Vec<Slot>,
     /// Servers by service and URL, so that the next configuration finds what is known about them.
@@ -65,6 +68,8 @@ pub(crate) struct Route {
     pub(crate) service: Arc<Service>,
     /// Whether the access log has a line for its requests.
     pub(crate) logged: bool,
+    /// Whether its requests are counted.
+    pub(crate) measured: bool,
 }
 
 impl Snapshot {

@@ -1,5 +1,6 @@
 //! The way to the servers: which one, over which connection, and whether it is well.
 
+pub(crate) mod answer_head;
 pub(crate) mod ask;
 pub(crate) mod balance;
 pub(crate) mod dial;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::observe::access_log::AccessLog;
+use crate::observe::metrics::Metrics;
 use crate::snapshot::View;
 
 /// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) mark_errors: bool,
     /// Where finished requests are reported.
     pub(crate) access_log: ArcSwapOption<AccessLog>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// How long a request that finds no server waits for one.
     pub(crate) wait_for_server: Duration,
     limits: ConnectionLimits,
@@ -58,6 +61,7 @@ impl Shared {
             hostname,
             mark_errors,
             access_log: ArcSwapOption::from_pointee(access_log),
+            metrics: Arc::default(),
             wait_for_server,
             limits,
             open: AtomicUsize::new(0),
@@ -65,13 +69,14 @@ impl Shared {
         }
     }
 
-    /// A place for a connection from `peer`, or `None` when there are too many.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let peer = network(peer);
+    /// A place for a connection from `peer`, or `None` when there are too many. Those of a balancer that speaks for its clients
+    /// (`None`) count in all only.
+    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
         if self.open.fetch_add(1, Relaxed) >= self.limits.total {
             self.open.fetch_sub(1, Relaxed);
             return None;
         }
+        let Some(peer) = peer.map(network) else { return Some(Place { shared: Arc::clone(self), peer: None }) };
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(peer).or_insert(0);
         if *count >= self.limits.per_address {
@@ -79,7 +84,7 @@ impl Shared {
             return None;
         }
         *count += 1;
-        Some(Place { shared: Arc::clone(self), peer })
+        Some(Place { shared: Arc::clone(self), peer: Some(peer) })
     }
 
     /// Connections open now.
@@ -100,17 +105,18 @@ fn network(peer: IpAddr) -> IpAddr {
 #[derive(Debug)]
 pub(crate) struct Place {
     shared: Arc<Shared>,
-    peer: IpAddr,
+    peer: Option<IpAddr>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.shared.open.fetch_sub(1, Relaxed);
+        let Some(peer) = &self.peer else { return };
         let mut by_address = self.shared.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.peer) {
+        if let Some(count) = by_address.get_mut(peer) {
             *count -= 1;
             if *count == 0 {
-                by_address.remove(&self.peer);
+                by_address.remove(peer);
             }
         }
     }
@@ -119,6 +125,8 @@ impl Drop for Place {
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    /// Which of them it is.
+    pub(crate) number: usize,
     /// What all workers share.
     pub(crate) shared: Arc<Shared>,
     /// The configuration in force, with this worker's pools. Its own, so that counting references to it does not
@@ -148,13 +156,13 @@ mod tests {
             ConnectionLimits { total: 3, per_address: 2 },
         ));
         let (one, two): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::ffff".parse().unwrap());
-        let places: Vec<_> = [one, two].into_iter().map(|ip| shared.admit(ip).unwrap()).collect();
-        assert!(shared.admit(one).is_none());
-        let other = shared.admit("10.0.0.1".parse().unwrap()).unwrap();
-        assert!(shared.admit("10.0.0.2".parse().unwrap()).is_none());
+        let places: Vec<_> = [one, two].into_iter().map(|ip| shared.admit(Some(ip)).unwrap()).collect();
+        assert!(shared.admit(Some(one)).is_none());
+        let other = shared.admit("10.0.0.1".parse().ok()).unwrap();
+        assert!(shared.admit("10.0.0.2".parse().ok()).is_none() && shared.admit(None).is_none());
         drop(places);
         assert_eq!(shared.open(), 1);
-        assert!(shared.admit("::ffff:10.0.0.1".parse().unwrap()).is_some());
+        assert!(shared.admit("::ffff:10.0.0.1".parse().ok()).is_some() && shared.admit(None).is_some());
         drop(other);
         assert_eq!(shared.open(), 0);
     }

@@ -3,6 +3,7 @@
 //! `hello` serves on port 8080 (`PORT`), answers
 //! - `GET /` with its greeting (`GREETING`), its host name and the request as it arrived,
 //! - `GET /slow/MILLISECONDS` the same, after that time,
+//! - a request with `Upgrade: echo` with 101, and then sends back every byte until the client leaves,
 //!
 //! keeps connections open for further requests, and stops on SIGTERM or SIGINT once those under way are answered.
 //! `hello --check` asks a server in the same container and exits 0 if it answers: a health check without a shell.
@@ -79,6 +80,14 @@ async fn answer_all(mut stream: TcpStream, mut stopping: watch::Receiver<()>) ->
             head = timeout(IDLE_TIME, read_head(&mut stream)) => head??,
             _ = stopping.changed() => return Ok(()),
         };
+        if has_header(&head, "upgrade: echo") {
+            stream
+                .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+                .await?;
+            let (mut from, mut to) = stream.split();
+            tokio::io::copy(&mut from, &mut to).await?;
+            return Ok(());
+        }
         // A request's body is not read, so what follows it could not be told from a next request.
         let last = has_header(&head, "connection: close")
             || has_header(&head, "content-length:")

@@ -117,6 +117,9 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
                     "`api.basepath` is not in force: the built-in gateway serves its API below `/api`".to_owned(),
                 );
             }
+            if compiled.edge.metrics.prometheus.is_none() {
+                compiled.edge.metrics = own.config.metrics.clone();
+            }
             let log = own.config.access_log.clone().filter(|_| compiled.edge.access_log.is_none());
             if let Some(log) = log {
                 if !log.file_path.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::carry_out::Runner;
 use super::scope::Scope;
 use super::{Context, block_on};
+use crate::edge;
 use crate::error::Result;
 use crate::reconcile::{Observed, Plan};
 
@@ -47,7 +48,8 @@ pub fn change(
     let scope = Scope::find_whole(context, named)?;
     let runner = Runner::new(context, &scope.name)?;
     block_on(async {
-        let observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let mut observed = Observed::project(&*runner.engine, &scope.name).await?;
+        observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
         scope.check(named, &observed.containers)?;
         let plan = plan(&scope, &observed, &services(&scope, named))?;
         runner.finish(&plan, None).await

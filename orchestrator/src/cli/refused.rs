@@ -2,20 +2,18 @@
 
 use crate::error::CommandError;
 
-/// The commands, why they are refused, and the way out.
-const COMMANDS: [(&str, &str, &str); 4] = [
-    ("alpha", OUT_OF_SCOPE, "experimental commands are left to `docker compose`"),
-    ("bridge", OUT_OF_SCOPE, "`docker compose bridge` converts projects"),
-    ("publish", OUT_OF_SCOPE, "`docker compose publish` makes an artefact of a project"),
-    ("watch", NOT_YET, "`stack up -d --build` applies changes"),
+/// The commands, and the way out.
+const COMMANDS: [(&str, &str); 3] = [
+    ("alpha", "experimental commands are left to `docker compose`"),
+    ("bridge", "`docker compose bridge` converts projects"),
+    ("publish", "`docker compose publish` makes an artefact of a project"),
 ];
-const NOT_YET: &str = "is not supported yet";
 const OUT_OF_SCOPE: &str = "is not supported: it has nothing to do with running a project";
 
 /// The error about a command of Docker Compose that `stack` does not have; none for any other word.
 pub(super) fn command(name: &str) -> Option<CommandError> {
-    let (name, why, hint) = COMMANDS.iter().find(|(known, ..)| *known == name)?;
-    Some(CommandError::new(format!("`stack {name}` {why}")).hint(*hint))
+    let (name, hint) = COMMANDS.iter().find(|(known, ..)| *known == name)?;
+    Some(CommandError::new(format!("`stack {name}` {OUT_OF_SCOPE}")).hint(*hint))
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         working_dir: context.working_dir.clone(),
         environment: context.environment.clone(),
     };
-    let work = Work { selection, options, adopt: true, yes: false, route: false };
+    let work = Work { selection, options, adopt: true, yes: false, ask: true, route: false };
     let mut prepared = Prepared::new(context, loaded, work)?;
     if !prepared.desired.services.contains_key(args.service()) {
         return Err(CommandError::new(format!("the gateway stands in for service `{}`", args.service()))

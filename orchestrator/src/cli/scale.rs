@@ -56,7 +56,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         ignore_orphans: true,
         ..UpOptions::default()
     };
-    let work = Work { selection, options, adopt: true, yes: false, route: false };
+    let work = Work { selection, options, adopt: true, yes: false, ask: true, route: false };
     let mut prepared = Prepared::new(context, loaded, work)?;
     block_on(async move {
         prepared.runner.watch_signals()?;

@@ -4,13 +4,16 @@ mod attach;
 mod options;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use compose_schema::Loaded;
 
 use super::carry_out::Runner;
+use super::watch::How;
 use super::{Context, block_on};
 use crate::edge::{Look, Wish};
 use crate::error::Result;
+use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
 use crate::reconcile::{Desired, Observed, Plan, Selection};
@@ -20,7 +23,7 @@ use crate::ui::prompt;
 pub use options::{Args, CreateArgs};
 
 /// What `up`, `create` and `scale` do, once their flags are read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Work {
     /// Which services, how many of each.
     pub selection: Selection,
@@ -30,6 +33,8 @@ pub struct Work {
     pub adopt: bool,
     /// Answer all questions with yes.
     pub yes: bool,
+    /// Put questions to the user; without, the answer is no.
+    pub ask: bool,
     /// Hand routes to the gateway once the containers run.
     pub route: bool,
 }
@@ -41,18 +46,27 @@ pub struct Work {
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     args.check(context)?;
     let work = args.work(context)?;
+    let how = How {
+        work: work.clone(),
+        builds: !args.create.no_build,
+        quiet: args.create.quiet_build,
+        prune: true,
+        follow_project: true,
+        none: attach::NOTHING_TO_WATCH,
+    };
     let loaded = context.load(&context.load_options(&args.create.services))?;
     let mut prepared = Prepared::new(context, loaded, work)?;
     prepared.runner.quiet_pull = args.create.quiet_pull;
     prepared.runner.quiet_build = args.create.quiet_build;
     let attached = args.attaches() && !prepared.runner.dry_run;
+    let watch = (attached && args.watch).then(|| attach::Watch::start(context, &prepared, how)).transpose()?;
     block_on(async move {
         if !attached {
             prepared.runner.watch_signals()?;
             prepared.converge().await?;
             return Ok(ExitCode::SUCCESS);
         }
-        attach::run(&mut prepared, args).await
+        attach::run(&mut prepared, args, watch).await
     })
 }
 
@@ -76,7 +90,7 @@ pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitCode> {
 /// A project that is about to be brought up.
 pub struct Prepared {
     /// The files.
-    pub loaded: Loaded,
+    pub loaded: Arc<Loaded>,
     /// What shall be.
     pub desired: Desired,
     /// Engine, lock, progress.
@@ -84,7 +98,11 @@ pub struct Prepared {
     pub(super) options: UpOptions,
     /// All questions are answered with yes.
     yes: bool,
+    /// Questions are put to the user.
+    ask: bool,
     wish: Option<Wish>,
+    /// Whether it is handed to the gateway.
+    route: bool,
     look: Look,
 }
 
@@ -94,7 +112,8 @@ impl Prepared {
     ///
     /// # Errors
     /// A project that cannot be run as it is written.
-    pub fn new(context: &Context, loaded: Loaded, work: Work) -> Result<Self> {
+    pub fn new(context: &Context, loaded: impl Into<Arc<Loaded>>, work: Work) -> Result<Self> {
+        let loaded = loaded.into();
         let wish = Wish::of(&loaded, work.adopt)?;
         let adopted = wish.as_ref().map(Wish::adopted).unwrap_or_default();
         let selection = Selection { adopted, ..work.selection };
@@ -112,7 +131,9 @@ impl Prepared {
             runner,
             options: work.options,
             yes: work.yes,
-            wish: wish.filter(|_| work.route),
+            wish,
+            route: work.route,
+            ask: work.ask,
             look: Look::default(),
         })
     }
@@ -127,10 +148,7 @@ impl Prepared {
             settle(&*self.runner.engine, &self.desired.project).await?;
         }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
-        self.check_ports().await?;
-        if let Some(wish) = self.wish.as_ref().filter(|_| self.look.has_gateway()) {
-            self.options.routed = wish.routed();
-        }
+        self.look_at_gateway().await?;
         self.ask_about_volumes(&observed)?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
@@ -156,17 +174,36 @@ impl Prepared {
             let question = format!(
                 "Volume \"{name}\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?"
             );
-            if self.yes || (!self.runner.dry_run && prompt::confirm(&question)?) {
+            if self.yes || (self.ask && !self.runner.dry_run && prompt::confirm(&question)?) {
                 self.options.recreate_volumes.insert(key);
             }
         }
         Ok(())
     }
 
-    async fn check_ports(&mut self) -> Result<()> {
+    /// What the gateway routes to now; and, before anything is done, whether it can listen where it has to.
+    async fn look_at_gateway(&mut self) -> Result<()> {
         let Some(wish) = &self.wish else { return Ok(()) };
         self.look = Look::at(&self.runner.engine).await?;
-        wish.check(&self.runner.engine, &self.look).await
+        if self.look.has_gateway() {
+            self.options.routed = wish.routed();
+        }
+        if self.route { wish.check(&self.runner.engine, &self.look).await } else { Ok(()) }
+    }
+
+    /// Builds the images of those services that have a `build` section, whatever is here; [`Prepared::converge`] then takes
+    /// them as they are.
+    ///
+    /// # Errors
+    /// A build that failed; the others are done.
+    pub async fn build(&mut self, which: impl Fn(&DesiredService) -> bool) -> Result<()> {
+        let mut chosen = self.desired.clone();
+        chosen.services.retain(|_, service| which(service));
+        let plan = up::builds(&chosen);
+        self.runner.carry_out(&plan, Some(&self.desired)).await?;
+        let images = plan.steps().filter_map(|(_, step)| step.resource.strip_prefix("Image ").map(str::to_owned));
+        self.options.settled.extend(images);
+        Ok(())
     }
 
     /// Pulls and builds that decide whether containers stay, and looks again.
@@ -183,7 +220,7 @@ impl Prepared {
 
     /// Hands the routes over, and says what they are reached at.
     async fn route(&self, changed: bool) -> Result<()> {
-        let Some(wish) = &self.wish else { return Ok(()) };
+        let Some(wish) = self.wish.as_ref().filter(|_| self.route) else { return Ok(()) };
         let reporter = &self.runner.reporter;
         let granted = wish.grant(&self.runner.engine, &self.look, changed).await?;
         for url in &granted.urls {

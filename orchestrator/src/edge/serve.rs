@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proxy::config::statics;
-use proxy::gateway::{Gateway, Listener, Options, Status as Listening, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
@@ -15,7 +15,7 @@ use super::state::{self, EdgeConfiguration, Status};
 use super::status;
 use super::wait::STATUS;
 use crate::error::{CommandError, Result};
-use crate::watch::FileWatch;
+use crate::watch::{ConfigurationFiles, FileWatch};
 
 /// How long a request waits for a container that takes it: starting one takes a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +28,12 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A folder that cannot be watched, threads that cannot be started.
 pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
-    let mut files = FileWatch::new().map_err(|error| fail(&error))?;
+    let known = ConfigurationFiles::default();
+    let mut files = FileWatch::new({
+        let known = known.clone();
+        move |path| known.has(path)
+    })
+    .map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
     let api = Api::new(env!("CARGO_PKG_VERSION"), "");
     let options = Options {
@@ -41,7 +46,13 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
-    let mut serving = Serving { api, access_log: None, status: Status::default() };
+    let mut serving = Serving {
+        api,
+        access_log: None,
+        metrics: statics::Metrics::default(),
+        status: Status::default(),
+        files: known,
+    };
     let (teller, told) = watch::channel(String::new());
     serving.read(&root, &gateway).await?;
     teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
@@ -78,8 +89,11 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
 struct Serving {
     api: Api,
     access_log: Option<statics::AccessLog>,
+    metrics: statics::Metrics,
     /// All but where it listens.
     status: Status,
+    /// What it is made of.
+    files: ConfigurationFiles,
 }
 
 impl Serving {
@@ -101,20 +115,27 @@ impl Serving {
                 return Ok(());
             }
         };
+        // Before they are read: a change after that is seen.
+        self.files.set_named(edge.dynamic.files());
         let stopped = |_| CommandError::new("the gateway's threads have ended");
         let models =
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
         let update = Update {
             models: models.collect(),
-            configuration: edge.dynamic.clone(),
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
         };
+        if self.metrics != edge.metrics {
+            gateway.set_metrics(&edge.metrics);
+            self.metrics = edge.metrics;
+        }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
         gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
-        self.api.show(&edge.entry_points, edge.dynamic, &applied);
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;

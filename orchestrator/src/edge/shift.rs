@@ -22,12 +22,12 @@ pub enum Left {
     Busy,
 }
 
-/// Has the gateway look at the containers anew, and waits until it serves these and has reached them: `limit` at most.
-/// Those that were on their way out are taken back. Nothing where there is no gateway, or it does not know the project.
+/// Has the gateway look at the containers anew, and waits until it serves these; with a `limit` also until it has reached
+/// them, so long at most. Those that were on their way out are taken back. Nothing where there is no gateway, or it does not know the project.
 ///
 /// # Errors
 /// Whatever the engine answers; a gateway that does not get there; servers that take no connection in time.
-pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Duration) -> Result<()> {
+pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option<Duration>) -> Result<()> {
     let Some((pair, revision)) = rewrite(engine, project, |file| file.leaving.retain(|id| !ids.contains(id))).await?
     else {
         return Ok(());
@@ -35,9 +35,7 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Durati
     let addresses = addresses(engine, ids).await?;
     let served = Awaited::revision(project, &revision);
     until(engine, pair.socket(), &served).await?;
-    if addresses.is_empty() {
-        return Ok(());
-    }
+    let Some(limit) = limit.filter(|_| !addresses.is_empty()) else { return Ok(()) };
     let reached = Awaited { reached: addresses.clone(), limit, ..served };
     match until(engine, pair.socket(), &reached).await {
         Ok(_) => Ok(()),

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use proxy::config::dynamic::Configuration;
-use proxy::config::statics::{AccessLog, EntryPoint};
+use proxy::config::statics::{AccessLog, EntryPoint, Metrics};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -80,6 +80,8 @@ pub struct EdgeConfiguration {
     pub certificate_folders: Vec<PathBuf>,
     /// How finished requests are logged, if at all.
     pub access_log: Option<AccessLog>,
+    /// What is counted, if anything.
+    pub metrics: Metrics,
     /// What in the projects does not work, as a person should read it.
     pub problems: BTreeMap<String, Vec<String>>,
     /// Traefik's dynamic configuration of all projects; names are qualified.

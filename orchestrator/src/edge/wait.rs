@@ -133,7 +133,8 @@ pub async fn inside(status: &Path, awaited: &Awaited) -> Result<Status> {
     let fail =
         |error: &dyn std::fmt::Display| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(|error| fail(&error))?;
-    let mut watch = FileWatch::new().map_err(|error| fail(&error))?;
+    let file = status.to_owned();
+    let mut watch = FileWatch::new(move |path| path == file).map_err(|error| fail(&error))?;
     watch.add(&folder).map_err(|error| fail(&error))?;
     let work = async {
         loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::cursor::Cursor;
@@ -68,6 +68,7 @@ pub(super) async fn run(
     request: Request,
     containers: Vec<Container>,
     events: Option<BoxStream<'static, Result<Event>>>,
+    stay: watch::Receiver<bool>,
     items: Sender,
 ) {
     let mut follower = Follower {
@@ -77,6 +78,7 @@ pub(super) async fn run(
             .collect(),
         engine,
         request,
+        stay,
         items,
         tasks: JoinSet::new(),
         active: BTreeMap::new(),
@@ -90,6 +92,8 @@ pub(super) async fn run(
 struct Follower {
     engine: Engine,
     request: Request,
+    /// Whether to stay when the last container has ended.
+    stay: watch::Receiver<bool>,
     items: Sender,
     /// Logs that are not being read at the moment, by container id.
     readers: HashMap<String, Reader>,
@@ -125,7 +129,7 @@ impl Follower {
             any = true;
             self.follow(&container.id);
         }
-        if !any && !self.request.stay {
+        if !any && !*self.stay.borrow() {
             return self.flush_all().await;
         }
         self.watch(events).await
@@ -207,9 +211,11 @@ impl Follower {
     /// Containers come, go and come again.
     async fn watch(&mut self, mut events: BoxStream<'static, Result<Event>>) -> std::result::Result<(), Gone> {
         loop {
-            let idle = self.active.is_empty() && !self.request.stay;
+            let stays = *self.stay.borrow_and_update();
+            let idle = self.active.is_empty() && !stays;
             tokio::select! {
                 () = self.items.closed() => return Err(Gone),
+                Ok(()) = self.stay.changed(), if stays => {}
                 Some(ended) = self.tasks.join_next() => {
                     // A reader that panicked would be a bug; it must not stop the others.
                     if let Ok(reader) = ended {

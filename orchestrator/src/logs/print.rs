@@ -27,6 +27,8 @@ const COLORS: [AnsiColor; 10] = [
     AnsiColor::BrightMagenta,
     AnsiColor::BrightBlue,
 ];
+/// Colour of notes.
+const NOTE: AnsiColor = AnsiColor::BrightGreen;
 /// Items that may wait for the terminal.
 const WAITING: usize = 256;
 
@@ -111,6 +113,12 @@ impl Formatter {
                 writeln!(stdout, "{name} exited with code {code}{again}")
             }
             Item::Warning(text) => writeln!(stderr, "warning: {text}"),
+            Item::Note(text) if self.look.prefix => {
+                let padded = format!("{:width$} ⦿ ", "", width = self.width);
+                let head = if self.look.color { paint(NOTE.on_default(), &padded) } else { padded };
+                writeln!(stdout, "{head}{text}")
+            }
+            Item::Note(text) => writeln!(stdout, "{text}"),
         }
     }
 }

@@ -75,7 +75,7 @@ async fn shown(logs: &mut Logs, count: usize) -> Vec<String> {
                 found.push(format!("{}: {}", source.label, String::from_utf8_lossy(&text)));
             }
             Some(Ok(Item::Exited { source, code, .. })) => found.push(format!("{} exited {code}", source.label)),
-            Some(Ok(Item::Warning(text))) => found.push(text),
+            Some(Ok(Item::Warning(text) | Item::Note(text))) => found.push(text),
             Some(Err(error)) => found.push(error.to_string()),
             None => break,
         }

@@ -237,24 +237,23 @@ pub enum Action {
         /// How long at most.
         limit: Option<Duration>,
     },
-    /// Waits until the gateway routes to a container and reaches it; nothing where there is no gateway.
+    /// Waits until the gateway routes to containers, as far as they run, and reaches them; nothing where there is no
+    /// gateway.
     Enter {
         /// Which.
-        target: Target,
-        /// How long it may take to be reached.
-        limit: Duration,
+        targets: Vec<Target>,
+        /// They have to run and to be reached, which may take so long; without it they only may be routed to again.
+        limit: Option<Duration>,
     },
-    /// Takes a container out of the gateway's routes, and waits until nothing is under way to it.
+    /// Takes containers out of the gateway's routes, and waits until nothing is under way to them.
     Leave {
         /// Which.
-        target: Target,
+        targets: Vec<Target>,
         /// How long it may take; then it is ended all the same.
         limit: Duration,
     },
     /// Watches that a container goes on running, and is not unhealthy (`update_config.monitor`).
     Monitor {
-        /// Service.
-        service: String,
         /// Which.
         target: Target,
         /// How long.

@@ -9,10 +9,13 @@ use std::time::Duration;
 use compose_schema::model::{Hook, Project};
 
 use crate::backend::{Container, State};
+use crate::edge::has_routes;
 use crate::labels;
-use crate::reconcile::action::{Action, HookKind, Target};
+use crate::reconcile::action::{Action, HookKind, Target, Until};
 use crate::reconcile::observed::{Observed, dependencies_of, is_oneoff, service_of};
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
+
+use crate::reconcile::up::rollout::{DRAIN, REACH, SHORT_DRAIN, drain};
 
 pub use start::start;
 
@@ -173,13 +176,36 @@ fn chosen<'a>(observed: &'a Observed, services: &'a [String]) -> BTreeSet<&'a st
     }
 }
 
+/// Whether the gateway sends requests to it.
+fn is_routed(observed: &Observed, container: &Container) -> bool {
+    observed.gateway && container.state == State::Running && has_routes(&container.labels)
+}
+
 /// `stop`: dependents before those they depend on, siblings at the same time. Containers stay.
 pub fn stop(observed: &Observed, project: Option<&Project>, services: &[String], timeout: Option<Duration>) -> Plan {
     let mut plan = Plan::default();
-    stop_services(&mut plan, observed, project, &chosen(observed, services), timeout, |container| {
+    let stops = stop_services(&mut plan, observed, project, &chosen(observed, services), timeout, |container| {
         !is_oneoff(container)
     });
+    // Started by whomever, they are to be routed to again.
+    let left: Vec<&Container> = observed
+        .containers
+        .iter()
+        .filter(|container| stops.contains_key(container.id.as_str()) && is_routed(observed, container))
+        .collect();
+    if !left.is_empty() {
+        let needs: Vec<_> =
+            left.iter().filter_map(|container| Some((*stops.get(container.id.as_str())?, Need::End))).collect();
+        plan.add(shift(&left, |targets| Action::Enter { targets, limit: None }), needs);
+    }
     plan
+}
+
+/// A step that takes containers into the gateway's routes, or out of them.
+fn shift(containers: &[&Container], action: impl FnOnce(Vec<Target>) -> Action) -> Step {
+    let names = containers.iter().map(|container| container.name.as_str()).collect::<Vec<_>>().join(" ");
+    let targets = containers.iter().map(|container| target(container)).collect();
+    Step { action: action(targets), cause: String::new(), resource: format!("Container {names}"), words: Words::SILENT }
 }
 
 /// Stops services in order; the stops of each container.
@@ -198,10 +224,21 @@ fn stop_services<'a>(
         let needs: Vec<StepId> =
             dependencies.dependents(service).filter_map(|name| by_service.get(name)).flatten().copied().collect();
         let mut own = Vec::new();
-        for container in
-            observed.containers.iter().filter(|container| service_of(container) == service && which(container))
-        {
-            if let Some(stop) = stop_one(plan, project, container, timeout, &success(&needs)) {
+        let containers: Vec<&Container> = observed
+            .containers
+            .iter()
+            .filter(|container| service_of(container) == service && which(container))
+            .collect();
+        let routed: Vec<&Container> =
+            containers.iter().copied().filter(|container| is_routed(observed, container)).collect();
+        let mut before = success(&needs);
+        if !routed.is_empty() {
+            let leave = shift(&routed, |targets| Action::Leave { targets, limit: SHORT_DRAIN });
+            // A gateway that does not do it is no reason to go on running.
+            before = vec![(plan.add(leave, before), Need::End)];
+        }
+        for container in containers {
+            if let Some(stop) = stop_one(plan, project, container, timeout, &before) {
                 stops.insert(container.id.as_str(), stop);
                 own.push(stop);
             }
@@ -359,8 +396,19 @@ pub fn restart(
             .copied()
             .collect();
         let mut own = Vec::new();
-        for container in observed.of_service(service) {
-            let mut needs = success(&needs);
+        let containers: Vec<&Container> = observed.of_service(service).collect();
+        let several = containers.iter().filter(|container| is_routed(observed, container)).count() > 1;
+        let mut before = success(&needs);
+        for container in containers {
+            // One after another where others serve meanwhile.
+            let mut needs = before.clone();
+            let routed = is_routed(observed, container);
+            if routed {
+                let definition = project.and_then(|project| project.services.get(service));
+                let limit = if several { definition.map_or(DRAIN, drain) } else { SHORT_DRAIN };
+                let leave = shift(&[container], |targets| Action::Leave { targets, limit });
+                needs = vec![(plan.add(leave, needs), Need::End)];
+            }
             if container.state == State::Running {
                 hooks(&mut plan, project, container, HookKind::PreStop, &mut needs);
             }
@@ -368,7 +416,24 @@ pub fn restart(
             let id = plan.add(step(container, restart, Words::both("Restarting", "Restarted")), needs);
             let mut last = vec![(id, Need::Success)];
             hooks(&mut plan, project, container, HookKind::PostStart, &mut last);
-            own.extend(last.into_iter().map(|(step, _)| step));
+            own.extend(last.iter().map(|(step, _)| *step));
+            if !routed {
+                continue;
+            }
+            if several {
+                let wait = Action::Wait {
+                    service: service.to_owned(),
+                    targets: vec![target(container)],
+                    until: Until::RunningOrHealthy,
+                    limit: None,
+                };
+                last = vec![(plan.add(step(container, wait, Words::SILENT), last), Need::Success)];
+            }
+            let enter = shift(&[container], |targets| Action::Enter { targets, limit: Some(REACH) });
+            let entered = plan.add(enter, last);
+            if several {
+                before = vec![(entered, Need::Success)];
+            }
         }
         by_service.insert(service, own);
     }

@@ -28,6 +28,8 @@ pub struct Observed {
     pub images: BTreeMap<String, Option<ImageInfo>>,
     /// Containers that were inspected, by id: only those about to be replaced, to name what changed.
     pub details: BTreeMap<String, ContainerDetail>,
+    /// There is a gateway: containers with routes leave it before they end. Looked at for commands that end containers.
+    pub gateway: bool,
 }
 
 impl Observed {

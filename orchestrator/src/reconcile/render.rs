@@ -20,6 +20,10 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+fn list(targets: &[Target]) -> String {
+    targets.iter().map(|target| Named(target).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// What an action does, in words: `create container web-app-1`.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,9 +62,9 @@ impl fmt::Display for Action {
                 };
                 write!(f, "wait until {service} {until}")
             }
-            Self::Enter { target, .. } => write!(f, "route to {}", Named(target)),
-            Self::Leave { target, limit } => {
-                write!(f, "take {} out of the routes, {} s for what is under way", Named(target), limit.as_secs())
+            Self::Enter { targets, .. } => write!(f, "route to {}", list(targets)),
+            Self::Leave { targets, limit } => {
+                write!(f, "take {} out of the routes, {} s for what is under way", list(targets), limit.as_secs())
             }
             Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target)),
             Self::Pause(time) => write!(f, "pause for {time:?}"),

@@ -8,6 +8,7 @@ mod images;
 mod one_off;
 mod recovery;
 mod replace;
+mod rollout;
 mod scale;
 pub(in crate::reconcile) mod scene;
 mod start;

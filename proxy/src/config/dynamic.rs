@@ -6,6 +6,7 @@
 //! Reading people's files and labels goes through a decoder that is forgiving as Traefik is (case of keys, `"80"` for a number).
 //! Specification: Traefik v3 documentation, "Dynamic configuration" of the file provider.
 
+mod files;
 mod http;
 mod identity;
 mod middleware;

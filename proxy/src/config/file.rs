@@ -69,7 +69,9 @@ pub fn parse(file: &Path, text: &str) -> Result<(Configuration, Vec<Problem>), P
     Ok((reader.configuration, reader.problems))
 }
 
-fn is_dynamic(path: &Path) -> bool {
+/// Whether a file of a folder is taken for a dynamic file, by its ending.
+#[must_use]
+pub fn is_dynamic(path: &Path) -> bool {
     let end = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     end.is_some_and(|end| ["yml", "yaml", "toml"].iter().any(|known| end == *known))
 }

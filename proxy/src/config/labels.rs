@@ -1,12 +1,14 @@
 //! From containers with labels to the dynamic configuration, as Traefik's docker provider does it.
 //!
 //! Specification: Traefik v3 documentation, "Docker provider"; the names of defaults, the linking of routers with services and the merging
-//! of replicas follow it. A container whose labels cannot be read is left out whole, as in Traefik, with a [`Problem`] that names the label.
+//! of replicas follow it. Other than in Traefik, where it costs the container, a label that cannot be read
+//! costs the router, service or middleware that it describes, with a [`Problem`] that names it.
 
 mod address;
 mod build;
 mod constraint;
 mod decode;
+mod lost;
 mod merge;
 mod template;
 

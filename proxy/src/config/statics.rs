@@ -31,6 +31,8 @@ pub struct StaticConfig {
     pub ping: Option<Ping>,
     /// The access log, if on.
     pub access_log: Option<AccessLog>,
+    /// What is counted, if anything.
+    pub metrics: Metrics,
     /// The program's own log.
     pub log: Log,
     /// How servers are spoken to by default.
@@ -51,6 +53,8 @@ pub struct EntryPoint {
     pub transport: Transport,
     /// Which peers' forwarded headers are believed.
     pub forwarded_headers: ForwardedHeaders,
+    /// Which peers may say by the PROXY protocol who the client is; none where it is not spoken.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Defaults of the HTTP routers on it.
     pub http: HttpDefaults,
     /// Options of HTTP/2.
@@ -123,6 +127,17 @@ pub struct ForwardedHeaders {
     /// Leave `X-Forwarded-For` as it came.
     #[serde(rename = "notAppendXForwardedFor")]
     pub not_append_x_forwarded_for: bool,
+}
+
+/// Which peers may say by the PROXY protocol who the client is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ProxyProtocol {
+    /// All.
+    pub insecure: bool,
+    /// Those in these networks.
+    #[serde(rename = "trustedIPs")]
+    pub trusted_ips: Vec<String>,
 }
 
 /// Defaults of the HTTP routers on an entry point, and how their requests are read.
@@ -374,6 +389,58 @@ pub struct AccessLogFilters {
     pub min_duration: GoDuration,
 }
 
+/// What is counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metrics {
+    /// What the gateway does for itself counts, too.
+    pub add_internals: bool,
+    /// Metrics for Prometheus to fetch, if on.
+    pub prometheus: Option<Prometheus>,
+}
+
+/// Metrics for Prometheus to fetch at `/metrics`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Prometheus {
+    /// Upper bounds of the buckets of durations, in seconds.
+    pub buckets: Vec<String>,
+    /// By entry point.
+    pub add_entry_points_labels: bool,
+    /// By router.
+    pub add_routers_labels: bool,
+    /// By service.
+    pub add_services_labels: bool,
+    /// Where.
+    pub entry_point: String,
+    /// Only by a router of one's own.
+    pub manual_routing: bool,
+    /// Labels of `requests_total` and the request headers that they are taken from.
+    pub header_labels: BTreeMap<String, String>,
+}
+
+impl Default for Prometheus {
+    fn default() -> Self {
+        Self {
+            buckets: ["0.1", "0.3", "1.2", "5"].map(str::to_owned).to_vec(),
+            add_entry_points_labels: true,
+            add_routers_labels: false,
+            add_services_labels: true,
+            entry_point: "traefik".to_owned(),
+            manual_routing: false,
+            header_labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Prometheus {
+    /// The bounds as numbers. Texts that are none, which reading refuses, are left out.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<f64> {
+        self.buckets.iter().filter_map(|bound| bound.parse().ok()).collect()
+    }
+}
+
 /// The program's own log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -455,7 +522,8 @@ impl StaticConfig {
             self.entry_points.insert("http".to_owned(), named(":80"));
         }
         let internal = self.api.as_ref().is_some_and(|api| api.insecure)
-            || self.ping.as_ref().is_some_and(|ping| !ping.manual_routing && ping.entry_point == "traefik");
+            || self.ping.as_ref().is_some_and(|ping| !ping.manual_routing && ping.entry_point == "traefik")
+            || self.metrics.prometheus.as_ref().is_some_and(|on| !on.manual_routing && on.entry_point == "traefik");
         if internal && !self.entry_points.contains_key("traefik") {
             self.entry_points.insert("traefik".to_owned(), named(":8080"));
         }

@@ -1,6 +1,7 @@
 //! The control thread: the only one that changes anything.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
 use crate::listen::{BindError, bind, parse_address};
+use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
 use crate::snapshot::{Snapshot, View};
@@ -25,13 +27,16 @@ use crate::worker::Shared;
 
 use super::passage::Passage;
 use super::worker_thread::{Accept, WorkerThread};
-use super::{Applied, Command, Listener, StartError, Status, Update};
+use super::{Announce, Applied, Command, Listener, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Control {
     workers: Vec<WorkerThread>,
+    metrics: Arc<Metrics>,
+    /// Of the update in force.
+    fingerprint: Option<u64>,
     snapshot: Arc<Snapshot>,
     own: Arc<CertifiedKey>,
     tickets: Tickets,
@@ -77,6 +82,8 @@ impl Control {
             .map_err(StartError::Thread)?;
         Ok(Self {
             workers,
+            metrics: Arc::clone(&shared.metrics),
+            fingerprint: None,
             snapshot,
             own,
             tickets,
@@ -128,6 +135,7 @@ impl Control {
         let internal = |name: &str| match name {
             "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating), self.terminating_status)),
             "noop@internal" => Some(Internal::Noop),
+            "prometheus@internal" => self.metrics.registry().map(|_| Internal::Metrics(Arc::clone(&self.metrics))),
             other => self.handlers.get(other).cloned().map(Internal::Handler),
         };
         let inputs = Inputs {
@@ -140,6 +148,15 @@ impl Control {
         };
         let (snapshot, problems) = compile(&inputs, Some(&self.snapshot));
         self.snapshot = Arc::new(snapshot);
+        // What takes time comes first: from the moment that a request can be routed anew, whoever asks should see the new state.
+        let fingerprint = fingerprint(update);
+        self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
+        self.fingerprint = fingerprint;
+        let revision = self.status.borrow().revision + 1;
+        let applied = Applied { revision, problems, table: Arc::clone(&self.snapshot.table) };
+        if let Some(Announce(tell)) = &update.announce {
+            tell(&applied);
+        }
         let count = self.workers.len();
         for thread in &self.workers {
             let before = thread.worker.view.load_full();
@@ -152,10 +169,10 @@ impl Control {
         self.passage.arrived(&self.snapshot, &mut self.checks);
         // Whoever waits for this revision reads the rest of the status with it.
         self.status.send_modify(|status| {
-            status.revision += 1;
+            status.revision = revision;
             self.passage.note(status);
         });
-        Applied { revision: self.status.borrow().revision, problems, table: Arc::clone(&self.snapshot.table) }
+        applied
     }
 
     /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.
@@ -240,6 +257,13 @@ impl Control {
         }
         self.workers.clear();
     }
+}
+
+/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
+fn fingerprint(update: &Update) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(&update.configuration).ok()?.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 fn listen(options: &EntryPoint, count: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), BindError> {

@@ -38,10 +38,13 @@ impl Passage {
         Self { reach, arriving: Vec::new(), leaving: Vec::new() }
     }
 
-    /// Notes the connections that a worker has in its old view and no longer in the new one.
+    /// Notes the connections that a worker has in its old view and no longer in the new one; no new ones are made there.
     pub(super) fn left_behind(&mut self, before: &View, after: &View) {
         let stay: HashSet<*const Pool> = after.pools.iter().map(Arc::as_ptr).collect();
-        self.leaving.extend(before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))).map(Arc::downgrade));
+        for pool in before.pools.iter().filter(|pool| !stay.contains(&Arc::as_ptr(pool))) {
+            pool.leave();
+            self.leaving.push(Arc::downgrade(pool));
+        }
     }
 
     /// Notes the servers of a new configuration that have not been reached, and tries to reach them in `tasks`.

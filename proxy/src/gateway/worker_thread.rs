@@ -43,6 +43,7 @@ impl WorkerThread {
     /// Starts a worker.
     pub(super) fn start(number: usize, shared: &Arc<Shared>, view: View) -> std::io::Result<Self> {
         let worker = Arc::new(Worker {
+            number,
             shared: Arc::clone(shared),
             view: ArcSwap::from_pointee(view),
             changed: Notify::new(),
@@ -128,10 +129,13 @@ async fn accept_all(worker: Arc<Worker>, accepting: Accept) {
             accepted = accept(&listener) => accepted,
             () = drain.cancelled() => return,
         };
-        let Some(place) = worker.shared.admit(peer.ip()) else {
+        let entry = entry.load_full();
+        let balancer = entry.proxied.as_ref().is_some_and(|proxied| !proxied.insecure && proxied.trusts(peer.ip()));
+        let Some(place) = worker.shared.admit((!balancer).then(|| peer.ip())) else {
             tracing::debug!(client = %peer, "connection refused: too many are open");
             continue;
         };
-        worker.tasks.spawn(serve(stream, peer, entry.load_full(), Arc::clone(&worker), drain.clone(), place));
+        let place = (place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
+        worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), place));
     }
 }

@@ -2,11 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::RecvStream;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -14,6 +17,9 @@ use tokio::time::{Instant, Sleep};
 use crate::upstream::pool::UpstreamBody;
 
 use super::exchange::Finish;
+use super::expectation::Expectation;
+use super::outbox::Outbox;
+use super::spool::SpoolReader;
 
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +27,15 @@ pub(crate) enum BodyError {
     /// The sender's connection failed.
     #[error("the body was cut off")]
     Cut(#[from] hyper::Error),
+    /// The sender reset its stream.
+    #[error("the stream was reset")]
+    Reset(#[from] h2::Error),
     /// It cannot be encoded.
     #[error("the body cannot be encoded")]
     Encoding(#[source] std::io::Error),
+    /// It was put aside and cannot be read again.
+    #[error("cannot read from a temporary file")]
+    Disk(#[source] std::io::Error),
     /// Nothing came for the given time.
     #[error("no byte of the body came for {} s", .0.as_secs())]
     Idle(Duration),
@@ -36,39 +48,81 @@ pub(crate) struct RequestBody {
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
-    complete: Option<Arc<AtomicBool>>,
+    expectation: Option<Arc<Expectation>>,
+    received: Option<Arc<AtomicU64>>,
+    /// Not asked for before the server wants it; with the time that it has.
+    on_demand: Option<Option<Pin<Box<Sleep>>>>,
 }
 
 #[derive(Debug)]
 enum RequestKind {
     Empty,
     Client(Incoming),
+    /// Of HTTP/2, with the bytes left of the length that was announced.
+    Stream(RecvStream, Option<u64>),
     Held(Option<Bytes>),
+    Spooled(SpoolReader),
 }
 
 impl RequestBody {
     /// The client's body, which must not pause for longer than `idle` (zero: no limit).
     pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
         let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
-        Self { kind, idle, timer: None, waiting: false, complete: None }
+        Self { kind, idle, ..Self::empty() }
     }
 
-    /// Tells `complete` when the client has sent all of it.
-    pub(crate) fn telling(mut self, complete: Arc<AtomicBool>) -> Self {
-        complete.store(self.is_empty(), Relaxed);
-        self.complete = Some(complete);
+    /// The body of a client's stream of HTTP/2 with these headers, as [`RequestBody::client`].
+    pub(crate) fn stream(stream: RecvStream, headers: &HeaderMap, idle: Duration) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let kind = if stream.is_end_stream() { RequestKind::Empty } else { RequestKind::Stream(stream, length) };
+        Self { kind, idle, ..Self::empty() }
+    }
+
+    /// The client may send it only when it is asked for; what is known about that is shared in `expectation`.
+    pub(crate) fn expected(mut self, expectation: Arc<Expectation>) -> Self {
+        if self.is_empty() {
+            expectation.completed();
+        }
+        self.expectation = Some(expectation);
         self
+    }
+
+    /// The number of bytes of it that have come from now on; `None` if it is empty.
+    pub(crate) fn counted(&mut self) -> Option<Arc<AtomicU64>> {
+        (!self.is_empty()).then(|| Arc::clone(self.received.get_or_insert_default()))
+    }
+
+    /// From now on it is not asked for before the server wants it. Returns through what the body learns that; `None` where
+    /// the client sends it unasked.
+    pub(crate) fn wait_until_wanted(&mut self) -> Option<Arc<Expectation>> {
+        let expectation = self.expectation.clone().filter(|_| !self.is_empty())?;
+        self.on_demand.get_or_insert_default();
+        Some(expectation)
     }
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { kind: RequestKind::Empty, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
+        Self {
+            kind: RequestKind::Empty,
+            idle: Duration::ZERO,
+            timer: None,
+            waiting: false,
+            expectation: None,
+            received: None,
+            on_demand: None,
+        }
     }
 
     /// A body that is in memory.
     pub(crate) fn held(bytes: Bytes) -> Self {
         let kind = if bytes.is_empty() { RequestKind::Empty } else { RequestKind::Held(Some(bytes)) };
-        Self { kind, idle: Duration::ZERO, timer: None, waiting: false, complete: None }
+        Self { kind, ..Self::empty() }
+    }
+
+    /// A body that was put aside as a whole.
+    pub(crate) fn spooled(reader: SpoolReader) -> Self {
+        let kind = if reader.is_end_stream() { RequestKind::Empty } else { RequestKind::Spooled(reader) };
+        Self { kind, ..Self::empty() }
     }
 
     /// True when there is nothing to send, so that the request can be sent again.
@@ -96,22 +150,34 @@ impl HttpBody for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = match &mut self.kind {
+        let this = &mut *self;
+        if let (Some(timer), Some(expectation)) = (&mut this.on_demand, &this.expectation) {
+            ready!(expectation.poll_wanted(cx, timer));
+            this.on_demand = None;
+        }
+        let polled = match &mut this.kind {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            RequestKind::Client(body) => Pin::new(body).poll_frame(cx),
+            RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
+            RequestKind::Client(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Cut),
+            RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
         };
-        if let Some(complete) = &self.complete
+        if let Some(expectation) = &self.expectation
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
         {
-            complete.store(true, Relaxed);
+            expectation.completed();
         }
         match polled {
             Poll::Ready(frame) => {
                 self.waiting = false;
+                if let (Some(received), Some(Ok(frame))) = (&self.received, &frame)
+                    && let Some(data) = frame.data_ref()
+                {
+                    received.fetch_add(data.len() as u64, Relaxed);
+                }
                 // Trailers of requests end here, as in Traefik: few servers expect headers that come after the checks.
                 let frame = frame.filter(|result| !result.as_ref().is_ok_and(Frame::is_trailers));
-                Poll::Ready(frame.map(|result| result.map_err(BodyError::Cut)))
+                Poll::Ready(frame)
             }
             Poll::Pending => self.poll_idle(cx),
         }
@@ -121,7 +187,9 @@ impl HttpBody for RequestBody {
         match &self.kind {
             RequestKind::Empty => true,
             RequestKind::Held(bytes) => bytes.is_none(),
+            RequestKind::Spooled(reader) => reader.is_end_stream(),
             RequestKind::Client(body) => body.is_end_stream(),
+            RequestKind::Stream(stream, _) => stream.is_end_stream(),
         }
     }
 
@@ -129,9 +197,28 @@ impl HttpBody for RequestBody {
         match &self.kind {
             RequestKind::Empty => SizeHint::with_exact(0),
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.size_hint(),
+            RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
+}
+
+fn poll_stream(
+    stream: &mut RecvStream,
+    left: &mut Option<u64>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let Some(polled) = ready!(stream.poll_data(cx)) else { return Poll::Ready(None) };
+    let polled = polled.and_then(|data| {
+        // It is passed on before more is read: that is what holds the client back.
+        stream.flow_control().release_capacity(data.len())?;
+        Ok(data)
+    });
+    if let (Ok(data), Some(left)) = (&polled, left) {
+        *left = left.saturating_sub(data.len() as u64);
+    }
+    Poll::Ready(Some(polled.map(Frame::data).map_err(BodyError::Reset)))
 }
 
 /// An answer's body on its way to the client.
@@ -140,6 +227,18 @@ pub(crate) struct Body {
     kind: Kind,
     /// Told the size when the answer is complete or given up.
     pub(crate) finish: Option<Finish>,
+    /// Through what trailers go to a client of HTTP/1.1.
+    pub(crate) outbox: Option<Arc<Outbox>>,
+    ending: Option<Box<Ending>>,
+}
+
+/// An end that has to wait until what came before is on its way.
+#[derive(Debug)]
+enum Ending {
+    Trailers(HeaderMap),
+    /// So that a client that was promised no length can tell a broken answer from none.
+    Broken(BodyError),
+    Over,
 }
 
 #[derive(Debug)]
@@ -156,7 +255,7 @@ pub(crate) trait Changed: HttpBody<Data = Bytes, Error = BodyError> + std::fmt::
 impl Body {
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { kind: Kind::Empty, finish: None }
+        Self::of(Kind::Empty)
     }
 
     /// A text that is part of the program.
@@ -167,17 +266,38 @@ impl Body {
     /// A body in memory.
     pub(crate) fn from_bytes(bytes: Bytes) -> Self {
         let kind = if bytes.is_empty() { Kind::Empty } else { Kind::Fixed(Some(bytes)) };
-        Self { kind, finish: None }
+        Self::of(kind)
     }
 
     /// A body that a middleware makes of another, streamed.
     pub(crate) fn changed(body: impl Changed + 'static) -> Self {
-        Self { kind: Kind::Changed(Box::pin(body)), finish: None }
+        Self::of(Kind::Changed(Box::pin(body)))
     }
 
     /// A server's answer, streamed.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self { kind: Kind::Upstream(body), finish: None }
+        Self::of(Kind::Upstream(body))
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, finish: None, outbox: None, ending: None }
+    }
+
+    fn poll_ending(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(ending) = &mut self.ending else { return Poll::Ready(None) };
+        if let (Some(outbox), Ending::Trailers(_) | Ending::Broken(_)) = (&self.outbox, &**ending) {
+            ready!(outbox.poll_flushed(cx));
+        }
+        match std::mem::replace(&mut **ending, Ending::Over) {
+            Ending::Trailers(trailers) => {
+                if let Some(outbox) = &self.outbox {
+                    outbox.end_with(&trailers);
+                }
+                Poll::Ready(None)
+            }
+            Ending::Broken(error) => Poll::Ready(Some(Err(error))),
+            Ending::Over => Poll::Ready(None),
+        }
     }
 }
 
@@ -186,21 +306,42 @@ impl HttpBody for Body {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.ending.is_some() {
+            return self.poll_ending(cx);
+        }
         let frame = match &mut self.kind {
             Kind::Empty => None,
             Kind::Fixed(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
             Kind::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
             Kind::Changed(body) => ready!(body.as_mut().poll_frame(cx)),
         };
-        if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame)
-            && let Some(data) = frame.data_ref()
-        {
-            finish.sent(data.len());
+        if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame) {
+            if let Some(data) = frame.data_ref() {
+                finish.sent(data.len());
+            } else if let Some(trailers) = frame.trailers_ref() {
+                finish.trailers(trailers);
+            }
         }
-        Poll::Ready(frame)
+        if self.outbox.is_none() {
+            return Poll::Ready(frame);
+        }
+        match frame {
+            Some(Ok(frame)) if frame.is_trailers() => {
+                self.ending = frame.into_trailers().ok().map(|trailers| Box::new(Ending::Trailers(trailers)));
+                self.poll_ending(cx)
+            }
+            Some(Err(error)) if self.size_hint().exact().is_none() => {
+                self.ending = Some(Box::new(Ending::Broken(error)));
+                self.poll_ending(cx)
+            }
+            frame => Poll::Ready(frame),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(ending) = &self.ending {
+            return matches!(**ending, Ending::Over);
+        }
         match &self.kind {
             Kind::Empty => true,
             Kind::Fixed(bytes) => bytes.is_none(),

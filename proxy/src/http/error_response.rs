@@ -37,6 +37,8 @@ pub(crate) enum Reason {
     NotImplemented,
     /// The client stopped sending its request.
     RequestTimeout,
+    /// A body cannot be put aside, or not be read again.
+    Disk,
 }
 
 impl Reason {
@@ -56,7 +58,13 @@ impl Reason {
             Self::Expectation => "expectation",
             Self::NotImplemented => "not-implemented",
             Self::RequestTimeout => "request-timeout",
+            Self::Disk => "disk",
         }
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        self.response(false).status()
     }
 
     /// The whole answer; `mark` adds the reason header.
@@ -67,7 +75,7 @@ impl Reason {
             Self::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n", Some(PLAIN), false),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, "Bad Gateway", None, false),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout", None, false),
-            Self::BadAnswer => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
+            Self::BadAnswer | Self::Disk => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "Misdirected Request\n", Some(PLAIN), false),
             Self::MalformedHost => {
                 (StatusCode::BAD_REQUEST, "400 Bad Request: malformed Host header", Some(PLAIN), true)

@@ -10,11 +10,13 @@ use rustls_pki_types::CertificateDer;
 
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
+use crate::observe::metrics::measure::Measure;
 use crate::worker::Worker;
 
 use super::body::RequestBody;
 use super::host::Host;
 use super::meter::Meter;
+use super::outbox::Outbox;
 
 /// A client's connection: everything about it that its requests have in common, prepared once.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Client {
     pub(crate) worker: Arc<Worker>,
     /// Its progress.
     pub(crate) meter: Arc<Meter>,
+    /// What it is sent beside answers, over HTTP/1.
+    pub(crate) outbox: Option<Arc<Outbox>>,
 }
 
 /// What a TLS handshake agreed on.
@@ -74,10 +78,14 @@ pub(crate) struct Exchange {
     pub(crate) routing: Option<Vec<u8>>,
     /// The protocol to switch to, and the client's side of the connection once it has switched.
     pub(crate) upgrade: Option<Upgrade>,
+    /// What the client is told before the answer goes here, if it can be told.
+    pub(crate) outbox: Option<Arc<Outbox>>,
     /// Whether `X-Forwarded-For` is complete.
     pub(crate) forwarded_for: bool,
     /// What the access log will say; `None` when there is none.
     pub(crate) record: Option<Box<Record>>,
+    /// What is counted of it; `None` when nothing is.
+    pub(crate) measure: Option<Box<Measure>>,
 }
 
 /// A wish to leave HTTP.
@@ -192,6 +200,7 @@ pub(crate) struct Finish {
     meter: Arc<Meter>,
     worker: Arc<Worker>,
     record: Option<Box<Record>>,
+    measure: Option<Box<Measure>>,
     held: Vec<Held>,
 }
 
@@ -204,12 +213,23 @@ pub(crate) type Held = Box<dyn Hold>;
 impl Finish {
     /// For a request on `client`'s connection.
     pub(crate) fn new(client: &Client) -> Self {
-        Self { meter: Arc::clone(&client.meter), worker: Arc::clone(&client.worker), record: None, held: Vec::new() }
+        Self {
+            meter: Arc::clone(&client.meter),
+            worker: Arc::clone(&client.worker),
+            record: None,
+            measure: None,
+            held: Vec::new(),
+        }
     }
 
     /// Sets what the access log will say.
     pub(crate) fn log(&mut self, record: Option<Box<Record>>) {
         self.record = record;
+    }
+
+    /// Sets what is counted.
+    pub(crate) fn count(&mut self, measure: Option<Box<Measure>>) {
+        self.measure = measure;
     }
 
     /// Keeps something until the end.
@@ -222,12 +242,25 @@ impl Finish {
         if let Some(record) = &mut self.record {
             record.downstream_size += bytes as u64;
         }
+        if let Some(measure) = &mut self.measure {
+            measure.sent(bytes);
+        }
+    }
+
+    /// Sees the answer's trailers.
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(measure) = &mut self.measure {
+            measure.trailers(trailers);
+        }
     }
 }
 
 impl Drop for Finish {
     fn drop(&mut self) {
         self.meter.end();
+        if let Some(measure) = self.measure.take() {
+            measure.end();
+        }
         if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();
             log.write(record);

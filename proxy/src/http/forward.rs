@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, Uri, Version, request};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SET_COOKIE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 
+use crate::middleware::content_type;
 use crate::snapshot::{LoadBalancer, View};
+use crate::upstream::answer_head::Interim;
 use crate::upstream::failure::{Failure, chain};
 use crate::upstream::pool::{Answer, Lease, Pool, Unanswered, UnderWay};
 use crate::upstream::server::{Scheme, Server};
@@ -91,6 +93,9 @@ async fn send(
     let mut tried = 0_u64;
     let mut attempt = 1_u32;
     loop {
+        if let Some(measure) = &mut exchange.measure {
+            measure.asks(&balancer.name);
+        }
         let Some((index, server)) = wanted
             .take()
             .or_else(|| balancer.balance.pick(tried))
@@ -105,8 +110,10 @@ async fn send(
             Ok(answer) => {
                 server.trust();
                 let repin = pinned.as_deref() != Some(server.cookie.as_str());
-                return finish(exchange, answer, &outgoing.method, balancer, server, repin, held)
-                    .map_err(NoAnswer::Failed);
+                let response = finish(exchange, answer, &outgoing.method, balancer, server, repin, held)
+                    .map_err(NoAnswer::Failed)?;
+                // As in Traefik, where passing one on undoes that answers without a type stay without.
+                return Ok(if outgoing.informed { content_type::response(response).await } else { response });
             }
             Err(failure) if failure.unreached() => {
                 server.suspect();
@@ -122,6 +129,9 @@ async fn send(
                     pause(retry, attempt).await;
                 }
                 attempt += 1;
+                if let Some(measure) = &mut exchange.measure {
+                    measure.tries_again(failure.reason().status());
+                }
                 if let Some(record) = &mut exchange.record {
                     record.retries += 1;
                 }
@@ -144,6 +154,8 @@ struct Outgoing {
     method: Method,
     body: Option<RequestBody>,
     upgrade: Option<HeaderValue>,
+    /// An informational answer was passed on.
+    informed: bool,
 }
 
 impl Outgoing {
@@ -160,7 +172,7 @@ impl Outgoing {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             parts.headers.insert(UPGRADE, protocol.clone());
         }
-        Self { method: parts.method.clone(), parts, body: Some(body), upgrade }
+        Self { method: parts.method.clone(), parts, body: Some(body), upgrade, informed: false }
     }
 
     /// Gives an unsent request back.
@@ -182,7 +194,7 @@ impl Outgoing {
         loop {
             let lease = pool.lease(fresh, self.upgrade.is_some()).await?;
             let reused = lease.is_reused();
-            let body = self.body.take().unwrap_or_else(RequestBody::empty);
+            let mut body = self.body.take().unwrap_or_else(RequestBody::empty);
             // Only a request without body to a method that may be repeated can be sent again once it was sent; its head
             // is copied for that, and only when the connection is one that may just be closing.
             let replay = reused && body.is_empty() && self.method.is_idempotent();
@@ -191,8 +203,21 @@ impl Outgoing {
             } else {
                 std::mem::replace(&mut self.parts, Request::new(()).into_parts().0)
             };
+            let expects = !lease.is_http2() && head.headers.contains_key(EXPECT);
+            let expectation = expects.then(|| body.wait_until_wanted()).flatten();
             let request = prepare(head, body, exchange, pool, balancer, &lease);
-            match lease.send(pool, request).await {
+            let outbox = exchange.outbox.as_ref();
+            let informed = &mut self.informed;
+            let mut inform = |interim: Interim| match (&expectation, outbox) {
+                // hyper asks the client for a body when that is read.
+                (Some(expectation), _) if interim.status == StatusCode::CONTINUE => expectation.want(),
+                (_, Some(outbox)) => {
+                    outbox.inform(interim);
+                    *informed = true;
+                }
+                (_, None) => {}
+            };
+            match lease.send(pool, request, &mut inform).await {
                 Ok(answer) => return Ok(answer),
                 Err(Unanswered { request: Some(request), failure: _ }) if reused => {
                     let (parts, body) = request.into_parts();
@@ -267,6 +292,12 @@ fn finish(
         }
         Answer::Response(response) => {
             let (mut parts, body) = response.into_parts();
+            if parts.version < Version::HTTP_2 {
+                let chunked = headers::is_chunked(&parts.headers).map_err(|_| Failure::BadCoding)?;
+                if !chunked {
+                    parts.headers.remove(TRAILER);
+                }
+            }
             headers::strip_response(&mut parts.headers);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()

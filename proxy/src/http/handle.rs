@@ -1,46 +1,77 @@
 //! One request: made canonical, admitted, routed, passed through its middlewares, answered.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
+use crate::observe::metrics::measure::Measure;
 use crate::snapshot::{Route, View};
 
 use super::body::{Body, RequestBody};
 use super::error_response::{self, Reason};
 use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
+use super::expectation::Expectation;
 use super::headers;
 use super::host::{self, BadHost};
+use super::outbox::Outbox;
 use super::target::{canonical_path, canonical_query};
 
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
 
-/// Answers one request of `client`.
-pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
-    let count = client.meter.begin();
-    let mut finish = Finish::new(&client);
-    let http1 = request.version() <= Version::HTTP_11;
+/// Answers one request of `client` over HTTP/1.
+pub(crate) async fn handle_http1(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
     let connection = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
-    let mut body = RequestBody::client(body, client.entry.limits.body_idle);
-    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(AtomicBool::new(false)));
+    let body = RequestBody::client(body, client.entry.limits.body_idle);
+    // Clients of HTTP/1.0 know neither informational answers nor trailers.
+    let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
+    let mut response = handle(client, parts, body, Some(connection), outbox.clone()).await;
+    if let Some(outbox) = outbox {
+        if outbox.informs() {
+            // What the server said before its answer goes before it.
+            poll_fn(|cx| outbox.poll_flushed(cx)).await;
+        }
+        response.body_mut().outbox = Some(outbox);
+    }
+    response
+}
+
+/// Answers one request of `client`. `connection` is for protocols to switch to; what is to be said before the answer is put into
+/// `outbox`.
+pub(crate) async fn handle(
+    client: Arc<Client>,
+    parts: http::request::Parts,
+    mut body: RequestBody,
+    connection: Option<hyper::upgrade::OnUpgrade>,
+    outbox: Option<Arc<Outbox>>,
+) -> Response<Body> {
+    let count = client.meter.begin();
+    let mut finish = Finish::new(&client);
+    let http1 = parts.version <= Version::HTTP_11;
+    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
     if let Some(expected) = &expected {
-        body = body.telling(Arc::clone(expected));
+        body = body.expected(Arc::clone(expected));
     }
     let mut record = record(&client, &parts, http1);
     let mut response = match admit(&client, parts, body, connection) {
         Ok(mut exchange) => {
+            exchange.outbox = outbox;
             exchange.record = record.take();
+            exchange.measure = measure(&client, &mut exchange);
             let response = respond(&mut exchange, &mut finish).await;
             record = exchange.record;
+            if let Some(mut measure) = exchange.measure {
+                measure.answered(response.status(), response.headers());
+                finish.count(Some(measure));
+            }
             response
         }
         Err(response) => *response,
@@ -49,7 +80,7 @@ pub(crate) async fn handle(client: Arc<Client>, mut request: Request<Incoming>) 
         record.status = response.status();
     }
     // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
-    let unread = expected.is_some_and(|complete| !complete.load(Relaxed));
+    let unread = expected.is_some_and(|expected| !expected.is_complete());
     if http1 && (unread || closes(&client, count)) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     } else if !http1 {
@@ -65,6 +96,14 @@ fn closes(client: &Client, requests: u32) -> bool {
     let entry = &client.entry;
     (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)
         || (!entry.keep_alive_time.is_zero() && client.meter.started().elapsed() >= entry.keep_alive_time)
+}
+
+/// What is counted of a request, if anything is.
+fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>> {
+    let registry = client.worker.shared.metrics.registry()?;
+    let websocket = headers::is_websocket(exchange.upgrade.as_ref().map(|upgrade| &upgrade.protocol));
+    let received = exchange.body.counted();
+    Some(Box::new(Measure::begin(registry, client, &exchange.parts, websocket, received)))
 }
 
 fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
@@ -109,7 +148,7 @@ fn admit(
     client: &Arc<Client>,
     mut parts: http::request::Parts,
     body: RequestBody,
-    connection: hyper::upgrade::OnUpgrade,
+    connection: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Exchange, Box<Response<Body>>> {
     let mark = client.worker.shared.mark_errors;
     let refuse = |reason: Reason| Box::new(reason.response(mark));
@@ -124,10 +163,7 @@ fn admit(
         return Err(refuse(Reason::NotImplemented));
     }
     // hyper has decided the framing already; anything but a plain `chunked` is a disguise for something else.
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-    {
+    if headers::is_chunked(&parts.headers).is_err() {
         return Err(refuse(Reason::BadRequest));
     }
     if parts.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
@@ -158,8 +194,7 @@ fn admit(
             _ => {}
         }
     }
-    let upgrade =
-        upgrade.filter(|_| parts.version <= Version::HTTP_11).map(|protocol| Upgrade { protocol, connection });
+    let upgrade = upgrade.zip(connection).map(|(protocol, connection)| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
     headers::describe_client(&mut parts.headers, client, &host, websocket);
     Ok(Exchange {
@@ -172,7 +207,9 @@ fn admit(
         routing,
         upgrade,
         forwarded_for: false,
+        outbox: None,
         record: None,
+        measure: None,
     })
 }
 
@@ -222,6 +259,11 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     if let Some(record) = &mut exchange.record {
         record.router = Some(Arc::clone(&route.name));
         record.service = Some(Arc::clone(&route.service_name));
+    }
+    if let Some(measure) = &mut exchange.measure
+        && !measure.routed(&route.name, &route.service_name, route.measured)
+    {
+        exchange.measure = None;
     }
     if let Some(session) = &exchange.client.tls
         && *view.snapshot.policy.terms_of(Some(&exchange.host.name)).identity != *session.terms

@@ -105,6 +105,23 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool, kept: &[Hea
     upgrade
 }
 
+/// A transfer coding other than a plain `chunked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OtherCoding;
+
+/// Whether an HTTP/1 message's body is chunked.
+///
+/// # Errors
+/// It has another transfer coding.
+pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, OtherCoding> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(OtherCoding),
+    }
+}
+
 /// Removes hop-by-hop headers from an answer. Its framing is decided anew.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {

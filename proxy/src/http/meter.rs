@@ -57,6 +57,7 @@ pub(crate) struct Meter {
     stalled_since: AtomicU64,
     in_flight: AtomicU32,
     requests: AtomicU32,
+    reads: AtomicU32,
     /// Something of ours may still have to be sent.
     unsent: AtomicBool,
     fragment: AtomicBool,
@@ -74,6 +75,7 @@ impl Meter {
             stalled_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             requests: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
             unsent: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
             fragment_line: Mutex::default(),
@@ -144,7 +146,13 @@ impl Meter {
         Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
     }
 
+    /// How often something has come in, so that a change can be noticed.
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.load(Relaxed)
+    }
+
     fn read(&self) {
+        self.reads.fetch_add(1, Relaxed);
         if self.in_flight.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now(), Relaxed);
         }

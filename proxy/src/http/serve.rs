@@ -10,21 +10,27 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::listen;
+use crate::observe::metrics::Opened;
+use crate::rule::TcpCandidate;
+use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
 use super::exchange::{Client, TlsSession};
-use super::handle::handle;
+use super::handle::handle_http1;
+use super::http2::Http2;
 use super::meter::{Exceeded, Meter, Metered};
+use super::outbox::Outbox;
 use super::wire::Wire;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
@@ -33,32 +39,58 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Most header fields of a request.
 const MAX_HEADERS: usize = 1600;
-/// Most bytes of an HTTP/2 header list: header compression makes larger ones cheap to send.
-const MAX_H2_HEADERS: u32 = 64 * 1024;
-/// A silent HTTP/2 connection is probed after this, and closed when it does not answer.
-const H2_PING: Duration = Duration::from_secs(30);
-/// Bytes of answers buffered for one HTTP/2 stream.
-const H2_SEND_BUFFER: usize = 128 * 1024;
-/// Windows for request bodies.
-const H2_STREAM_WINDOW: u32 = 256 * 1024;
-const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: std::net::SocketAddr,
+    mut stream: TcpStream,
+    mut peer: std::net::SocketAddr,
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    place: Place,
+    place: (Place, Option<Opened>),
 ) {
     let _place = place;
+    if let Some(proxied) = &entry.proxied {
+        match within(entry.limits.header, listen::proxied::read(&mut stream)).await {
+            Some(Ok(Some(client))) if proxied.trusts(peer.ip()) => peer = client,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(client = %peer, %error, "connection closed");
+                return;
+            }
+            None => {
+                tracing::debug!(client = %peer, "connection closed: its first bytes took too long");
+                return;
+            }
+        }
+    }
+    let tcp = worker.view.load().snapshot.tcp.entry(&entry.name).cloned();
+    let client = peer.ip().to_canonical();
+    if let Some(route) = tcp.as_ref().and_then(|tcp| tcp.early(client)) {
+        return carry(route, stream, peer).await;
+    }
     let Some(first) = first_bytes(&stream, &entry, &drain).await else { return };
+    if !matches!(first, First::Tls)
+        && let Some(route) = tcp.as_ref().and_then(|tcp| tcp.plain(client))
+    {
+        return carry(route, stream, peer).await;
+    }
     let connection = Connection { peer, entry, worker, drain };
     match first {
-        First::Tls => connection.tls(stream).await,
+        First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
+            Some(tcp) => connection.tls_or_tcp(stream, &tcp).await,
+            None => connection.tls(stream).await,
+        },
         First::Http2 => connection.http2(stream, None, Meter::new()).await,
         First::Http1 => connection.http1(stream, None, Meter::new()).await,
+    }
+}
+
+/// Carries a connection without TLS to where its TCP router says.
+async fn carry(route: &TcpRoute, stream: TcpStream, peer: std::net::SocketAddr) {
+    // A client that is gone already has no address any more.
+    if let Ok(local) = stream.local_addr() {
+        route.serve(stream, Ends { peer, local }).await;
     }
 }
 
@@ -107,7 +139,38 @@ struct Connection {
 }
 
 impl Connection {
-    async fn tls(self, stream: TcpStream) {
+    /// A TLS connection on an entry point that has TCP routers for such.
+    async fn tls_or_tcp(self, stream: TcpStream, tcp: &EntryRoutes) {
+        let Ok(local) = stream.local_addr() else { return };
+        let ends = Ends { peer: self.peer, local };
+        let (hello, stream) = match within(self.entry.limits.handshake, hello::read(stream)).await {
+            Some(Ok(read)) => read,
+            Some(Err(error)) => {
+                tracing::debug!(client = %self.peer, %error, "TLS handshake failed");
+                return;
+            }
+            None => {
+                tracing::debug!(client = %self.peer, "TLS handshake took too long");
+                return;
+            }
+        };
+        let alpn: Vec<&[u8]> = hello.alpn.iter().map(Vec::as_slice).collect();
+        let client = self.peer.ip().to_canonical();
+        let candidate = TcpCandidate { server_name: &hello.server_name, client, alpn: &alpn };
+        let Some(route) = tcp.encrypted(&candidate) else { return self.tls(stream).await };
+        let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends).await };
+        let Some(config) = terms.config.clone() else {
+            tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used");
+            return;
+        };
+        match within(self.entry.limits.handshake, TlsAcceptor::from(config).accept(stream)).await {
+            Some(Ok(stream)) => route.serve(stream, ends).await,
+            Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
+            None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
+        }
+    }
+
+    async fn tls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let meter = Meter::new();
         match within(self.entry.limits.handshake, self.handshake(stream)).await {
             Some(Ok(Some((stream, session)))) => {
@@ -125,7 +188,10 @@ impl Connection {
     }
 
     /// `None` when the options for the name that the client asks for are unusable.
-    async fn handshake(&self, stream: TcpStream) -> io::Result<Option<(TlsStream<TcpStream>, TlsSession)>> {
+    async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<Option<(TlsStream<S>, TlsSession)>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         let name = hello.client_hello().server_name().map(super::host::compared);
         let terms = self.worker.view.load().snapshot.policy.terms_of(name.as_deref()).clone();
@@ -145,7 +211,7 @@ impl Connection {
         Ok(Some((stream, session)))
     }
 
-    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>) -> Arc<Client> {
+    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>, outbox: Option<&Arc<Outbox>>) -> Arc<Client> {
         let ip = self.peer.ip().to_canonical();
         Arc::new(Client {
             peer: self.peer,
@@ -155,6 +221,7 @@ impl Connection {
             entry: Arc::clone(&self.entry),
             worker: Arc::clone(&self.worker),
             meter: Arc::clone(meter),
+            outbox: outbox.cloned(),
         })
     }
 
@@ -164,7 +231,8 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) {
-        let client = self.client(tls, &meter);
+        let outbox = Arc::new(Outbox::default());
+        let client = self.client(tls, &meter, Some(&outbox));
         let served = http1::Builder::new()
             .title_case_headers(true)
             .max_headers(MAX_HEADERS)
@@ -172,10 +240,10 @@ impl Connection {
             .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
             .header_read_timeout(None)
             .serve_connection(
-                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter))),
+                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle(client, request).await) }
+                    async move { Ok::<_, Infallible>(handle_http1(client, request).await) }
                 }),
             )
             .with_upgrades();
@@ -188,23 +256,8 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) {
-        let client = self.client(tls, &meter);
-        let served = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.entry.max_concurrent_streams)
-            .max_header_list_size(MAX_H2_HEADERS.min(u32::try_from(self.entry.max_header_bytes).unwrap_or(u32::MAX)))
-            .max_send_buf_size(H2_SEND_BUFFER)
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONNECTION_WINDOW)
-            .keep_alive_interval(H2_PING)
-            .keep_alive_timeout(H2_PING)
-            .serve_connection(
-                TokioIo::new(Metered::new(stream, Arc::clone(&meter))),
-                service_fn(move |request: http::Request<Incoming>| {
-                    let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle(client, request).await) }
-                }),
-            );
+        let client = self.client(tls, &meter, None);
+        let served = Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry);
         self.watch(std::pin::pin!(served), &meter, true).await;
     }
 
@@ -246,7 +299,10 @@ impl Connection {
 }
 
 /// A connection that can be asked to end.
-trait Graceful: Future<Output = hyper::Result<()>> {
+trait Graceful: Future<Output = Result<(), Self::Error>> {
+    /// Why it may break.
+    type Error: std::error::Error + 'static;
+
     /// Finishes the requests under way, takes no more, then ends.
     fn graceful(self: Pin<&mut Self>);
 }
@@ -259,21 +315,17 @@ where
     B: http_body::Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    type Error = hyper::Error;
+
     fn graceful(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
 
-impl<S, F, B> Graceful for http2::Connection<TokioIo<Metered<S>>, F, TokioExecutor>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: hyper::service::HttpService<Incoming, ResBody = B>,
-    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    TokioExecutor: hyper::rt::bounds::Http2ServerConnExec<F::Future, B>,
-{
+impl<S: AsyncRead + AsyncWrite + Unpin> Graceful for Http2<Metered<S>> {
+    type Error = h2::Error;
+
     fn graceful(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+        self.get_mut().end_gracefully();
     }
 }

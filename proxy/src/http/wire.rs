@@ -1,5 +1,6 @@
 //! The bytes of an HTTP/1 connection, where hyper alone does not do: a fragment in a request's target, which hyper drops
-//! in silence, is noticed; characters that ought to be encoded are; an answer that hyper gives by itself, to what is no request, gets a text.
+//! in silence, is noticed; characters that ought to be encoded are; an answer that hyper gives by itself, to what is no request, gets a text; what is in
+//! the [`Outbox`] is put where it belongs.
 
 use std::io;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::meter::Meter;
+use super::outbox::{LAST_CHUNK, Outbox, encode};
 
 /// A request line longer than this is not looked at.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -19,12 +21,15 @@ const LONGEST_LINE: usize = 16 * 1024;
 pub(crate) struct Wire<S> {
     stream: S,
     meter: Arc<Meter>,
+    outbox: Arc<Outbox>,
     /// Requests that had begun when the current line was begun; `None` before the first.
     line_of: Option<u32>,
     /// The beginning of a request line that came in pieces.
     line: Vec<u8>,
     reading: bool,
     answer: Option<Answer>,
+    /// Informational answers that are being sent.
+    interim: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -36,9 +41,18 @@ struct Answer {
 }
 
 impl<S> Wire<S> {
-    /// `stream`, whose requests are counted by `meter`.
-    pub(crate) fn new(stream: S, meter: Arc<Meter>) -> Self {
-        Self { stream, meter, line_of: None, line: Vec::new(), reading: false, answer: None }
+    /// `stream`, whose requests are counted by `meter`, and to which the contents of `outbox` go too.
+    pub(crate) fn new(stream: S, meter: Arc<Meter>, outbox: Arc<Outbox>) -> Self {
+        Self {
+            stream,
+            meter,
+            outbox,
+            line_of: None,
+            line: Vec::new(),
+            reading: false,
+            answer: None,
+            interim: Vec::new(),
+        }
     }
 
     /// Looks for a fragment in the request line, if one begins or goes on here. Returns the length of a line that is
@@ -85,6 +99,7 @@ fn encode_line(buf: &mut ReadBuf<'_>, start: usize, length: usize) {
         return;
     };
     let (start, length) = (start + method, length.saturating_sub(method));
+    let length = length - remove_empty_authority(buf, start, length);
     let Some(line) = buf.filled().get(start..start + length) else { return };
     let count = line.iter().filter(|byte| must_be_encoded(**byte)).count();
     if count == 0 || buf.remaining() < 2 * count {
@@ -101,6 +116,23 @@ fn encode_line(buf: &mut ReadBuf<'_>, start: usize, length: usize) {
     changed.extend_from_slice(buf.filled().get(start + length..).unwrap_or_default());
     buf.set_filled(start);
     buf.put_slice(&changed);
+}
+
+/// Makes `/path` of `scheme:///path`, a target in absolute form that leaves the host to the `Host` header. Returns the number of
+/// bytes removed from the line that goes on with a space at `start` and has `length` bytes left.
+fn remove_empty_authority(buf: &mut ReadBuf<'_>, start: usize, length: usize) -> usize {
+    let Some([b' ', target @ ..]) = buf.filled().get(start..start + length) else { return 0 };
+    let scheme = target.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+    let absolute = target.first().is_some_and(u8::is_ascii_alphabetic)
+        && target.get(scheme..).is_some_and(|rest| rest.starts_with(b":///"));
+    if !absolute {
+        return 0;
+    }
+    let removed = scheme + 3;
+    let rest = buf.filled().get(start + 1 + removed..).unwrap_or_default().to_vec();
+    buf.set_filled(start + 1);
+    buf.put_slice(&rest);
+    removed
 }
 
 /// The answer with a text instead of hyper's without one; `None` for anything but an error's head.
@@ -144,8 +176,25 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(Ok(stands_for))
     }
 
-    /// Whether `buf` is an answer of hyper's own: nothing of ours is under way, all that was has been sent.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.interim))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => drop(self.interim.drain(..count)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether something else is sent than `buf`: it is the end of a body that has trailers; or an answer of hyper's own, for
+    /// nothing of ours is under way, all that was has been sent.
     fn replace(&mut self, buf: &[u8]) -> bool {
+        if self.answer.is_none()
+            && let Some(bytes) = self.outbox.take_end()
+            && buf.starts_with(LAST_CHUNK)
+        {
+            self.answer = Some(Answer { bytes, sent: 0, stands_for: LAST_CHUNK.len() });
+        }
         if self.answer.is_none() && self.meter.is_settled() {
             self.answer = explained(buf).map(|bytes| Answer { bytes, sent: 0, stands_for: buf.len() });
         }
@@ -155,6 +204,7 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(cx))?;
         if self.replace(buf) {
             return self.poll_answer(cx);
         }
@@ -166,7 +216,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // hyper's own answers come in one piece.
+        ready!(self.poll_interim(cx))?;
+        // hyper's own answers and the ends of its bodies come in one piece.
         if let Some(first) = bufs.iter().find(|buf| !buf.is_empty())
             && self.replace(first)
         {
@@ -180,11 +231,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        if matches!(polled, Poll::Ready(Ok(()))) {
-            self.meter.flushed();
+        // hyper flushes when it has nothing left to write.
+        if self.interim.is_empty() {
+            self.interim = encode(&self.outbox.take_interim());
         }
-        polled
+        ready!(self.poll_interim(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.meter.flushed();
+        self.outbox.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -205,6 +260,21 @@ mod tests {
         buf.put_slice(b"xG`T /<a>?`=1 HTTP/1.1\r\nHost: <\r\n");
         encode_line(&mut buf, 1, 20);
         assert_eq!(buf.filled(), b"xG`T /%3Ca%3E?%60=1 HTTP/1.1\r\nHost: <\r\n");
+    }
+
+    #[test]
+    fn an_empty_authority_is_none() {
+        for (line, changed) in [
+            ("GET http:///x HTTP/1.1\r\nHost: a\r\n", "GET /x HTTP/1.1\r\nHost: a\r\n"),
+            ("GET http://h/x HTTP/1.1\r\n", "GET http://h/x HTTP/1.1\r\n"),
+            ("GET /a:///x HTTP/1.1\r\n", "GET /a:///x HTTP/1.1\r\n"),
+        ] {
+            let mut memory = [0; 64];
+            let mut buf = ReadBuf::new(&mut memory);
+            buf.put_slice(line.as_bytes());
+            encode_line(&mut buf, 0, line.find('\n').unwrap_or_default());
+            assert_eq!(buf.filled(), changed.as_bytes());
+        }
     }
 
     #[test]

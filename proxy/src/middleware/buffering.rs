@@ -6,9 +6,10 @@ use http::{HeaderValue, Response, StatusCode};
 
 use crate::config::dynamic::Buffering as Config;
 use crate::http::body::{Body, RequestBody};
-use crate::http::buffer::{self, Unbuffered};
-use crate::http::error_response::{status_text, text};
+use crate::http::error_response::{Reason, status_text, text};
 use crate::http::exchange::Exchange;
+use crate::http::spool::{Spooled, Unspooled};
+use crate::upstream::failure::chain;
 
 use super::expression::{Call, Expression, Value};
 use super::{After, Next};
@@ -16,11 +17,34 @@ use super::{After, Next};
 /// Tries at most, whatever the expression says.
 const MOST_ATTEMPTS: u32 = 10;
 
+/// Of the bodies in one direction.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Bytes held in memory; the rest goes to a file.
+    memory: usize,
+    /// Bytes in all.
+    most: u64,
+}
+
+impl Limits {
+    fn new(name: &str, memory: i64, most: i64) -> Result<Self, String> {
+        let size =
+            |option: String, size: i64| u64::try_from(size).map_err(|_| format!("{option} should be >= 0, not {size}"));
+        let memory = size(format!("mem{name}BodyBytes"), memory)?;
+        let most = match size(format!("max{name}BodyBytes"), most)? {
+            // No limit but that of the disk.
+            0 => u64::MAX,
+            most => most,
+        };
+        Ok(Self { memory: usize::try_from(memory.min(most)).unwrap_or(usize::MAX), most })
+    }
+}
+
 /// The limits.
 #[derive(Debug)]
 pub(crate) struct Buffering {
-    request: usize,
-    response: usize,
+    request: Limits,
+    response: Limits,
     again: Option<Expression>,
 }
 
@@ -30,13 +54,6 @@ impl Buffering {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let size = |name: &str, size: i64| match usize::try_from(size) {
-            Ok(0) => Ok(buffer::MOST),
-            Ok(size) => Ok(size),
-            Err(_) => Err(format!("{name} should be >= 0, not {size}")),
-        };
-        size("memRequestBodyBytes", config.mem_request_body_bytes)?;
-        size("memResponseBodyBytes", config.mem_response_body_bytes)?;
         let known = |call: &Call| {
             matches!(call.name.as_str(), "IsNetworkError" | "Attempts" | "ResponseCode" | "RequestMethod")
                 && call.args.is_empty()
@@ -46,8 +63,8 @@ impl Buffering {
             text => Some(Expression::parse(text, &known)?),
         };
         Ok(Self {
-            request: size("maxRequestBodyBytes", config.max_request_body_bytes)?,
-            response: size("maxResponseBodyBytes", config.max_response_body_bytes)?,
+            request: Limits::new("Request", config.mem_request_body_bytes, config.max_request_body_bytes)?,
+            response: Limits::new("Response", config.mem_response_body_bytes, config.max_response_body_bytes)?,
             again,
         })
     }
@@ -57,10 +74,15 @@ impl Buffering {
             return next.run(exchange, after).await;
         }
         let had_body = !exchange.body.is_empty();
-        let body = match buffer::whole(&mut exchange.body, self.request).await {
+        let Limits { memory, most } = self.request;
+        let body = match Spooled::read(&mut exchange.body, memory, most).await {
             Ok(body) => body,
-            Err(Unbuffered::TooLarge(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
-            Err(Unbuffered::Broken(_)) => return status_text(StatusCode::BAD_REQUEST),
+            Err(Unspooled::TooLarge(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+            Err(Unspooled::Broken(_)) => return status_text(StatusCode::BAD_REQUEST),
+            Err(error @ Unspooled::Disk(_)) => {
+                tracing::error!(error = chain(&error), "a request cannot be buffered");
+                return Reason::Disk.response(exchange.client.worker.shared.mark_errors);
+            }
         };
         if had_body {
             exchange.parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -68,7 +90,7 @@ impl Buffering {
         let mut attempt = 1;
         loop {
             let head = exchange.head();
-            exchange.body = RequestBody::held(body.clone());
+            exchange.body = RequestBody::spooled(body.reader());
             let response = next.run(exchange, after).await;
             // As in Traefik, only requests with a body are tried again.
             let again = had_body
@@ -85,7 +107,7 @@ impl Buffering {
                     })
                 });
             if !again {
-                return self.whole(response).await;
+                return self.whole(response, exchange.client.worker.shared.mark_errors).await;
             }
             drop(response);
             exchange.again(head, Bytes::new());
@@ -93,17 +115,23 @@ impl Buffering {
         }
     }
 
-    async fn whole(&self, response: Response<Body>) -> Response<Body> {
+    async fn whole(&self, response: Response<Body>, mark: bool) -> Response<Body> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return response;
         }
         let (mut parts, mut body) = response.into_parts();
-        match buffer::whole(&mut body, self.response).await {
-            Ok(bytes) => {
-                if !bytes.is_empty() {
-                    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        let Limits { memory, most } = self.response;
+        match Spooled::read(&mut body, memory, most).await {
+            Ok(spooled) => {
+                if spooled.is_empty() {
+                    return Response::from_parts(parts, Body::empty());
                 }
-                Response::from_parts(parts, Body::from_bytes(bytes))
+                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(spooled.len()));
+                Response::from_parts(parts, Body::changed(spooled.reader()))
+            }
+            Err(error @ Unspooled::Disk(_)) => {
+                tracing::error!(error = chain(&error), "an answer cannot be buffered");
+                Reason::Disk.response(mark)
             }
             Err(error) => {
                 tracing::warn!(%error, "an answer cannot be buffered");

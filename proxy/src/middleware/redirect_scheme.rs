@@ -4,7 +4,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::http::body::Body;
-use crate::http::error_response::text;
+use crate::http::error_response::{Reason, text};
 use crate::http::exchange::Exchange;
 use crate::http::headers::X_FORWARDED_PROTO;
 use crate::http::host::split_port;
@@ -31,6 +31,10 @@ impl RedirectScheme {
         let (name, _) = split_port(host);
         if self.is_there(exchange, host, name) {
             return None;
+        }
+        // As in Traefik: with a port behind it an IPv6 address loses its brackets, and no URL comes of that.
+        if name.starts_with('[') && name.len() < host.len() {
+            return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
         }
         redirect(
             &format!("{}://{name}{}{}", self.scheme, self.port, exchange.path_and_query()),

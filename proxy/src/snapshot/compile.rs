@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use crate::config::dynamic::Configuration;
 use crate::middleware;
 use crate::route::{EntryPointModel, RoutingTable};
+use crate::tcp;
 use crate::tls::options::Tickets;
 
 use super::internal::Internal;
@@ -104,6 +105,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
                 service_name: Arc::from(router.service.as_str()),
                 middlewares: built,
                 service,
+                measured: router.is_measured(),
                 logged: router.is_logged() && !router.name.ends_with("@internal"),
             })
         });
@@ -130,7 +132,11 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         object: format!("host `{host}`"),
         reason: "routers ask for different TLS options; it gets the default ones".to_owned(),
     }));
+    let (tcp, wrong) =
+        tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));
+    problems.extend(wrong);
     let snapshot = Snapshot {
+        tcp,
         table: Arc::new(table),
         routes,
         policy,

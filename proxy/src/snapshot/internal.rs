@@ -1,15 +1,20 @@
-//! Services of the gateway itself: `ping@internal`, `noop@internal`, and what its owner plugs in (`api@internal`).
+//! Services of the gateway itself: `ping@internal`, `noop@internal`, `prometheus@internal`, and what its owner plugs in (`api@internal`).
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::http::body::Body;
 use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
+use crate::observe::metrics::Metrics;
+
+/// The format in which metrics are told.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
 /// An answer of a service that is part of the gateway.
 pub type InternalAnswer = Response<Bytes>;
@@ -41,17 +46,29 @@ pub(crate) enum Internal {
     Ping(Arc<AtomicBool>, StatusCode),
     /// For routers whose middlewares always answer.
     Noop,
+    /// What is counted, for Prometheus.
+    Metrics(Arc<Metrics>),
     /// Plugged in.
     Handler(Handler),
 }
 
 impl Internal {
     /// Answers a request.
-    pub(crate) fn answer(&self, exchange: &Exchange) -> Response<Body> {
+    pub(crate) async fn answer(&self, exchange: &Exchange) -> Response<Body> {
         match self {
             Self::Ping(terminating, status) if terminating.load(Relaxed) => status_text(*status),
             Self::Ping(..) => text(StatusCode::OK, "OK"),
             Self::Noop => text(StatusCode::IM_A_TEAPOT, ""),
+            Self::Metrics(metrics) => {
+                // Adding up and looking into `/proc` takes a while, in which other requests go on.
+                let metrics = Arc::clone(metrics);
+                let Ok(printed) = tokio::task::spawn_blocking(move || metrics.print()).await else {
+                    return status_text(StatusCode::INTERNAL_SERVER_ERROR);
+                };
+                let mut response = Response::new(Body::from_bytes(printed.into()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(EXPOSITION));
+                response
+            }
             Self::Handler(handler) => {
                 (handler.0)(&exchange.parts.method, exchange.target.path(), exchange.target.query())
                     .map(Body::from_bytes)

@@ -38,6 +38,8 @@ pub(crate) enum Service {
 /// Servers that take turns.
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
+    /// The service's qualified name.
+    pub(crate) name: Arc<str>,
     /// Whose turn it is.
     pub(crate) balance: Balance,
     /// The slot of each server.
@@ -88,7 +90,7 @@ impl Service {
     ) -> Result<Response<Body>, NoAnswer> {
         match self.choose().ok_or(NoAnswer::NoServer)? {
             Chosen::Servers(balancer) => forward(exchange, view, balancer, after.retry, &mut after.held).await,
-            Chosen::Internal(internal) => Ok(internal.answer(exchange)),
+            Chosen::Internal(internal) => Ok(internal.answer(exchange).await),
         }
     }
 
@@ -274,7 +276,14 @@ impl<'a> Builder<'a> {
         }
         let sticky =
             config.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref()).map(|cookie| Sticky::new(name, cookie));
-        Ok(LoadBalancer { balance: Balance::new(servers), slots, pass_host_header: config.pass_host_header, sticky })
+        let name = Arc::from(name);
+        Ok(LoadBalancer {
+            name,
+            balance: Balance::new(servers),
+            slots,
+            pass_host_header: config.pass_host_header,
+            sticky,
+        })
     }
 
     fn transport(&mut self, name: &str, service: &str, url: &str) -> Result<Arc<Transport>, Unbuildable> {

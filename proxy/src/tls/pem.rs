@@ -122,15 +122,18 @@ pub(crate) fn folder(path: &Path) -> (Vec<Arc<CertifiedKey>>, Vec<CertificatePro
     (pairs, problems)
 }
 
+/// Whether a file of a folder is taken for a certificate or a key, by its ending.
+#[must_use]
+pub fn is_pem(path: &Path) -> bool {
+    let end = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    end.is_some_and(|end| ["pem", "crt", "cer", "cert", "key"].iter().any(|known| end == *known))
+}
+
 fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let known = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .is_some_and(|e| matches!(e, "pem" | "crt" | "cer" | "cert" | "key"));
-        if known && std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST) {
+        if is_pem(&path) && std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST) {
             files.push(path);
         }
     }

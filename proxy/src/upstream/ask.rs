@@ -29,7 +29,7 @@ pub(crate) async fn ask(
         let lease = pool.lease(fresh, false).await?;
         let reused = lease.is_reused();
         let request = prepare(pool, head.clone(), target.clone(), body.clone(), &lease);
-        match lease.send(pool, request).await {
+        match lease.send(pool, request, &mut |_| ()).await {
             Ok(Answer::Response(response)) => return Ok(response),
             Ok(Answer::Switched(..)) => return Err(Failure::BadUpgrade),
             Err(_) if reused => fresh = true,

@@ -18,6 +18,9 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// While it was dialled, the server was taken out of the configuration.
+    #[error("{address} was taken out of the configuration")]
+    Left { address: String },
     /// Nothing answered the dialling in time.
     #[error("connecting to {address} took longer than {} s", .after.as_secs())]
     ConnectTimeout { address: String, after: Duration },
@@ -37,9 +40,15 @@ pub(crate) enum Failure {
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's body is in a coding that is not understood (RFC 9112 section 6.1).
+    #[error("the server's answer has a transfer coding other than `chunked`")]
+    BadCoding,
     /// The server switches to another protocol than it was asked for.
     #[error("the server switched protocols without being asked")]
     BadUpgrade,
+    /// A body that was put aside cannot be read again.
+    #[error("{0}")]
+    Disk(String),
     /// The client stopped sending its request.
     #[error("the client stopped sending its request")]
     ClientIdle,
@@ -52,16 +61,17 @@ impl Failure {
     /// The answer that tells the client.
     pub(crate) fn reason(&self) -> Reason {
         match self {
-            Self::Connect { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
+            Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadUpgrade => Reason::BadAnswer,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
             Self::ClientIdle => Reason::RequestTimeout,
+            Self::Disk(_) => Reason::Disk,
         }
     }
 
     /// True when the server could not be reached at all, so that no byte of the request was carried.
     pub(crate) fn unreached(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::ConnectTimeout { .. })
+        matches!(self, Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
     }
 
     /// Sorts what hyper reports while an answer is awaited.
@@ -70,6 +80,7 @@ impl Failure {
         while let Some(cause) = source {
             match cause.downcast_ref::<BodyError>() {
                 Some(BodyError::Idle(_)) => return Self::ClientIdle,
+                Some(disk @ BodyError::Disk(_)) => return Self::Disk(chain(disk)),
                 Some(_) => return Self::ClientGone,
                 None => source = cause.source(),
             }

@@ -40,7 +40,12 @@ impl Check {
         Self { service: service.to_owned(), config: config.clone(), servers, transport }
     }
 
-    /// The servers that are asked.
+    /// The service's qualified name.
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Whom it asks.
     pub(crate) fn servers(&self) -> &[Arc<Server>] {
         &self.servers
     }
@@ -153,7 +158,7 @@ impl Probe {
             *request.uri_mut() = Uri::from(self.path.clone());
             request.headers_mut().insert(HOST, self.host.clone());
         }
-        match lease.send(&self.pool, request).await {
+        match lease.send(&self.pool, request, &mut |_| ()).await {
             Err(unanswered) => Err(said(unanswered.failure)),
             Ok(Answer::Switched(..)) => Err("the server switched protocols".to_owned()),
             Ok(Answer::Response(response)) => {

@@ -17,9 +17,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
 
 use crate::http::body::{BodyError, RequestBody};
 
+use super::answer_head::{AnswerStream, Awaited, Interim};
 use super::dial::{UpstreamStream, dial};
 use super::failure::Failure;
 use super::server::{Scheme, Server};
@@ -45,6 +47,7 @@ pub(crate) struct Pool {
     kept: Mutex<Kept>,
     /// Requests and tunnels under way; counted by one worker, read by others.
     under_way: AtomicUsize,
+    left: CancellationToken,
 }
 
 /// A request, or a tunnel, on its way to a server or back: counted as long as this exists.
@@ -81,7 +84,8 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<UpstreamStream>, RequestBody>,
+    driver: http1::Connection<TokioIo<AnswerStream>, RequestBody>,
+    awaited: Arc<Awaited>,
 }
 
 /// A connection to send one request over.
@@ -105,7 +109,28 @@ pub(crate) struct Unanswered {
 impl Pool {
     /// An empty pool that keeps at most `max_idle` connections.
     pub(crate) fn new(server: Arc<Server>, transport: Arc<Transport>, max_idle: usize) -> Self {
-        Self { server, transport, max_idle, kept: Mutex::default(), under_way: AtomicUsize::new(0) }
+        Self {
+            server,
+            transport,
+            max_idle,
+            kept: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            left: CancellationToken::new(),
+        }
+    }
+
+    /// The server is no longer in the configuration: no connection is made to it any more, those that are being made are
+    /// given up (it may be gone without a word, as a killed container is), so that their requests go elsewhere.
+    pub(crate) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    async fn connect(&self, http1_only: bool) -> Result<UpstreamStream, Failure> {
+        tokio::select! {
+            biased;
+            () = self.left.cancelled() => Err(Failure::Left { address: self.server.address() }),
+            stream = dial(&self.server, &self.transport, http1_only) => stream,
+        }
     }
 
     /// Whether requests or tunnels are under way.
@@ -126,7 +151,7 @@ impl Pool {
         if !fresh && let Some(lease) = self.reuse(http1_only) {
             return Ok(lease);
         }
-        let stream = dial(&self.server, &self.transport, http1_only).await?;
+        let stream = self.connect(http1_only).await?;
         let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
         if prior_knowledge || stream.is_http2() {
             let (sender, driver) = http2::Builder::new(TokioExecutor::new())
@@ -142,14 +167,15 @@ impl Pool {
             self.kept().http2 = Some(sender.clone());
             return Ok(Lease::Http2(sender));
         }
+        let awaited = Arc::new(Awaited::default());
         let (sender, driver) = http1::Builder::new()
             .title_case_headers(true)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(AnswerStream::new(stream, Arc::clone(&awaited))))
             .await
             .map_err(Failure::from_hyper)?;
-        Ok(Lease::Http1 { link: Box::new(Link { sender, driver }), reused: false })
+        Ok(Lease::Http1 { link: Box::new(Link { sender, driver, awaited }), reused: false })
     }
 
     fn reuse(&self, http1_only: bool) -> Option<Lease> {
@@ -214,22 +240,32 @@ impl Lease {
         matches!(self, Self::Http2(_))
     }
 
-    /// Sends `request` and waits for the answer's head.
-    pub(crate) async fn send(self, pool: &Arc<Pool>, request: Request<RequestBody>) -> Result<Answer, Unanswered> {
+    /// Sends `request` and waits for the answer's head; `inform` is told what the server says before.
+    pub(crate) async fn send(
+        self,
+        pool: &Arc<Pool>,
+        request: Request<RequestBody>,
+        inform: &mut (dyn FnMut(Interim) + Send),
+    ) -> Result<Answer, Unanswered> {
         let limit = pool.transport.options.response_header_timeout;
         if limit.is_zero() {
-            return self.exchange(pool, request).await;
+            return self.exchange(pool, request, inform).await;
         }
-        match tokio::time::timeout(limit, self.exchange(pool, request)).await {
+        match tokio::time::timeout(limit, self.exchange(pool, request, inform)).await {
             Ok(done) => done,
             Err(_) => Err(Unanswered { request: None, failure: Failure::HeaderTimeout(limit) }),
         }
     }
 
-    async fn exchange(self, pool: &Arc<Pool>, request: Request<RequestBody>) -> Result<Answer, Unanswered> {
+    async fn exchange(
+        self,
+        pool: &Arc<Pool>,
+        request: Request<RequestBody>,
+        inform: &mut (dyn FnMut(Interim) + Send),
+    ) -> Result<Answer, Unanswered> {
         let under_way = UnderWay::new(pool);
         match self {
-            Self::Http1 { link, .. } => exchange_http1(link, under_way, request).await,
+            Self::Http1 { link, .. } => exchange_http1(link, under_way, request, inform).await,
             Self::Http2(mut sender) => {
                 let response = sender.try_send_request(request).await.map_err(unanswered)?;
                 Ok(Answer::Response(response.map(|incoming| UpstreamBody { incoming, link: None, under_way })))
@@ -246,11 +282,14 @@ async fn exchange_http1(
     mut link: Box<Link>,
     under_way: UnderWay,
     request: Request<RequestBody>,
+    inform: &mut (dyn FnMut(Interim) + Send),
 ) -> Result<Answer, Unanswered> {
+    link.awaited.expect();
     let mut answer = std::pin::pin!(link.sender.try_send_request(request));
     let mut over = false;
     let response = std::future::poll_fn(|cx| {
         over = over || link.driver.poll_without_shutdown(cx).is_ready();
+        link.awaited.take().into_iter().for_each(&mut *inform);
         answer.as_mut().poll(cx)
     })
     .await
@@ -279,7 +318,9 @@ async fn switched(
     let mut head = Response::new(());
     *head.status_mut() = response.status();
     *head.headers_mut() = response.headers().clone();
-    Ok(Answer::Switched(head, parts.io.into_inner(), parts.read_buf, under_way))
+    let (stream, rest) = parts.io.into_inner().into_parts();
+    let early = if rest.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &rest].concat().into() };
+    Ok(Answer::Switched(head, stream, early, under_way))
 }
 
 /// An answer's body; reading it drives the connection, reading it to the end gives the connection back.

@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::{echo, options, route, run};
 
-fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
+pub(crate) fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
     let made =
         rcgen::generate_simple_self_signed(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     let pair = StoredCertificate {
@@ -26,7 +26,7 @@ fn made(names: &[&str]) -> (CertificateDer<'static>, StoredCertificate) {
     (made.cert.der().clone(), pair)
 }
 
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
     roots: &[CertificateDer<'static>],
@@ -117,4 +117,64 @@ async fn run_with_problems(configuration: Configuration) -> crate::support::Runn
     let problems: Vec<String> = applied.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems, ["router `c@file`: building router handler: unknown TLS options: missing@file"]);
     running
+}
+
+/// A connection of HTTP/2 over TCP to an entry point.
+async fn prior_knowledge(address: SocketAddr) -> h2::client::SendRequest<bytes::Bytes> {
+    let (sender, connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn request(method: &str) -> Request<()> {
+    Request::builder().method(method).uri("http://a.test/").body(()).unwrap()
+}
+
+#[tokio::test]
+async fn http_2_has_informational_answers_bodies_both_ways_and_trailers() {
+    let server = crate::support::origin(|mut stream| async move {
+        use tokio::io::AsyncWriteExt as _;
+        while let Some((head, body)) = crate::support::read_message(&mut stream).await {
+            assert!(head.contains("Transfer-Encoding: chunked") && body.contains("hello"), "{head}{body}");
+            let answer = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-T: 1\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let running = run(options(), crate::support::routed("a", &[server.await])).await;
+    let mut sender = prior_knowledge(running.web).await.ready().await.unwrap();
+    for _ in 0..3 {
+        let (mut response, mut body) = sender.send_request(request("POST"), false).unwrap();
+        body.send_data("hello".into(), true).unwrap();
+        let interim = std::future::poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        assert_eq!((interim.status().as_u16(), interim.headers().len()), (103, 1));
+        let (parts, mut body) = response.await.unwrap().into_parts();
+        assert_eq!(parts.status, 200);
+        assert!(parts.headers.contains_key("date"));
+        assert_eq!(body.data().await.unwrap().unwrap(), "ab");
+        assert!(body.data().await.is_none());
+        assert_eq!(body.trailers().await.unwrap().unwrap().get("x-t").unwrap(), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_upload_does_not_look_complete_to_the_server() {
+    let (told, seen) = tokio::sync::oneshot::channel();
+    let told = std::sync::Mutex::new(Some(told));
+    let server = crate::support::origin(move |mut stream| {
+        let told = told.lock().unwrap().take();
+        async move {
+            if let Some(told) = told {
+                told.send(crate::support::rest(&mut stream).await).unwrap();
+            }
+        }
+    });
+    let running = run(options(), crate::support::routed("a", &[server.await])).await;
+    let mut sender = prior_knowledge(running.web).await.ready().await.unwrap();
+    let (response, mut body) = sender.send_request(request("POST"), false).unwrap();
+    body.send_data("part".into(), false).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    body.send_reset(h2::Reason::CANCEL);
+    assert!(response.await.is_err());
+    let text = seen.await.unwrap();
+    assert!(text.contains("Transfer-Encoding: chunked") && !text.contains("0\r\n\r\n"), "{text}");
 }

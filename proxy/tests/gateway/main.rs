@@ -1,10 +1,12 @@
 //! The gateway as its clients and servers see it: real sockets on ports that the system chooses.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod beside;
 mod encrypted;
 mod middlewares;
 mod plain;
 mod running;
 mod support;
+mod tcp;
 mod upgrades;
 mod waiting;

@@ -118,3 +118,50 @@ async fn entry_points_come_and_go() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn what_is_counted_is_told_to_prometheus() {
+    use proxy::config::dynamic::Router;
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let flags =
+        ["--metrics.prometheus.addrouterslabels", "--metrics.prometheus.headerlabels.who=X-Who"].map(str::to_owned);
+    let sources = proxy::config::statics::Sources { flags: &flags, ..Default::default() };
+    let metrics = proxy::config::statics::StaticConfig::read(&sources).unwrap().0.metrics;
+    running.gateway.set_metrics(&metrics);
+    let mut configuration = routed("a", &[echo().await]);
+    let router = Router {
+        entry_points: vec!["web".to_owned()],
+        service: "prometheus@internal".to_owned(),
+        rule: "Path(`/metrics`)".to_owned(),
+        ..Router::default()
+    };
+    configuration.http.routers.insert("m@file".to_owned(), router);
+    assert_eq!(running.apply(configuration).await.problems, []);
+    let post = "POST / HTTP/1.1\r\nHost: a.test\r\nX-Who: me\r\nContent-Length: 2\r\n\r\nhi";
+    for request in [post.to_owned(), post.to_owned(), get("a.test", "/"), get("nobody.test", "/")] {
+        ask(running.web, &request).await;
+    }
+    let wanted = [
+        r#"traefik_entrypoint_requests_total{code="404",entrypoint="web",method="GET",protocol="http",who=""} 1"#,
+        r#"traefik_router_requests_total{code="200",method="POST",protocol="http",router="a@file",service="a@file",who="me"} 2"#,
+        r#"traefik_service_requests_bytes_total{code="200",method="POST",protocol="http",service="a@file"} 4"#,
+        r#"traefik_service_request_duration_seconds_count{code="200",method="GET",protocol="http",service="a@file"} 1"#,
+        "traefik_config_reloads_total 2",
+    ];
+    // A request is counted when its connection has let go of it, which is after the client has the answer.
+    let mut text = String::new();
+    for _ in 0..200 {
+        text = ask(running.web, &get("m.test", "/metrics")).await.1;
+        if wanted.iter().all(|line| text.contains(line)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for line in wanted {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(!text.contains("m@file") && !text.contains("@internal"), "{text}");
+    running.apply(routed("b", &[])).await;
+    running.gateway.set_metrics(&metrics);
+    assert!(ask(running.web, &get("m.test", "/metrics")).await.0.starts_with("HTTP/1.1 404"));
+}

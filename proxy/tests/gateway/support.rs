@@ -49,7 +49,10 @@ pub(crate) async fn run(options: Options, configuration: Configuration) -> Runni
 
 impl Running {
     pub(crate) async fn apply(&self, configuration: Configuration) -> Applied {
-        self.gateway.apply(Update { configuration, models: models(), certificate_folders: Vec::new() }).await.unwrap()
+        self.gateway
+            .apply(Update { configuration, models: models(), certificate_folders: Vec::new(), announce: None })
+            .await
+            .unwrap()
     }
 }
 

@@ -112,6 +112,35 @@ impl Entrances {
         self.named.get(name).map_or(&[], |entrance| &entrance.listeners)
     }
 
+    /// An entry point that a router is on, with the names of its listeners, of which there is at least one. Where there is none, that
+    /// is told if the router names the entry point.
+    fn reached(
+        &self,
+        router: &str,
+        entry_point: &str,
+        explicit: bool,
+        problems: &mut Vec<String>,
+    ) -> Option<(&Entrance, Vec<String>)> {
+        let Some(entrance) = self.named.get(entry_point) else {
+            problems.push(format!(
+                "router `{router}`: there is no entry point `{entry_point}`; there are {}",
+                self.names()
+            ));
+            return None;
+        };
+        let listeners: Vec<String> = entrance.listeners.iter().map(Listener::name).collect();
+        if listeners.is_empty() {
+            if explicit {
+                problems.push(format!(
+                    "router `{router}`: no published port leads to entry point `{entry_point}` ({})",
+                    entrance.options.address
+                ));
+            }
+            return None;
+        }
+        Some((entrance, listeners))
+    }
+
     fn names(&self) -> String {
         self.named.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
@@ -143,29 +172,17 @@ pub(super) fn apply(
     problems: &mut Vec<String>,
     urls: &mut BTreeSet<String>,
 ) -> Configuration {
+    apply_tcp(&mut configuration, entrances, problems);
     let routers = std::mem::take(&mut configuration.http.routers);
     for (name, router) in routers {
         let named = if router.entry_points.is_empty() { &entrances.defaults } else { &router.entry_points };
         let mut parts: Vec<(String, Router)> = Vec::new();
         for entry_point in named {
-            let Some(entrance) = entrances.named.get(entry_point) else {
-                problems.push(format!(
-                    "router `{name}`: there is no entry point `{entry_point}`; there are {}",
-                    entrances.names()
-                ));
+            let explicit = !router.entry_points.is_empty();
+            let Some((entrance, listeners)) = entrances.reached(&name, entry_point, explicit, problems) else {
                 continue;
             };
             let http = &entrance.options.http;
-            let listeners: Vec<String> = entrance.listeners.iter().map(Listener::name).collect();
-            if listeners.is_empty() {
-                if !router.entry_points.is_empty() {
-                    problems.push(format!(
-                        "router `{name}`: no published port leads to entry point `{entry_point}` ({})",
-                        entrance.options.address
-                    ));
-                }
-                continue;
-            }
             let part = Router {
                 entry_points: listeners,
                 middlewares: http.middlewares.iter().chain(&router.middlewares).cloned().collect(),
@@ -188,6 +205,17 @@ pub(super) fn apply(
         }
     }
     configuration
+}
+
+/// TCP routers get the addresses of their entry points; nothing else is added to them.
+fn apply_tcp(configuration: &mut Configuration, entrances: &Entrances, problems: &mut Vec<String>) {
+    configuration.tcp.routers.retain(|name, router| {
+        let explicit = !router.entry_points.is_empty();
+        let named = if explicit { std::mem::take(&mut router.entry_points) } else { entrances.defaults.clone() };
+        let reached = named.iter().filter_map(|entry_point| entrances.reached(name, entry_point, explicit, problems));
+        router.entry_points = reached.flat_map(|(_, listeners)| listeners).collect();
+        !router.entry_points.is_empty()
+    });
 }
 
 fn reached(router: &Router, listeners: &[Listener]) -> Vec<String> {

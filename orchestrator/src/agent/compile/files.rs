@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proxy::config::dynamic::{Certificate, Configuration};
+use proxy::config::dynamic::Configuration;
 use proxy::config::file;
+use proxy::gateway::is_pem;
 
 use super::Adopted;
 use crate::edge::adopt::HostMount;
@@ -83,10 +84,7 @@ pub(super) fn folders(own: &Adopted<'_>, mirror: &Path) -> Vec<PathBuf> {
 
 fn has_pem(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
-    entries.filter_map(Result::ok).any(|entry| {
-        let end = entry.path().extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        end.is_some_and(|end| ["pem", "crt", "cer", "key"].iter().any(|known| end == *known))
-    })
+    entries.filter_map(Result::ok).any(|entry| is_pem(&entry.path()))
 }
 
 struct Copies<'a> {
@@ -109,33 +107,7 @@ impl Copies<'_> {
         }
     }
 
-    fn pair(&self, certificate: &mut Certificate) {
-        self.rename(&mut certificate.cert_file);
-        self.rename(&mut certificate.key_file);
-    }
-
     fn redirect(&self, configuration: &mut Configuration) {
-        for certificate in &mut configuration.tls.certificates {
-            self.rename(&mut certificate.cert_file);
-            self.rename(&mut certificate.key_file);
-        }
-        for options in configuration.tls.options.values_mut() {
-            options.client_auth.ca_files.iter_mut().for_each(|file| self.rename(file));
-        }
-        for store in configuration.tls.stores.values_mut() {
-            store.default_certificate.iter_mut().for_each(|certificate| self.pair(certificate));
-        }
-        for transport in configuration.http.servers_transports.values_mut() {
-            transport.root_cas.iter_mut().for_each(|file| self.rename(file));
-            transport.certificates.iter_mut().for_each(|certificate| self.pair(certificate));
-        }
-        for middleware in configuration.http.middlewares.values_mut() {
-            for auth in [&mut middleware.basic_auth, &mut middleware.digest_auth].into_iter().flatten() {
-                self.rename(&mut auth.users_file);
-            }
-            if let Some(tls) = middleware.forward_auth.as_mut().and_then(|auth| auth.tls.as_mut()) {
-                [&mut tls.ca, &mut tls.cert, &mut tls.key].into_iter().for_each(|file| self.rename(file));
-            }
-        }
+        configuration.for_each_file(&mut |file| self.rename(file));
     }
 }

@@ -3,11 +3,11 @@
 //! Traefik runs on the networks of its project, where the engine resolves names of services and containers. The gateway
 //! runs on the host, which does not know them: they become addresses of running containers.
 
-use proxy::config::dynamic::{Configuration, Server};
+use proxy::config::dynamic::{Configuration, Server, TcpServer};
 
 use super::Seen;
 
-/// Replaces the names of services and containers in URLs of servers, a server for each running container, and in addresses of
+/// Replaces the names of services and containers in URLs and addresses of servers, a server for each running container, and in addresses of
 /// `forwardAuth`, which takes the first. What is no such name stays.
 pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configuration) {
     let names = Names { project, seen };
@@ -15,6 +15,11 @@ pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configur
         let Some(balancer) = &mut service.load_balancer else { continue };
         let servers = std::mem::take(&mut balancer.servers);
         balancer.servers = servers.into_iter().flat_map(|server| names.servers(server)).collect();
+    }
+    for service in configuration.tcp.services.values_mut() {
+        let Some(balancer) = &mut service.load_balancer else { continue };
+        let servers = std::mem::take(&mut balancer.servers);
+        balancer.servers = servers.into_iter().flat_map(|server| names.tcp_servers(server)).collect();
     }
     for middleware in configuration.http.middlewares.values_mut() {
         if let Some(auth) = &mut middleware.forward_auth
@@ -37,6 +42,16 @@ impl Names<'_> {
             return vec![server];
         }
         urls.into_iter().map(|url| Server { url, ..server.clone() }).collect()
+    }
+
+    fn tcp_servers(&self, server: TcpServer) -> Vec<TcpServer> {
+        let found = server.address.rsplit_once(':').map_or(Vec::new(), |(host, port)| {
+            self.addresses(host).into_iter().map(|address| format!("{address}:{port}")).collect()
+        });
+        if found.is_empty() {
+            return vec![server];
+        }
+        found.into_iter().map(|address| TcpServer { address, ..server.clone() }).collect()
     }
 
     /// A URL for each running container that its host names; none where it names none.

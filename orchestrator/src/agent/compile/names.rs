@@ -23,6 +23,10 @@ enum Kind {
     Middleware,
     Transport,
     TlsOptions,
+    TcpRouter,
+    TcpService,
+    TcpMiddleware,
+    TcpTransport,
 }
 
 /// Who defines a name.
@@ -45,6 +49,11 @@ pub(super) fn unite(parts: Vec<Part>) -> Configuration {
         scope.define(Kind::Service, http.services, &mut all.http.services);
         scope.define(Kind::Middleware, http.middlewares, &mut all.http.middlewares);
         scope.define(Kind::Transport, http.servers_transports, &mut all.http.servers_transports);
+        let tcp = part.configuration.tcp;
+        scope.define(Kind::TcpRouter, tcp.routers, &mut all.tcp.routers);
+        scope.define(Kind::TcpService, tcp.services, &mut all.tcp.services);
+        scope.define(Kind::TcpMiddleware, tcp.middlewares, &mut all.tcp.middlewares);
+        scope.define(Kind::TcpTransport, tcp.servers_transports, &mut all.tcp.servers_transports);
         let tls = part.configuration.tls;
         all.tls.certificates.extend(tls.certificates);
         for (name, options) in tls.options {
@@ -60,7 +69,7 @@ pub(super) fn unite(parts: Vec<Part>) -> Configuration {
 }
 
 fn defined(configuration: &Configuration) -> Vec<(Kind, String)> {
-    let http = &configuration.http;
+    let (http, tcp) = (&configuration.http, &configuration.tcp);
     let of =
         |kind: Kind, names: Vec<&String>| names.into_iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>();
     [
@@ -69,6 +78,10 @@ fn defined(configuration: &Configuration) -> Vec<(Kind, String)> {
         of(Kind::Middleware, http.middlewares.keys().collect()),
         of(Kind::Transport, http.servers_transports.keys().collect()),
         of(Kind::TlsOptions, configuration.tls.options.keys().collect()),
+        of(Kind::TcpRouter, tcp.routers.keys().collect()),
+        of(Kind::TcpService, tcp.services.keys().collect()),
+        of(Kind::TcpMiddleware, tcp.middlewares.keys().collect()),
+        of(Kind::TcpTransport, tcp.servers_transports.keys().collect()),
     ]
     .concat()
 }
@@ -134,6 +147,20 @@ impl Scope<'_> {
                 self.resolve(Kind::Service, &mut failover.service);
                 self.resolve(Kind::Service, &mut failover.fallback);
             }
+        }
+        for router in configuration.tcp.routers.values_mut() {
+            self.resolve(Kind::TcpService, &mut router.service);
+            router.middlewares.iter_mut().for_each(|name| self.resolve(Kind::TcpMiddleware, name));
+            if let Some(tls) = &mut router.tls {
+                self.resolve(Kind::TlsOptions, &mut tls.options);
+            }
+        }
+        for service in configuration.tcp.services.values_mut() {
+            if let Some(balancer) = &mut service.load_balancer {
+                self.resolve(Kind::TcpTransport, &mut balancer.servers_transport);
+            }
+            let weighted = service.weighted.iter_mut().flat_map(|weighted| &mut weighted.services);
+            weighted.for_each(|other| self.resolve(Kind::TcpService, &mut other.name));
         }
         for middleware in configuration.http.middlewares.values_mut() {
             if let Some(chain) = &mut middleware.chain {

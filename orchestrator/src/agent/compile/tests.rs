@@ -303,3 +303,38 @@ fn names_of_services_in_addresses_become_addresses_of_containers() {
     let auth = http.middlewares.get("auth@file").and_then(|middleware| middleware.forward_auth.as_ref());
     assert_eq!(auth.map(|auth| auth.address.as_str()), Some("http://10.0.0.2:9091/verify?x=1"));
 }
+
+#[test]
+fn tcp_routers_get_the_addresses_of_their_entry_points() {
+    let tcp = [
+        ("traefik.tcp.routers.db.rule", "HostSNI(`db.example`)"),
+        ("traefik.tcp.routers.db.entrypoints", "websecure"),
+        ("traefik.tcp.routers.db.tls.passthrough", "true"),
+        ("traefik.tcp.routers.db.middlewares", "few"),
+        ("traefik.tcp.middlewares.few.inflightconn.amount", "2"),
+        ("traefik.tcp.services.db.loadbalancer.server.port", "5432"),
+    ];
+    let all = projects([adopted("one", &[(80, 80), (8443, 443)], &SECURE)]);
+    let compiled = compile(&all, &[seen("one", "db", "10.0.0.2", &tcp), seen("two", "db", "10.0.1.2", &tcp)], None);
+    let tcp = &compiled.edge.dynamic.tcp;
+    let routers: Vec<_> = tcp
+        .routers
+        .iter()
+        .map(|(name, router)| {
+            (name.as_str(), router.entry_points.join(","), router.service.as_str(), router.middlewares.join(","))
+        })
+        .collect();
+    assert_eq!(
+        routers,
+        [
+            ("db-one@docker", ":8443".to_owned(), "db-one@docker", "few-one@docker".to_owned()),
+            ("db-two@docker", ":8443".to_owned(), "db-two@docker", "few-two@docker".to_owned()),
+        ]
+    );
+    let address = |name: &str| {
+        let balancer = tcp.services.get(name).and_then(|service| service.load_balancer.as_ref());
+        balancer.and_then(|balancer| balancer.servers.first()).map(|server| server.address.as_str())
+    };
+    assert_eq!((address("db-one@docker"), address("db-two@docker")), (Some("10.0.0.2:5432"), Some("10.0.1.2:5432")));
+    assert!(tcp.middlewares.contains_key("few-one@docker"));
+}

@@ -1,7 +1,6 @@
 //! Builds by the engine's classic builder: a tar of the context goes in, lines of output come out.
 
 mod context;
-mod ignore;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -202,6 +202,7 @@ impl World {
         let mut detail = ContainerDetail {
             environment: spec.environment.clone(),
             tty: spec.service.tty,
+            user: spec.service.user.clone(),
             restart_policy: if spec.service.restart.is_empty() {
                 "no".to_owned()
             } else {

@@ -9,7 +9,7 @@ use proxy::assemble;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
 use proxy::config::statics::{self, Severity, Sources, StaticConfig};
-use proxy::gateway::{Gateway, Listener, Options, Update};
+use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::Api;
 
@@ -18,7 +18,8 @@ use crate::cli::{Context, block_on};
 use crate::edge::serve::hostname;
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
-use crate::watch::FileWatch;
+use crate::watch::limits::explained;
+use crate::watch::{ConfigurationFiles, FileWatch};
 
 /// Serves until a signal ends it, then lets requests finish.
 ///
@@ -49,13 +50,15 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         let gateway = Gateway::start(options)
             .await
             .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
+        gateway.set_metrics(&config.metrics);
         for (name, listener) in gateway.status().listeners {
             if let Listener::Failed(reason) = listener {
                 return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
                     .hint(format!("stop what holds the port, or set `--entrypoints.{name}.address` to another one")));
             }
         }
-        let mut serving = Serving { gateway, config, api, last: Configuration::default() };
+        let mut serving =
+            Serving { gateway, config, api, last: Configuration::default(), files: ConfigurationFiles::default() };
         serving.serve(&mut signals).await?;
         let life = serving.config.entry_points.values().map(|point| &point.transport.life_cycle);
         let accept = life.clone().map(|life| life.request_accept_grace_timeout.to_std()).max().unwrap_or_default();
@@ -71,6 +74,8 @@ struct Serving {
     api: Api,
     /// What the dynamic files said when they last could be read.
     last: Configuration,
+    /// What the configuration is made of.
+    files: ConfigurationFiles,
 }
 
 impl Serving {
@@ -100,8 +105,9 @@ impl Serving {
         // A file is watched by its folder: editors replace it.
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let fail = |error: notify::Error| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
-        let mut watch = FileWatch::new().map_err(fail)?;
+        let fail = |error: notify::Error| explained(folder, &error);
+        let files = self.files.clone();
+        let mut watch = FileWatch::new(move |path| files.has(path)).map_err(fail)?;
         watch.add(folder).map_err(fail)?;
         Ok(Some(watch))
     }
@@ -124,8 +130,13 @@ impl Serving {
             }
         }
         let configuration = assemble::merge(&self.config, [("file", self.last.clone())]);
+        // Before they are read: a change after that is seen. A dynamic file that is given by name may be called anything.
+        let provider = self.config.providers.file.as_ref().and_then(|provider| provider.path());
+        self.files.set_named(configuration.files().into_iter().chain(provider.map(Path::to_owned)));
+        let (api, points, shown) = (self.api.clone(), self.config.entry_points.clone(), configuration.clone());
         let update = Update {
-            configuration: configuration.clone(),
+            configuration,
+            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             models: assemble::models(&self.config),
             certificate_folders: Vec::new(),
         };
@@ -134,7 +145,6 @@ impl Serving {
         for problem in &applied.problems {
             tracing::error!("{problem}");
         }
-        self.api.show(&self.config.entry_points, configuration, &applied);
         Ok(())
     }
 }

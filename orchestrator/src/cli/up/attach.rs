@@ -1,7 +1,11 @@
 //! An attached `up`: what containers print, until they have all ended or an interrupt stops them.
 
+mod beside;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,14 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::options::Args;
 use super::{Prepared, Runner};
-use crate::backend::{LabelFilter, State};
+use crate::backend::{ErrorKind, LabelFilter, State};
 use crate::cli::carry_out::{INTERRUPTED, Signals};
+use crate::cli::scope::runs;
+use crate::cli::watch::Word;
 use crate::error::Result;
 use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::{Observed, lifecycle};
 use crate::ui::output;
+use beside::Beside;
+pub(super) use beside::{NOTHING_TO_WATCH, Watch};
 
 /// How long the last lines of stopped containers are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -25,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// See [`crate::error::CommandError`].
-pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode> {
+pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watch>) -> Result<ExitCode> {
     let shown = args.shown(prepared)?;
     let mut signals = Signals::new()?;
     let since = jiff::Timestamp::now().to_string();
@@ -42,7 +50,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode
             }
         }
     };
-    let mut session = Session { prepared, args, shown, end: None };
+    let mut session = Session { prepared, args, shown, end: None, acting: None };
     match brought_up {
         Some(result) => result?,
         None => {
@@ -52,7 +60,21 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args) -> Result<ExitCode
     }
     // Others may change the project while we only look on.
     session.prepared.runner.release();
-    session.follow(&mut signals, since).await
+    let Some(Watch { mut watching, words }) = watch else {
+        return session.follow(&mut signals, since, None).await;
+    };
+    let beside = Beside { words, stop: watching.stop.clone(), done: CancellationToken::new() };
+    session.acting = Some(Arc::clone(&watching.acting));
+    let done = beside.done.clone();
+    let watched = async {
+        watching.run().await;
+        done.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = session.follow(&mut signals, since, Some(beside)) => ended,
+        ended = watched => ended,
+    }
 }
 
 struct Session<'a> {
@@ -61,6 +83,8 @@ struct Session<'a> {
     shown: BTreeSet<String>,
     /// Exit code, once something has ended the session.
     end: Option<u8>,
+    /// Beside a watch: whether it replaces or restarts containers at the moment.
+    acting: Option<Arc<AtomicBool>>,
 }
 
 struct Output {
@@ -69,11 +93,17 @@ struct Output {
 }
 
 impl Session<'_> {
-    async fn follow(&mut self, signals: &mut Signals, since: String) -> Result<ExitCode> {
+    async fn follow(&mut self, signals: &mut Signals, since: String, mut beside: Option<Beside>) -> Result<ExitCode> {
+        let mut services: Vec<String> = self.prepared.desired.services.keys().cloned().collect();
+        if beside.is_some() {
+            // The changed project may have others; which of them are shown is decided line by line.
+            services.clear();
+        }
         let request = Request {
             project: self.prepared.desired.project.clone(),
-            services: self.prepared.desired.services.keys().cloned().collect(),
+            services,
             follow: true,
+            stay: beside.is_some(),
             since: Some(since),
             ..Request::default()
         };
@@ -107,44 +137,88 @@ impl Session<'_> {
                     output::stderr("Gracefully stopping... (press Ctrl+C again to force)\n");
                     break;
                 }
+                word = Beside::next(&mut beside) => self.hear(word, &output).await,
             }
         }
+        if let Some(beside) = &mut beside {
+            self.until_done(beside, signals, &output).await;
+        }
         self.stop(signals, Some(output)).await
+    }
+
+    /// Shows what the watch says, and takes over the project that it has brought in.
+    async fn hear(&mut self, word: Word, output: &Output) {
+        match word {
+            // A reader that has gone away is met by the next line of a container.
+            Word::Line(text) => drop(output.printer.print(Item::Note(text)).await),
+            Word::Project(project) => {
+                (self.prepared.loaded, self.prepared.desired) = *project;
+                // A service named on the command line may be gone: then the others are shown as before.
+                if let Ok(shown) = self.args.shown(self.prepared) {
+                    self.shown = shown;
+                }
+            }
+        }
+    }
+
+    /// Lets the watch finish what it is doing, so that it starts nothing that we have stopped; the next interrupt does not
+    /// wait for it.
+    async fn until_done(&mut self, beside: &mut Beside, signals: &mut Signals, output: &Output) {
+        beside.stop.cancel();
+        loop {
+            tokio::select! {
+                () = beside.done.cancelled() => return,
+                () = signals.next() => return,
+                Some(word) = beside.words.recv() => self.hear(word, output).await,
+            }
+        }
     }
 
     /// Shows the next item; false at the end of all.
     async fn next(&mut self, output: &mut Output) -> Result<bool> {
         let Some(item) = output.logs.next().await else { return Ok(false) };
         let item = item?;
-        if let Item::Exited { source, code, restarting: false } = &item {
-            self.note_exit(&source.service, *code);
+        if let Item::Exited { source, code, restarting: false } = &item
+            && self.ends_with(&source.service, *code)
+            && !self.is_watchs_doing(&source.id).await
+        {
+            self.end = Some(u8::try_from(*code).unwrap_or(u8::MAX));
         }
         let hidden = match &item {
             Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
-            Item::Warning(_) => false,
+            Item::Warning(_) | Item::Note(_) => false,
         };
         Ok(hidden || output.printer.print(item).await)
     }
 
-    /// An exit may be the end of the session.
-    fn note_exit(&mut self, service: &str, code: i64) {
-        if self.end.is_some() {
-            return;
-        }
+    /// Whether the end of a container is the end of the session.
+    fn ends_with(&self, service: &str, code: i64) -> bool {
         let args = self.args;
-        let code = u8::try_from(code).unwrap_or(u8::MAX);
         let ends = match &args.exit_code_from {
             Some(wanted) => wanted == service,
             None => args.abort_on_container_exit || (args.abort_on_container_failure && code != 0),
         };
-        if ends {
-            self.end = Some(code);
+        self.end.is_none() && ends
+    }
+
+    /// Whether the watch has ended a container, to replace it or to start it again: it may be told of later.
+    async fn is_watchs_doing(&self, container: &str) -> bool {
+        let Some(acting) = &self.acting else { return false };
+        if acting.load(Ordering::Relaxed) {
+            return true;
+        }
+        match self.prepared.runner.engine.container(container).await {
+            Ok(detail) => runs(&detail.summary),
+            Err(error) => error.kind == ErrorKind::NotFound,
         }
     }
 
     /// Stops all containers; the next interrupt kills them.
     async fn stop(&mut self, signals: &mut Signals, mut output: Option<Output>) -> Result<ExitCode> {
         self.prepared.runner.cancel = CancellationToken::new();
+        if let Some(output) = &output {
+            output.logs.leave();
+        }
         let code = ExitCode::from(self.end.unwrap_or_default());
         let stopped = {
             let prepared: &Prepared = self.prepared;

@@ -107,7 +107,7 @@ pub struct Args {
     pub(super) timestamps: bool,
     /// Watch the files and bring changes in
     #[arg(short, long)]
-    watch: bool,
+    pub(super) watch: bool,
     /// Keys while attached
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     menu: Option<bool>,
@@ -152,10 +152,8 @@ impl Args {
         if let Some((_, message)) = conflicts.iter().find(|(conflict, _)| *conflict) {
             return Err(CommandError::new(*message));
         }
-        if self.watch {
-            return Err(
-                CommandError::new("`--watch` is not supported yet").hint("run `stack up -d --build` after a change")
-            );
+        if self.watch && create.no_build {
+            return Err(CommandError::new("--no-build and --watch are incompatible"));
         }
         if self.menu == Some(true) {
             return Err(CommandError::new("`--menu` is not supported").hint("leave it out; Ctrl-C stops"));
@@ -249,6 +247,7 @@ impl CreateArgs {
             },
             adopt: !self.no_adopt,
             yes: self.yes,
+            ask: true,
             route: false,
         })
     }

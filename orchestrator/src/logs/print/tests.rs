@@ -53,6 +53,15 @@ fn prefixes_are_as_wide_as_the_widest() {
 }
 
 #[test]
+fn notes_stand_beside_the_prefixes() {
+    let items = [Item::Note("Watch enabled".to_owned())];
+    let look = Look { prefix: true, ..Look::default() };
+    assert_eq!(written(look, &["db-1"], &items).0, "     ⦿ Watch enabled\n");
+    assert_eq!(written(Look { color: true, ..look }, &["a"], &items).0, "\u{1b}[92m  ⦿ \u{1b}[0mWatch enabled\n");
+    assert_eq!(written(Look::default(), &["a"], &items).0, "Watch enabled\n");
+}
+
+#[test]
 fn colours_times_and_streams() {
     let look = Look { color: true, prefix: true, time: Time::Engine, split: true };
     let items = [line("a", Stream::Stdout, "x"), line("b", Stream::Stderr, "y")];

@@ -10,7 +10,8 @@ use futures_util::StreamExt;
 use super::{End, Shared, StepError, files};
 use crate::backend::{Backend, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
 use crate::edge::shift::{self, Left};
-use crate::reconcile::action::{Action, HookKind};
+use crate::error::CommandError;
+use crate::reconcile::action::{Action, HookKind, Target};
 use crate::reconcile::observed;
 use crate::reconcile::platform;
 
@@ -42,7 +43,15 @@ fn silent() -> ProgressSink {
     Arc::new(|_| {})
 }
 
+fn names(targets: &[Target]) -> String {
+    targets.iter().map(Target::name).collect::<Vec<_>>().join("`, `")
+}
+
 impl Shared<'_> {
+    fn ids(&self, targets: &[Target]) -> Result<Vec<String>, StepError> {
+        targets.iter().map(|target| self.id(target)).collect()
+    }
+
     pub(super) async fn run(&self, action: &Action) -> Result<End, StepError> {
         let engine = &*self.executor.engine;
         match action {
@@ -113,15 +122,9 @@ impl Shared<'_> {
                     .collect::<Result<_, StepError>>()?;
                 self.waiter.wait(service, targets, *until, *limit).await?;
             }
-            Action::Enter { target, limit } => {
-                let ids = [self.id(target)?];
-                let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, *limit);
-                entered.await.map_err(|error| {
-                    StepError::Gateway(format!("container `{}` is not routed to: {}", target.name(), error.message))
-                })?;
-            }
-            Action::Leave { target, limit } => {
-                let ids = [self.id(target)?];
+            Action::Enter { targets, limit } => self.enter(targets, *limit).await?,
+            Action::Leave { targets, limit } => {
+                let ids = self.ids(targets)?;
                 let left = shift::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
                 return match left.await {
                     Ok(Left::Clean) => Ok(End::Done(None)),
@@ -129,8 +132,8 @@ impl Shared<'_> {
                     Err(error) => Err(StepError::Gateway(error.message)),
                 };
             }
-            Action::Monitor { service, target, time } => {
-                self.waiter.stays(service, self.id(target)?, target.name(), *time).await?;
+            Action::Monitor { target, time } => {
+                self.waiter.stay(&[(self.id(target)?, target.name().to_owned())], *time).await?;
             }
             Action::Pause(time) => tokio::time::sleep(*time).await,
             Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
@@ -141,6 +144,24 @@ impl Shared<'_> {
 
     fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
         if quiet { silent() } else { self.executor.reporter.sink(&format!("Image {image}")) }
+    }
+
+    /// Those that are to be reached are to go on running meanwhile, too.
+    async fn enter(&self, targets: &[Target], limit: Option<Duration>) -> Result<(), StepError> {
+        let ids = self.ids(targets)?;
+        let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, limit);
+        let failed = |error: CommandError| {
+            StepError::Gateway(format!("container `{}` is not routed to: {}", names(targets), error.message))
+        };
+        let Some(limit) = limit else { return entered.await.map_err(failed) };
+        let named: Vec<(String, String)> =
+            ids.iter().cloned().zip(targets.iter().map(|target| target.name().to_owned())).collect();
+        tokio::select! {
+            biased;
+            Err(ended) = self.waiter.stay(&named, limit) => return Err(ended),
+            entered = entered => entered.map_err(failed)?,
+        }
+        self.waiter.still(&named).await
     }
 
     /// What it printed is gone with it, so its end is shown.

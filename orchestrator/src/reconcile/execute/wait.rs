@@ -41,17 +41,38 @@ impl Waiter {
         }
     }
 
-    /// Watches for `time` that a container goes on running and is not unhealthy.
-    pub(super) async fn stays(&self, service: &str, id: String, name: &str, time: Duration) -> Result<(), StepError> {
-        let target = vec![(id, name.to_owned())];
+    /// Watches for `time` that containers (id and name) go on running and are not unhealthy.
+    pub(super) async fn stay(&self, targets: &[(String, String)], time: Duration) -> Result<(), StepError> {
         let watch = async {
             let mut events = self.subscribe().await?;
             loop {
-                self.look(service, &mut target.clone(), Until::RunningOrHealthy).await?;
-                self.next(&mut events, &target).await?;
+                self.still(targets).await?;
+                self.next(&mut events, targets).await?;
             }
         };
         tokio::time::timeout(time, watch).await.unwrap_or(Ok(()))
+    }
+
+    /// Whether they run and are not unhealthy now. One that the engine is about to start again has failed.
+    pub(super) async fn still(&self, targets: &[(String, String)]) -> Result<(), StepError> {
+        for (id, name) in targets {
+            let detail = self.detail(id, name).await?;
+            let container = || name.clone();
+            if detail.summary.state != State::Running {
+                return Err(StepError::Exited { container: container(), code: detail.exit_code });
+            }
+            if detail.health == Some(Health::Unhealthy) {
+                return Err(StepError::Unhealthy { container: container(), probe: detail.last_probe.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    async fn detail(&self, id: &str, name: &str) -> Result<ContainerDetail, StepError> {
+        match self.engine.container(id).await {
+            Err(error) if error.kind == ErrorKind::NotFound => Err(StepError::Gone { container: name.to_owned() }),
+            other => Ok(other?),
+        }
     }
 
     async fn until(&self, service: &str, mut open: Vec<(String, String)>, until: Until) -> Result<(), StepError> {
@@ -74,10 +95,7 @@ impl Waiter {
     async fn look(&self, service: &str, open: &mut Vec<(String, String)>, until: Until) -> Result<(), StepError> {
         let mut left = Vec::new();
         for (id, name) in open.drain(..) {
-            let detail = match self.engine.container(&id).await {
-                Err(error) if error.kind == ErrorKind::NotFound => return Err(StepError::Gone { container: name }),
-                other => other?,
-            };
+            let detail = self.detail(&id, &name).await?;
             if !arrived(service, &name, &detail, until)? {
                 left.push((id, name));
             }

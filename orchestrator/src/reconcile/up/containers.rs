@@ -462,7 +462,7 @@ impl<'a> Planner<'a> {
         if self.is_routed(service) && container.state == State::Running {
             let limit = self.drains.get(container.id.as_str()).copied().unwrap_or(rollout::SHORT_DRAIN);
             let leave = Step {
-                action: Action::Leave { target: existing(container), limit },
+                action: Action::Leave { targets: vec![existing(container)], limit },
                 cause: String::new(),
                 resource: resource(&container.name),
                 words: Words::SILENT,

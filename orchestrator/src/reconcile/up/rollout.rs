@@ -208,12 +208,12 @@ impl<'a> Planner<'a> {
         let wait = self.up_and_healthy(service, new, begun);
         let mut gates = vec![wait];
         if self.is_routed(&service.name) {
-            let enter = silent(Action::Enter { target: new.clone(), limit: REACH }, new);
+            let enter = silent(Action::Enter { targets: vec![new.clone()], limit: Some(REACH) }, new);
             gates.push(self.plan.add(enter, [(wait, Need::Success)]));
         }
         let last = |gates: &[StepId]| gates.last().map(|step| (*step, Need::Success));
         if let Some(time) = update_config(service).and_then(|config| positive(config.monitor)) {
-            let monitor = Action::Monitor { service: service.name.clone(), target: new.clone(), time };
+            let monitor = Action::Monitor { target: new.clone(), time };
             gates.push(self.plan.add(silent(monitor, new), last(&gates)));
         }
         if let Target::Made { step, name } = new {

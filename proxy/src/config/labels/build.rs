@@ -4,7 +4,7 @@ use super::address::{Place, join};
 use super::decode::{self, Decoded, ServerLabels};
 use super::merge::merge;
 use super::template::{self, Model, normalize};
-use super::{Container, Problem, constraint};
+use super::{Container, Problem, constraint, lost};
 use crate::config::dynamic::{
     Configuration, LoadBalancer, Router, Server, Service, TcpLoadBalancer, TcpServer, TcpService, UdpLoadBalancer,
     UdpServer, UdpService,
@@ -46,7 +46,21 @@ fn one(
     if !counts || (!running && !settings.allow_non_running) || (unhealthy && running && !options.allow_empty_services) {
         return Ok(None);
     }
-    let mut decoded = decode::configuration(&container.labels).map_err(|error| (error.message, error.hint))?;
+    let mut decoded = decode::configuration(&container.labels);
+    for lost in &decoded.lost {
+        let what = if lost.kind.is_empty() { "label" } else { lost.kind };
+        problems.push(Problem {
+            container: container.name.clone(),
+            label: lost.place.clone(),
+            reason: format!("{}; the {what} is not used", lost.error.message),
+            hint: lost.error.hint.clone(),
+        });
+    }
+    lost::drop_dependents(&mut decoded, &container.name, problems);
+    if !decoded.lost.is_empty() && decoded.configuration == Configuration::default() {
+        // Made from nothing but defaults, a route would not be what the labels meant.
+        return Ok(None);
+    }
     for ignored in std::mem::take(&mut decoded.ignored) {
         problems.push(Problem {
             container: container.name.clone(),
@@ -130,6 +144,10 @@ fn http(
     };
     let services: Vec<String> = http.services.keys().cloned().collect();
     if http.routers.is_empty() {
+        if container.labels.keys().any(|label| label.to_ascii_lowercase().starts_with("traefik.http.routers.")) {
+            // Those that the labels describe were left out; one with the default rule was not meant.
+            return Ok(());
+        }
         if services.len() > 1 {
             problems.push(problem(
                 "traefik.http.services",

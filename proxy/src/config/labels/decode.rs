@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::dynamic::Configuration;
+use serde::de::DeserializeOwned;
+
+use crate::config::dynamic::{Configuration, Named};
+use crate::config::near::nearest;
 use crate::config::node::{DecodeError, Node, parse_bool};
 
 /// The provider's own labels of a container.
@@ -29,6 +32,32 @@ pub(super) struct Decoded {
     pub(super) udp: BTreeMap<String, ServerLabels>,
     /// Labels that Traefik knows but gives no effect.
     pub(super) ignored: Vec<String>,
+    /// What cannot be read, and is left out.
+    pub(super) lost: Vec<Lost>,
+}
+
+/// A label, or all labels of an object, that cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    /// `traefik.http.routers.app`, or a whole label.
+    pub(super) place: String,
+    /// What of it is left out: `router`, `service`; empty for a single label.
+    pub(super) kind: &'static str,
+    pub(super) error: DecodeError,
+}
+
+impl Decoded {
+    /// Whether an object of this kind (`http.routers`) and name was left out.
+    pub(super) fn has_lost(&self, kind: &str, name: &str) -> bool {
+        self.lost.iter().any(|lost| {
+            lost.place.strip_prefix("traefik.").and_then(|place| place.strip_prefix(kind)?.strip_prefix('.'))
+                == Some(name)
+        })
+    }
+
+    fn lose(&mut self, place: String, kind: &'static str, error: DecodeError) {
+        self.lost.push(Lost { place, kind, error });
+    }
 }
 
 fn wrong(message: String) -> DecodeError {
@@ -48,7 +77,7 @@ pub(super) fn settings(labels: &BTreeMap<String, String>) -> Result<Settings, De
             "traefik.docker.lbswarm" => drop(boolean()?),
             other => {
                 if let Some(name) = other.strip_prefix("traefik.docker.") {
-                    let near = crate::config::near::nearest(name, ["network", "lbswarm", "allownonrunning"]);
+                    let near = nearest(name, ["network", "lbswarm", "allownonrunning"]);
                     return Err(DecodeError {
                         message: format!("`{label}`: field not found, node: {name}"),
                         hint: near.map(|near| format!("did you mean `traefik.docker.{near}`?")),
@@ -60,9 +89,10 @@ pub(super) fn settings(labels: &BTreeMap<String, String>) -> Result<Settings, De
     Ok(settings)
 }
 
-/// Decodes everything that describes routes.
-pub(super) fn configuration(labels: &BTreeMap<String, String>) -> Result<Decoded, DecodeError> {
+/// Decodes everything that describes routes, each object on its own: a mistake costs the object it is made in.
+pub(super) fn configuration(labels: &BTreeMap<String, String>) -> Decoded {
     let mut root = Node::default();
+    let mut decoded = Decoded::default();
     for (label, value) in labels {
         let lower = label.to_ascii_lowercase();
         let ours = ["traefik.http.", "traefik.tcp.", "traefik.udp.", "traefik.tls.stores.default."];
@@ -70,27 +100,95 @@ pub(super) fn configuration(labels: &BTreeMap<String, String>) -> Result<Decoded
             continue;
         }
         if !label.starts_with("traefik.") {
-            return Err(wrong(format!("`{label}`: invalid label root, write `traefik` in lower case")));
+            decoded.lose(label.clone(), "", wrong("invalid label root, write `traefik` in lower case".to_owned()));
+            continue;
         }
-        let mut node = &mut root;
-        for element in elements(label)? {
-            node = node.child_mut(&element);
-        }
-        node.value = Some(value.clone());
-    }
-    let mut decoded = Decoded::default();
-    for child in &mut root.children {
-        match child.name.to_ascii_lowercase().as_str() {
-            "http" => decoded.http = servers(child, "loadbalancer", &["serverstransports"], &mut decoded.ignored)?,
-            "tcp" => decoded.tcp = servers(child, "loadbalancer", &["serverstransports"], &mut decoded.ignored)?,
-            "udp" => decoded.udp = servers(child, "loadbalancer", &[], &mut decoded.ignored)?,
-            _ => {}
+        match elements(label) {
+            Ok(elements) => {
+                let node = elements.iter().fold(&mut root, |node, element| node.child_mut(element));
+                node.value = Some(value.clone());
+            }
+            Err(error) => decoded.lose(label.clone(), "", error),
         }
     }
-    // A protocol of which only labels without effect are left is as good as not named.
-    root.children.retain(|child| child.value.is_some() || !child.children.is_empty());
-    decoded.configuration = root.decode()?;
-    Ok(decoded)
+    for mut protocol in root.children {
+        match protocol.name.to_ascii_lowercase().as_str() {
+            "http" => {
+                decoded.http = servers(&mut protocol, "http", &["serverstransports"], &mut decoded);
+                sections(&protocol, &["routers", "services", "middlewares"], &mut decoded, |section, decoded, name| {
+                    let http = &mut decoded.configuration.http;
+                    Some(match name {
+                        "routers" => objects(section, "http.routers", "router", &mut http.routers),
+                        "services" => objects(section, "http.services", "service", &mut http.services),
+                        "middlewares" => objects(section, "http.middlewares", "middleware", &mut http.middlewares),
+                        _ => return None,
+                    })
+                });
+            }
+            "tcp" => {
+                decoded.tcp = servers(&mut protocol, "tcp", &["serverstransports"], &mut decoded);
+                sections(&protocol, &["routers", "services", "middlewares"], &mut decoded, |section, decoded, name| {
+                    let tcp = &mut decoded.configuration.tcp;
+                    Some(match name {
+                        "routers" => objects(section, "tcp.routers", "router", &mut tcp.routers),
+                        "services" => objects(section, "tcp.services", "service", &mut tcp.services),
+                        "middlewares" => objects(section, "tcp.middlewares", "middleware", &mut tcp.middlewares),
+                        _ => return None,
+                    })
+                });
+            }
+            "udp" => {
+                decoded.udp = servers(&mut protocol, "udp", &[], &mut decoded);
+                sections(&protocol, &["routers", "services"], &mut decoded, |section, decoded, name| {
+                    let udp = &mut decoded.configuration.udp;
+                    Some(match name {
+                        "routers" => objects(section, "udp.routers", "router", &mut udp.routers),
+                        "services" => objects(section, "udp.services", "service", &mut udp.services),
+                        _ => return None,
+                    })
+                });
+            }
+            _ => sections(&protocol, &["stores"], &mut decoded, |section, decoded, name| {
+                (name == "stores")
+                    .then(|| objects(section, "tls.stores", "store", &mut decoded.configuration.tls.stores))
+            }),
+        }
+    }
+    decoded
+}
+
+/// Reads the sections of a protocol with `read`, which knows them by their name in lower case.
+fn sections(
+    protocol: &Node,
+    known: &[&str],
+    decoded: &mut Decoded,
+    read: impl Fn(&Node, &mut Decoded, &str) -> Option<Vec<Lost>>,
+) {
+    for section in &protocol.children {
+        if let Some(lost) = read(section, decoded, &section.name.to_ascii_lowercase()) {
+            decoded.lost.extend(lost);
+        } else {
+            let near = nearest(&section.name, known.iter().copied());
+            let error = DecodeError {
+                message: format!("field not found, node: {}", section.name),
+                hint: near.map(|near| format!("did you mean `{near}`?")),
+            };
+            let protocol = protocol.name.to_ascii_lowercase();
+            decoded.lose(format!("traefik.{protocol}.{}", section.name), "", error);
+        }
+    }
+}
+
+/// Decodes the objects of a section into `all`; returns those that cannot be.
+fn objects<T: DeserializeOwned>(section: &Node, place: &str, kind: &'static str, all: &mut Named<T>) -> Vec<Lost> {
+    let mut lost = Vec::new();
+    for object in &section.children {
+        match object.decode() {
+            Ok(found) => drop(all.insert(object.name.clone(), found)),
+            Err(error) => lost.push(Lost { place: format!("traefik.{place}.{}", object.name), kind, error }),
+        }
+    }
+    lost
 }
 
 /// The elements of a label after `traefik`; `domains[0]` is two.
@@ -115,37 +213,38 @@ fn elements(label: &str) -> Result<Vec<String>, DecodeError> {
 /// the options that labels do not have.
 fn servers(
     protocol: &mut Node,
-    balancer: &str,
+    name: &str,
     unlabelled: &[&str],
-    ignored: &mut Vec<String>,
-) -> Result<BTreeMap<String, ServerLabels>, DecodeError> {
+    decoded: &mut Decoded,
+) -> BTreeMap<String, ServerLabels> {
     let mut found = BTreeMap::new();
-    strip(protocol, unlabelled, "", ignored);
+    let protocol_name = name;
+    strip(protocol, unlabelled, "", &mut decoded.ignored);
     for section in &mut protocol.children {
         if section.name.eq_ignore_ascii_case("routers") {
             for router in &mut section.children {
-                strip(router, &["parentrefs"], &router.name.clone(), ignored);
+                strip(router, &["parentrefs"], &router.name.clone(), &mut decoded.ignored);
             }
         }
         if !section.name.eq_ignore_ascii_case("services") {
             continue;
         }
-        for service in &mut section.children {
+        section.children.retain_mut(|service| {
             let name = service.name.clone();
-            strip(service, &["weighted", "mirroring", "failover", "highestrandomweight"], &name, ignored);
-            let Some(balancer) = service.children.iter_mut().find(|child| child.name.eq_ignore_ascii_case(balancer))
-            else {
-                continue;
-            };
+            strip(service, &["weighted", "mirroring", "failover", "highestrandomweight"], &name, &mut decoded.ignored);
+            let is_balancer = |child: &&mut Node| child.name.eq_ignore_ascii_case("loadbalancer");
+            let Some(balancer) = service.children.iter_mut().find(is_balancer) else { return true };
             if balancer.child("servers").is_some() {
-                return Err(DecodeError {
+                let error = DecodeError {
                     message: "field not found, node: servers".to_owned(),
                     hint: Some("labels describe one server: `loadbalancer.server.port`".to_owned()),
-                });
+                };
+                decoded.lose(format!("traefik.{protocol_name}.services.{name}"), "service", error);
+                return false;
             }
             let Some(position) = balancer.children.iter().position(|child| child.name.eq_ignore_ascii_case("server"))
             else {
-                continue;
+                return true;
             };
             let mut server = balancer.children.remove(position);
             let mut labels = ServerLabels::default();
@@ -169,9 +268,10 @@ fn servers(
             } else if balancer.children.is_empty() {
                 balancer.children.push(Node { name: "servers".to_owned(), ..Node::default() });
             }
-        }
+            true
+        });
     }
-    Ok(found)
+    found
 }
 
 fn strip(node: &mut Node, names: &[&str], place: &str, ignored: &mut Vec<String>) {

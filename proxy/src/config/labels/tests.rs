@@ -48,7 +48,46 @@ fn a_mistake_is_told_with_the_nearest_name() {
     assert_eq!(text, "{}");
     assert_eq!(
         problems,
-        "container `a`: field not found, node: entrypoint; the container is not routed (hint: did you mean `entrypoints`?)"
+        "container `a`: `traefik.http.routers.r`: field not found, node: entrypoint; the router is not used (hint: did you mean `entrypoints`?)"
+    );
+}
+
+/// Names of the routers, services and middlewares that are left.
+fn left(labels: &[(&str, &str)]) -> (Vec<String>, String) {
+    let (configuration, problems) = build(&[container("a", "10.0.0.1", labels)], &DockerProvider::default());
+    let http = configuration.http;
+    let names = http.routers.keys().chain(http.services.keys()).chain(http.middlewares.keys());
+    let names = names.chain(configuration.tcp.routers.keys()).cloned().collect();
+    (names, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_mistake_costs_one_object_and_what_needs_it() {
+    let good =
+        [("traefik.http.routers.good.rule", "Host(`a`)"), ("traefik.http.services.s.loadbalancer.server.port", "80")];
+    for (label, value, kept) in [
+        ("traefik.http.routers.bad.priority", "high", vec!["good", "s"]),
+        ("traefik.http.routers..rule", "x", vec!["good", "s"]),
+        ("TRAEFIK.http.routers.bad.rule", "x", vec!["good", "s"]),
+        ("traefik.http.rooters.bad.rule", "x", vec!["good", "s"]),
+        ("traefik.http.middlewares.bad.ratelimit.average", "ten", vec!["good", "s"]),
+        ("traefik.tcp.routers.bad.foo", "x", vec!["good", "s"]),
+        ("traefik.http.services.s.loadbalancer.nothing", "x", vec![]),
+    ] {
+        let (names, problems) = left(&[&good[..], &[(label, value)]].concat());
+        assert_eq!(names, kept, "{label}: {problems}");
+        assert!(problems.starts_with("container `a`: `"), "{label}: {problems}");
+    }
+    assert_eq!(left(&[good[1], ("traefik.http.routers.only.rul", "Host(`a`)")]).0, ["s"], "no router by default");
+    let named = ("traefik.http.routers.needs.middlewares", "bad@docker");
+    let bad = ("traefik.http.middlewares.bad.addprefix", "true");
+    let (names, problems) = left(&[good[0], good[1], named, bad]);
+    assert_eq!(names, ["good", "s"]);
+    assert!(
+        problems.ends_with(
+            "`traefik.http.routers.needs`: its middleware `bad@docker` cannot be used; neither is the router"
+        ),
+        "{problems}"
     );
 }
 

@@ -105,7 +105,41 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             place: format!("entryPoints.{name}.http.underscoreHeadersStrategy"),
             message: format!("takes `keep`, `delete` or `reject`, not `{strategy}`"),
         });
-    let mistakes: Vec<Problem> = addresses.chain(strategies).collect();
+    let prometheus = config.metrics.prometheus.iter();
+    let metrics = prometheus.flat_map(|prometheus| {
+        let bounds = prometheus.bounds();
+        let ascending = bounds.windows(2).all(|pair| pair.first() < pair.last());
+        let fine =
+            bounds.len() == prometheus.buckets.len() && ascending && bounds.iter().all(|bound| bound.is_finite());
+        let buckets = (!fine).then(|| {
+            let message =
+                format!("takes ascending numbers such as `0.1,0.3,1.2`, not `{}`", prometheus.buckets.join(","));
+            ("buckets".to_owned(), message)
+        });
+        let label = |label: &str| {
+            let mut bytes = label.bytes();
+            bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+                && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let taken = ["code", "method", "protocol", "entrypoint", "router", "service"];
+        let headers = prometheus.header_labels.iter().filter_map(move |(name, header)| {
+            let message = if !label(name) || taken.contains(&name.as_str()) {
+                format!("`{name}` cannot be the name of a label")
+            } else if header.parse::<http::HeaderName>().is_err() {
+                format!("`{header}` is no name of a header")
+            } else {
+                return None;
+            };
+            Some((format!("headerLabels.{name}"), message))
+        });
+        buckets.into_iter().chain(headers)
+    });
+    let metrics = metrics.map(|(option, message)| Problem {
+        severity: Severity::Error,
+        place: format!("metrics.prometheus.{option}"),
+        message,
+    });
+    let mistakes: Vec<Problem> = addresses.chain(strategies).chain(metrics).collect();
     if mistakes.is_empty() { Ok((config, problems)) } else { Err(mistakes) }
 }
 

@@ -90,12 +90,11 @@ fn what_is_not_in_force_is_said() {
 
 #[test]
 fn what_would_open_something_is_refused_and_a_slip_explained() {
-    let problems =
-        flags(&["--entrypoints.web.proxyprotocol.trustedips=10.0.0.1", "--entrypoint.web.address=:80"]).unwrap_err();
+    let problems = flags(&["--spiffe.workloadapiaddr=10.0.0.1", "--entrypoint.web.address=:80"]).unwrap_err();
     assert_eq!(
         said(&problems),
         [
-            "`--entrypoints.web.proxyprotocol.trustedips`: `entryPoints.web.proxyProtocol.trustedips` is not supported yet, and going on without it would not be safe; take it out to go on without it",
+            "`--spiffe.workloadapiaddr`: `spiffe.workloadapiaddr` is not supported yet, and going on without it would not be safe; take it out to go on without it",
             "`--entrypoint.web.address`: Traefik has no such option; did you mean `entryPoints.web.address`?",
         ]
     );
@@ -107,4 +106,28 @@ fn what_would_open_something_is_refused_and_a_slip_explained() {
         said(&flags(&["--entrypoints.web.address=443"]).unwrap_err()),
         ["entryPoints.web.address: `443` is no address, write for example `:443` or `127.0.0.1:8080`"]
     );
+}
+
+#[test]
+fn metrics_for_prometheus() {
+    let (config, problems) = flags(&[
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.buckets=0.1,0.5",
+        "--metrics.prometheus.headerlabels.who=X-Who",
+        "--metrics.addinternals",
+    ])
+    .unwrap();
+    assert_eq!(said(&problems), Vec::<String>::new());
+    let prometheus = config.metrics.prometheus.as_ref().unwrap();
+    assert_eq!(prometheus.bounds(), [0.1, 0.5]);
+    assert_eq!(prometheus.header_labels.get("who").map(String::as_str), Some("X-Who"));
+    assert!(config.metrics.add_internals && config.entry_points.contains_key("traefik"));
+    for (flag, message) in [
+        ("buckets=0.5,0.1", "metrics.prometheus.buckets: takes ascending numbers such as `0.1,0.3,1.2`, not `0.5,0.1`"),
+        ("buckets=x", "metrics.prometheus.buckets: takes ascending numbers such as `0.1,0.3,1.2`, not `x`"),
+        ("headerlabels.code=X", "metrics.prometheus.headerLabels.code: `code` cannot be the name of a label"),
+        ("headerlabels.a=X Y", "metrics.prometheus.headerLabels.a: `X Y` is no name of a header"),
+    ] {
+        assert_eq!(said(&flags(&[&format!("--metrics.prometheus.{flag}")]).unwrap_err()), [message]);
+    }
 }

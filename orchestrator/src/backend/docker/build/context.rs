@@ -12,8 +12,8 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 
 use super::FOREIGN_DOCKERFILE;
-use super::ignore::Ignore;
 use crate::backend::docker::transport::Body;
+use crate::ignore::Ignore;
 
 /// Size of the pieces that are sent.
 const PIECE: usize = 64 * 1024;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, Dockerfile};
-use super::ignore::Ignore;
 use super::tail::Tail;
 use super::{buildkit_instruction, cleaned};
+use crate::ignore::Ignore;
 
 #[test]
 fn ignore_patterns_follow_docker() {

@@ -1,10 +1,10 @@
-//! `.dockerignore`: which files of a context are left out. The rules are those of Docker's documentation
+//! Patterns of files, as `.dockerignore` has them: which files of a build context or of a watched folder are left out. The rules are those of Docker's documentation
 //! ("Build context", ".dockerignore files"): patterns in order, the last that matches decides, `!` takes a file back
 //! in, `**` stands for any number of folders, a folder that is left out takes its files along.
 
 /// The patterns of one file.
 #[derive(Debug, Default)]
-pub(super) struct Ignore {
+pub struct Ignore {
     patterns: Vec<Pattern>,
 }
 
@@ -35,13 +35,13 @@ enum Token {
 
 impl Ignore {
     /// Reads the patterns. Lines that begin with `#` are comments; a broken pattern matches nothing.
-    pub(super) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { patterns: text.lines().filter(|line| !line.starts_with('#')).filter_map(Pattern::parse).collect() }
     }
 
     /// Whether a path (with `/`, relative to the context) is left out, itself or with one of its parents.
-    pub(super) fn leaves_out(&self, path: &str) -> bool {
+    pub fn leaves_out(&self, path: &str) -> bool {
         let mut out = false;
         for pattern in &self.patterns {
             // Only a pattern that would change the answer is worth matching.
@@ -53,7 +53,7 @@ impl Ignore {
     }
 
     /// Whether something below a folder that is left out may be taken back in.
-    pub(super) fn may_keep_below(&self, folder: &str) -> bool {
+    pub fn may_keep_below(&self, folder: &str) -> bool {
         let prefix = format!("{folder}/");
         self.patterns.iter().any(|pattern| {
             pattern.keeps && (pattern.text.contains(['*', '?', '[']) || pattern.text.starts_with(&prefix))

@@ -1,0 +1,147 @@
+//! Changes under load: none of them may cost a request.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use integration::engine::docker;
+use integration::load::{Load, Tunnel};
+use integration::{Scenario, eventually, free_port};
+
+const HOST: &str = "rollout.example.com";
+
+/// `app` behind an entry point without TLS; `more` are further attributes of it.
+fn file(port: u16, more: &str) -> String {
+    format!(
+        r#"
+services:
+  traefik:
+    image: traefik:v3
+    command: ["--providers.docker=true", "--entrypoints.r{port}.address=:{port}"]
+    ports: ["{port}:{port}"]
+  app:
+    build: ./hello
+    environment:
+      GREETING: ${{GREETING:-one}}
+    labels:
+      - "traefik.http.routers.app.rule=Host(`{HOST}`)"
+      - "traefik.http.routers.app.entrypoints=r{port}"
+    {more}
+"#
+    )
+}
+
+fn ready(s: &Scenario, port: u16) -> Load {
+    let _ = s.stack(["up", "-d"]).ok();
+    eventually("it is served", || Tunnel::open(HOST, port).ok());
+    let load = Load::start(4, HOST, port, "/slow/10");
+    load.settle(50);
+    load
+}
+
+/// For whoever runs the test alone and wants to see the figures.
+fn told(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Ends the load; nothing may have failed.
+fn lost_nothing(load: Load, least: usize) {
+    load.settle(50);
+    let (answers, failures) = load.end();
+    assert!(failures.is_empty(), "{} of {answers} failed, the first: {}", failures.len(), failures[0]);
+    assert!(answers >= least, "{answers} answers");
+    told(&format!("{answers} answers, none lost"));
+}
+
+#[test]
+fn a_changed_service_is_replaced_without_losing_a_request() {
+    let Some(s) = Scenario::new("rollout") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    s.compose_file(&file(port, "x-stack: {drain: 3s}"));
+    let load = ready(&s, port);
+    let old = s.container("app");
+    let mut tunnel = Tunnel::open(HOST, port).unwrap();
+    let plan = s.stack_command(["up", "-d", "--dry-run"]).env("GREETING", "two").output().unwrap();
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("route to ") && plan.contains("3 s for what is under way"), "{plan}");
+
+    let began = Instant::now();
+    let changed = std::thread::scope(|scope| {
+        let up = scope.spawn(|| s.stack_command(["up", "-d"]).env("GREETING", "two").output().unwrap());
+        // The tunnel lives until its time is over, whatever has taken the container's place.
+        while tunnel.echo().is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let cut_after = began.elapsed();
+        assert!(cut_after >= Duration::from_secs(3), "the tunnel was cut after {cut_after:?}");
+        up.join().unwrap()
+    });
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+    assert_ne!(s.container("app"), old);
+    assert_eq!(s.inspect(&s.container("app"), "{{.Name}}"), format!("/{}-app-1", s.project));
+    let mut tunnel = Tunnel::open(HOST, port).unwrap();
+    tunnel.echo().unwrap();
+    lost_nothing(load, 150);
+}
+
+#[test]
+fn scaling_and_restarting_lose_no_request() {
+    let Some(s) = Scenario::new("rescale") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    s.compose_file(&file(port, ""));
+    let load = ready(&s, port);
+    let _ = s.stack(["up", "-d", "--scale", "app=3"]).ok();
+    load.settle(50);
+    let _ = s.stack(["restart", "app"]).ok();
+    assert_eq!(load.failures(), Vec::<String>::new(), "a restart of three");
+    let _ = s.stack(["scale", "app=2"]).ok();
+    let _ = s.stack(["up", "-d", "--scale", "app=1"]).ok();
+    assert_eq!(load.failures(), Vec::<String>::new(), "scaling down");
+    let _ = s.stack(["restart", "app"]).ok();
+    lost_nothing(load, 250);
+}
+
+#[test]
+fn a_version_that_does_not_come_up_is_taken_back() {
+    let Some(s) = Scenario::new("takenback") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    let file = file(port, "");
+    s.compose_file(&file);
+    let load = ready(&s, port);
+    let old = s.containers("app");
+
+    // It ends at once, and says so.
+    s.compose_file(&file.replace("build: ./hello", "build: ./hello\n    command: [--check]"));
+    let failed = s.stack(["up", "-d"]).exits(1).says("exited (1)").says("Rolled back");
+    assert!(failed.stderr.contains("Connection refused"), "the end of its log is shown: {failed}");
+    assert_eq!(s.containers("app"), old, "the old one serves, the new one is gone");
+
+    // It is never healthy.
+    let check = r#"healthcheck: {test: ["CMD", "/none"], interval: 200ms, timeout: 1s, retries: 2}"#;
+    s.compose_file(&self::file(port, check));
+    let _ = s.stack(["up", "-d"]).exits(1).says("unhealthy").says("Rolled back");
+    assert_eq!(s.containers("app"), old);
+
+    // What is right again is found to be there.
+    s.compose_file(&file);
+    let _ = s.stack(["up", "-d"]).ok();
+    assert_eq!(s.containers("app"), old);
+    lost_nothing(load, 150);
+}
+
+#[test]
+fn a_replica_killed_from_outside_costs_only_what_had_reached_it() {
+    let Some(s) = Scenario::new("killed") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    s.compose_file(&file(port, "scale: 2\n    restart: always"));
+    let load = ready(&s, port);
+    let _ = docker(["kill", &s.containers("app")[0]]).ok();
+    load.settle(300);
+    let (answers, failures) = load.end();
+    assert!(failures.len() <= 5, "five clients have at most five requests under way: {failures:?}");
+    assert!(failures.iter().all(|why| why.contains("502") || why.contains("closed")), "{failures:?}");
+    told(&format!("{answers} answers, {} were under way to the killed one", failures.len()));
+}

@@ -1,0 +1,257 @@
+//! A client's HTTP/2 connection (RFC 9113). hyper's server cannot send informational answers, so streams are served here: frames and
+//! flow control are `h2`'s.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Connection, Handshake, SendResponse};
+use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Body as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::entry_point::EntryPoint;
+
+use super::body::{Body, RequestBody};
+use super::date;
+use super::exchange::Client;
+use super::handle::handle;
+use super::meter::Meter;
+use super::outbox::Outbox;
+
+/// Most bytes of a header list: header compression makes larger ones cheap to send.
+const MAX_HEADERS: u32 = 64 * 1024;
+/// A connection that is silent for this long is probed, and closed when it stays silent as long again.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes of answers buffered for one stream.
+const SEND_BUFFER: usize = 128 * 1024;
+/// Windows for request bodies.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Streams that the client's own mistakes may end before the connection does.
+const MOST_MISTAKES: usize = 1024;
+/// What belongs to a connection has no place in HTTP/2 (RFC 9113 section 8.2.2).
+const CONNECTION_HEADERS: [HeaderName; 6] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    TE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// A connection; it is done when it has ended.
+pub(super) struct Http2<S> {
+    state: State<S>,
+    client: Arc<Client>,
+    probe: Probe,
+    graceful: bool,
+}
+
+enum State<S> {
+    Greeting(Handshake<S, Bytes>),
+    Serving {
+        connection: Connection<S, Bytes>,
+        /// No stream comes any more; what is to be sent is sent.
+        ending: bool,
+    },
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
+    /// The connection of `client` over `stream`.
+    pub(super) fn new(stream: S, client: Arc<Client>, entry: &EntryPoint) -> Self {
+        let most_headers = u32::try_from(entry.max_header_bytes).unwrap_or(u32::MAX);
+        let greeting = h2::server::Builder::new()
+            .max_concurrent_streams(entry.max_concurrent_streams)
+            .max_header_list_size(MAX_HEADERS.min(most_headers))
+            .max_send_buffer_size(SEND_BUFFER)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_local_error_reset_streams(Some(MOST_MISTAKES))
+            .handshake(stream);
+        let probe = Probe::new(Arc::clone(&client.meter));
+        Self { state: State::Greeting(greeting), client, probe, graceful: false }
+    }
+
+    /// Finishes the streams under way, takes no more, then ends.
+    pub(super) fn end_gracefully(&mut self) {
+        self.graceful = true;
+        if let State::Serving { connection, .. } = &mut self.state {
+            connection.graceful_shutdown();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
+    type Output = Result<(), h2::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Greeting(greeting) => {
+                    let mut connection = ready!(Pin::new(greeting).poll(cx))?;
+                    this.probe.ping = connection.ping_pong();
+                    if this.graceful {
+                        connection.graceful_shutdown();
+                    }
+                    this.state = State::Serving { connection, ending: false };
+                }
+                State::Serving { connection, ending: true } => return connection.poll_closed(cx),
+                State::Serving { connection, ending } => {
+                    if this.probe.poll_silent(cx)?.is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    match ready!(connection.poll_accept(cx)) {
+                        Some(accepted) => {
+                            let (request, answer) = accepted?;
+                            tokio::spawn(serve(Arc::clone(&this.client), request, answer));
+                        }
+                        None => *ending = true,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Finds out whether a silent client is still there.
+struct Probe {
+    ping: Option<PingPong>,
+    alarm: Interval,
+    meter: Arc<Meter>,
+    /// Reads that the meter had counted at the last alarm.
+    reads: u32,
+    asked: bool,
+}
+
+impl Probe {
+    fn new(meter: Arc<Meter>) -> Self {
+        let mut alarm = tokio::time::interval(SILENCE);
+        alarm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        alarm.reset();
+        Self { ping: None, alarm, meter, reads: 0, asked: false }
+    }
+
+    /// Ready when the client has not even answered a ping.
+    fn poll_silent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let Some(ping) = &mut self.ping else { return Poll::Pending };
+        if self.asked && ping.poll_pong(cx)?.is_ready() {
+            self.asked = false;
+        }
+        while self.alarm.poll_tick(cx).is_ready() {
+            let reads = self.meter.reads();
+            if std::mem::replace(&mut self.reads, reads) != reads {
+                continue;
+            }
+            if self.asked {
+                return Poll::Ready(Ok(()));
+            }
+            ping.send_ping(Ping::opaque())?;
+            self.asked = true;
+        }
+        Poll::Pending
+    }
+}
+
+/// Serves one stream.
+async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: SendResponse<Bytes>) {
+    let (parts, stream) = request.into_parts();
+    let body = RequestBody::stream(stream, &parts.headers, client.entry.limits.body_idle);
+    let outbox = Arc::new(Outbox::default());
+    let mut handling = std::pin::pin!(handle(client, parts, body, None, Some(Arc::clone(&outbox))));
+    let handled = poll_fn(|cx| {
+        let polled = handling.as_mut().poll(cx);
+        for interim in outbox.take_interim() {
+            let mut head = Response::new(());
+            *head.status_mut() = interim.status;
+            *head.headers_mut() = interim.headers;
+            strip(head.headers_mut());
+            head.headers_mut().remove(CONTENT_LENGTH);
+            // A stream that takes none takes no answer either, which is found out there.
+            let _ = answer.send_informational(head);
+        }
+        match polled {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => answer.poll_reset(cx).map(|_| None),
+        }
+    })
+    .await;
+    let Some(response) = handled else { return };
+    let (mut parts, body) = response.into_parts();
+    strip(&mut parts.headers);
+    parts.headers.entry(DATE).or_insert_with(date::now);
+    let size = body.size_hint().exact();
+    let empty = body.is_end_stream();
+    if let Some(size) = size.filter(|_| !empty) {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
+    }
+    match answer.send_response(Response::from_parts(parts, ()), empty) {
+        // The finish that is in an empty body is due now.
+        Ok(_) if empty => drop(body),
+        Ok(stream) => send(body, stream).await,
+        Err(error) => {
+            tracing::debug!(%error, "an answer cannot be sent");
+            answer.send_reset(Reason::INTERNAL_ERROR);
+        }
+    }
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in &CONNECTION_HEADERS {
+        headers.remove(name);
+    }
+}
+
+/// Sends a body as fast as the client takes it.
+async fn send(mut body: Body, mut stream: SendStream<Bytes>) {
+    loop {
+        let Some(frame) = poll_fn(|cx| poll_next(&mut body, &mut stream, cx)).await else { return };
+        let sent = match frame {
+            None => return drop(stream.send_data(Bytes::new(), true)),
+            Some(Err(_)) => return stream.send_reset(Reason::INTERNAL_ERROR),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    let last = body.is_end_stream();
+                    if data.is_empty() && !last {
+                        continue;
+                    }
+                    stream.send_data(data, last).map(|()| last)
+                }
+                Err(frame) => match frame.into_trailers() {
+                    Ok(trailers) => return drop(stream.send_trailers(trailers)),
+                    Err(_) => continue,
+                },
+            },
+        };
+        // A client that is gone needs no more.
+        if sent.unwrap_or(true) {
+            return;
+        }
+    }
+}
+
+type Next = Option<Result<http_body::Frame<Bytes>, super::body::BodyError>>;
+
+/// The next frame of a body, once the client has room for some of it; `None` when it wants no more.
+fn poll_next(body: &mut Body, stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+    stream.reserve_capacity(1);
+    if stream.capacity() == 0 {
+        loop {
+            match ready!(stream.poll_capacity(cx)) {
+                Some(Ok(0)) => {}
+                Some(Ok(_)) => break,
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
+    } else if stream.poll_reset(cx).is_ready() {
+        return Poll::Ready(None);
+    }
+    Pin::new(body).poll_frame(cx).map(Some)
+}

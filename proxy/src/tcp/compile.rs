@@ -1,0 +1,247 @@
+//! From the TCP section of a configuration to a [`TcpTable`]. A router that cannot work is left out, with the reason.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::dynamic::{self, Configuration, TcpLoadBalancer, TcpRouter, TcpServersTransport};
+use crate::route::{EntryPointModel, RoutingTable};
+use crate::rule::TcpRule;
+use crate::rule::priority::of_tcp;
+use crate::snapshot::compile::Problem;
+use crate::snapshot::{security, services};
+use crate::upstream::balance::Turns;
+use crate::upstream::failure::chain;
+use crate::upstream::transport::{Transport, TransportOptions, pem_or_path};
+
+use super::middleware::TcpMiddleware;
+use super::proxy_protocol::Version;
+use super::service::{Servers, Target, TcpService};
+use super::{EntryRoutes, TcpRoute, TcpTable, TcpTls};
+
+/// Services in services in services: deeper than anybody writes.
+const DEEPEST: usize = 16;
+
+/// Middlewares by router and name, with what they were built from.
+pub(super) type Kept = HashMap<(String, String), (dynamic::TcpMiddleware, TcpMiddleware)>;
+
+/// Compiles the TCP routers; `table` holds the HTTP ones, which share entry points with them.
+pub(crate) fn compile(
+    config: &Configuration,
+    models: &[EntryPointModel],
+    table: &RoutingTable,
+    options: &security::Options,
+    before: Option<&TcpTable>,
+) -> (TcpTable, Vec<Problem>) {
+    let mut problems = Vec::new();
+    if config.tcp.routers.is_empty() {
+        return (TcpTable::default(), problems);
+    }
+    let mut builder = Builder { config, options, before, kept: Kept::new(), warnings: Vec::new() };
+    let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
+    for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
+        for name in &route.using {
+            let entry = entries.entry(name.clone()).or_default();
+            let hosts = route.hosts();
+            entry.https_any |= hosts.is_empty();
+            for host in hosts {
+                let host = host.trim_end_matches('.').to_ascii_lowercase();
+                match host.strip_prefix("*.") {
+                    Some(parent) => entry.https_wildcards.insert(parent.to_owned()),
+                    None => entry.https_names.insert(host),
+                };
+            }
+        }
+    }
+    let mut routes: Vec<(i64, Vec<String>, Arc<TcpRoute>)> = Vec::new();
+    for (name, router) in &config.tcp.routers {
+        let object = || format!("TCP router `{name}`");
+        let (known, unknown) = entry_points(router, models);
+        problems.extend(
+            unknown
+                .into_iter()
+                .map(|entry| Problem { object: object(), reason: format!("EntryPoint doesn't exist: {entry}") }),
+        );
+        if known.is_empty() {
+            problems.push(Problem { object: object(), reason: "no valid entryPoint for this router".to_owned() });
+            continue;
+        }
+        match builder.route(name, router) {
+            Ok(route) => routes.push((of_tcp(router.priority, &router.rule), known, Arc::new(route))),
+            Err(reason) => problems.push(Problem { object: object(), reason }),
+        }
+    }
+    problems.append(&mut builder.warnings);
+    // Equal priorities go by name, so that the answer does not change from start to start.
+    routes.sort_by(|(a, _, one), (b, _, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
+    for (_, names, route) in routes {
+        for name in names {
+            let entry = entries.entry(name).or_default();
+            if route.tls.is_some() { &mut entry.tls } else { &mut entry.plain }.push(Arc::clone(&route));
+        }
+    }
+    entries.retain(|_, entry| !entry.tls.is_empty() || !entry.plain.is_empty());
+    let entries = entries.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
+    (TcpTable { entries, kept: builder.kept }, problems)
+}
+
+/// The entry points of a router that exist, and the names of those that do not.
+fn entry_points(router: &TcpRouter, models: &[EntryPointModel]) -> (Vec<String>, Vec<String>) {
+    if router.entry_points.is_empty() {
+        let marked = models.iter().any(|model| model.as_default);
+        let default = |model: &&EntryPointModel| if marked { model.as_default } else { model.name != "traefik" };
+        return (models.iter().filter(default).map(|model| model.name.clone()).collect(), Vec::new());
+    }
+    let names: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    router.entry_points.iter().cloned().partition(|name| names.contains(name.as_str()))
+}
+
+struct Builder<'a> {
+    config: &'a Configuration,
+    options: &'a security::Options,
+    before: Option<&'a TcpTable>,
+    kept: Kept,
+    warnings: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn route(&mut self, name: &str, router: &TcpRouter) -> Result<TcpRoute, String> {
+        if router.rule.is_empty() {
+            return Err("empty rule".to_owned());
+        }
+        if !matches!(router.rule_syntax.as_str(), "" | "v3" | "default") {
+            return Err(format!(
+                "rules of TCP routers in {} syntax are not supported: write it in v3",
+                router.rule_syntax
+            ));
+        }
+        let rule =
+            TcpRule::parse(&router.rule).map_err(|error| format!("invalid rule: \"{}\" , {error}", router.rule))?;
+        if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
+            return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
+        }
+        let tls = match &router.tls {
+            None => None,
+            Some(tls) if tls.passthrough => Some(TcpTls::Passthrough),
+            Some(tls) => {
+                let wanted = match tls.options.as_str() {
+                    "" | "default" => "default".to_owned(),
+                    other => services::qualified(other, name),
+                };
+                match self.options.get(&wanted) {
+                    Some(Ok(terms)) => Some(TcpTls::Terminated(terms.clone())),
+                    Some(Err(error)) => return Err(format!("building router handler: building TLS config: {error}")),
+                    None => return Err(format!("building router handler: unknown TLS options: {wanted}")),
+                }
+            }
+        };
+        let middlewares =
+            router.middlewares.iter().map(|used| self.middleware(name, used)).collect::<Result<Vec<_>, _>>()?;
+        if router.service.is_empty() {
+            return Err("the service is missing on the router".to_owned());
+        }
+        let service = self.service(&services::qualified(&router.service, name), 0)?;
+        Ok(TcpRoute { name: name.to_owned(), rule, tls, middlewares, service })
+    }
+
+    fn middleware(&mut self, router: &str, name: &str) -> Result<TcpMiddleware, String> {
+        let name = services::qualified(name, router);
+        let config = self.config.tcp.middlewares.get(&name);
+        let config = config.ok_or_else(|| format!("middleware {name:?} does not exist"))?;
+        let key = (router.to_owned(), name);
+        let known = self.before.and_then(|before| before.kept.get(&key)).filter(|(before, _)| before == config);
+        let built = match known {
+            Some((_, known)) => known.clone(),
+            None => TcpMiddleware::new(config).map_err(|reason| format!("middleware {:?}: {reason}", key.1))?,
+        };
+        self.kept.insert(key, (config.clone(), built.clone()));
+        Ok(built)
+    }
+
+    fn service(&mut self, name: &str, depth: usize) -> Result<Arc<TcpService>, String> {
+        if depth > DEEPEST {
+            return Err(format!("the service \"{name}\" contains itself"));
+        }
+        let config = self.config.tcp.services.get(name);
+        let config = config.ok_or_else(|| format!("the service \"{name}\" does not exist"))?;
+        if let Some(weighted) = &config.weighted {
+            let mut members = Vec::new();
+            let mut weights = Vec::new();
+            for member in &weighted.services {
+                members.push(self.service(&services::qualified(&member.name, name), depth + 1)?);
+                weights.push(u64::try_from(member.weight).unwrap_or(0));
+            }
+            return Ok(Arc::new(TcpService::Weighted { turns: Turns::new(&weights), members }));
+        }
+        let balancer = config.load_balancer.as_ref();
+        let balancer = balancer.ok_or_else(|| format!("the service \"{name}\" does not have any type defined"))?;
+        Ok(Arc::new(TcpService::Servers(self.servers(name, balancer)?)))
+    }
+
+    fn servers(&mut self, name: &str, config: &TcpLoadBalancer) -> Result<Servers, String> {
+        if config.health_check.is_some() {
+            self.warnings.push(Problem {
+                object: format!("TCP service `{name}`"),
+                reason: "`healthCheck` is not supported yet and not in force".to_owned(),
+            });
+        }
+        let own = TcpServersTransport::default();
+        let transport = match config.servers_transport.as_str() {
+            "" => &own,
+            other => {
+                let other = services::qualified(other, name);
+                let found = self.config.tcp.servers_transports.get(&other);
+                found.ok_or_else(|| format!("TCP dialer not found {other}"))?
+            }
+        };
+        // What stands at the service is older and wins.
+        let proxy = config.proxy_protocol.as_ref().or(transport.proxy_protocol.as_ref());
+        let proxy_protocol = match proxy {
+            None => None,
+            Some(proxy) => Some(
+                Version::new(proxy.version)
+                    .ok_or_else(|| format!("unknown proxyProtocol version: {}", proxy.version))?,
+            ),
+        };
+        let milliseconds = |delay: i64| u64::try_from(delay).ok().map(Duration::from_millis);
+        Ok(Servers {
+            turns: Turns::new(&vec![1; config.servers.len()]),
+            targets: config
+                .servers
+                .iter()
+                .map(|server| Target { address: server.address.clone(), tls: server.tls })
+                .collect(),
+            transport: Arc::new(prepare(transport)?),
+            keep_alive: Some(transport.dial_keep_alive.to_std()).filter(|silence| !silence.is_zero()),
+            proxy_protocol,
+            termination_delay: match config.termination_delay {
+                Some(delay) => milliseconds(delay),
+                None if transport.termination_delay.is_negative() => None,
+                None => Some(transport.termination_delay.to_std()),
+            },
+        })
+    }
+}
+
+fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
+    let tls = config.tls.clone().unwrap_or_default();
+    // Each of these makes the connection stricter: going on without would be less than was asked for.
+    if tls.spiffe.is_some() || !tls.peer_cert_uri.is_empty() {
+        return Err("`spiffe` and `peerCertURI` of a servers transport are not supported by this gateway".to_owned());
+    }
+    let read = |text: &String| pem_or_path(text).map_err(|error| format!("cannot read `{text}`: {error}"));
+    let certificate = match tls.certificates.first() {
+        Some(pair) => Some((read(&pair.cert_file)?, read(&pair.key_file)?)),
+        None => None,
+    };
+    Transport::new(TransportOptions {
+        server_name: Some(tls.server_name).filter(|name| !name.is_empty()),
+        insecure_skip_verify: tls.insecure_skip_verify,
+        root_cas: tls.root_cas.iter().map(read).collect::<Result<_, _>>()?,
+        certificate,
+        disable_http2: true,
+        dial_timeout: config.dial_timeout.to_std(),
+        ..TransportOptions::default()
+    })
+    .map_err(|error| chain(&error))
+}
