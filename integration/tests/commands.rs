@@ -15,6 +15,7 @@ services:
     command: ["sleep", "1000"]
     stop_grace_period: 0s
     ports: ["80"]
+    develop: {watch: [{path: ./own, action: sync, target: /own}]}
   own:
     image: REGISTRY/own
     build: {context: own, tags: ["REGISTRY/own:2"]}
@@ -243,7 +244,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 39] = [
+    let table: [(&[&str], Says); 40] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -283,6 +284,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["version"], AsAlways),
         (&["volumes"], AsAlways),
         (&["wait", "--down-project", "web"], Plan("stop ")),
+        (&["watch"], Plan("sync to web:/own")),
     ];
     // No command is left out of the table.
     let help = s.stack(["--help"]).ok().stdout;
