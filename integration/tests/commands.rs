@@ -15,6 +15,7 @@ services:
     command: ["sleep", "1000"]
     stop_grace_period: 0s
     ports: ["80"]
+    develop: {watch: [{path: ./own, action: sync, target: /own}]}
   own:
     image: REGISTRY/own
     build: {context: own, tags: ["REGISTRY/own:2"]}
@@ -99,6 +100,23 @@ fn stats_show_what_containers_use() {
     });
     let _ = s.stack(["start", "web"]).ok();
     eventually("a table with it", || last().contains("web-1").then_some(()));
+}
+
+#[test]
+fn templates_print_what_docker_compose_prints() {
+    let Some(s) = prepared("format") else { return };
+    for format in [
+        "{{.Name}} {{.State}}",
+        "{{.Name | upper}}: {{json .Image}} {{.ExitCode}} {{.Ports}}",
+        r#"{{.Label "com.docker.compose.service"}}\t{{.Networks}}"#,
+        r"table {{.ID}}\t{{.Name}}\t{{.Command}}\t{{.Service}}\t{{.CreatedAt}}",
+    ] {
+        let ours = s.stack(["ps", "--all", "--format", format]).ok();
+        let Some(theirs) = s.compose(["ps", "--all", "--format", format]) else { return };
+        assert_eq!(ours.stdout, theirs.ok().stdout, "{format}");
+    }
+    let refused = s.stack(["ps", "--format", "{{range .Publishers}}{{end}}"]);
+    assert!(refused.code() == 1 && refused.stderr.contains("`{{range .Publishers}}` in `--format`"), "{refused}");
 }
 
 #[test]
@@ -226,7 +244,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 39] = [
+    let table: [(&[&str], Says); 40] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -266,6 +284,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["version"], AsAlways),
         (&["volumes"], AsAlways),
         (&["wait", "--down-project", "web"], Plan("stop ")),
+        (&["watch"], Plan("sync to web:/own")),
     ];
     // No command is left out of the table.
     let help = s.stack(["--help"]).ok().stdout;

@@ -16,6 +16,7 @@ pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod export;
+mod format;
 pub mod gateway;
 pub mod images;
 pub mod kill;

@@ -10,6 +10,7 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::scope::Scope;
@@ -21,6 +22,7 @@ use crate::ui::output;
 use crate::ui::progress::{Mode, Reporter, Status, Update};
 use crate::ui::style::printable;
 use crate::ui::terminal;
+use place::{Destination, Source};
 
 /// Copy files between this host and the containers of a service
 ///
@@ -83,12 +85,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     if path.is_empty() {
         return Err(CommandError::new("the path in the container is empty").hint("write `SERVICE:/` for all of it"));
     }
-    if let Direction::In { source, .. } = direction
-        && source != "-"
-    {
-        // Said once, not for each container.
-        local::source(&context.working_dir, source, args.follow_link).map_err(CommandError::new)?;
-    }
+    // Before the async runtime starts: files are looked at in a blocking way.
+    let local = Local::find(context, args, direction)?;
     if matches!(direction, Direction::Out { destination: "-", .. }) && terminal::stdout_is_terminal() {
         return Err(CommandError::new("standard output is a terminal, and an archive is not for reading")
             .hint("redirect it, or name a folder instead of `-`"));
@@ -97,7 +95,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let engine = context.engine()?;
     block_on(async {
         let containers = containers(&scope, &engine, args, service).await?;
-        copy(context, &engine, args, direction, &containers).await?;
+        copy(context, &engine, args, direction, &local, &containers).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -117,6 +115,31 @@ async fn containers(scope: &Scope, engine: &Engine, args: &Args, service: &str) 
     Ok(containers)
 }
 
+/// What there is on this host.
+enum Local {
+    /// A tar archive on standard input or output.
+    Stream,
+    /// Where to read, and what it is.
+    Source(PathBuf, Source),
+    /// Where to write.
+    Destination(Destination),
+}
+
+impl Local {
+    fn find(context: &Context, args: &Args, direction: Direction<'_>) -> Result<Self> {
+        let base = &context.working_dir;
+        match direction {
+            Direction::In { source: "-", .. } | Direction::Out { destination: "-", .. } => Ok(Self::Stream),
+            Direction::In { source, .. } => local::source(base, source, args.follow_link)
+                .map(|(path, source)| Self::Source(path, source))
+                .map_err(CommandError::new),
+            Direction::Out { destination, .. } => {
+                local::destination(base, destination).map(Self::Destination).map_err(CommandError::new)
+            }
+        }
+    }
+}
+
 /// One copy, for progress and messages.
 struct Copy<'a> {
     container: &'a Container,
@@ -128,6 +151,7 @@ async fn copy(
     engine: &Engine,
     args: &Args,
     direction: Direction<'_>,
+    local: &Local,
     containers: &[Container],
 ) -> Result<()> {
     let containers = if matches!(direction, Direction::Out { .. }) { containers.get(..1) } else { Some(containers) };
@@ -138,8 +162,8 @@ async fn copy(
     }
     let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
     let reporter = Reporter::new(mode);
-    let mut inputs = match direction {
-        Direction::In { source: "-", .. } => pipe::shared(std::io::stdin(), copies.len()),
+    let mut inputs = match (direction, local) {
+        (Direction::In { .. }, Local::Stream) => pipe::shared(std::io::stdin(), copies.len()),
         _ => Vec::new(),
     };
     let works = copies.iter().map(|copy| {
@@ -151,19 +175,18 @@ async fn copy(
                 reporter.update(Update { id, status, text, details });
             };
             update(Status::Working, "Copying");
-            let outcome = match (direction, input) {
-                (Direction::In { path, .. }, Some(input)) => {
+            let (Direction::In { path, .. } | Direction::Out { path, .. }) = direction;
+            let outcome = match (local, input) {
+                (Local::Stream, Some(input)) => {
                     container::put(engine, copy.container, path, input, args.archive).await.map(|()| Vec::new())
                 }
-                (Direction::In { source, path, .. }, None) => {
-                    let what = container::What { base: &context.working_dir, source, follow: args.follow_link };
-                    container::copy_in(engine, copy.container, what, path, args.archive).await
-                }
-                (Direction::Out { path, destination: "-", .. }, _) => {
+                (Local::Stream, None) => {
                     container::print(engine, copy.container, path, args.follow_link).await.map(|()| Vec::new())
                 }
-                (Direction::Out { path, destination, .. }, _) => {
-                    let to = (context.working_dir.as_path(), destination);
+                (Local::Source(from, source), _) => {
+                    container::copy_in(engine, copy.container, (from, source), path, args.archive).await
+                }
+                (Local::Destination(to), _) => {
                     container::copy_out(engine, copy.container, path, to, args.follow_link, args.archive).await
                 }
             };

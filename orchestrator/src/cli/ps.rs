@@ -6,6 +6,7 @@ mod row;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+use super::format::{Fields, Format, fields};
 use super::scope::{Scope, runs};
 use super::{Context, block_on};
 use crate::backend::Container;
@@ -15,7 +16,7 @@ use crate::ui::output;
 use crate::ui::style::printable;
 use crate::ui::table::table;
 pub(super) use row::word as state_word;
-use row::{Row, TITLES};
+use row::{FIELD_TITLES, Row, TITLES};
 
 const STATES: [&str; 7] = ["paused", "restarting", "removing", "running", "dead", "created", "exited"];
 
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
     /// How to print
-    #[arg(long, value_name = "table|json", default_value = "table")]
+    #[arg(long, value_name = "table|json|TEMPLATE", default_value = "table")]
     format: String,
     /// Do not shorten
     #[arg(long)]
@@ -82,17 +83,9 @@ impl Args {
             None => Ok(states),
         }
     }
-
-    fn json(&self) -> Result<bool> {
-        match self.format.as_str() {
-            "table" | "" => Ok(false),
-            "json" => Ok(true),
-            other => Err(unsupported_format(other)),
-        }
-    }
 }
 
-/// The error about a `--format` other than those two.
+/// The error about a `--format` that is none.
 pub(super) fn unsupported_format(format: &str) -> CommandError {
     CommandError::new(format!("`--format {}` is not supported", printable(format)))
         .hint("use `--format json` and a program that reads JSON (`jq -r .Name`), or `--format table`")
@@ -103,7 +96,7 @@ pub(super) fn unsupported_format(format: &str) -> CommandError {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let (states, json) = (args.states()?, args.json()?);
+    let (states, format) = (args.states()?, Format::parse(&args.format)?);
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     let any = args.all || !states.is_empty();
@@ -115,11 +108,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         state && (known || args.orphans || !args.services.is_empty())
     });
     containers.sort_by(|a, b| a.name.cmp(&b.name));
-    output::stdout(&text(args, json, &containers)?)?;
+    output::stdout(&text(args, &format, &containers)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(args: &Args, json: bool, containers: &[Container]) -> Result<String> {
+fn text(args: &Args, format: &Format, containers: &[Container]) -> Result<String> {
     if args.quiet {
         return Ok(containers.iter().map(|container| format!("{}\n", container.id)).collect());
     }
@@ -129,14 +122,17 @@ fn text(args: &Args, json: bool, containers: &[Container]) -> Result<String> {
     }
     let now = jiff::Timestamp::now().as_second();
     let rows = containers.iter().map(|container| Row::new(container, now, args.no_trunc));
-    if !json {
-        let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
-        return Ok(table(&rows, 10, 3));
+    match format {
+        Format::Table => {
+            let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
+            Ok(table(&rows, 10, 3))
+        }
+        Format::Json => rows.map(|row| Ok(format!("{}\n", super::to_json(&row)?))).collect(),
+        Format::Template(template) => {
+            let rows = rows.map(|row| fields(&row)).collect::<Result<Vec<_>>>()?;
+            let rows =
+                rows.iter().zip(containers).map(|(row, container)| Fields { row, labels: Some(&container.labels) });
+            template.text(&rows.collect::<Vec<_>>(), &FIELD_TITLES)
+        }
     }
-    let mut text = String::new();
-    for row in rows {
-        text.push_str(&super::to_json(&row)?);
-        text.push('\n');
-    }
-    Ok(text)
 }

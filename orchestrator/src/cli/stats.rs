@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use futures_util::StreamExt as _;
 
-use super::ps::unsupported_format;
+use super::format::Format;
 use super::scope::{Scope, runs};
 use super::{Context, block_on};
 use crate::backend::{Container, Engine, ErrorKind, Usage};
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(short, long)]
     all: bool,
     /// How to print
-    #[arg(long, value_name = "table|json", default_value = "table")]
+    #[arg(long, value_name = "table|json|TEMPLATE", default_value = "table")]
     format: String,
     /// One look, and no more
     #[arg(long)]
@@ -41,12 +41,7 @@ pub struct Args {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let json = match args.format.as_str() {
-        "table" | "" => false,
-        "json" => true,
-        other => return Err(unsupported_format(other)),
-    };
-    let look = Look { json, no_trunc: args.no_trunc };
+    let look = Look { format: Format::parse(&args.format)?, no_trunc: args.no_trunc };
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     block_on(async {
@@ -54,8 +49,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             let containers = chosen(&scope, &engine, args).await?;
             output::stdout(&look.text(&once(&engine, &containers).await?)?)?;
         } else {
-            let redraw = !json && context.global.ansi != "never" && terminal::stdout_is_terminal();
-            live::show(&scope, &engine, args, look, redraw).await?;
+            let redraw =
+                look.format != Format::Json && context.global.ansi != "never" && terminal::stdout_is_terminal();
+            live::show(&scope, &engine, args, &look, redraw).await?;
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::ps::unsupported_format;
+use super::format::{Fields, Format, fields};
 use super::scope::Scope;
 use super::{Context, block_on, to_json};
 use crate::backend::VolumeInfo;
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
     /// How to print
-    #[arg(long, value_name = "table|json", default_value = "table")]
+    #[arg(long, value_name = "table|json|TEMPLATE", default_value = "table")]
     format: String,
     /// Only volumes that these services use
     #[arg(value_name = "SERVICE")]
@@ -69,9 +69,7 @@ impl<'a> Row<'a> {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    if !matches!(args.format.as_str(), "table" | "json") {
-        return Err(unsupported_format(&args.format));
-    }
+    let format = Format::parse(&args.format)?;
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     let volumes = block_on(async {
@@ -83,19 +81,22 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(volumes)
     })?;
-    let mut text = String::new();
-    if args.quiet {
-        text = volumes.iter().map(|volume| format!("{}\n", printable(&volume.name))).collect();
-    } else if args.format == "json" {
-        for volume in &volumes {
-            text.push_str(&to_json(&Row::new(volume))?);
-            text.push('\n');
+    let text = match format {
+        _ if args.quiet => volumes.iter().map(|volume| format!("{}\n", printable(&volume.name))).collect(),
+        Format::Table => {
+            let titles = ["DRIVER", "VOLUME NAME"].map(str::to_owned);
+            let rows = volumes.iter().map(|volume| [volume.driver.clone(), volume.name.clone()]);
+            table(&std::iter::once(titles).chain(rows).collect::<Vec<_>>(), 10, 3)
         }
-    } else {
-        let titles = ["DRIVER", "VOLUME NAME"].map(str::to_owned);
-        let rows = volumes.iter().map(|volume| [volume.driver.clone(), volume.name.clone()]);
-        text = table(&std::iter::once(titles).chain(rows).collect::<Vec<_>>(), 10, 3);
-    }
+        Format::Json => {
+            volumes.iter().map(|volume| Ok(format!("{}\n", to_json(&Row::new(volume))?))).collect::<Result<String>>()?
+        }
+        Format::Template(template) => {
+            let rows = volumes.iter().map(|volume| fields(&Row::new(volume))).collect::<Result<Vec<_>>>()?;
+            let rows = rows.iter().zip(&volumes).map(|(row, volume)| Fields { row, labels: Some(&volume.labels) });
+            template.text(&rows.collect::<Vec<_>>(), &[("Name", "VOLUME NAME")])?
+        }
+    };
     output::stdout(&text)?;
     Ok(ExitCode::SUCCESS)
 }

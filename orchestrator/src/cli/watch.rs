@@ -11,11 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::carry_out::{INTERRUPTED, Signals};
 use super::up::{Prepared, Work};
-use super::{Context, block_on};
+use super::{Context, block_on, dry_run};
 use crate::error::Result;
 use crate::reconcile::Selection;
 use crate::reconcile::up::{Recreate, UpOptions};
-use crate::ui::output;
 
 pub use session::{How, Watching};
 pub use word::{Say, Word};
@@ -84,7 +83,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
                 prepared.converge().await?;
             }
             let lines = rules.rules.iter().map(|rule| format!("watch {rule}\n"));
-            output::stdout(&lines.collect::<String>())?;
+            dry_run::print(&lines.collect::<String>())?;
             Ok(ExitCode::SUCCESS)
         });
     }

@@ -6,22 +6,11 @@ use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 use super::place::{Destination, Found, Source, absolute, is_as_folder, is_content, place};
-use super::{local, pack, pipe, unpack};
+use super::{pack, pipe, unpack};
 use crate::backend::{self, Container, Engine, ErrorKind, PathInfo, PathKind, Upload};
 use crate::error::{CommandError, Result};
 use crate::reconcile::observed::service_of;
 use crate::ui::style::printable;
-
-/// A source on this host.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct What<'a> {
-    /// Where relative paths start from.
-    pub(super) base: &'a Path,
-    /// As it was written.
-    pub(super) source: &'a str,
-    /// Follow a symbolic link at its end.
-    pub(super) follow: bool,
-}
 
 /// A path of a container as the engine takes it: container paths are text.
 fn text(path: &Path) -> Result<String> {
@@ -92,20 +81,20 @@ async fn destination(engine: &Engine, container: &Container, written: &str) -> R
     Ok(Destination { path, found, as_folder })
 }
 
-/// Copies from this host. Returns what there is to say.
+/// Copies from this host: `from` is a path and what it is. Returns what there is to say.
 ///
 /// # Errors
 /// In words, what does not go.
 pub(super) async fn copy_in(
     engine: &Engine,
     container: &Container,
-    what: What<'_>,
+    from: (&Path, &Source),
     path: &str,
     owners: bool,
 ) -> Result<Vec<String>> {
-    let (from, source) = local::source(what.base, what.source, what.follow).map_err(CommandError::new)?;
     let destination = destination(engine, container, path).await?;
-    let place = place(&source, &destination).map_err(CommandError::new)?;
+    let place = place(from.1, &destination).map_err(CommandError::new)?;
+    let from = from.0.to_owned();
     let name = place.name.map_or_else(|| PathBuf::from("."), PathBuf::from);
     let (notes, noted) = std::sync::mpsc::channel();
     let (upload, fault) = pipe::written(move |output| {
@@ -157,8 +146,7 @@ async fn source(engine: &Engine, container: &Container, path: &str, follow: bool
     Ok((asked, Source { name, is_folder: info.kind == PathKind::Folder }))
 }
 
-/// Copies to this host: `to` is where relative paths start from, and the destination as it was written. Returns what
-/// there is to say.
+/// Copies to this host. Returns what there is to say.
 ///
 /// # Errors
 /// In words, what does not go.
@@ -166,13 +154,12 @@ pub(super) async fn copy_out(
     engine: &Engine,
     container: &Container,
     path: &str,
-    to: (&Path, &str),
+    to: &Destination,
     follow: bool,
     owners: bool,
 ) -> Result<Vec<String>> {
-    let destination = local::destination(to.0, to.1).map_err(CommandError::new)?;
     let (asked, source) = source(engine, container, path, follow).await?;
-    let place = place(&source, &destination).map_err(CommandError::new)?;
+    let place = place(&source, to).map_err(CommandError::new)?;
     let archive = engine.get_archive(&container.id, &asked).await.map_err(plain)?;
     let unpacked = pipe::read(archive, move |input| unpack::unpack(input, &place, owners)).await;
     let notes = unpacked.map_err(|error| CommandError::new(error.to_string()))?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
-use super::container::{What, copy_in, copy_out, put};
-use super::{Direction, direction};
+use super::container::{copy_in, copy_out, put};
+use super::{Direction, direction, local};
 use crate::backend::memory::{Fault, Memory};
 use crate::backend::{Backend as _, Container, ContainerSpec, Engine, ErrorKind, LabelFilter, PathInfo, PathKind};
 
@@ -64,8 +64,9 @@ impl Scene {
     /// Copies in: where the archive went, and the names in it; or the error.
     async fn copies(&self, source: &str, path: &str) -> Result<(String, Vec<String>), String> {
         let before = self.memory.archives("web-1").len();
-        let what = What { base: self.here.path(), source, follow: false };
-        copy_in(&self.engine, &self.container, what, path, false).await.map_err(|error| error.message)?;
+        let (from, source) = local::source(self.here.path(), source, false)?;
+        let copied = copy_in(&self.engine, &self.container, (&from, &source), path, false);
+        copied.await.map_err(|error| error.message)?;
         let archives = self.memory.archives("web-1");
         let (folder, tar) = archives.get(before).cloned().unwrap();
         let mut names: Vec<String> = tar::Archive::new(&*tar)
@@ -78,8 +79,8 @@ impl Scene {
     }
 
     async fn fetches(&self, path: &str, destination: &str, follow: bool) -> Result<Vec<String>, String> {
-        let to = (self.here.path(), destination);
-        copy_out(&self.engine, &self.container, path, to, follow, false).await.map_err(|error| error.message)
+        let to = local::destination(self.here.path(), destination)?;
+        copy_out(&self.engine, &self.container, path, &to, follow, false).await.map_err(|error| error.message)
     }
 }
 

@@ -48,6 +48,10 @@ struct Publisher {
 /// Titles of the table.
 pub(super) const TITLES: [&str; 7] = ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"];
 
+/// Titles of fields that are not called as the field is.
+pub(super) const FIELD_TITLES: [(&str, &str); 3] =
+    [("ID", "CONTAINER ID"), ("CreatedAt", "CREATED AT"), ("RunningFor", "CREATED")];
+
 /// A state in the engine's word.
 pub(in crate::cli) fn word(state: State) -> &'static str {
     match state {

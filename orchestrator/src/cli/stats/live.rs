@@ -83,7 +83,7 @@ impl Board<'_> {
         self.readers.keys().all(|id| self.known.contains_key(id))
     }
 
-    fn text(&self, look: Look) -> Result<String> {
+    fn text(&self, look: &Look) -> Result<String> {
         let sample = |container: &Container| {
             if runs(container) { self.known.get(&container.id).cloned().flatten() } else { Some(Usage::default()) }
         };
@@ -103,7 +103,7 @@ fn over(text: &str, first: bool) -> String {
 ///
 /// # Errors
 /// As there.
-pub(super) async fn show(scope: &Scope, engine: &Engine, args: &Args, look: Look, redraw: bool) -> Result<()> {
+pub(super) async fn show(scope: &Scope, engine: &Engine, args: &Args, look: &Look, redraw: bool) -> Result<()> {
     let (sender, mut samples) = mpsc::channel(64);
     // Before the first look: what happens from then on is seen.
     let mut events = engine.events(&scope.filter()).await?;
@@ -171,6 +171,7 @@ mod tests {
     use super::{Args, Board, over};
     use crate::backend::memory::Memory;
     use crate::backend::{Backend as _, ContainerSpec, Engine, Usage};
+    use crate::cli::format::Format;
     use crate::cli::scope::Scope;
     use crate::labels;
 
@@ -200,9 +201,9 @@ mod tests {
             readers: BTreeMap::new(),
             known: BTreeMap::new(),
         };
-        let look = Look { json: false, no_trunc: false };
+        let look = Look { format: Format::Table, no_trunc: false };
         let rows = |board: &Board<'_>| {
-            let text = board.text(look).unwrap();
+            let text = board.text(&look).unwrap();
             let row = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
             text.lines().skip(1).map(|line| row(line).join(" ")).collect::<Vec<_>>()
         };

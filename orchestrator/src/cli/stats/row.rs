@@ -3,20 +3,31 @@
 use serde::Serialize;
 
 use crate::backend::{Container, Usage};
+use crate::cli::format::{Fields, Format, fields};
+use crate::cli::to_json;
 use crate::error::Result;
 use crate::ui::human;
 use crate::ui::table::table;
 
 const TITLES: [&str; 8] =
     ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"];
+/// Titles of fields that are not called as the field is.
+const FIELD_TITLES: [(&str, &str); 6] = [
+    ("ID", "CONTAINER ID"),
+    ("CPUPerc", "CPU %"),
+    ("MemUsage", "MEM USAGE / LIMIT"),
+    ("MemPerc", "MEM %"),
+    ("NetIO", "NET I/O"),
+    ("BlockIO", "BLOCK I/O"),
+];
 /// Where nothing is known yet.
 const UNKNOWN: &str = "--";
 
 /// How samples are printed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Look {
-    /// A line of JSON for each container instead of a table.
-    pub(super) json: bool,
+    /// As a table, lines of JSON, or a template.
+    pub(super) format: Format,
     /// Whole ids.
     pub(super) no_trunc: bool,
 }
@@ -80,12 +91,19 @@ impl Look {
     ///
     /// # Errors
     /// Names that have no form in JSON.
-    pub(super) fn text(self, samples: &[(&Container, Option<Usage>)]) -> Result<String> {
+    pub(super) fn text(&self, samples: &[(&Container, Option<Usage>)]) -> Result<String> {
         let rows = samples.iter().map(|(container, usage)| Row::new(container, usage.as_ref(), self.no_trunc));
-        if self.json {
-            return rows.map(|row| Ok(format!("{}\n", super::super::to_json(&row)?))).collect();
+        match &self.format {
+            Format::Table => {
+                let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
+                Ok(table(&rows, 10, 3))
+            }
+            Format::Json => rows.map(|row| Ok(format!("{}\n", to_json(&row)?))).collect(),
+            Format::Template(template) => {
+                let rows = rows.map(|row| fields(&row)).collect::<Result<Vec<_>>>()?;
+                let rows: Vec<_> = rows.iter().map(|row| Fields { row, labels: None }).collect();
+                template.text(&rows, &FIELD_TITLES)
+            }
         }
-        let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
-        Ok(table(&rows, 10, 3))
     }
 }

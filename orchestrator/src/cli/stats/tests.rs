@@ -6,6 +6,7 @@ use super::row::Look;
 use super::{once, runs};
 use crate::backend::memory::{Behaviour, Memory};
 use crate::backend::{Backend as _, Container, ContainerSpec, Engine, LabelFilter, Usage};
+use crate::cli::format::Format;
 
 const SAMPLE: Usage = Usage {
     cpu: 12.345,
@@ -50,7 +51,7 @@ async fn a_table_as_docker_prints_it() {
     let mut samples: Vec<_> = containers.iter().zip(usages).collect();
     let unknown = Container { id: "e".repeat(64), name: "young".to_owned(), ..Container::default() };
     samples.push((&unknown, None));
-    let text = Look { json: false, no_trunc: false }.text(&samples).unwrap();
+    let text = Look { format: Format::Table, no_trunc: false }.text(&samples).unwrap();
     assert_eq!(
         text,
         "\
@@ -60,7 +61,7 @@ ffffffffffff   web       12.35%    5MiB / 23.54GiB     0.02%     1.32kB / 0B   4
 eeeeeeeeeeee   young     --        -- / --             --        -- / --       -- / --        --
 "
     );
-    let json = Look { json: true, no_trunc: false }.text(samples.get(1..2).unwrap()).unwrap();
+    let json = Look { format: Format::Json, no_trunc: false }.text(samples.get(1..2).unwrap()).unwrap();
     assert_eq!(
         json,
         format!(
