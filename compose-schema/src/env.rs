@@ -48,7 +48,7 @@ pub(crate) fn read(
         Span { source, start, end: start }
     };
     for (name, at) in unset {
-        session.unset(&name, Some(place(at)));
+        session.unset(&name, Some(place(at)), None);
     }
     read.or_else(|error| {
         let message = format!("in this env file, {}", error.kind);

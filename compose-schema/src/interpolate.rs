@@ -132,6 +132,15 @@ impl Variables for DocumentVariables<'_> {
             return;
         }
         let span = self.session.within(self.span, self.text, &at);
-        self.session.unset(name, Some(span));
+        let hint = holds_hash(self.text)
+            .then_some("this looks like the hash of a password: write each `$` of it as `$$`, so that it stays one");
+        self.session.unset(name, Some(span), hint);
     }
+}
+
+/// Whether a text holds the hash of a password, as `htpasswd` and others write it (crypt(5), Modular Crypt Format).
+fn holds_hash(text: &str) -> bool {
+    ["$apr1$", "$argon2", "$2a$", "$2b$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$scrypt$"]
+        .iter()
+        .any(|prefix| text.contains(prefix))
 }

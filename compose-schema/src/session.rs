@@ -83,8 +83,8 @@ impl Session {
         self.unset.len() > MAX_UNSET || self.unset.contains(name)
     }
 
-    /// Warns, once for each name, that a variable is not set.
-    pub(crate) fn unset(&mut self, name: &str, at: Option<Span>) {
+    /// Warns, once for each name, that a variable is not set. `hint` is the way out, where it is not to set the variable.
+    pub(crate) fn unset(&mut self, name: &str, at: Option<Span>, hint: Option<&str>) {
         if self.knows_unset(name) {
             return;
         }
@@ -95,8 +95,8 @@ impl Session {
             return;
         }
         let message = format!("the variable `{name}` is not set and becomes empty text");
-        let warning = Diagnostic::warning(input::UNSET, message)
-            .hint(format!("set `{name}`, or give it a default: `${{{name}:-default}}`"));
+        let set = || format!("set `{name}`, or give it a default: `${{{name}:-default}}`");
+        let warning = Diagnostic::warning(input::UNSET, message).hint(hint.map_or_else(set, str::to_owned));
         self.diagnostics.push(match at {
             Some(at) => warning.at(at, ""),
             None => warning,

@@ -228,3 +228,17 @@ fn warnings_are_silenced_by_their_code() {
         assert_eq!(codes(&text, &[]), vec!["W0605"; wanted], "{own}");
     }
 }
+
+#[test]
+fn the_hash_of_a_password_is_known() {
+    let hint = |label: &str| {
+        let text = format!("services: {{a: {{image: x, labels: {{l: '{label}'}}}}}}\n");
+        let folder = folder(&[("compose.yaml", &text)]);
+        let loaded = load(&options(&folder, &[])).unwrap();
+        loaded.warnings.first().map(|warning| warning.hints.join(" ")).unwrap_or_default()
+    };
+    assert!(hint("me:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/").contains("write each `$` of it as `$$`"));
+    assert!(hint("me:$argon2id$v=19$abc").contains("write each `$` of it as `$$`"));
+    assert!(hint("$NOBODY").contains("or give it a default"));
+    assert_eq!(hint("me:$$apr1$$H6uskkkW$$IgXLP6ewTrSuBkTrqE8wj/"), "");
+}
