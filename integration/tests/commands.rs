@@ -244,7 +244,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 40] = [
+    let table: [(&[&str], Says); 41] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -278,6 +278,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["stats", "--no-stream"], AsAlways),
         (&["stop"], Plan("stop ")),
         (&["top"], AsAlways),
+        (&["trust"], Refused),
         (&["unpause"], AsAlways),
         (&["up", "-d", "--force-recreate"], Plan("create container ")),
         (&["up"], Plan("start ")),

@@ -59,10 +59,10 @@ pub struct Look {
 }
 
 impl Look {
-    /// Whether there is a gateway.
+    /// Whether a gateway is at work.
     #[must_use]
-    pub const fn has_gateway(&self) -> bool {
-        self.pair.exists()
+    pub fn has_gateway(&self) -> bool {
+        self.pair.works()
     }
 
     /// Looks: one call to the engine.
@@ -235,14 +235,14 @@ impl Wish {
     }
 }
 
-/// Whether there is a gateway that may route to one of these containers. One call to the engine, none where none has
+/// Whether a gateway is at work that may route to one of these containers. One call to the engine, none where none has
 /// routes.
 ///
 /// # Errors
 /// Whatever the engine answers.
 pub async fn may_route(engine: &Engine, containers: &[Container]) -> Result<bool> {
     Ok(containers.iter().any(|container| has_routes(&container.labels))
-        && Pair::observe(engine.as_ref()).await?.exists())
+        && Pair::observe(engine.as_ref()).await?.works())
 }
 
 /// Takes a project's routes out of the gateway, with `volumes` also the certificates that were obtained for it; the last

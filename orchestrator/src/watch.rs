@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct FileWatch {
     watcher: RecommendedWatcher,
     changes: mpsc::Receiver<()>,
+    /// A change has come that nobody has been told of.
+    untold: bool,
 }
 
 impl FileWatch {
@@ -43,7 +45,7 @@ impl FileWatch {
             // Full: the reader will look anyway. Closed: nobody looks any more.
             let _ = sender.try_send(());
         })?;
-        Ok(Self { watcher, changes })
+        Ok(Self { watcher, changes, untold: false })
     }
 
     /// Adds a folder and all that is in it. Watch folders rather than files: a replaced file is another file.
@@ -54,12 +56,14 @@ impl FileWatch {
         self.watcher.watch(folder, RecursiveMode::Recursive)
     }
 
-    /// Waits for the next change, and for the quiet after it.
+    /// Waits for the next change, and for the quiet after it. Where the wait is broken off, the next one tells of it.
     pub async fn changed(&mut self) {
-        if self.changes.recv().await.is_none() {
+        if !self.untold && self.changes.recv().await.is_none() {
             return std::future::pending().await;
         }
+        self.untold = true;
         settle(&mut self.changes).await;
+        self.untold = false;
     }
 }
 

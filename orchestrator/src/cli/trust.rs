@@ -32,6 +32,10 @@ pub struct Args {
 /// # Errors
 /// No authority yet, a folder that cannot be written.
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if context.global.dry_run && !args.print {
+        return Err(CommandError::new("`--dry-run` has nothing to show: one file is all that is installed")
+            .hint("`stack trust --print` prints it"));
+    }
     let engine = context.engine()?;
     let path = state::authority().join(proxy::LOCAL_ROOT);
     let root = block_on(async { deploy::read_file(&engine, &path).await })?.ok_or_else(|| {

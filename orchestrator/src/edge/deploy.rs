@@ -72,6 +72,14 @@ impl Pair {
         self.agent.is_some() || self.gateway.is_some()
     }
 
+    /// Whether both run, so that what is written for them takes effect.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        [&self.gateway, &self.agent]
+            .into_iter()
+            .all(|found| found.as_ref().is_some_and(|found| found.state == State::Running))
+    }
+
     /// Whether both run and are the executable with that stamp.
     #[must_use]
     pub fn is_current(&self, stamp: &str) -> bool {

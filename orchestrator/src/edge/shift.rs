@@ -23,7 +23,7 @@ pub enum Left {
 }
 
 /// Has the gateway look at the containers anew, and waits until it serves these; with a `limit` also until it has reached
-/// them, so long at most. Those that were on their way out are taken back. Nothing where there is no gateway, or it does not know the project.
+/// them, so long at most. Those that were on their way out are taken back. Nothing where no gateway is at work, or it does not know the project.
 ///
 /// # Errors
 /// Whatever the engine answers; a gateway that does not get there; servers that take no connection in time.
@@ -51,7 +51,7 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
 }
 
 /// Takes containers out of the routes, and waits until nothing is under way to them any more: `limit` at most.
-/// Nothing where there is no gateway, or it does not know the project.
+/// Nothing where no gateway is at work, or it does not know the project.
 ///
 /// # Errors
 /// Whatever the engine answers; a gateway that does not get there.
@@ -79,7 +79,7 @@ async fn rewrite(
 ) -> Result<Option<(Pair, String)>> {
     let _lock = lock(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
-    if !pair.exists() {
+    if !pair.works() {
         return Ok(None);
     }
     let mut known = deploy::read_projects(engine, &pair).await?.readable;

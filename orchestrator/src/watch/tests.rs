@@ -22,6 +22,20 @@ async fn a_replaced_file_is_a_change() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_broken_off_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watch = FileWatch::new(|_| true).unwrap();
+    watch.add(folder.path()).unwrap();
+    fs::write(folder.path().join("x"), "1").unwrap();
+    // Broken off in the quiet after the change, as `select!` does when something else comes first.
+    while !watch.untold {
+        let _ = tokio::time::timeout(QUIET / 2, watch.changed()).await;
+    }
+    changed(&mut watch).await;
+    assert!(!watch.untold);
+}
+
+#[tokio::test]
 async fn a_log_beside_the_dynamic_files_is_no_change() {
     let folder = tempfile::tempdir().unwrap();
     let files = ConfigurationFiles::default();
