@@ -60,6 +60,8 @@ fn prepared(name: &str) -> Option<Ground> {
     s.compose_file(&FILE.replace("REGISTRY", &format!("localhost:1/{}", s.project)));
     s.write("own/Dockerfile", &format!("FROM busybox:stable\nLABEL scenario={}\n", s.project));
     let _ = s.stack(["up", "-d"]).ok();
+    // It ends by itself, a moment later; what the commands find is the same each time.
+    eventually("`off` has ended", || (s.inspect(&s.container("off"), "{{.State.Status}}") == "exited").then_some(()));
     Some(Ground { scenario: s, _images: images })
 }
 
