@@ -119,10 +119,11 @@ impl Pebble {
         path
     }
 
-    /// Orders that it was given so far.
+    /// Orders that it was given so far. It refuses every twentieth request at random, to be asked again with another nonce
+    /// (RFC 8555 section 6.5): those are no orders.
     #[must_use]
     pub fn orders(&self) -> usize {
-        self.server.text().matches("POST /order-plz").count()
+        self.server.text().matches("Added order \"").count()
     }
 
     /// A URL to change its DNS with.

@@ -141,6 +141,13 @@ pub(super) fn configuration(
     containers.extend(itself);
     let (mut configuration, wrong) = labels::build(&containers, &options);
     problems.extend(wrong.iter().map(ToString::to_string));
+    // Traefik gives a container that is not healthy yet a server without an address when its labels name a port. Here its
+    // service is known and waits for one.
+    for service in configuration.http.services.values_mut() {
+        if let Some(balancer) = &mut service.load_balancer {
+            balancer.servers.retain(|server| !server.url.is_empty());
+        }
+    }
     if let Some(automatic) = automatic {
         // What Traefik makes of its own container, if nothing else: a route to itself.
         configuration.http.services.remove(&automatic);

@@ -414,3 +414,18 @@ fn resolvers_are_their_projects() {
         ])
     );
 }
+
+#[test]
+fn one_that_is_not_healthy_yet_leaves_its_service_without_a_server() {
+    let port = ("traefik.http.services.app.loadbalancer.server.port", "8080");
+    let rule = ("traefik.http.routers.app.rule", "Host(`a.test`)");
+    for (health, servers) in [("starting", 0), ("unhealthy", 0), ("healthy", 1)] {
+        let mut app = seen("one", "app", "10.0.0.1", &[rule, port]);
+        app.container.health = health.to_owned();
+        let compiled =
+            compile(&projects([adopted("one", &[(8000, 80)], &["--entrypoints.web.address=:80"])]), &[app], None);
+        let service = compiled.edge.dynamic.http.services.get("app@docker");
+        let balancer = service.and_then(|service| service.load_balancer.as_ref());
+        assert_eq!(balancer.map(|balancer| balancer.servers.len()), Some(servers), "{health}");
+    }
+}
