@@ -23,7 +23,8 @@ pub enum Left {
 }
 
 /// Has the gateway look at the containers anew, and waits until it serves these; with a `limit` also until it has reached
-/// them, so long at most. Those that were on their way out are taken back. Nothing where no gateway is at work, or it does not know the project.
+/// them, so long at most. Those that were on their way out are taken back. Nothing where no gateway is at work, or it does
+/// not know the project.
 ///
 /// # Errors
 /// Whatever the engine answers; a gateway that does not get there; servers that take no connection in time.

@@ -211,3 +211,19 @@ async fn restarts_go_one_after_another_where_others_serve() {
     #4 route to demo-app-1, demo-app-2 <- #2? #3?
     ");
 }
+
+#[tokio::test]
+async fn what_is_not_obeyed_is_said_when_something_is_replaced() {
+    let config = UpdateConfig { max_failure_ratio: 0.5, ..UpdateConfig::default() };
+    let mut app = update(service("app"), config);
+    if let Some(deploy) = &mut app.deploy {
+        deploy.rollback_config = Some(UpdateConfig::default());
+    }
+    let mut scene = routed(app);
+    scene.up().await;
+    assert_eq!(scene.plan().await.notices, Vec::<String>::new());
+    change(&mut scene);
+    let notices = scene.plan().await.notices;
+    assert!(notices.iter().any(|notice| notice.contains("`rollback_config` has no effect")), "{notices:?}");
+    assert!(notices.iter().any(|notice| notice.contains("`update_config.max_failure_ratio`")), "{notices:?}");
+}

@@ -116,7 +116,9 @@ impl<'a> Planner<'a> {
         };
         let replaced: Vec<&Fate<'a>> =
             fates.iter().filter(|fate| matches!(fate.verdict, Verdict::Replace { .. })).collect();
-        self.warn_of(service, replaced.len() > at_once);
+        if !replaced.is_empty() {
+            self.warn_of(service, replaced.len() > at_once);
+        }
         let continues = config.is_some_and(|config| config.failure_action == "continue");
         let need = if continues { Need::End } else { Need::Success };
         let last = replaced.len().saturating_sub(1);
@@ -145,8 +147,14 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// What of `update_config` is not done.
+    /// What of `update_config` and `rollback_config` is not done.
     fn warn_of(&mut self, service: &DesiredService, in_batches: bool) {
+        if service.service.deploy.as_ref().is_some_and(|deploy| deploy.rollback_config.is_some()) {
+            self.plan.notices.push(format!(
+                "service `{}`: `rollback_config` has no effect: containers that fail are taken back at once",
+                service.name
+            ));
+        }
         let Some(config) = update_config(service) else { return };
         if config.max_failure_ratio > 0.0 {
             self.plan.notices.push(format!(
