@@ -234,7 +234,7 @@ impl World {
                 host_ip: port.host_ip.clone(),
                 published: port.published.parse().unwrap_or(0),
                 target: u16::try_from(port.target).unwrap_or(0),
-                protocol: port.protocol.clone(),
+                protocol: port.protocol.clone().into_owned(),
             })
             .collect();
         summary.networks = networks;
