@@ -18,5 +18,5 @@ pub use command::{Background, Run, run};
 pub use pebble::Pebble;
 pub use private::PrivateEngine;
 pub use registry::Registry;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, stack};
 pub use wait::{eventually, holds_within};
