@@ -1,6 +1,7 @@
 //! Docker Engine (and whatever speaks its API, such as Podman), from API 1.41 up.
 
 mod address;
+mod again;
 mod answers;
 mod build;
 mod client;
@@ -304,8 +305,11 @@ impl Backend for Docker {
 
     async fn container(&self, id: &str) -> Result<ContainerDetail> {
         let call = read("inspect container", id);
-        let inspected: answers::Inspected = self.get(call, &container_path(id, "/json"), &[]).await?;
-        Ok(inspected.into())
+        let answer: serde_json::Value = self.get(call, &container_path(id, "/json"), &[]).await?;
+        let body = again::body(&answer);
+        let inspected: answers::Inspected = serde_json::from_value(answer)
+            .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))?;
+        Ok(ContainerDetail { body, ..inspected.into() })
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
@@ -563,6 +567,13 @@ impl Backend for Docker {
         let call = Call { name: "remove image", object: name, limit: Some(MOVE) };
         let path = format!("/images/{}", image::path_name(name));
         gone(self.act(call, Method::DELETE, &path, &[]).await)
+    }
+
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        let call = change("tag image", image);
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let path = format!("/images/{}/tag", image::path_name(image));
+        self.act(call, Method::POST, &path, &[("repo", repository), ("tag", tag)]).await
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
