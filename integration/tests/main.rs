@@ -16,6 +16,7 @@ mod converge;
 mod engine;
 mod examples;
 mod failures;
+mod faults;
 mod files;
 mod gateway;
 mod interoperation;
