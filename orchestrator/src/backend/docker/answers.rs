@@ -2,6 +2,7 @@
 //! error (Podman and engines to come have their own).
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
@@ -36,6 +37,8 @@ answer!(Version {
 });
 answer!(Created { id: String, warnings: Vec<String>, });
 answer!(Waited { status_code: i64 });
+answer!(Patience { stop_timeout: Option<u64> });
+answer!(Patient { config: Patience });
 answer!(ExecState { running: bool, exit_code: i64 });
 answer!(Volumes { volumes: Vec<VolumeAnswer>, });
 answer!(VolumeAnswer { name: String, driver: String, mountpoint: String, scope: String, labels: Labels });
@@ -237,6 +240,13 @@ fn published(ports: &BTreeMap<String, Option<Vec<BindingAnswer>>>) -> Vec<Publis
     }
     found.sort();
     found
+}
+
+impl Patient {
+    /// The container's own grace period.
+    pub(super) fn grace(&self) -> Duration {
+        Duration::from_secs(self.config.stop_timeout.unwrap_or_default())
+    }
 }
 
 impl From<Inspected> for ContainerDetail {
