@@ -20,6 +20,7 @@ use crate::reconcile::desired::{Desired, at};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, StepId};
 
+pub use explain::unplaced;
 use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
