@@ -23,6 +23,7 @@ pub mod kill;
 pub mod logs;
 pub mod ls;
 pub mod pause;
+pub mod plan;
 pub mod port;
 pub mod ps;
 pub mod pull;
@@ -43,6 +44,7 @@ pub mod trust;
 pub mod unpause;
 pub mod up;
 pub mod version;
+pub mod volume;
 pub mod volumes;
 pub mod wait;
 pub mod watch;
@@ -101,6 +103,7 @@ enum Command {
     Logs(logs::Args),
     Ls(ls::Args),
     Pause(pause::Args),
+    Plan(plan::Args),
     Port(port::Args),
     Ps(ps::Args),
     Pull(pull::Args),
@@ -118,6 +121,7 @@ enum Command {
     Unpause(unpause::Args),
     Up(up::Args),
     Version(version::Args),
+    Volume(volume::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
     Watch(watch::Args),
@@ -164,6 +168,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Logs(args) => logs::run(&context, &args),
         Command::Ls(args) => ls::run(&context, &args),
         Command::Pause(args) => pause::run(&context, &args),
+        Command::Plan(args) => plan::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
@@ -181,6 +186,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),
+        Command::Volume(args) => volume::run(&context, &args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
         Command::Watch(args) => watch::run(&context, &args),

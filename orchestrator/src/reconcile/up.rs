@@ -21,6 +21,7 @@ use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, StepId};
 use crate::reconcile::version::Version;
 
+pub use explain::unplaced;
 use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
