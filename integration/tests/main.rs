@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod care;
 mod certificates;
 mod commands;
 mod converge;

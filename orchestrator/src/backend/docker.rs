@@ -38,8 +38,8 @@ pub use address::Address;
 
 use super::{
     Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error,
-    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
-    Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
+    ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec,
+    PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
 };
 use create::Misfit;
 use stream::Origin;
@@ -297,6 +297,11 @@ impl Backend for Docker {
 
     async fn info(&self) -> Result<EngineInfo> {
         self.facts().await.cloned()
+    }
+
+    async fn host(&self) -> Result<HostInfo> {
+        let info: answers::SystemInfo = self.get(read("ask engine", ""), "/info", &[]).await?;
+        Ok(HostInfo { root: info.docker_root_dir, time: info.system_time })
     }
 
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
