@@ -33,6 +33,7 @@ pub mod push;
 mod refused;
 pub mod restart;
 pub mod rm;
+pub mod rollback;
 pub mod run;
 pub mod scale;
 pub mod scope;
@@ -112,6 +113,7 @@ enum Command {
     Push(push::Args),
     Restart(restart::Args),
     Rm(rm::Args),
+    Rollback(rollback::Args),
     Run(Box<run::Args>),
     Scale(scale::Args),
     Start(start::Args),
@@ -188,6 +190,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Push(args) => push::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
+        Command::Rollback(args) => rollback::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),

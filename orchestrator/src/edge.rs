@@ -5,6 +5,8 @@
 
 pub mod adopt;
 pub mod deploy;
+pub mod exchange;
+pub mod handover;
 pub mod image;
 pub mod ports;
 pub mod serve;

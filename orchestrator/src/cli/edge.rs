@@ -36,6 +36,12 @@ enum Part {
         /// Name of the socket that the status is told at
         #[arg(long)]
         socket: Option<String>,
+        /// Name of the socket that it waits for its successor at
+        #[arg(long)]
+        handover: Option<String>,
+        /// Name of the socket that its predecessor waits at
+        #[arg(long)]
+        predecessor: Option<String>,
     },
     /// Turn containers and labels into what the gateway serves
     Agent {
@@ -57,12 +63,12 @@ enum Part {
     },
     /// Wait until the gateway serves a revision of a project, and print its status
     Wait {
-        /// The project
-        #[arg(long)]
-        project: String,
+        /// The project; without one, until it has taken up whatever there is
+        #[arg(long, requires = "revision")]
+        project: Option<String>,
         /// The revision
-        #[arg(long)]
-        revision: String,
+        #[arg(long, requires = "project")]
+        revision: Option<String>,
         /// Addresses of servers that have to be reached
         #[arg(long)]
         reached: Vec<String>,
@@ -82,7 +88,10 @@ enum Part {
 pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     trace::init("info");
     match args.part {
-        Part::Serve { state, socket } => block_on(async { serve::run(state, socket, stop()?).await })?,
+        Part::Serve { state, socket, handover, predecessor } => {
+            let names = serve::Names { status: socket, handover, predecessor };
+            block_on(async { serve::run(state, names, stop()?).await })?;
+        }
         Part::Agent { state } => {
             let engine = context.engine()?;
             block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;
@@ -104,7 +113,7 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
                 reached: reached.into_iter().collect(),
                 gone: gone.into_iter().collect(),
                 limit: Duration::from_secs(limit),
-                ..wait::Awaited::revision(&project, &revision)
+                revision: project.zip(revision),
             };
             let status = block_on(wait::inside(wait::STATUS.as_ref(), &awaited))?;
             let text = serde_json::to_string(&status)

@@ -4,6 +4,7 @@ mod attach;
 mod options;
 mod preview;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::error::{CommandError, Result};
 use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
+use crate::reconcile::version::Version;
 use crate::reconcile::{Desired, Observed, Plan, Selection};
 use crate::ui::progress::{Status, Update};
 use crate::ui::prompt;
@@ -159,6 +161,20 @@ impl Prepared {
         let plan = self.plan(&observed)?;
         self.runner.carry_out(&plan, Some(&self.desired)).await?;
         self.route(plan.changes()).await
+    }
+
+    /// [`Prepared::converge`], but only to bring containers (by id) back to versions that were there before.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn go_back(&mut self, versions: BTreeMap<String, Version>) -> Result<()> {
+        self.options.versions = versions;
+        self.converge().await?;
+        if !self.runner.dry_run {
+            let note = "the compose file says otherwise: the next `stack up` brings its version again";
+            self.runner.reporter.message(note);
+        }
+        Ok(())
     }
 
     /// What [`Prepared::converge`] would do, as far as it can be known without doing anything: what a pull would bring is

@@ -30,6 +30,8 @@ const MAX_ANSWER: usize = 256 * 1024 * 1024;
 const MAX_IDLE: usize = 16;
 /// Time to get a connection; `ssh` may have to ask for a key.
 const CONNECT: Duration = Duration::from_secs(60);
+/// Time between two looks at whether an engine that works on something long is still there, and the limit of each.
+const ATTENTION: Duration = Duration::from_secs(60);
 
 /// What a call is, for messages and for its time limit.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +40,7 @@ pub(super) struct Call<'a> {
     pub name: &'static str,
     /// What it is about.
     pub object: &'a str,
-    /// Until when the answer must be there; none for streams.
+    /// How long the answer may take, unless the user has set another limit; none for streams.
     pub limit: Option<Duration>,
 }
 
@@ -96,6 +98,8 @@ struct Refusal {
 #[derive(Debug)]
 pub(super) struct Transport {
     dialer: Dialer,
+    /// Time limit of every call, where the user has set one.
+    patience: Option<Duration>,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
@@ -104,13 +108,18 @@ impl Transport {
     ///
     /// # Errors
     /// Files that cannot be read or used.
-    pub(super) fn new(address: Address) -> Result<Self> {
-        Ok(Self { dialer: Dialer::new(address)?, idle: Mutex::default() })
+    pub(super) fn new(address: Address, patience: Option<Duration>) -> Result<Self> {
+        Ok(Self { dialer: Dialer::new(address)?, patience, idle: Mutex::default() })
     }
 
     /// Where the engine is.
     pub(super) fn address(&self) -> &Address {
         &self.dialer.address
+    }
+
+    /// How long an answer is waited for: `usual`, unless the user has said.
+    pub(super) fn patience(&self, usual: Duration) -> Duration {
+        self.patience.unwrap_or(usual)
     }
 
     /// A call whose answer is read as a whole; the connection is used again.
@@ -137,11 +146,34 @@ impl Transport {
     }
 
     pub(super) async fn limited<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some(limit) = call.limit else { return work.await };
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            let message = format!("the engine at {} did not answer within {} seconds", self.address(), limit.as_secs());
-            Err(call.error(ErrorKind::Timeout, message))
-        })
+        match call.limit {
+            None => work.await,
+            Some(limit) => self.within(call, self.patience(limit), work).await,
+        }
+    }
+
+    /// Work that has just so much time.
+    async fn within<T>(&self, call: Call<'_>, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(self.late(call, limit)))
+    }
+
+    /// The answer did not come in time.
+    pub(super) fn late(&self, call: Call<'_>, limit: Duration) -> Error {
+        let message = format!("the engine at {} did not answer within {} seconds", self.address(), limit.as_secs());
+        call.error(ErrorKind::Timeout, message)
+    }
+
+    /// Work that takes as long as it takes (a build, a pull): it goes on for as long as the engine answers at all, which is
+    /// asked from time to time.
+    pub(super) async fn attended<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(ended) = tokio::time::timeout(self.patience(ATTENTION), &mut work).await {
+                return ended;
+            }
+            let ping = Call { limit: Some(ATTENTION), ..call };
+            self.whole(ping, Message::new(Method::GET, "/_ping".to_owned())).await?;
+        }
     }
 
     async fn send(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
@@ -198,7 +230,7 @@ impl Transport {
     }
 
     async fn connect(&self, call: Call<'_>) -> Result<SendRequest<Body>> {
-        let wire = tokio::time::timeout(CONNECT, self.dialer.dial())
+        let wire = tokio::time::timeout(self.patience(CONNECT), self.dialer.dial())
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.unreachable(call, &error))?;

@@ -34,12 +34,6 @@ pub fn unplaced(desired: &Desired, plan: &Plan) -> BTreeMap<String, BTreeSet<Str
     found
 }
 
-/// Whether the old environment would tell more.
-pub(super) fn needs_environment(container: &Container, service: &DesiredService) -> bool {
-    !container.labels.contains_key(labels::STACK_CONFIG)
-        || changed(container, service).iter().any(|path| path.starts_with("environment."))
-}
-
 /// What changed, in words: `environment.DEBUG: "0" -> "1" (compose.yaml:14)`.
 pub(super) fn explain(observed: &Observed, service: &DesiredService, container: &Container) -> String {
     let mut changes: Vec<String> = changed(container, service);
