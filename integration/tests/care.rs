@@ -31,7 +31,7 @@ fn a_plan_says_what_up_would_do() {
     s.compose_file(&file("1", "second"));
     let _ = s.stack(["plan"]).ok();
     let plan = s.stack(["plan", "--detailed-exitcode"]).exits(2);
-    let place = |line: u32| format!("({}:{line})", s.folder().join("docker-compose.yml").display());
+    let place = |line: u32| format!("(docker-compose.yml:{line})");
     for cause in [
         format!("environment.DEBUG: \"0\" -> \"1\" {}", place(7)),
         format!("environment.PASSWORD has changed {}", place(8)),
@@ -67,6 +67,12 @@ fn a_volume_is_backed_up_and_restored() {
         .ok()
         .says("may write to the volume while it is read");
     let id = s.container("db");
+    let dry = s.stack(["volume", "backup", "data", "--stop", "-o", "dry.tar", "--dry-run"]).ok();
+    let expected = format!(
+        "DRY-RUN MODE - stop {0}-db-1 until it is done\nDRY-RUN MODE - write volume {0}_data to dry.tar\n",
+        s.project
+    );
+    assert!(dry.stdout == expected && !s.folder().join("dry.tar").exists(), "{dry}");
     let _ = s.stack(["volume", "backup", "data", "--stop", "-o", "data.tar"]).ok();
     assert_eq!((s.container("db"), s.inspect(&id, "{{.State.Status}}")), (id.clone(), "running".to_owned()));
     let listed = run(Command::new("tar").arg("-tf").arg(s.folder().join("data.tar"))).ok();
@@ -162,7 +168,7 @@ fn a_doctor_looks_at_the_project() {
     };
     assert!(has("ok", "engine", "API ") && has("ok", "clock", "agree"), "{found}");
     assert!(has("warning", "socket", &format!("{}-db-1", s.project)), "{found}");
-    let nobody = run(s.stack_command(["-H", "unix:///nowhere/docker.sock", "doctor"])).exits(1);
+    let nobody = run(&mut s.stack_command(["-H", "unix:///nowhere/docker.sock", "doctor"])).exits(1);
     assert!(nobody.stdout.starts_with("error    engine        cannot reach the Docker engine"), "{nobody}");
 }
 
