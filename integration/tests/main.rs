@@ -11,6 +11,7 @@
 )]
 
 mod build;
+mod care;
 mod certificates;
 mod commands;
 mod converge;

@@ -105,6 +105,15 @@ pub struct EngineInfo {
     pub platform: String,
 }
 
+/// The engine's host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostInfo {
+    /// Folder of the engine's data (`/var/lib/docker`).
+    pub root: String,
+    /// Its time, RFC 3339.
+    pub time: String,
+}
+
 /// A container as listings show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
@@ -568,6 +577,8 @@ pub trait Backend: Send + Sync {
     fn is_local(&self) -> bool;
     /// Facts about the engine; asked once and remembered.
     async fn info(&self) -> Result<EngineInfo>;
+    /// Facts about its host, as they are now.
+    async fn host(&self) -> Result<HostInfo>;
 
     /// Containers in any state whose labels pass the filter, one-offs included.
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>>;

@@ -39,8 +39,9 @@ pub use address::Address;
 
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
-    EngineInfo, Error, ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
-    NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
+    EngineInfo, Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord,
+    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo,
+    VolumeSpec,
 };
 use crate::ui::style::printable;
 use create::Misfit;
@@ -107,11 +108,7 @@ impl Docker {
         Self::with_limit(address, environment, None)
     }
 
-    fn with_limit(
-        address: Address,
-        environment: BTreeMap<String, String>,
-        patience: Option<Duration>,
-    ) -> Result<Self> {
+    fn with_limit(address: Address, environment: BTreeMap<String, String>, patience: Option<Duration>) -> Result<Self> {
         Ok(Self {
             transport: Arc::new(Transport::new(address, patience)?),
             client: OnceCell::new(),
@@ -347,6 +344,11 @@ impl Backend for Docker {
 
     async fn info(&self) -> Result<EngineInfo> {
         self.facts().await.cloned()
+    }
+
+    async fn host(&self) -> Result<HostInfo> {
+        let info: answers::SystemInfo = self.get(read("ask engine", ""), "/info", &[]).await?;
+        Ok(HostInfo { root: info.docker_root_dir, time: info.system_time })
     }
 
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
