@@ -69,9 +69,11 @@ impl Worker {
     fn start() -> Option<Self> {
         let s = Scenario::new("faults")?;
         s.compose_file(STACK);
-        // Few steps: the classic builder makes a container for each.
+        // Few steps, since the classic builder makes a container for each; none of them shared with a project whose image is
+        // being removed meanwhile.
         s.hello_context("app");
-        s.write("app/Dockerfile", "FROM scratch\nCOPY hello /hello\n");
+        let own = format!("FROM scratch\nLABEL scenario={}\nCOPY hello /hello\n", s.project);
+        s.write("app/Dockerfile", &own);
         let engine = FaultyEngine::start(s.folder());
         Some(Self { s, engine })
     }
@@ -284,4 +286,27 @@ fn any_call_may_fail() {
     }
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} runs went wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn commands_take_turns_and_a_killed_one_lets_go() {
+    let Some(s) = Scenario::new("turns") else { return };
+    s.compose_file(crate::lifecycle::TWO_SERVICES);
+    let engine = FaultyEngine::start(s.folder());
+    let up = || {
+        let mut command = s.stack_command(["up", "-d"]);
+        Background::start(command.env("DOCKER_HOST", engine.address()))
+    };
+    engine.arm(Some((Fault::Stuck, 3)));
+    let first = up();
+    integration::eventually("the first one is held up by the engine", || engine.fired());
+    let mut second = up();
+    second.until_it_says("waiting for another `stack` (process");
+    assert!(!second.has_ended(), "it has its turn later");
+    first.signal("KILL");
+    assert_eq!(first.wait(LIMIT).code(), 137);
+    let _ = second.wait(LIMIT).ok();
+    for service in ["web", "db"] {
+        assert_eq!(s.inspect(&s.container(service), "{{.State.Status}}"), "running");
+    }
 }
