@@ -20,5 +20,5 @@ pub use fault::{Fault, FaultyEngine};
 pub use pebble::Pebble;
 pub use private::PrivateEngine;
 pub use registry::Registry;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, stack};
 pub use wait::{eventually, holds_within};

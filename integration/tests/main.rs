@@ -15,6 +15,7 @@ mod commands;
 mod converge;
 mod engine;
 mod examples;
+mod exchange;
 mod failures;
 mod faults;
 mod files;

@@ -1,12 +1,14 @@
 //! Docker Engine (and whatever speaks its API, such as Podman), from API 1.41 up.
 
 mod address;
+mod again;
 mod answers;
 mod build;
 mod client;
 mod content;
 mod create;
 mod credentials;
+mod dial;
 mod exec;
 mod image;
 mod network;
@@ -81,7 +83,7 @@ pub struct Docker {
 /// An address that makes no sense or is not supported; a time limit that is none.
 pub fn connect(environment: &BTreeMap<String, String>) -> Result<Engine> {
     let address = Address::find(environment)?;
-    Ok(Arc::new(Docker::with_limit(address, environment.clone(), patience(environment)?)))
+    Ok(Arc::new(Docker::with_limit(address, environment.clone(), patience(environment)?)?))
 }
 
 /// The time limit of calls that the user has set.
@@ -98,19 +100,25 @@ fn patience(environment: &BTreeMap<String, String>) -> Result<Option<Duration>> 
 
 impl Docker {
     /// The engine at an address. Nothing is sent yet.
-    #[must_use]
-    pub fn new(address: Address, environment: BTreeMap<String, String>) -> Self {
+    ///
+    /// # Errors
+    /// Certificates that cannot be read or used.
+    pub fn new(address: Address, environment: BTreeMap<String, String>) -> Result<Self> {
         Self::with_limit(address, environment, None)
     }
 
-    fn with_limit(address: Address, environment: BTreeMap<String, String>, patience: Option<Duration>) -> Self {
-        Self {
-            transport: Arc::new(Transport::new(address, patience)),
+    fn with_limit(
+        address: Address,
+        environment: BTreeMap<String, String>,
+        patience: Option<Duration>,
+    ) -> Result<Self> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(address, patience)?),
             client: OnceCell::new(),
             api: OnceCell::new(),
             info: OnceCell::new(),
             environment,
-        }
+        })
     }
 
     /// The API version to speak, agreed on once. A ping tells the engine's, and costs it nothing.
@@ -122,13 +130,13 @@ impl Docker {
                 let told =
                     answer.headers().get("api-version").and_then(|version| version.to_str().ok()).unwrap_or_default();
                 let engine = api_version(told).ok_or_else(|| {
-                    let message = format!("{} does not answer like a Docker engine", self.transport.address);
+                    let message = format!("{} does not answer like a Docker engine", self.transport.address());
                     call.error(ErrorKind::Unreachable, message)
                 })?;
                 if engine < OLDEST {
                     let message = format!(
                         "the engine at {} is too old: it speaks API {told}; Docker 20.10 (API 1.41) or newer is needed",
-                        self.transport.address
+                        self.transport.address()
                     );
                     return Err(call.error(ErrorKind::Unsupported, message));
                 }
@@ -151,7 +159,7 @@ impl Docker {
             .get_or_try_init(|| async {
                 let version: answers::Version = self.get(read("ask engine", ""), "/version", &[]).await?;
                 Ok(EngineInfo {
-                    address: self.transport.address.to_string(),
+                    address: self.transport.address().to_string(),
                     local: self.is_local(),
                     version: version.version,
                     api,
@@ -324,16 +332,16 @@ fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
 #[async_trait]
 impl Backend for Docker {
     fn address(&self) -> String {
-        self.transport.address.to_string()
+        self.transport.address().to_string()
     }
 
     /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
     fn is_local(&self) -> bool {
-        match &self.transport.address {
+        match self.transport.address() {
             Address::Unix(path) => {
                 cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
             }
-            Address::Tcp(_) | Address::Ssh(_) => false,
+            Address::Tcp(_) | Address::Tls { .. } | Address::Ssh { .. } => false,
         }
     }
 
@@ -349,8 +357,11 @@ impl Backend for Docker {
 
     async fn container(&self, id: &str) -> Result<ContainerDetail> {
         let call = read("inspect container", id);
-        let inspected: answers::Inspected = self.get(call, &container_path(id, "/json"), &[]).await?;
-        Ok(inspected.into())
+        let answer: serde_json::Value = self.get(call, &container_path(id, "/json"), &[]).await?;
+        let body = again::body(&answer);
+        let inspected: answers::Inspected = serde_json::from_value(answer)
+            .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))?;
+        Ok(ContainerDetail { body, ..inspected.into() })
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
@@ -613,6 +624,13 @@ impl Backend for Docker {
         let call = Call { name: "remove image", object: name, limit: Some(MOVE) };
         let path = format!("/images/{}", image::path_name(name));
         gone(self.act(call, Method::DELETE, &path, &[]).await)
+    }
+
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        let call = change("tag image", image);
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let path = format!("/images/{}/tag", image::path_name(image));
+        self.act(call, Method::POST, &path, &[("repo", repository), ("tag", tag)]).await
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {

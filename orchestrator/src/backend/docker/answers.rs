@@ -273,6 +273,7 @@ impl From<Inspected> for ContainerDetail {
             network_mode: inspected.host_config.network_mode,
             exposed,
             logs_readable: inspected.host_config.log_config.r#type != "none",
+            body: serde_json::Value::Null,
             summary: Container {
                 id: inspected.id,
                 name: inspected.name.trim_start_matches('/').to_owned(),

@@ -1,11 +1,10 @@
-//! HTTP to the engine, over a Unix socket, TCP or `ssh`.
+//! HTTP to the engine, over the connections of `dial.rs`.
 //!
 //! bollard's client runs on it (`client.rs`), since its own transports open a connection per call and have one time limit
 //! for everything. Logs, streams and listings go around it: it gives log times in whole seconds only, guesses whether a
 //! stream is multiplexed from its first byte (a terminal may send that byte too), and refuses answers that are not exactly
 //! what Docker sends.
 
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,9 +16,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::address::Address;
+use super::dial::{Dialer, ssh_ended};
 use crate::backend::{Error, ErrorKind, Result};
 
 /// Body of a request: whole, or streamed.
@@ -33,9 +32,6 @@ const MAX_IDLE: usize = 16;
 const CONNECT: Duration = Duration::from_secs(60);
 /// Time between two looks at whether an engine that works on something long is still there, and the limit of each.
 const ATTENTION: Duration = Duration::from_secs(60);
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// What a call is, for messages and for its time limit.
 #[derive(Debug, Clone, Copy)]
@@ -101,15 +97,24 @@ struct Refusal {
 /// Connections to one engine.
 #[derive(Debug)]
 pub(super) struct Transport {
-    pub(super) address: Address,
+    dialer: Dialer,
     /// Time limit of every call, where the user has set one.
     patience: Option<Duration>,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
 impl Transport {
-    pub(super) fn new(address: Address, patience: Option<Duration>) -> Self {
-        Self { address, patience, idle: Mutex::default() }
+    /// Reads the files that a connection needs; nothing is sent.
+    ///
+    /// # Errors
+    /// Files that cannot be read or used.
+    pub(super) fn new(address: Address, patience: Option<Duration>) -> Result<Self> {
+        Ok(Self { dialer: Dialer::new(address)?, patience, idle: Mutex::default() })
+    }
+
+    /// Where the engine is.
+    pub(super) fn address(&self) -> &Address {
+        &self.dialer.address
     }
 
     /// How long an answer is waited for: `usual`, unless the user has said.
@@ -154,7 +159,7 @@ impl Transport {
 
     /// The answer did not come in time.
     pub(super) fn late(&self, call: Call<'_>, limit: Duration) -> Error {
-        let message = format!("the engine at {} did not answer within {} seconds", self.address, limit.as_secs());
+        let message = format!("the engine at {} did not answer within {} seconds", self.address(), limit.as_secs());
         call.error(ErrorKind::Timeout, message)
     }
 
@@ -196,7 +201,12 @@ impl Transport {
                 Ok(response) => return Ok((sender, response)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if kept => request = unsent,
-                    _ => return Err(call.broken(error.error())),
+                    _ => {
+                        return Err(match ssh_ended(error.error()) {
+                            Some(ended) => self.unreachable(call, &std::io::Error::other(ended.to_string())),
+                            None => call.broken(error.error()),
+                        });
+                    }
                 },
             }
         }
@@ -220,7 +230,7 @@ impl Transport {
     }
 
     async fn connect(&self, call: Call<'_>) -> Result<SendRequest<Body>> {
-        let wire = tokio::time::timeout(self.patience(CONNECT), self.dial())
+        let wire = tokio::time::timeout(self.patience(CONNECT), self.dialer.dial())
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.unreachable(call, &error))?;
@@ -232,30 +242,6 @@ impl Transport {
         Ok(sender)
     }
 
-    async fn dial(&self) -> std::io::Result<Box<dyn Wire>> {
-        Ok(match &self.address {
-            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            Address::Tcp(host) => {
-                let stream = tokio::net::TcpStream::connect(host).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            Address::Ssh(arguments) => {
-                let mut child = tokio::process::Command::new("ssh")
-                    .args(arguments)
-                    .args(["docker", "system", "dial-stdio"])
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .spawn()?;
-                let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-                    return Err(std::io::Error::other("ssh has no standard input and output"));
-                };
-                tokio::spawn(async move { child.wait().await });
-                Box::new(tokio::io::join(output, input))
-            }
-        })
-    }
-
     fn unreachable(&self, call: Call<'_>, error: &std::io::Error) -> Error {
         let (kind, why) = match error.kind() {
             std::io::ErrorKind::PermissionDenied => (ErrorKind::Permission, "permission denied".to_owned()),
@@ -263,7 +249,7 @@ impl Transport {
             std::io::ErrorKind::ConnectionRefused => (ErrorKind::Unreachable, "nobody answers".to_owned()),
             _ => (ErrorKind::Unreachable, error.to_string()),
         };
-        call.error(kind, format!("cannot reach the Docker engine at {}: {why}", self.address))
+        call.error(kind, format!("cannot reach the Docker engine at {}: {why}", self.address()))
     }
 }
 

@@ -79,6 +79,8 @@ impl Shared<'_> {
                 return Ok(End::Done(Some(id)));
             }
             Action::RemoveImage { name } => return unless_used(engine.remove_image(name).await, true),
+            // One that is gone cannot be kept.
+            Action::TagImage { image, name } => fine(engine.tag_image(image, name).await, &[ErrorKind::NotFound])?,
             Action::Create(create) => {
                 let spec = create.settle(|target| self.id(target).ok(), |step| self.made(step));
                 let (id, warnings) = engine.create_container(&spec).await?;
