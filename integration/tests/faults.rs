@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use integration::engine::{docker, note};
-use integration::{Background, Fault, FaultyEngine, Run, Scenario, run};
+use integration::{Background, Fault, FaultyEngine, Run, Scenario, holds_within, run};
 
 /// Projects that are tried beside each other.
 const WORKERS: usize = 6;
 /// Longest run, with an engine that never answers.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Time limit of a call to an engine that never answers.
 const CALL_LIMIT: &str = "4";
 
@@ -69,9 +69,11 @@ impl Worker {
     fn start() -> Option<Self> {
         let s = Scenario::new("faults")?;
         s.compose_file(STACK);
-        // Few steps: the classic builder makes a container for each.
+        // Few steps, since the classic builder makes a container for each; none of them shared with a project whose image is
+        // being removed meanwhile.
         s.hello_context("app");
-        s.write("app/Dockerfile", "FROM scratch\nCOPY hello /hello\n");
+        let own = format!("FROM scratch\nLABEL scenario={}\nCOPY hello /hello\n", s.project);
+        s.write("app/Dockerfile", &own);
         let engine = FaultyEngine::start(s.folder());
         Some(Self { s, engine })
     }
@@ -86,7 +88,18 @@ impl Worker {
         if fault.is_some_and(|(fault, _)| fault.hangs()) {
             command.env("STACK_ENGINE_TIMEOUT", CALL_LIMIT);
         }
-        Background::start(&mut command).wait(LIMIT)
+        let mut running = Background::start(&mut command);
+        if fault.is_some_and(|(fault, _)| matches!(fault, Fault::Stuck | Fault::Mute)) {
+            // Nobody knows how long a build takes: while the engine answers other calls, only an interrupt ends it.
+            let building = |call: String| call.contains("/build?");
+            let stuck = || self.engine.fired().is_some_and(building).then_some(true);
+            let waits = holds_within(LIMIT, || if running.has_ended() { Some(false) } else { stuck() });
+            if waits == Some(true) {
+                holds_within(Duration::from_secs(6), || running.has_ended().then_some(()));
+                running.signal("INT");
+            }
+        }
+        running.wait(LIMIT)
     }
 
     fn found(&self) -> Found {
@@ -150,15 +163,19 @@ impl Worker {
         let hit = self.engine.fired();
         let mut wrong = Vec::new();
         if hit.is_some() {
-            wrong.extend(misspoken(&first, fault));
+            wrong.extend(misspoken(&first, fault, hit.as_deref().unwrap_or_default()));
         }
+        // An engine is believed when it says that a thing is not there, or in use: it takes the next run to see that it is
+        // otherwise.
+        let misled = matches!(fault, Fault::Missing | Fault::Conflict) && hit.is_some();
         if first.code() == 0
+            && !misled
             && let Some(what) = self.wrong(step, colour)
         {
             wrong.push(format!("it ended well, but {what}"));
         }
         let before = before.or_else(|| self.kept());
-        if first.code() != 0 {
+        if first.code() != 0 || misled {
             let again = self.run(step, colour, None);
             if again.code() != 0 {
                 wrong.push(format!("the command fails without a fault, too:\n{again}"));
@@ -178,7 +195,7 @@ impl Worker {
 }
 
 /// What is wrong with the way a run ended that a fault happened to.
-fn misspoken(run: &Run, fault: Fault) -> Vec<String> {
+fn misspoken(run: &Run, fault: Fault, call: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let text = run.text();
     for raw in ["panicked", "RUST_BACKTRACE", "Error {", "ErrorKind", "Some(", "hyper::", "Custom {"] {
@@ -192,13 +209,16 @@ fn misspoken(run: &Run, fault: Fault) -> Vec<String> {
         }
         return wrong;
     }
-    if run.code() == 0 {
+    let interrupted = run.code() == 130 && call.contains("/build?");
+    if run.code() == 0 || interrupted {
         return wrong;
     }
     let error = run.stderr.split_once("error: ").map(|(_, error)| error).unwrap_or_default();
     let cause = match fault {
         Fault::Slow => "slowness is no reason to fail",
         _ if fault.hangs() => "did not answer within",
+        // What follows from a wrong answer is said in other words.
+        Fault::Missing | Fault::Conflict => "",
         Fault::LostBefore | Fault::LostAfter | Fault::Torn => "broke off",
         _ => fault.refusal().map_or("", |(_, text)| text),
     };
@@ -266,4 +286,27 @@ fn any_call_may_fail() {
     }
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} runs went wrong:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn commands_take_turns_and_a_killed_one_lets_go() {
+    let Some(s) = Scenario::new("turns") else { return };
+    s.compose_file(crate::lifecycle::TWO_SERVICES);
+    let engine = FaultyEngine::start(s.folder());
+    let up = || {
+        let mut command = s.stack_command(["up", "-d"]);
+        Background::start(command.env("DOCKER_HOST", engine.address()))
+    };
+    engine.arm(Some((Fault::Stuck, 3)));
+    let first = up();
+    integration::eventually("the first one is held up by the engine", || engine.fired());
+    let mut second = up();
+    second.until_it_says("waiting for another `stack` (process");
+    assert!(!second.has_ended(), "it has its turn later");
+    first.signal("KILL");
+    assert_eq!(first.wait(LIMIT).code(), 137);
+    let _ = second.wait(LIMIT).ok();
+    for service in ["web", "db"] {
+        assert_eq!(s.inspect(&s.container(service), "{{.State.Status}}"), "running");
+    }
 }

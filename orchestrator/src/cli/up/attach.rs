@@ -114,6 +114,7 @@ impl Session<'_> {
             prefix: !self.args.no_log_prefix,
             time: if self.args.timestamps { Time::Local } else { Time::None },
             split: true,
+            json: false,
         };
         let sources: Vec<&Source> =
             logs.sources().iter().map(AsRef::as_ref).filter(|source| self.shown.contains(&source.service)).collect();

@@ -60,7 +60,9 @@ impl Shared<'_> {
             Action::CreateNetwork(spec) => match engine.create_network(spec).await {
                 Ok(id) => return Ok(End::Done(Some(id))),
                 // Another `up` was quicker, or the answer to an earlier try was lost.
-                Err(error) if error.kind == ErrorKind::Conflict => {}
+                Err(error) if error.kind == ErrorKind::Conflict => {
+                    engine.network(&spec.network.name).await?.ok_or(error)?;
+                }
                 Err(error) => return Err(error.into()),
             },
             Action::RemoveNetwork { id, may_stay, .. } => {
