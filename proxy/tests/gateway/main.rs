@@ -3,10 +3,12 @@
 
 mod beside;
 mod encrypted;
+mod http3;
 mod middlewares;
 mod plain;
 mod running;
 mod support;
 mod tcp;
+mod udp;
 mod upgrades;
 mod waiting;
