@@ -43,7 +43,7 @@ pub(crate) fn compile(config: &Configuration, entry_points: &[String]) -> (UdpTa
         for entry in known {
             match entries.get(entry) {
                 Some(first) => {
-                    tell(format!("on the entry point {entry} the router `{}` gets every datagram", first.name))
+                    tell(format!("on the entry point {entry} the router `{}` gets every datagram", first.name));
                 }
                 None => drop(entries.insert(entry.clone(), Arc::clone(&route))),
             }
