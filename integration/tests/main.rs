@@ -17,6 +17,7 @@ mod engine;
 mod examples;
 mod exchange;
 mod failures;
+mod faults;
 mod files;
 mod gateway;
 mod interoperation;

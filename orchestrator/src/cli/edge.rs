@@ -1,5 +1,6 @@
 //! `stack edge`: what runs in the containers of gateway and agent
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +14,10 @@ use crate::agent;
 use crate::edge::{serve, state, wait};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
+use crate::volume::{self, pack, swap, unpack};
+
+/// Most bytes of an archive that are written at a time.
+const PIECE: usize = 256 * 1024;
 
 /// Parts of the gateway that `stack up` starts by itself
 #[derive(Debug, clap::Args)]
@@ -44,6 +49,12 @@ enum Part {
         #[arg(long)]
         state: PathBuf,
     },
+    /// Write a volume's content as a tar archive
+    Pack,
+    /// Replace a volume's content by that of a tar archive
+    Unpack,
+    /// Say whether a volume is empty
+    Look,
     /// Remove the certificates that were obtained for a project
     Forget {
         /// The project
@@ -85,6 +96,16 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
             let engine = context.engine()?;
             block_on(async { agent::run(Arc::clone(&engine), state, stop()?).await })?;
         }
+        Part::Pack => {
+            tell(pack::pack(volume::MOUNT.as_ref(), io::BufWriter::with_capacity(PIECE, io::stdout().lock())))?;
+        }
+        Part::Unpack => tell(unpack::unpack(volume::MOUNT.as_ref(), io::stdin().lock()))?,
+        Part::Look => {
+            let empty = swap::is_empty(volume::MOUNT.as_ref())
+                .map_err(|error| CommandError::new(format!("cannot look into the volume: {error}")))?;
+            output::stdout(if empty { "empty" } else { "used" })?;
+            output::stderr(&format!("{}\n", volume::COMPLETE));
+        }
         Part::Forget { project } => state::forget(state::CERTIFICATES.as_ref(), &project)
             .map_err(|error| CommandError::new(format!("cannot remove the certificates of `{project}`: {error}")))?,
         Part::Wait { project, revision, reached, gone, limit } => {
@@ -101,6 +122,16 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what could not be done, and that all else was.
+fn tell(outcome: io::Result<Vec<String>>) -> Result<()> {
+    let problems = outcome.map_err(|error| CommandError::new(error.to_string()))?;
+    for problem in problems {
+        output::stderr(&format!("warning: {}\n", problem.escape_debug()));
+    }
+    output::stderr(&format!("{}\n", volume::COMPLETE));
+    Ok(())
 }
 
 fn stop() -> Result<impl Future<Output = ()>> {

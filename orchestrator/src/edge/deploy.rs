@@ -184,11 +184,7 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     }
     let info = engine.info().await?;
     let image = Executable::image_name(&digest);
-    if engine.image(&image).await?.is_none() {
-        let (packer, info, digest) = (executable.clone(), info.clone(), digest.clone());
-        let archive = blocking(move || packer.archive(&digest, &info)).await?;
-        engine.load_images(Bytes::from(archive)).await?;
-    }
+    load(engine, executable, &digest, &info).await?;
     for (name, role) in [(VOLUME, "state"), (CERTIFICATES, "certificates")] {
         let volume = VolumeSpec {
             volume: Volume { name: name.to_owned(), ..Volume::default() },
@@ -211,6 +207,29 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
             let _ = engine.remove_image(&container.image).await;
         }
     }
+    Ok(true)
+}
+
+/// Makes sure that the engine has the image of this very `stack`; its name, and whether it had to be loaded.
+///
+/// # Errors
+/// Whatever the engine answers; an executable that cannot become an image.
+pub async fn own_image(engine: &Engine) -> Result<(String, bool)> {
+    let executable = Executable::current()?;
+    let reader = executable.clone();
+    let digest = blocking(move || reader.digest()).await?;
+    let loaded = load(engine, &executable, &digest, &engine.info().await?).await?;
+    Ok((Executable::image_name(&digest), loaded))
+}
+
+/// Loads the image of an executable where the engine has it not; whether that was needed.
+async fn load(engine: &Engine, executable: &Executable, digest: &str, info: &EngineInfo) -> Result<bool> {
+    if engine.image(&Executable::image_name(digest)).await?.is_some() {
+        return Ok(false);
+    }
+    let (packer, info, digest) = (executable.clone(), info.clone(), digest.to_owned());
+    let archive = blocking(move || packer.archive(&digest, &info)).await?;
+    engine.load_images(Bytes::from(archive)).await?;
     Ok(true)
 }
 

@@ -61,6 +61,7 @@ impl WorkerThread {
             view: ArcSwap::from_pointee(view),
             changed: Notify::new(),
             waiting: AtomicUsize::new(0),
+            copying: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,6 +1,5 @@
 //! One client connection: which protocol it speaks, and watching over it until it ends.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -26,6 +25,7 @@ use crate::rule::TcpCandidate;
 use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
+use super::error_response::Aborted;
 use super::exchange::{Client, TlsSession};
 use super::handle::handle_http1;
 use super::http2::Http2;
@@ -259,7 +259,7 @@ impl Connection {
                 TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle_http1(client, request).await) }
+                    async move { Aborted::check(handle_http1(client, request).await) }
                 }),
             )
             .with_upgrades();
