@@ -208,7 +208,7 @@ impl Sending {
 
 impl quic::SendStream<Bytes> for Sending {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        while let Some(data) = self.data.as_mut().filter(bytes::Buf::has_remaining) {
+        while let Some(data) = self.data.as_mut().filter(Buf::has_remaining) {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, data.chunk())).map_err(unwritten)?;
             data.advance(written);
         }
