@@ -198,7 +198,10 @@ impl Wish {
         let adopted = self.adopted();
         for listener in new {
             let publisher = containers.iter().find(|container| {
-                container.ports.iter().any(|port| port.published == listener.port && port.protocol == "tcp")
+                container
+                    .ports
+                    .iter()
+                    .any(|port| port.published == listener.port && (port.protocol == "udp") == listener.udp)
             });
             let obstacle = match publisher {
                 // What the gateway stands in for is stopped before the gateway starts.
@@ -209,7 +212,7 @@ impl Wish {
                     None
                 }
                 Some(container) => Some(format!("container `{}` publishes it", container.name)),
-                None if local => ports::obstacle(listener.socket()),
+                None if local => ports::obstacle(listener.socket(), listener.udp),
                 None => None,
             };
             if let Some(obstacle) = obstacle {
