@@ -246,7 +246,8 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 41] = [
+    s.write("static.yml", "entryPoints: {web: {address: ':80'}}\n");
+    let table: [(&[&str], Says); 42] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -273,6 +274,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["restart"], Plan("restart ")),
         (&["rm", "-f"], Plan("remove ")),
         (&["rm", "-sf"], Plan("stop ")),
+        (&["routes", "--config", "static.yml"], AsAlways),
         (&["run", "web", "true"], Plan("create container ")),
         (&["run", "-d", "web", "true"], Plan("start ")),
         (&["scale", "web=2"], Plan("create container ")),

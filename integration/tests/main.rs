@@ -13,8 +13,10 @@
 mod certificates;
 mod commands;
 mod converge;
+mod dashboard;
 mod engine;
 mod examples;
+mod explain;
 mod failures;
 mod files;
 mod gateway;

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use super::carry_out::Signals;
 use super::{Context, block_on};
 use crate::agent;
-use crate::edge::{serve, state, wait};
+use crate::edge::{ask, serve, state, wait};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
 
@@ -43,6 +43,15 @@ enum Part {
         /// The project
         #[arg(long)]
         project: String,
+    },
+    /// Ask the gateway what is routed where, and why; the answer is JSON
+    Ask {
+        /// Name of the gateway's socket
+        #[arg(long)]
+        socket: String,
+        /// The question, as JSON
+        #[arg(long)]
+        question: String,
     },
     /// Wait until the gateway serves a revision of a project, and print its status
     Wait {
@@ -78,6 +87,14 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
         }
         Part::Forget { project } => state::forget(state::CERTIFICATES.as_ref(), &project)
             .map_err(|error| CommandError::new(format!("cannot remove the certificates of `{project}`: {error}")))?,
+        Part::Ask { socket, question } => {
+            let answer = block_on(async {
+                ask::put(&socket, &question)
+                    .await
+                    .map_err(|error| CommandError::new(format!("the gateway does not answer: {error}")))
+            })?;
+            output::stdout(&answer)?;
+        }
         Part::Wait { project, revision, reached, gone, limit } => {
             let awaited = wait::Awaited {
                 reached: reached.into_iter().collect(),

@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::config::statics;
+use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
-use proxy::observe::api::Api;
+use proxy::observe::api::{Api, Features};
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
+use super::ask::{self, Background, Look};
 use super::state::{self, EdgeConfiguration, Status};
 use super::status;
 use super::wait::STATUS;
@@ -35,19 +38,21 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     })
     .map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let api = Api::new(env!("CARGO_PKG_VERSION"), "");
+    let api = Api::new(env!("CARGO_PKG_VERSION"), "", true);
     let options = Options {
         hostname: hostname(),
         mark_errors: true,
         wait_for_server: PATIENCE,
         reach_servers: true,
-        handlers: [("api@internal".to_owned(), api.handler())].into(),
+        handlers: api.handlers().into_iter().collect(),
         ..Options::default()
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let mut listening = gateway.subscribe();
+    let (look, looked) = watch::channel(None);
     let mut serving = Serving {
         api,
+        look,
         access_log: None,
         metrics: statics::Metrics::default(),
         status: Status::default(),
@@ -57,6 +62,9 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
     serving.read(&root, &gateway).await?;
     teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
     if let Some(socket) = socket {
+        if let Err(error) = ask::publish(&socket, looked) {
+            tracing::warn!(%error, socket, "questions about routes are not answered");
+        }
         // Without it `up` asks in a longer way.
         if let Err(error) = status::publish(&socket, told) {
             tracing::warn!(%error, socket, "the status is not told over a socket");
@@ -88,6 +96,8 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
 #[derive(Debug)]
 struct Serving {
     api: Api,
+    /// For those who ask what is routed where, and why.
+    look: watch::Sender<Option<Arc<Look>>>,
     access_log: Option<statics::AccessLog>,
     metrics: statics::Metrics,
     /// All but where it listens.
@@ -120,10 +130,11 @@ impl Serving {
         let stopped = |_| CommandError::new("the gateway's threads have ended");
         let models =
             edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
-        let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
+        let (api, points) = (self.api.clone(), edge.entry_points.clone());
+        let features = Features { metrics: edge.metrics.prometheus.is_some(), access_log: edge.access_log.is_some() };
         let update = Update {
             models: models.collect(),
-            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            announce: Some(Announce::new(move |applied| api.show(&points, features, applied))),
             configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
             local_authority: Some(state::authority()),
@@ -135,9 +146,9 @@ impl Serving {
         }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
-        let points =
-            edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
-        gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
+        let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
+        let points: Vec<EntryPoint> = points.collect();
+        gateway.set_entry_points(points.clone()).await.map_err(stopped)?;
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;
@@ -145,6 +156,10 @@ impl Serving {
         for problem in &applied.problems {
             tracing::warn!("{problem}");
         }
+        let mut problems = edge.problems.clone();
+        problems.entry(String::new()).or_default().extend(applied.problems.iter().map(ToString::to_string));
+        let background = Background { origins: edge.origins, entry_points: edge.entry_point_names, problems };
+        self.look.send_replace(Some(Arc::new(Look { inspector: applied.inspector, points, background })));
         self.status = Status {
             revisions: edge.revisions,
             wishes: edge.wishes,

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::entry_point::EntryPoint;
 use crate::http::serve::serve;
 use crate::listen::accept;
+use crate::observe::quota::Quota;
 use crate::snapshot::View;
 use crate::worker::{Shared, Worker};
 
@@ -47,6 +48,8 @@ impl WorkerThread {
             shared: Arc::clone(shared),
             view: ArcSwap::from_pointee(view),
             changed: Notify::new(),
+            unrouted_lines: Quota::default(),
+            unanswered_lines: Quota::default(),
             waiting: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
         });

@@ -91,10 +91,10 @@ impl Entrances {
         all
     }
 
-    /// All listeners with their options and the project that brings them.
-    pub(super) fn listeners(&self) -> impl Iterator<Item = (Listener, statics::EntryPoint, String)> {
-        self.named.values().flat_map(|entrance| {
-            entrance.listeners.iter().map(|listener| {
+    /// All listeners with their options, the project that brings them, and the entry point's name.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (Listener, statics::EntryPoint, String, String)> {
+        self.named.iter().flat_map(|(name, entrance)| {
+            entrance.listeners.iter().map(move |listener| {
                 // Routers carry what the entry point adds to them: other projects on this listener have other ideas.
                 let mut options = entrance.options.clone();
                 options.address = listener.name();
@@ -102,7 +102,7 @@ impl Entrances {
                 options.http.redirections = None;
                 options.http.middlewares = Vec::new();
                 options.http.tls = None;
-                (listener.clone(), options, entrance.project.clone())
+                (listener.clone(), options, entrance.project.clone(), name.clone())
             })
         })
     }
