@@ -23,6 +23,7 @@ pub mod kill;
 pub mod logs;
 pub mod ls;
 pub mod pause;
+pub mod plan;
 pub mod port;
 pub mod ps;
 pub mod pull;
@@ -30,6 +31,7 @@ pub mod push;
 mod refused;
 pub mod restart;
 pub mod rm;
+pub mod rollback;
 pub mod routes;
 pub mod run;
 pub mod scale;
@@ -43,6 +45,7 @@ pub mod trust;
 pub mod unpause;
 pub mod up;
 pub mod version;
+pub mod volume;
 pub mod volumes;
 pub mod wait;
 pub mod watch;
@@ -101,12 +104,14 @@ enum Command {
     Logs(logs::Args),
     Ls(ls::Args),
     Pause(pause::Args),
+    Plan(plan::Args),
     Port(port::Args),
     Ps(ps::Args),
     Pull(pull::Args),
     Push(push::Args),
     Restart(restart::Args),
     Rm(rm::Args),
+    Rollback(rollback::Args),
     Routes(routes::Args),
     Run(Box<run::Args>),
     Scale(scale::Args),
@@ -118,6 +123,7 @@ enum Command {
     Unpause(unpause::Args),
     Up(up::Args),
     Version(version::Args),
+    Volume(volume::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
     Watch(watch::Args),
@@ -164,12 +170,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Logs(args) => logs::run(&context, &args),
         Command::Ls(args) => ls::run(&context, &args),
         Command::Pause(args) => pause::run(&context, &args),
+        Command::Plan(args) => plan::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
+        Command::Rollback(args) => rollback::run(&context, &args),
         Command::Routes(args) => routes::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
@@ -181,6 +189,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),
+        Command::Volume(args) => volume::run(&context, &args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
         Command::Watch(args) => watch::run(&context, &args),

@@ -6,6 +6,8 @@
 pub mod adopt;
 pub mod ask;
 pub mod deploy;
+pub mod exchange;
+pub mod handover;
 pub mod image;
 pub mod ports;
 pub mod serve;
@@ -225,6 +227,37 @@ impl Wish {
             wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
         let urls = status.urls.remove(&file.project).unwrap_or_default();
         Ok(Granted { urls, problems: self.problems(&status) })
+    }
+
+    /// What [`Wish::grant`] would do, in words; nothing where all is in force.
+    ///
+    /// # Errors
+    /// Whatever the engine answers.
+    pub async fn outlook(&self, engine: &Engine, look: &Look) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        let pair = &look.pair;
+        if !pair.exists() {
+            lines.push("start the gateway".to_owned());
+        } else if !pair.works() {
+            lines.push("start the gateway again, which does not run".to_owned());
+        } else if !pair.is_current(&Executable::current()?.stamp) {
+            lines.push("replace the gateway, which is another build of `stack`".to_owned());
+        }
+        let known = match &look.status {
+            Some(_) => self.is_known(look),
+            None => {
+                let known = deploy::read_projects(engine, pair).await?.readable;
+                known.get(&self.file.project).is_some_and(|known| known.digest() == self.file.digest())
+            }
+        };
+        if !known {
+            let services: Vec<&str> = self.file.services.keys().map(String::as_str).collect();
+            lines.push(match services.as_slice() {
+                [] => "hand the configuration of the adopted service to the gateway".to_owned(),
+                services => format!("hand the routes of {} to the gateway", services.join(", ")),
+            });
+        }
+        Ok(lines)
     }
 
     /// What of the gateway's status is about this project.

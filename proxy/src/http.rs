@@ -19,6 +19,7 @@ pub(crate) mod raw_path;
 pub(crate) mod serve;
 pub(crate) mod spool;
 pub(crate) mod target;
+mod unzip;
 pub(crate) mod upgrade;
 mod wait;
 mod wire;

@@ -25,5 +25,6 @@ pub use acme::Resolver;
 pub use http::meter::ClientLimits;
 pub use http::target::DeniedEncodings;
 pub use snapshot::internal::{Handler, InternalAnswer};
+pub use tls::client::outgoing as client_tls;
 pub use tls::local::ROOT as LOCAL_ROOT;
 pub use worker::ConnectionLimits;

@@ -78,13 +78,28 @@ fn bind_all(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>>
     let probe = socket(address, false)?;
     let address = probe.local_addr()?.as_socket().unwrap_or(address);
     drop(probe);
-    (0..workers.max(1))
+    share(address, workers.max(1))
+}
+
+/// Listens at an address `count` times, beside others of this user who listen there in the same way.
+///
+/// # Errors
+/// The address is taken by somebody who does not share it, or may not be bound.
+pub(crate) fn share(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    (0..count)
         .map(|_| {
             let socket = socket(address, true)?;
             socket.listen(BACKLOG)?;
             Ok(socket.into())
         })
         .collect()
+}
+
+/// Whether a socket that listens at `bound` is what [`bind`] gives for `wanted`.
+pub(crate) fn same_place(bound: SocketAddr, wanted: SocketAddr) -> bool {
+    // A machine without IPv6 listens on all its IPv4 addresses instead.
+    let instead = wanted.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && bound.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    bound == wanted || (instead && bound.port() == wanted.port())
 }
 
 fn socket(address: SocketAddr, share: bool) -> io::Result<Socket> {

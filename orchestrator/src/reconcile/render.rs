@@ -35,6 +35,7 @@ impl fmt::Display for Action {
             Self::Pull { image, .. } => write!(f, "pull image {image}"),
             Self::Build { spec, .. } => write!(f, "build image {}", spec.tag),
             Self::RemoveImage { name } => write!(f, "remove image {name}"),
+            Self::TagImage { name, .. } => write!(f, "keep the image before as {name}"),
             Self::Create(create) => write!(f, "create container {}", create.spec.name),
             Self::Put { target, files } => {
                 let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,7 +19,7 @@ use crate::acme::challenges::Challenges;
 use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
 use crate::inspect::Inspector;
-use crate::listen::{BindError, bind, parse_address};
+use crate::listen::{BindError, bind, parse_address, same_place, share};
 use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
@@ -61,6 +61,8 @@ pub(super) struct Control {
     status: watch::Sender<Status>,
     checks: JoinSet<()>,
     passage: Passage,
+    /// A successor has taken over.
+    retired: bool,
 }
 
 /// An entry point, listening or trying to.
@@ -68,6 +70,8 @@ struct Entry {
     options: Arc<ArcSwap<EntryPoint>>,
     stop: CancellationToken,
     bound: Option<SocketAddr>,
+    /// Copies of the sockets that the workers accept from: what a successor is given.
+    listeners: Vec<TcpListener>,
 }
 
 impl Control {
@@ -115,6 +119,7 @@ impl Control {
             status,
             checks: JoinSet::new(),
             passage: Passage::new(reach_servers),
+            retired: false,
         })
     }
 
@@ -139,15 +144,22 @@ impl Control {
                         None => return,
                         Some(Command::Shutdown { accept, grace }) => return self.shutdown(accept, grace).await,
                         // Whoever asked may have gone.
-                        Some(Command::EntryPoints(entry_points, reply)) => {
-                            self.set_entry_points(entry_points);
+                        Some(Command::EntryPoints(entry_points, listeners, reply)) => {
+                            self.set_entry_points(entry_points, listeners);
+                            let _ = reply.send(());
+                        }
+                        Some(Command::Listeners(reply)) => {
+                            let _ = reply.send(self.listeners());
+                        }
+                        Some(Command::Retire(reply)) => {
+                            self.retire();
                             let _ = reply.send(());
                         }
                         Some(Command::Update(update, reply)) => {
                             let _ = reply.send(self.apply(&update));
                         }
                     },
-                    _ = retry.tick(), if unbound => self.bind_unbound(),
+                    _ = retry.tick(), if unbound => self.bind_unbound(Vec::new()),
                     () = self.passage.tick() => self.passage.tell(&self.status),
                     _ = daily.tick() => {
                         if let Some(problem) = self.give_local_certificates() {
@@ -228,6 +240,9 @@ impl Control {
     }
 
     fn ask_for_certificates(&mut self) {
+        if self.retired {
+            return;
+        }
         let wanted = self.snapshot.wanted.clone();
         match &self.certificates {
             Some(manager) => manager.tell(wanted),
@@ -248,7 +263,10 @@ impl Control {
         }
     }
 
-    fn set_entry_points(&mut self, wanted: Vec<EntryPoint>) {
+    fn set_entry_points(&mut self, wanted: Vec<EntryPoint>, given: Vec<TcpListener>) {
+        if self.retired {
+            return;
+        }
         self.entries.retain(|name, entry| {
             let keep =
                 wanted.iter().any(|options| options.name == *name && options.address == entry.options.load().address);
@@ -266,22 +284,41 @@ impl Control {
                         options: Arc::new(ArcSwap::from_pointee(options.clone())),
                         stop: CancellationToken::new(),
                         bound: None,
+                        listeners: Vec::new(),
                     };
                     self.entries.insert(options.name, entry);
                 }
             }
         }
-        self.bind_unbound();
+        self.bind_unbound(given);
     }
 
-    fn bind_unbound(&mut self) {
+    /// Copies of all listening sockets.
+    fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
+        self.entries.values().flat_map(|entry| &entry.listeners).map(TcpListener::try_clone).collect()
+    }
+
+    fn retire(&mut self) {
+        self.retired = true;
+        self.certificates = None;
+        for entry in std::mem::take(&mut self.entries).into_values() {
+            entry.stop.cancel();
+        }
+        self.status.send_modify(|status| status.listeners.clear());
+    }
+
+    /// Listens where it does not yet, with sockets that were `given` where they are for the same address.
+    fn bind_unbound(&mut self, mut given: Vec<TcpListener>) {
         let count = self.workers.len();
         for (name, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.bound.is_none()) {
             let options = entry.options.load_full();
-            let listener = match listen(&options, count) {
+            let listener = match listen(&options, count, &mut given) {
                 Ok((address, listeners)) => {
                     entry.bound = Some(address);
-                    for (thread, listener) in self.workers.iter().zip(listeners) {
+                    // One that cannot be copied serves all the same; only a successor cannot have it.
+                    entry.listeners = listeners.iter().filter_map(|listener| listener.try_clone().ok()).collect();
+                    // There may be more sockets than workers, where a gateway with more has given them.
+                    for (thread, listener) in self.workers.iter().cycle().zip(listeners) {
                         thread.accept(Accept { listener, entry: Arc::clone(&entry.options), stop: entry.stop.clone() });
                     }
                     tracing::info!(entry_point = name, %address, "listening");
@@ -305,7 +342,7 @@ impl Control {
         if !accept.is_zero() {
             tokio::time::sleep(accept).await;
         }
-        for entry in self.entries.values() {
+        for entry in std::mem::take(&mut self.entries).into_values() {
             entry.stop.cancel();
         }
         let finished = async {
@@ -330,9 +367,20 @@ fn fingerprint(update: &Update) -> Option<u64> {
     Some(hasher.finish())
 }
 
-fn listen(options: &EntryPoint, count: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), BindError> {
+fn listen(
+    options: &EntryPoint,
+    count: usize,
+    given: &mut Vec<TcpListener>,
+) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
     let address = parse_address(&options.address)?;
-    let listeners = bind(address, count)?;
+    let mut listeners: Vec<_> =
+        given.extract_if(.., |listener| listener.local_addr().is_ok_and(|at| same_place(at, address))).collect();
+    if let Some(at) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+        let missing = count.saturating_sub(listeners.len());
+        listeners.extend(share(at, missing).map_err(|source| BindError::Bind { address: at, source })?);
+    } else {
+        listeners = bind(address, count)?;
+    }
     let bound = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(address);
     Ok((bound, listeners))
 }

@@ -51,6 +51,7 @@ impl WorkerThread {
             unrouted_lines: Quota::default(),
             unanswered_lines: Quota::default(),
             waiting: AtomicUsize::new(0),
+            copying: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -45,6 +45,8 @@ pub(crate) enum BodyError {
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     kind: RequestKind,
+    /// What was read of it and put back.
+    before: Option<Bytes>,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
@@ -104,6 +106,7 @@ impl RequestBody {
     pub(crate) fn empty() -> Self {
         Self {
             kind: RequestKind::Empty,
+            before: None,
             idle: Duration::ZERO,
             timer: None,
             waiting: false,
@@ -125,9 +128,14 @@ impl RequestBody {
         Self { kind, ..Self::empty() }
     }
 
+    /// Puts back what was read, so that it comes once more.
+    pub(crate) fn put_back(&mut self, read: Bytes) {
+        self.before = Some(read);
+    }
+
     /// True when there is nothing to send, so that the request can be sent again.
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.kind, RequestKind::Empty)
+        self.before.is_none() && matches!(self.kind, RequestKind::Empty)
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -151,6 +159,9 @@ impl HttpBody for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(read) = this.before.take() {
+            return Poll::Ready(Some(Ok(Frame::data(read))));
+        }
         if let (Some(timer), Some(expectation)) = (&mut this.on_demand, &this.expectation) {
             ready!(expectation.poll_wanted(cx, timer));
             this.on_demand = None;
@@ -184,6 +195,9 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.before.is_some() {
+            return false;
+        }
         match &self.kind {
             RequestKind::Empty => true,
             RequestKind::Held(bytes) => bytes.is_none(),
@@ -194,13 +208,21 @@ impl HttpBody for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
+        let mut rest = match &self.kind {
             RequestKind::Empty => SizeHint::with_exact(0),
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.size_hint(),
             RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        };
+        if let Some(read) = &self.before {
+            let read = read.len() as u64;
+            match rest.exact() {
+                Some(exact) => rest = SizeHint::with_exact(exact + read),
+                None => rest.set_lower(rest.lower() + read),
+            }
         }
+        rest
     }
 }
 

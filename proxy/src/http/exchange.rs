@@ -177,6 +177,28 @@ impl Exchange {
         self.forwarded_for = false;
     }
 
+    /// The same request once more, without body, for nobody to see the answer.
+    pub(crate) fn copy(&self) -> Self {
+        let mut parts = http::Request::new(()).into_parts().0;
+        parts.method = self.parts.method.clone();
+        parts.headers = self.parts.headers.clone();
+        Self {
+            client: Arc::clone(&self.client),
+            parts,
+            body: RequestBody::empty(),
+            host: self.host.clone(),
+            upstream_host: self.upstream_host.clone(),
+            target: self.target.clone(),
+            routing: self.routing.clone(),
+            upgrade: None,
+            outbox: None,
+            forwarded_for: self.forwarded_for,
+            record: None,
+            measure: None,
+            served: false,
+        }
+    }
+
     /// `http` or `https`, as the client's connection is.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.client.tls.is_some() { "https" } else { "http" }

@@ -93,10 +93,11 @@ pub(crate) async fn handle(
     response
 }
 
-/// Whether a connection has had its share of requests or time.
+/// Whether a connection has had its share of requests or time, or is about to end anyway.
 fn closes(client: &Client, requests: u32) -> bool {
     let entry = &client.entry;
-    (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)
+    client.meter.is_leaving()
+        || (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)
         || (!entry.keep_alive_time.is_zero() && client.meter.started().elapsed() >= entry.keep_alive_time)
 }
 

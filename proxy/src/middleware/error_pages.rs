@@ -51,7 +51,7 @@ impl ErrorPages {
         response: Response<Body>,
         head: Head,
         exchange: &mut Exchange,
-        view: &View,
+        view: &Arc<View>,
     ) -> Response<Body> {
         let original = response.status();
         if !self.statuses.contains(original) {

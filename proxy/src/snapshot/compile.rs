@@ -21,7 +21,7 @@ use crate::tls::store::Store;
 use super::internal::Internal;
 use super::security::{self, Wish};
 use super::services;
-use super::{Route, Snapshot};
+use super::{Route, Service, Snapshot};
 
 /// Something in a configuration that does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,18 +101,18 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             continue;
         }
         let route = router.tls.as_ref().map_or(Ok(()), |tls| check_options(&tls.options, &options)).and_then(|()| {
-            let service = builder.service(&router.service).map_err(|error| error.to_string())?;
-            let service_middlewares = inputs.config.http.services.get(&router.service).map(|service| {
-                service.middlewares.iter().map(|name| services::qualified(name, &router.service)).collect::<Vec<_>>()
-            });
+            let service = builder.service(&router.service, &mut middlewares).map_err(|error| error.to_string())?;
             let mut built = middlewares
                 .build(&router.name, &router.middlewares, &mut builder)
                 .map_err(|error| error.to_string())?;
-            built.extend(
-                middlewares
-                    .build(&router.name, &service_middlewares.unwrap_or_default(), &mut builder)
-                    .map_err(|error| error.to_string())?,
-            );
+            // Its own middlewares are those of the route, too: behind them it can be waited for.
+            let service = match &*service {
+                Service::Guarded { middlewares, service } => {
+                    built.extend(middlewares.iter().cloned());
+                    Arc::clone(service)
+                }
+                _ => service,
+            };
             Ok(Route {
                 name: Arc::from(router.name.as_str()),
                 service_name: Arc::from(router.service.as_str()),

@@ -423,6 +423,10 @@ impl Backend for Memory {
         })
     }
 
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        self.call("tag image", image, true, |world| world.tag(image, name))
+    }
+
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
         // Before the answer: what happens from now on is seen.
         let events = self.events.subscribe();
