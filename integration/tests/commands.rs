@@ -246,7 +246,8 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 45] = [
+    s.write("static.yml", "entryPoints: {web: {address: ':80'}}\n");
+    let table: [(&[&str], Says); 46] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -277,6 +278,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["rm", "-sf"], Plan("stop ")),
         // There is no version before; the scenarios of rollouts make some.
         (&["rollback", "--help"], AsAlways),
+        (&["routes", "--config", "static.yml"], AsAlways),
         (&["run", "web", "true"], Plan("create container ")),
         (&["run", "-d", "web", "true"], Plan("start ")),
         (&["scale", "web=2"], Plan("create container ")),

@@ -34,6 +34,7 @@ mod refused;
 pub mod restart;
 pub mod rm;
 pub mod rollback;
+pub mod routes;
 pub mod run;
 pub mod scale;
 pub mod scope;
@@ -114,6 +115,7 @@ enum Command {
     Restart(restart::Args),
     Rm(rm::Args),
     Rollback(rollback::Args),
+    Routes(routes::Args),
     Run(Box<run::Args>),
     Scale(scale::Args),
     Start(start::Args),
@@ -175,7 +177,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => explain::run(&context, &args),
         Command::Export(args) => export::run(&context, &args),
         Command::Gateway(args) => gateway::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
@@ -191,6 +193,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
         Command::Rollback(args) => rollback::run(&context, &args),
+        Command::Routes(args) => routes::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),

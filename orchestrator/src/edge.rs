@@ -4,6 +4,7 @@
 //! the containers run ([`Wish::grant`]). `down` takes it back ([`withdraw`]).
 
 pub mod adopt;
+pub mod ask;
 pub mod deploy;
 pub mod exchange;
 pub mod handover;

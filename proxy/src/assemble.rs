@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use crate::acme::Resolver;
 use crate::config::dynamic::{
-    Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectScheme, Router,
+    Configuration, ForwardingTimeouts, HttpServersTransport, Middleware, Named, RedirectRegex, RedirectScheme, Router,
+    StripPrefix,
 };
 use crate::config::statics::{CertificatesResolver, ServersTransport, StaticConfig};
 use crate::entry_point::EntryPoint;
@@ -17,6 +18,7 @@ use crate::route::EntryPointModel;
 /// Priorities of Traefik's own routers: above all that users can give, in this order.
 const REDIRECT: i64 = i64::MAX - 1;
 const INTERNAL: i64 = i64::MAX - 2;
+const DASHBOARD: i64 = i64::MAX - 3;
 
 /// The entry points that the gateway listens on.
 pub fn entry_points(config: &StaticConfig) -> Vec<EntryPoint> {
@@ -132,6 +134,7 @@ fn qualify<T>(provider: &str, from: Named<T>, to: &mut Named<T>) {
 /// Ping, API and redirections, as routers; names are qualified.
 pub fn internal(config: &StaticConfig) -> Configuration {
     let mut all = Configuration::default();
+    let mut middlewares = Named::new();
     let mut router = |name: &str, entry_point: &str, rule: &str, service: &str, middlewares: &[&str], priority: i64| {
         let router = Router {
             entry_points: vec![entry_point.to_owned()],
@@ -152,6 +155,23 @@ pub fn internal(config: &StaticConfig) -> Configuration {
     if let Some(api) = config.api.as_ref().filter(|api| api.insecure) {
         let rule = format!("PathPrefix(`{}/api`)", api.base_path.trim_end_matches('/'));
         router("api", "traefik", &rule, "api@internal", &[], INTERNAL);
+        if api.dashboard {
+            let base = api.base_path.trim_end_matches('/');
+            let used = ["dashboard_redirect@internal", "dashboard_stripprefix@internal"];
+            router("dashboard", "traefik", &format!("PathPrefix(`{base}/`)"), "dashboard@internal", &used, DASHBOARD);
+            let redirect = RedirectRegex {
+                regex: format!(r"^(https?:\/\/(\[[\w:.]+\]|[\w\._-]+)(:\d+)?{base})\/(?:dashboard)?$"),
+                replacement: "${1}/dashboard/".to_owned(),
+                permanent: true,
+            };
+            let strip = StripPrefix {
+                prefixes: vec![format!("{base}/dashboard/"), format!("{base}/dashboard")],
+                ..StripPrefix::default()
+            };
+            let [first, second] = used.map(str::to_owned);
+            middlewares.insert(first, Middleware { redirect_regex: Some(redirect), ..Middleware::default() });
+            middlewares.insert(second, Middleware { strip_prefix: Some(strip), ..Middleware::default() });
+        }
     }
     for (name, options) in &config.entry_points {
         let Some(to) = options.http.redirections.as_ref().and_then(|to| to.entry_point.as_ref()) else { continue };
@@ -161,10 +181,9 @@ pub fn internal(config: &StaticConfig) -> Configuration {
         let priority = to.priority.unwrap_or(REDIRECT);
         router(&object, name, "HostRegexp(`^.+$`)", "noop@internal", &[&middleware], priority);
         let redirect = RedirectScheme { scheme: to.scheme.clone(), port, permanent: to.permanent };
-        all.http
-            .middlewares
-            .insert(middleware, Middleware { redirect_scheme: Some(redirect), ..Middleware::default() });
+        middlewares.insert(middleware, Middleware { redirect_scheme: Some(redirect), ..Middleware::default() });
     }
+    all.http.middlewares = middlewares;
     all
 }
 
@@ -243,7 +262,7 @@ mod tests {
         ]));
         assert_eq!(
             all.http.routers.keys().collect::<Vec<_>>(),
-            ["api@internal", "ping@internal", "prometheus@internal", "web-to-websecure@internal"]
+            ["api@internal", "dashboard@internal", "ping@internal", "prometheus@internal", "web-to-websecure@internal"]
         );
         let redirect = all.http.middlewares.get("redirect-web-to-websecure@internal").cloned().unwrap_or_default();
         assert_eq!(redirect.redirect_scheme.map(|redirect| redirect.port), Some("443".to_owned()));

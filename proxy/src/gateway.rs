@@ -21,8 +21,9 @@ use crate::acme::Resolver;
 use crate::config::dynamic::Configuration;
 use crate::config::statics;
 use crate::entry_point::EntryPoint;
+use crate::inspect::Inspector;
 use crate::observe::access_log::AccessLog;
-use crate::route::{EntryPointModel, RoutingTable};
+use crate::route::EntryPointModel;
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
 pub use crate::tls::pem::is_pem;
@@ -99,8 +100,8 @@ pub struct Applied {
     pub revision: u64,
     /// What of it does not work.
     pub problems: Vec<Problem>,
-    /// The routers with their states, for the API.
-    pub table: Arc<RoutingTable>,
+    /// A look at what is in force.
+    pub inspector: Inspector,
 }
 
 /// The state of a gateway.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod entry_point;
 pub mod gateway;
 mod http;
+pub mod inspect;
 mod listen;
 mod middleware;
 pub mod observe;

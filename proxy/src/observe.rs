@@ -2,4 +2,7 @@
 
 pub mod access_log;
 pub mod api;
+mod dashboard;
 pub(crate) mod metrics;
+pub(crate) mod quota;
+pub mod traffic;

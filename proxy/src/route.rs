@@ -10,6 +10,7 @@
 
 mod compile;
 mod muxer;
+mod shadow;
 
 use crate::config::dynamic::{Configuration, Router, RouterTls};
 use crate::rule::{Candidate, Rule};
@@ -66,6 +67,11 @@ impl Route {
     /// The names in its rule for which certificates are asked and TLS options hold.
     pub fn hosts(&self) -> Vec<String> {
         self.rule.as_ref().map(Rule::hosts).unwrap_or_default()
+    }
+
+    /// Its rule; `None` for one that cannot be read.
+    pub const fn rule(&self) -> Option<&Rule> {
+        self.rule.as_ref()
     }
 
     /// Whether it takes requests.

@@ -3,6 +3,7 @@
 //! Specification: Traefik v3 documentation, "Routers: rule". The text is a Go expression; see `lexer` and `parser`.
 
 mod constraint;
+mod cover;
 mod expression;
 mod lexer;
 mod matcher;
@@ -12,6 +13,7 @@ pub mod priority;
 mod query;
 mod tcp;
 mod v2;
+mod verdict;
 
 use std::net::IpAddr;
 
@@ -22,6 +24,7 @@ use matcher::{HostName, Matcher, NAMES, canonical};
 
 pub use constraint::Constraint;
 pub use tcp::{TcpCandidate, TcpRule};
+pub use verdict::Verdict;
 
 /// What an HTTP rule is asked about; everything is borrowed, matching allocates nothing but for decoding a query.
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::acme::wanted::Wanted;
 use crate::http::exchange::Exchange;
 use crate::middleware::{Kept, Middleware};
+use crate::observe::traffic::Traffic;
 use crate::route::RoutingTable;
-use crate::rule::Candidate;
 use crate::tcp::TcpTable;
 use crate::tls::resolver::Policy;
 use crate::udp::UdpTable;
@@ -81,19 +81,11 @@ pub(crate) struct Route {
 }
 
 impl Snapshot {
-    /// The route that takes a request.
-    pub(crate) fn find(&self, exchange: &Exchange) -> Option<&Route> {
-        let candidate = Candidate {
-            host: &exchange.host.name,
-            path: exchange.routing_path(),
-            method: exchange.parts.method.as_str(),
-            headers: &exchange.parts.headers,
-            query: exchange.target.query().unwrap_or_default().as_bytes(),
-            client: exchange.client.ip(),
-        };
+    /// The route that takes a request, and its position.
+    pub(crate) fn find(&self, exchange: &Exchange) -> Option<(usize, &Route)> {
         let entry = self.entry_points.iter().position(|name| *name == exchange.client.entry.name)?;
-        let index = self.table.find(entry, exchange.client.tls.is_some(), &candidate)?;
-        self.routes.get(index)?.as_ref()
+        let index = self.table.find(entry, exchange.client.tls.is_some(), &exchange.candidate())?;
+        Some((index, self.routes.get(index)?.as_ref()?))
     }
 }
 
@@ -104,6 +96,10 @@ pub(crate) struct View {
     pub(crate) snapshot: Arc<Snapshot>,
     /// This worker's connections, by slot.
     pub(crate) pools: Vec<Arc<Pool>>,
+    /// What this worker has answered for each route, by its position.
+    pub(crate) traffic: Vec<Arc<Traffic>>,
+    /// What it has answered where no route takes the request.
+    pub(crate) unrouted: Arc<Traffic>,
 }
 
 impl View {
@@ -125,6 +121,15 @@ impl View {
                 }
             })
             .collect();
-        Self { snapshot, pools }
+        let counted: HashMap<&str, &Arc<Traffic>> = before
+            .into_iter()
+            .flat_map(|view| view.snapshot.table.routes().iter().zip(&view.traffic))
+            .map(|(route, traffic)| (route.name.as_str(), traffic))
+            .collect();
+        let routes = snapshot.table.routes().iter();
+        let traffic =
+            routes.map(|route| counted.get(route.name.as_str()).copied().cloned().unwrap_or_default()).collect();
+        let unrouted = before.map(|view| Arc::clone(&view.unrouted)).unwrap_or_default();
+        Self { snapshot, pools, traffic, unrouted }
     }
 }

@@ -31,6 +31,11 @@ pub(crate) struct TcpTable {
 }
 
 impl TcpTable {
+    /// Whether a router is in force, by its qualified name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.values().flat_map(|entry| entry.plain.iter().chain(&entry.tls)).any(|route| route.name == name)
+    }
+
     /// The routers of an entry point; `None` where there are none.
     pub(crate) fn entry(&self, name: &str) -> Option<&Arc<EntryRoutes>> {
         self.entries.get(name)
@@ -110,6 +115,11 @@ impl EntryRoutes {
 }
 
 impl TcpRoute {
+    /// The router's qualified name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Carries a connection to a server until it ends.
     pub(crate) async fn serve<C: AsyncRead + AsyncWrite + Unpin + Send>(&self, client: C, ends: Ends) {
         let address = ends.peer.ip().to_canonical();

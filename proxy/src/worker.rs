@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::acme::challenges::Challenges;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Metrics;
+use crate::observe::quota::Quota;
 use crate::snapshot::View;
 
 /// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
@@ -138,6 +139,10 @@ pub(crate) struct Worker {
     pub(crate) view: ArcSwap<View>,
     /// Told when another configuration is in force.
     pub(crate) changed: Notify,
+    /// Lines about requests that no router takes.
+    pub(crate) unrouted_lines: Quota,
+    /// Lines about requests that no server answers.
+    pub(crate) unanswered_lines: Quota,
     /// Requests that wait for a server.
     pub(crate) waiting: AtomicUsize,
     /// Copies of requests under way.

@@ -148,17 +148,20 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
     if !own.is_empty() {
         all = own.iter().collect();
     }
-    for (listener, options, project) in all.into_iter().flat_map(Entrances::listeners) {
+    for (listener, options, project, name) in all.into_iter().flat_map(Entrances::listeners) {
+        compiled.edge.entry_point_names.entry(listener.name()).or_default().insert(name);
         let _ = compiled.edge.entry_points.entry(listener.name()).or_insert(options);
         compiled.listeners.entry(listener).or_insert(project);
     }
     // Nobody to listen for: a machine on which nothing is routed keeps its ports.
     if adopted.is_empty() && projects.values().all(|file| file.services.is_empty()) {
         compiled.edge.entry_points.clear();
+        compiled.edge.entry_point_names.clear();
         compiled.listeners.clear();
     }
-    let redirects = redirect::configuration(&adopted, &parts);
-    compiled.edge.dynamic = names::unite(parts);
+    let (redirects, their_origins) = redirect::configuration(&adopted, &parts);
+    (compiled.edge.dynamic, compiled.edge.origins) = names::unite(parts);
+    compiled.edge.origins.extend(their_origins);
     merge_internal(&mut compiled.edge.dynamic, redirects);
     problems.retain(|_, lines| !lines.is_empty());
     compiled.edge.problems = problems;
@@ -189,9 +192,11 @@ fn merge_internal(all: &mut Configuration, internal: Configuration) {
 
 /// Names without their provider, as the other parts have them.
 fn bare(mut configuration: Configuration) -> Configuration {
-    let routers = std::mem::take(&mut configuration.http.routers);
     let name = |name: String| name.rsplit_once('@').map_or_else(|| name.clone(), |(bare, _)| bare.to_owned());
+    let routers = std::mem::take(&mut configuration.http.routers);
     configuration.http.routers = routers.into_iter().map(|(full, router)| (name(full), router)).collect();
+    let middlewares = std::mem::take(&mut configuration.http.middlewares);
+    configuration.http.middlewares = middlewares.into_iter().map(|(full, one)| (name(full), one)).collect();
     configuration
 }
 

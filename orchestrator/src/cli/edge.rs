@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::carry_out::Signals;
 use super::{Context, block_on};
 use crate::agent;
-use crate::edge::{serve, state, wait};
+use crate::edge::{ask, serve, state, wait};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
 use crate::volume::{self, pack, swap, unpack};
@@ -61,6 +61,15 @@ enum Part {
         #[arg(long)]
         project: String,
     },
+    /// Ask the gateway what is routed where, and why; the answer is JSON
+    Ask {
+        /// Name of the gateway's socket
+        #[arg(long)]
+        socket: String,
+        /// The question, as JSON
+        #[arg(long)]
+        question: String,
+    },
     /// Wait until the gateway serves a revision of a project, and print its status
     Wait {
         /// The project; without one, until it has taken up whatever there is
@@ -108,6 +117,14 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
         }
         Part::Forget { project } => state::forget(state::CERTIFICATES.as_ref(), &project)
             .map_err(|error| CommandError::new(format!("cannot remove the certificates of `{project}`: {error}")))?,
+        Part::Ask { socket, question } => {
+            let answer = block_on(async {
+                ask::put(&socket, &question)
+                    .await
+                    .map_err(|error| CommandError::new(format!("the gateway does not answer: {error}")))
+            })?;
+            output::stdout(&answer)?;
+        }
         Part::Wait { project, revision, reached, gone, limit } => {
             let awaited = wait::Awaited {
                 reached: reached.into_iter().collect(),

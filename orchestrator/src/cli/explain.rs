@@ -1,30 +1,40 @@
 //! `stack explain`
 
+mod hints;
+mod print;
+mod url;
+
 use std::process::ExitCode;
 
 use compose_schema::codes::{self, Explanation};
 use compose_schema::suggest;
 
+use super::Context;
 use crate::error::{CommandError, Result};
 use crate::ui::output;
 
 /// Width of what is printed, in characters.
 const WIDTH: usize = 80;
 
-/// Explain the code of a message, such as E0104; without one, list all codes
+/// Explain how the gateway answers a URL, or the code of a message, such as E0104; without either, list all codes
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Code in the brackets of a message
-    #[arg(value_name = "CODE")]
-    code: Option<String>,
+    /// URL, or code in the brackets of a message
+    #[arg(value_name = "URL|CODE")]
+    subject: Option<String>,
+    #[command(flatten)]
+    options: url::Options,
 }
 
-/// Prints the explanation of a code, or the list of all.
+/// Prints the explanation of a request or of a code, or the list of all codes.
 ///
 /// # Errors
-/// A code that does not exist.
-pub fn run(args: &Args) -> Result<ExitCode> {
-    let text = match &args.code {
+/// A code that does not exist; a URL that makes no sense, a gateway that cannot be asked.
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if let Some(url) = args.subject.as_ref().filter(|subject| url::is_url(subject)) {
+        return url::run(context, url, &args.options);
+    }
+    let text = match &args.subject {
         Some(code) => explain(code)?,
         None => list(),
     };

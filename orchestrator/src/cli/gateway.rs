@@ -1,6 +1,6 @@
 //! `stack gateway`
 
-mod by_hand;
+pub(super) mod by_hand;
 mod labels;
 
 use std::process::ExitCode;

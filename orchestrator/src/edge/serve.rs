@@ -3,15 +3,18 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::config::statics;
+use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
-use proxy::observe::api::Api;
+use proxy::observe::api::{Api, Features};
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
+use super::ask::{self, Background, Look};
 use super::handover::{Inheritance, MeetingPlace, Predecessor};
 use super::state::{self, EdgeConfiguration, Status};
 use super::status;
@@ -51,19 +54,21 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
     })
     .map_err(|error| fail(&error))?;
     files.add(&root).map_err(|error| fail(&error))?;
-    let api = Api::new(env!("CARGO_PKG_VERSION"), "");
+    let api = Api::new(env!("CARGO_PKG_VERSION"), "", true);
     let options = Options {
         hostname: hostname(),
         mark_errors: true,
         wait_for_server: PATIENCE,
         reach_servers: true,
-        handlers: [("api@internal".to_owned(), api.handler())].into(),
+        handlers: api.handlers().into_iter().collect(),
         ..Options::default()
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
     let (teller, told) = watch::channel(String::new());
+    let (look, looked) = watch::channel(None);
     let mut serving = Serving {
         api,
+        look,
         listening: gateway.subscribe(),
         teller,
         access_log: None,
@@ -87,6 +92,9 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         }
     });
     if let Some(socket) = names.status {
+        if let Err(error) = ask::publish(&socket, looked) {
+            tracing::warn!(%error, socket, "questions about routes are not answered");
+        }
         // Without it `up` asks in a longer way.
         if let Err(error) = status::publish(&socket, told) {
             tracing::warn!(%error, socket, "the status is not told over a socket");
@@ -132,6 +140,8 @@ async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
 #[derive(Debug)]
 struct Serving {
     api: Api,
+    /// For those who ask what is routed where, and why.
+    look: watch::Sender<Option<Arc<Look>>>,
     /// Where it listens, and which servers it reaches.
     listening: watch::Receiver<Listening>,
     /// The status as a line, for whoever asks over the socket.
@@ -192,11 +202,12 @@ impl Serving {
         let models = others.into_iter();
         let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
         let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
-        let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
+        let (api, points) = (self.api.clone(), edge.entry_points.clone());
+        let features = Features { metrics: edge.metrics.prometheus.is_some(), access_log: edge.access_log.is_some() };
         let update = Update {
             models: models.collect(),
             udp_entry_points,
-            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            announce: Some(Announce::new(move |applied| api.show(&points, features, applied))),
             configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
             local_authority: Some(state::authority()),
@@ -208,9 +219,9 @@ impl Serving {
         }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
-        let points =
-            edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
-        gateway.take_over(points.collect(), listeners).await.map_err(stopped)?;
+        let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
+        let points: Vec<EntryPoint> = points.collect();
+        gateway.take_over(points.clone(), listeners).await.map_err(stopped)?;
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;
@@ -218,6 +229,10 @@ impl Serving {
         for problem in &applied.problems {
             tracing::warn!("{problem}");
         }
+        let mut problems = edge.problems.clone();
+        problems.entry(String::new()).or_default().extend(applied.problems.iter().map(ToString::to_string));
+        let background = Background { origins: edge.origins, entry_points: edge.entry_point_names, problems };
+        self.look.send_replace(Some(Arc::new(Look { inspector: applied.inspector, points, background })));
         self.status = Status {
             revisions: edge.revisions,
             wishes: edge.wishes,

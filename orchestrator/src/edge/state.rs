@@ -102,6 +102,22 @@ impl ProjectFile {
 /// Revision of each project that the gateway's files are made of.
 pub type Revisions = BTreeMap<String, String>;
 
+/// Where a router comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Origin {
+    /// Compose project; empty for none.
+    pub project: String,
+    /// `docker` for labels, `file` for dynamic files, `internal` for what the static configuration asks for.
+    pub provider: String,
+    /// The router's name as it is written there; with the entry point and a `-` before it where a router is in several parts. For
+    /// redirections the option that asks for it.
+    pub name: String,
+}
+
+/// Where each router comes from, by kind and qualified name (`http app@docker`).
+pub type Origins = BTreeMap<String, Origin>;
+
 /// What the gateway serves: one file, so that it never sees one half of a change.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -114,6 +130,10 @@ pub struct EdgeConfiguration {
     pub urls: BTreeMap<String, Vec<String>>,
     /// Where to listen, by name.
     pub entry_points: BTreeMap<String, EntryPoint>,
+    /// What people call these: names of entry points, by name of the listener.
+    pub entry_point_names: BTreeMap<String, BTreeSet<String>>,
+    /// Where routers come from.
+    pub origins: Origins,
     /// Folders with certificates.
     pub certificate_folders: Vec<PathBuf>,
     /// Where certificates come from that routers ask for, by the names that they use.

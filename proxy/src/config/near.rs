@@ -2,8 +2,13 @@
 
 /// The name that differs least from `written` (case does not count), if it is near enough to be a slip.
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let written = written.to_ascii_lowercase();
     let limit = (written.chars().count() / 3).max(1);
+    within(written, names, limit)
+}
+
+/// The name that differs least from `written`, in at most `limit` characters (case does not count).
+pub fn within<'a>(written: &str, names: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
+    let written = written.to_ascii_lowercase();
     names
         .into_iter()
         .map(|name| (distance(&written, &name.to_ascii_lowercase()), name))

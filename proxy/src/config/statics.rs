@@ -362,13 +362,15 @@ impl FileProvider {
 pub struct Api {
     /// On the entry point `traefik` without a router of one's own.
     pub insecure: bool,
+    /// Whether there is a dashboard beside the API.
+    pub dashboard: bool,
     /// Path that everything is below.
     pub base_path: String,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { insecure: false, base_path: "/".to_owned() }
+        Self { insecure: false, dashboard: true, base_path: "/".to_owned() }
     }
 }
 

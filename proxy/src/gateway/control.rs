@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acme::challenges::Challenges;
 use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
+use crate::inspect::Inspector;
 use crate::listen::{BindError, bind, bind_udp, parse_address, same_place, share};
 use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
@@ -217,7 +218,14 @@ impl Control {
         self.metrics.reloaded(&self.snapshot, self.fingerprint != fingerprint);
         self.fingerprint = fingerprint;
         let revision = self.status.borrow().revision + 1;
-        let applied = Applied { revision, problems, table: Arc::clone(&self.snapshot.table) };
+        let inspector = Inspector::new(
+            Arc::new(update.configuration.clone()),
+            &problems,
+            &self.obtained,
+            &self.snapshot,
+            self.workers.iter().map(|thread| Arc::downgrade(&thread.worker)).collect(),
+        );
+        let applied = Applied { revision, problems, inspector };
         if let Some(Announce(tell)) = &update.announce {
             tell(&applied);
         }

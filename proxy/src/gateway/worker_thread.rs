@@ -15,6 +15,7 @@ use crate::entry_point::EntryPoint;
 use crate::http::http3::serve_endpoint;
 use crate::http::serve::serve;
 use crate::listen::accept;
+use crate::observe::quota::Quota;
 use crate::snapshot::View;
 use crate::udp;
 use crate::worker::{Shared, Worker};
@@ -60,6 +61,8 @@ impl WorkerThread {
             shared: Arc::clone(shared),
             view: ArcSwap::from_pointee(view),
             changed: Notify::new(),
+            unrouted_lines: Quota::default(),
+            unanswered_lines: Quota::default(),
             waiting: AtomicUsize::new(0),
             copying: AtomicUsize::new(0),
             tasks: TaskTracker::new(),

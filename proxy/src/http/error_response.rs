@@ -9,6 +9,9 @@ use super::body::Body;
 /// Names the reason of an answer that comes from the gateway and not from a service.
 pub(crate) const REASON_HEADER: HeaderName = HeaderName::from_static("x-stack-error");
 
+/// The reason where a middleware refuses the request by an answer of its own.
+pub(crate) const MIDDLEWARE: &str = "middleware";
+
 /// Why the gateway answers by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {

@@ -11,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
+use crate::rule::Candidate;
 use crate::worker::Worker;
 
 use super::body::RequestBody;
@@ -86,6 +87,8 @@ pub(crate) struct Exchange {
     pub(crate) record: Option<Box<Record>>,
     /// What is counted of it; `None` when nothing is.
     pub(crate) measure: Option<Box<Measure>>,
+    /// Whether its service has answered.
+    pub(crate) served: bool,
 }
 
 /// A wish to leave HTTP.
@@ -192,12 +195,25 @@ impl Exchange {
             forwarded_for: self.forwarded_for,
             record: None,
             measure: None,
+            served: false,
         }
     }
 
     /// `http` or `https`, as the client's connection is.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.client.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// What rules are asked about.
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            host: &self.host.name,
+            path: self.routing_path(),
+            method: self.parts.method.as_str(),
+            headers: &self.parts.headers,
+            query: self.target.query().unwrap_or_default().as_bytes(),
+            client: self.client.ip(),
+        }
     }
 
     /// The path that rules match.

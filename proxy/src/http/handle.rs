@@ -11,13 +11,14 @@ use hyper::body::Incoming;
 
 use crate::acme::challenges::Answer;
 use crate::entry_point::EntryPoint;
+use crate::inspect::near;
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
 use crate::snapshot::{Route, View};
 
 use super::body::{Body, RequestBody};
-use super::error_response::{self, Reason};
+use super::error_response::{self, MIDDLEWARE, REASON_HEADER, Reason};
 use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
 use super::expectation::Expectation;
 use super::headers;
@@ -228,6 +229,7 @@ fn admit(
         outbox: None,
         record: None,
         measure: None,
+        served: false,
     })
 }
 
@@ -269,16 +271,9 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
             Answer::Unknown => Reason::NoRouter.response(mark),
         };
     }
-    let Some(route) = view.snapshot.find(exchange) else {
-        tracing::info!(
-            reason = Reason::NoRouter.as_str(),
-            entry_point = exchange.client.entry.name,
-            method = %exchange.parts.method,
-            host = exchange.host.value.to_str().unwrap_or_default(),
-            path = exchange.target.path(),
-            client = %exchange.client.ip(),
-            "no router matches"
-        );
+    let Some((position, route)) = view.snapshot.find(exchange) else {
+        view.unrouted.count(StatusCode::NOT_FOUND);
+        log_unrouted(exchange, &view);
         return Reason::NoRouter.response(mark);
     };
     if let Some(record) = &mut exchange.record {
@@ -298,11 +293,41 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     if exchange.client.entry.denied_encodings.found_in(exchange.target.path()) {
         return Reason::DeniedPath.response(mark);
     }
-    let response = run(exchange, &view, route, finish).await;
+    let mut response = run(exchange, &view, route, finish).await;
     if !route.logged {
         exchange.record = None;
     }
+    if let Some(traffic) = view.traffic.get(position) {
+        traffic.count(response.status());
+    }
+    let refused = !exchange.served && (response.status().is_client_error() || response.status().is_server_error());
+    if mark && refused && !response.headers().contains_key(REASON_HEADER) {
+        response.headers_mut().insert(REASON_HEADER, HeaderValue::from_static(MIDDLEWARE));
+    }
     response
+}
+
+/// A line about a request that no router takes, with the router that comes nearest.
+fn log_unrouted(exchange: &Exchange, view: &View) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let Some(left_out) = exchange.client.worker.unrouted_lines.take() else { return };
+    let client = &exchange.client;
+    let nearest = near::misses(&view.snapshot.table, &client.entry.name, client.tls.is_some(), &exchange.candidate());
+    let nearest = nearest.into_iter().next().unwrap_or_default();
+    tracing::info!(
+        reason = Reason::NoRouter.as_str(),
+        entry_point = client.entry.name,
+        method = %exchange.parts.method,
+        host = exchange.host.value.to_str().unwrap_or_default(),
+        path = exchange.target.path(),
+        client = %client.ip(),
+        nearest = nearest.router,
+        why = nearest.reason,
+        left_out,
+        "no router matches"
+    );
 }
 
 /// What a request of a certificate authority gets; no router stands in its way.
@@ -334,18 +359,30 @@ pub(crate) async fn serve(
         answer = super::wait::for_server(exchange, &route.name, no_answer, after).await;
     }
     match answer {
-        Ok(response) => response,
+        Ok(mut response) => {
+            exchange.served = true;
+            if exchange.client.worker.shared.mark_errors {
+                // It says that the gateway answers by itself, which only the gateway knows.
+                response.headers_mut().remove(REASON_HEADER);
+            }
+            response
+        }
         Err(no_answer) => {
             let reason = no_answer.reason();
-            tracing::warn!(
-                reason = reason.as_str(),
-                router = &*route.name,
-                service = &*route.service_name,
-                host = exchange.host.value.to_str().unwrap_or_default(),
-                path = exchange.target.path(),
-                error = no_answer.explain(),
-                "no answer from the service"
-            );
+            if let Some(left_out) = exchange.client.worker.unanswered_lines.take() {
+                tracing::warn!(
+                    reason = reason.as_str(),
+                    status = reason.status().as_u16(),
+                    router = &*route.name,
+                    service = &*route.service_name,
+                    method = %exchange.parts.method,
+                    host = exchange.host.value.to_str().unwrap_or_default(),
+                    path = exchange.target.path(),
+                    error = no_answer.explain(),
+                    left_out,
+                    "no answer from the service"
+                );
+            }
             reason.response(exchange.client.worker.shared.mark_errors)
         }
     }

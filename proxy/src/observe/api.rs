@@ -1,6 +1,9 @@
-//! What the API answers: routers, services and middlewares with their states, in the shapes of Traefik's own.
+//! What the API answers: routers, services and middlewares with their states, in the shapes of Traefik's own; and the dashboard.
 //!
-//! Specification: Traefik v3 documentation, "API: endpoints".
+//! Specification: Traefik v3 documentation, "API: endpoints". Beside these `/api/stack` tells in one answer what the dashboard shows.
+
+mod objects;
+mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,13 +11,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::config::dynamic::Configuration;
 use crate::config::statics::EntryPoint;
 use crate::gateway::Applied;
-use crate::route::{Route, RoutingTable, provider_of};
+use crate::inspect::Inspector;
+use crate::observe::dashboard;
 use crate::snapshot::internal::{Handler, InternalAnswer};
+
+use objects::Objects;
 
 /// Objects on a page, where the request does not say.
 const PER_PAGE: usize = 100;
@@ -24,166 +29,159 @@ const PER_PAGE: usize = 100;
 pub struct Api {
     shown: Arc<ArcSwap<Shown>>,
     version: &'static str,
+    /// When it began, RFC 3339.
+    started: String,
     /// Path that everything is below, without final slash.
     base: String,
+    /// Whether the dashboard is served, too.
+    dashboard: bool,
+}
+
+/// Parts of the gateway that are on or off, as the overview tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Features {
+    /// Requests are counted for Prometheus.
+    pub metrics: bool,
+    /// Finished requests are logged.
+    pub access_log: bool,
 }
 
 #[derive(Debug, Default)]
 struct Shown {
     entry_points: Vec<Value>,
-    configuration: Configuration,
-    table: Option<Arc<RoutingTable>>,
+    features: Features,
+    looking: Option<Inspector>,
 }
 
 impl Api {
-    /// An API that shows nothing yet, below the path `base`. `version` is this program's.
-    pub fn new(version: &'static str, base: &str) -> Self {
-        Self { shown: Arc::default(), version, base: base.trim_end_matches('/').to_owned() }
+    /// An API that shows nothing yet, below the path `base`; with `dashboard`, the dashboard beside it. `version` is this program's.
+    pub fn new(version: &'static str, base: &str, dashboard: bool) -> Self {
+        Self {
+            shown: Arc::default(),
+            version,
+            started: jiff::Timestamp::now().to_string(),
+            base: base.trim_end_matches('/').to_owned(),
+            dashboard,
+        }
     }
 
     /// Shows what was put in force.
-    pub fn show(&self, entry_points: &BTreeMap<String, EntryPoint>, configuration: Configuration, applied: &Applied) {
+    pub fn show(&self, entry_points: &BTreeMap<String, EntryPoint>, features: Features, applied: &Applied) {
         let points = entry_points.iter().map(|(name, options)| {
             let mut value = json!(options);
             put(&mut value, "name", json!(name));
             value
         });
-        let table = Some(Arc::clone(&applied.table));
-        self.shown.store(Arc::new(Shown { entry_points: points.collect(), configuration, table }));
+        let looking = Some(applied.inspector.clone());
+        self.shown.store(Arc::new(Shown { entry_points: points.collect(), features, looking }));
     }
 
-    /// The service `api@internal`.
-    pub fn handler(&self) -> Handler {
+    /// The services `api@internal` and, where there is one, `dashboard@internal`.
+    pub fn handlers(&self) -> Vec<(String, Handler)> {
         let api = self.clone();
-        Handler::new(move |method, path, query| api.answer(method, path, query))
+        let mut handlers =
+            vec![("api@internal".to_owned(), Handler::new(move |method, path, query| api.answer(method, path, query)))];
+        if self.dashboard {
+            let handler = Handler::new(|method, path, _| dashboard::answer(method, path));
+            handlers.push(("dashboard@internal".to_owned(), handler));
+        }
+        handlers
     }
 
     fn answer(&self, method: &Method, path: &str, query: Option<&str>) -> InternalAnswer {
+        let below = path.strip_prefix(&self.base).unwrap_or_default();
+        if self.dashboard && !below.starts_with("/api") {
+            return dashboard::answer(method, below);
+        }
         if method != Method::GET && method != Method::HEAD {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "");
         }
         let shown = self.shown.load();
-        let http = &shown.configuration.http;
-        match path.strip_prefix(&self.base).unwrap_or_default().trim_end_matches('/') {
-            "/api/version" => whole(&json!({ "Version": self.version, "Codename": "stack" })),
-            "/api/entrypoints" => page(&shown.entry_points, query),
-            "/api/overview" => whole(&shown.overview()),
-            "/api/rawdata" => whole(&shown.raw()),
-            "/api/http/routers" => page(&shown.routers(), query),
-            "/api/http/services" => page(&objects(&http.services, |name| shown.used_service(name)), query),
-            "/api/http/middlewares" => page(&objects(&http.middlewares, |name| shown.used_middleware(name)), query),
-            other => match named(other, &shown) {
-                Some(value) => whole(&value),
-                None => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+        let Some(looking) = &shown.looking else { return plain(StatusCode::SERVICE_UNAVAILABLE, "not ready yet\n") };
+        let objects = Objects::new(looking);
+        let Some(rest) = below.strip_prefix("/api/").map(|rest| rest.trim_end_matches('/')) else { return nothing() };
+        match rest {
+            "version" => whole(&self.version()),
+            "overview" => whole(&objects.overview(shown.features)),
+            "rawdata" => whole(&objects.raw()),
+            "stack" => whole(&objects.stack(self.version, &self.started)),
+            "support-dump" => {
+                let parts = [
+                    ("version.json", self.version()),
+                    ("static-config.json", json!({ "entryPoints": by_name(&shown.entry_points) })),
+                    ("runtime-config.json", objects.raw()),
+                ];
+                support::dump(&parts).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, ""))
+            }
+            "entrypoints" => page(shown.entry_points.clone(), query),
+            other => match other.strip_prefix("entrypoints/") {
+                Some(name) => one(&shown.entry_points, name, "entry point"),
+                None => list_or_one(&objects, other, query),
             },
+        }
+    }
+
+    fn version(&self) -> Value {
+        json!({ "Version": self.version, "Codename": "stack", "startDate": self.started })
+    }
+}
+
+/// `/api/PROTOCOL/KIND` and `/api/PROTOCOL/KIND/NAME`, `/api/certificates` and one of these.
+fn list_or_one(objects: &Objects<'_>, path: &str, query: Option<&str>) -> InternalAnswer {
+    let (kind, name) = match path.strip_prefix("certificates") {
+        Some("") => ("certificates", None),
+        Some(rest) => ("certificates", rest.strip_prefix('/')),
+        None => {
+            let mut slashes = path.match_indices('/').map(|(at, _)| at);
+            match (slashes.next(), slashes.next()) {
+                (Some(_), Some(second)) => (path.get(..second).unwrap_or_default(), path.get(second + 1..)),
+                _ => (path, None),
+            }
+        }
+    };
+    let Some(all) = objects.all(kind) else { return nothing() };
+    match name {
+        Some(name) => {
+            let word = kind.rsplit('/').next().unwrap_or_default().trim_end_matches('s');
+            one(&all, &decoded(name), word)
+        }
+        None => page(filtered(all, query), query),
+    }
+}
+
+/// A name in a path, its percent-encodings taken off: names hold `@` and what people put into container names.
+fn decoded(name: &str) -> String {
+    crate::http::raw_path::unescape(name)
+        .map_or_else(|_| name.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One object of a list, by its name.
+fn one(all: &[Value], name: &str, word: &str) -> InternalAnswer {
+    match all.iter().find(|value| value.get("name").and_then(Value::as_str) == Some(name)) {
+        Some(value) => whole(value),
+        None => {
+            let mut response = answer(
+                StatusCode::NOT_FOUND,
+                Bytes::from(json!({ "message": format!("{word} not found: {name}") }).to_string()),
+            );
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
         }
     }
 }
 
-/// One object, by `/api/http/KIND/NAME`.
-fn named(path: &str, shown: &Shown) -> Option<Value> {
-    let (kind, name) = path.strip_prefix("/api/http/")?.split_once('/')?;
-    let http = &shown.configuration.http;
-    let all = match kind {
-        "routers" => shown.routers(),
-        "services" => objects(&http.services, |name| shown.used_service(name)),
-        "middlewares" => objects(&http.middlewares, |name| shown.used_middleware(name)),
-        _ => return None,
-    };
-    all.into_iter().find(|value| value.get("name").and_then(Value::as_str) == Some(name))
-}
-
-impl Shown {
-    fn routes(&self) -> &[Route] {
-        self.table.as_ref().map_or(&[], |table| table.routes())
-    }
-
-    fn routers(&self) -> Vec<Value> {
-        let mut routes: Vec<&Route> = self.routes().iter().collect();
-        routes.sort_by(|a, b| a.name.cmp(&b.name));
-        routes.into_iter().map(router).collect()
-    }
-
-    /// Names of the routers that lead to a service.
-    fn used_service(&self, name: &str) -> Vec<&str> {
-        self.routes().iter().filter(|route| route.service == name).map(|route| route.name.as_str()).collect()
-    }
-
-    fn used_middleware(&self, name: &str) -> Vec<&str> {
-        let uses = |route: &&Route| route.middlewares.iter().any(|used| used == name);
-        self.routes().iter().filter(uses).map(|route| route.name.as_str()).collect()
-    }
-
-    fn overview(&self) -> Value {
-        let state =
-            |wanted: &str| self.routes().iter().filter(|route| json!(route.status()).as_str() == Some(wanted)).count();
-        let http = &self.configuration.http;
-        let sound = |total: usize| json!({ "total": total, "warnings": 0, "errors": 0 });
-        let routers =
-            json!({ "total": self.routes().len(), "warnings": state("warning"), "errors": state("disabled") });
-        json!({
-            "http": {
-                "routers": routers,
-                "services": sound(http.services.len()),
-                "middlewares": sound(http.middlewares.len()),
-            },
-            "tcp": { "routers": sound(self.configuration.tcp.routers.len()), "services": sound(self.configuration.tcp.services.len()), "middlewares": sound(self.configuration.tcp.middlewares.len()) },
-            "udp": { "routers": sound(self.configuration.udp.routers.len()), "services": sound(self.configuration.udp.services.len()) },
-        })
-    }
-
-    /// Everything at once, by name.
-    fn raw(&self) -> Value {
-        let by_name = |values: Vec<Value>| -> Value {
-            let named = values.into_iter().filter_map(|mut value| {
-                let name = value.as_object_mut()?.remove("name")?;
-                value.as_object_mut()?.remove("provider");
-                Some((name.as_str()?.to_owned(), value))
-            });
-            Value::Object(named.collect::<Map<_, _>>())
-        };
-        let http = &self.configuration.http;
-        json!({
-            "routers": by_name(self.routers()),
-            "services": by_name(objects(&http.services, |name| self.used_service(name))),
-            "middlewares": by_name(objects(&http.middlewares, |name| self.used_middleware(name))),
-        })
-    }
-}
-
-fn router(route: &Route) -> Value {
-    let mut value = json!(route.router);
-    put(&mut value, "priority", json!(route.priority));
-    put(&mut value, "status", json!(route.status()));
-    put(&mut value, "using", json!(route.using));
-    if !route.errors().is_empty() {
-        put(&mut value, "error", json!(route.errors()));
-    }
-    put(&mut value, "name", json!(route.name));
-    put(&mut value, "provider", json!(route.provider()));
-    value
-}
-
-fn objects<'a, T: serde::Serialize>(
-    named: &'a crate::config::dynamic::Named<T>,
-    used_by: impl Fn(&'a str) -> Vec<&'a str>,
-) -> Vec<Value> {
-    named
-        .iter()
-        .map(|(name, object)| {
-            let mut value = json!(object);
-            let kind = value.as_object().and_then(|fields| fields.keys().next().map(|kind| kind.to_ascii_lowercase()));
-            put(&mut value, "type", json!(kind.unwrap_or_default()));
-            put(&mut value, "status", json!("enabled"));
-            let users = used_by(name);
-            if !users.is_empty() {
-                put(&mut value, "usedBy", json!(users));
-            }
-            put(&mut value, "name", json!(name));
-            put(&mut value, "provider", json!(provider_of(name)));
-            value
-        })
-        .collect()
+fn by_name(values: &[Value]) -> Value {
+    let named = values.iter().cloned().filter_map(|mut value| {
+        let fields = value.as_object_mut()?;
+        let name = fields.remove("name")?.as_str()?.to_owned();
+        fields.remove("provider");
+        fields.remove("priorityStr");
+        fields.remove("type");
+        Some((name, value))
+    });
+    Value::Object(named.collect())
 }
 
 fn put(value: &mut Value, name: &str, field: Value) {
@@ -192,20 +190,70 @@ fn put(value: &mut Value, name: &str, field: Value) {
     }
 }
 
-/// One page of a list (`page`, `per_page`), and which comes next.
-fn page(all: &[Value], query: Option<&str>) -> InternalAnswer {
-    let number = |name: &str| {
-        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse::<usize>().ok())
+/// A parameter of the query; an empty one counts as absent.
+fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).find(|value| !value.is_empty())?;
+    Some(decoded(&value.replace('+', " ")))
+}
+
+/// The objects that `search`, `status`, `serviceName` and `middlewareName` ask for, in the order of `sortBy` and `direction`.
+fn filtered(mut all: Vec<Value>, query: Option<&str>) -> Vec<Value> {
+    let text = |value: &Value, field: &str| match value.get(field) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
     };
+    if let Some(search) = parameter(query, "search").map(|search| search.to_ascii_lowercase()) {
+        let fields = ["name", "rule", "service", "provider", "type", "commonName", "sans", "issuerCN"];
+        all.retain(|value| fields.iter().any(|field| text(value, field).to_ascii_lowercase().contains(&search)));
+    }
+    if let Some(status) = parameter(query, "status") {
+        all.retain(|value| text(value, "status").eq_ignore_ascii_case(&status));
+    }
+    let provider = |value: &Value| text(value, "provider");
+    let means = |written: &str, wanted: &str, provider: &str| {
+        written == wanted || (!written.contains('@') && format!("{written}@{provider}") == wanted)
+    };
+    if let Some(service) = parameter(query, "serviceName") {
+        all.retain(|value| means(&text(value, "service"), &service, &provider(value)));
+    }
+    if let Some(middleware) = parameter(query, "middlewareName") {
+        all.retain(|value| {
+            let used =
+                value.get("middlewares").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            let provider = provider(value);
+            used.into_iter().any(|used| means(used, &middleware, &provider))
+        });
+    }
+    if let Some(field) = parameter(query, "sortBy") {
+        let field = if field == "entryPoints" { "using".to_owned() } else { field };
+        let number = |value: &Value| value.get(&field).and_then(Value::as_i64);
+        all.sort_by(|a, b| {
+            number(a)
+                .cmp(&number(b))
+                .then_with(|| text(a, &field).cmp(&text(b, &field)))
+                .then_with(|| text(a, "name").cmp(&text(b, "name")))
+        });
+        if parameter(query, "direction").is_some_and(|direction| direction == "desc") {
+            all.reverse();
+        }
+    }
+    all
+}
+
+/// One page of a list (`page`, `per_page`), and which comes next.
+fn page(all: Vec<Value>, query: Option<&str>) -> InternalAnswer {
+    let number = |name: &str| parameter(query, name).and_then(|value| value.parse::<usize>().ok());
     let (page, size) = (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(PER_PAGE).max(1));
     let start = (page - 1).saturating_mul(size);
     if start > 0 && start >= all.len() {
         let reason = format!("{{\"message\":\"invalid request: page: {page}, per_page: {size}\"}}");
         return answer(StatusCode::BAD_REQUEST, reason.into());
     }
-    let shown: Vec<&Value> = all.iter().skip(start).take(size).collect();
-    let next = if start + shown.len() < all.len() { page + 1 } else { 1 };
+    let count = all.len();
+    let shown: Vec<Value> = all.into_iter().skip(start).take(size).collect();
+    let next = if start + shown.len() < count { page + 1 } else { 1 };
     let mut response = whole(&json!(shown));
     response.headers_mut().insert("x-next-page", HeaderValue::from(next));
     response
@@ -222,8 +270,19 @@ fn answer(status: StatusCode, body: Bytes) -> InternalAnswer {
     response
 }
 
+fn nothing() -> InternalAnswer {
+    let mut response = plain(StatusCode::NOT_FOUND, "404 page not found\n");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 fn plain(status: StatusCode, text: &'static str) -> InternalAnswer {
     let mut response = Response::new(Bytes::from_static(text.as_bytes()));
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

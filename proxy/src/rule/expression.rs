@@ -2,14 +2,19 @@
 
 use super::RuleError;
 use super::lexer::Mistake;
-use super::parser::{self, Tree};
+use super::parser::{self, Call, Tree};
 
 /// Matchers joined by and, or, not.
 #[derive(Clone, Debug)]
 pub(super) enum Expression<M> {
     All(Vec<Self>),
     Any(Vec<Self>),
-    Leaf { matcher: M, negated: bool },
+    /// `text` is the matcher as people write it.
+    Leaf {
+        matcher: M,
+        negated: bool,
+        text: Box<str>,
+    },
 }
 
 /// Gives the documented name of a matcher for a name as written.
@@ -64,9 +69,19 @@ fn convert<M>(
             }
             let matcher =
                 build(name, &call.args).map_err(|reason| wrong(format!("error while adding rule {name}: {reason}")))?;
-            Ok(Expression::Leaf { matcher, negated: call.negated })
+            Ok(Expression::Leaf { matcher, negated: call.negated, text: written(name, call).into() })
         }
     }
+}
+
+/// A matcher as the documentation writes it.
+fn written(name: &str, call: &Call) -> String {
+    let quoted = |arg: &Vec<u8>| {
+        let arg = String::from_utf8_lossy(arg);
+        if arg.contains('`') { format!("{arg:?}") } else { format!("`{arg}`") }
+    };
+    let args: Vec<String> = call.args.iter().map(quoted).collect();
+    format!("{}{name}({})", if call.negated { "!" } else { "" }, args.join(", "))
 }
 
 /// Traefik's words for a mistake in the text: `line:column: what`, or only what, where the text is well formed but means nothing.
@@ -94,20 +109,35 @@ impl<M> Expression<M> {
         match self {
             Self::All(terms) => terms.iter().all(|term| term.matches(ask)),
             Self::Any(terms) => terms.iter().any(|term| term.matches(ask)),
-            Self::Leaf { matcher, negated } => ask(matcher) != *negated,
+            Self::Leaf { matcher, negated, .. } => ask(matcher) != *negated,
+        }
+    }
+
+    /// The answer where each leaf's own (negation included) is known, in the order of the text.
+    pub(super) fn answer(&self, leaves: &mut impl Iterator<Item = bool>) -> bool {
+        match self {
+            // Every leaf takes its answer, whatever is known already.
+            Self::All(terms) => terms.iter().filter(|term| !term.answer(leaves)).count() == 0,
+            Self::Any(terms) => terms.iter().filter(|term| term.answer(leaves)).count() > 0,
+            Self::Leaf { .. } => leaves.next().unwrap_or(false),
+        }
+    }
+
+    /// Shows each leaf: matcher, negation, text; in the order of the text.
+    pub(super) fn leaves<'a>(&'a self, visit: &mut impl FnMut(&'a M, bool, &'a str)) {
+        match self {
+            Self::All(terms) | Self::Any(terms) => {
+                for term in terms {
+                    term.leaves(visit);
+                }
+            }
+            Self::Leaf { matcher, negated, text } => visit(matcher, *negated, text),
         }
     }
 
     /// Shows each matcher, in the order of the text.
     pub(super) fn each<'a>(&'a self, visit: &mut impl FnMut(&'a M)) {
-        match self {
-            Self::All(terms) | Self::Any(terms) => {
-                for term in terms {
-                    term.each(visit);
-                }
-            }
-            Self::Leaf { matcher, .. } => visit(matcher),
-        }
+        self.leaves(&mut |matcher, _, _| visit(matcher));
     }
 
     /// What every match must come with, if `facet` can tell it for single matchers: for "all", what one term says; for "any", what all say.
@@ -121,7 +151,7 @@ impl<M> Expression<M> {
                 }
                 Some(all)
             }
-            Self::Leaf { matcher, negated: false } => facet(matcher).map(|one| vec![one]),
+            Self::Leaf { matcher, negated: false, .. } => facet(matcher).map(|one| vec![one]),
             Self::Leaf { negated: true, .. } => None,
         }
     }

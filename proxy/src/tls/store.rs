@@ -34,6 +34,17 @@ impl ByName {
         self.exact.get(name).or_else(|| name.split_once('.').and_then(|(_, parent)| self.wildcard.get(parent)))
     }
 
+    /// All certificates, each once, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<CertifiedKey>> {
+        let mut all: Vec<Arc<CertifiedKey>> = Vec::new();
+        for certificate in self.exact.values().chain(self.wildcard.values()) {
+            if !all.iter().any(|known| Arc::ptr_eq(known, certificate)) {
+                all.push(Arc::clone(certificate));
+            }
+        }
+        all
+    }
+
     /// The certificate that is good for all that `name` (lower case) means, which may be a wildcard itself.
     pub(crate) fn covering(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         match name.strip_prefix("*.") {

@@ -100,10 +100,10 @@ impl Entrances {
         all
     }
 
-    /// All listeners with their options and the project that brings them.
-    pub(super) fn listeners(&self) -> impl Iterator<Item = (Listener, statics::EntryPoint, String)> {
-        self.named.values().flat_map(|entrance| {
-            entrance.listeners.iter().map(|listener| {
+    /// All listeners with their options, the project that brings them, and the entry point's name.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (Listener, statics::EntryPoint, String, String)> {
+        self.named.iter().flat_map(|(name, entrance)| {
+            entrance.listeners.iter().map(move |listener| {
                 // Routers carry what the entry point adds to them: other projects on this listener have other ideas.
                 let mut options = entrance.options.clone();
                 options.http3 = options.http3.filter(|_| entrance.http3.contains(&listener.port));
@@ -112,7 +112,7 @@ impl Entrances {
                 options.http.redirections = None;
                 options.http.middlewares = Vec::new();
                 options.http.tls = None;
-                (listener.clone(), options, entrance.project.clone())
+                (listener.clone(), options, entrance.project.clone(), name.clone())
             })
         })
     }

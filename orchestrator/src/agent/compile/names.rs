@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proxy::config::dynamic::{Configuration, Named};
 
+use crate::edge::state::{Origin, Origins};
+
 /// What one provider of one project brings; names are bare.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -34,18 +36,26 @@ enum Kind {
 /// Who defines a name.
 type Definers<'a> = BTreeMap<(Kind, &'a str, String), BTreeSet<String>>;
 
-/// Puts all parts together, names qualified.
-pub(super) fn unite(parts: Vec<Part>) -> Configuration {
+/// Puts all parts together, names qualified; and where each router comes from.
+pub(super) fn unite(parts: Vec<Part>) -> (Configuration, Origins) {
     let mut definers = Definers::new();
     for part in &parts {
         for (kind, name) in defined(&part.configuration) {
             definers.entry((kind, part.provider, name)).or_default().insert(part.project.clone());
         }
     }
-    let mut all = Configuration::default();
+    let (mut all, mut origins) = (Configuration::default(), Origins::new());
     for mut part in parts {
         let scope = Scope { definers: &definers, project: &part.project, provider: part.provider };
         scope.references(&mut part.configuration);
+        let udp = part.configuration.udp.routers.keys().map(|name| ("udp", format!("{name}@{}", part.provider), name));
+        let tcp = part.configuration.tcp.routers.keys().map(|name| ("tcp", scope.global(Kind::TcpRouter, name), name));
+        let routers =
+            part.configuration.http.routers.keys().map(|name| ("http", scope.global(Kind::Router, name), name));
+        origins.extend(routers.chain(tcp).chain(udp).map(|(kind, global, name)| {
+            let (project, provider) = (part.project.clone(), part.provider.to_owned());
+            (format!("{kind} {global}"), Origin { project, provider, name: name.clone() })
+        }));
         let http = part.configuration.http;
         scope.define(Kind::Router, http.routers, &mut all.http.routers);
         scope.define(Kind::Service, http.services, &mut all.http.services);
@@ -70,7 +80,7 @@ pub(super) fn unite(parts: Vec<Part>) -> Configuration {
             all.tls.stores.entry(name).or_insert(store);
         }
     }
-    all
+    (all, origins)
 }
 
 fn defined(configuration: &Configuration) -> Vec<(Kind, String)> {

@@ -7,16 +7,17 @@ use proxy::config::dynamic::{Configuration, Middleware, RedirectScheme, Router};
 use super::entrances::{Entrances, Listener};
 use super::names::Part;
 use super::{Adopted, hosts};
+use crate::edge::state::{Origin, Origins};
 
 /// Traefik's priority for such routers: above all that users can give.
 const PRIORITY: i64 = i64::MAX - 1;
 
-/// The routers and middlewares of all redirections.
+/// The routers and middlewares of all redirections, and where they come from.
 ///
 /// On a listener of one project alone everything is redirected, as in Traefik. Where projects share a listener, each
 /// redirects its own hosts, so that the others' plain routes stay.
-pub(super) fn configuration(adopted: &BTreeMap<&str, Adopted<'_>>, parts: &[Part]) -> Configuration {
-    let mut all = Configuration::default();
+pub(super) fn configuration(adopted: &BTreeMap<&str, Adopted<'_>>, parts: &[Part]) -> (Configuration, Origins) {
+    let (mut all, mut origins) = (Configuration::default(), Origins::new());
     let users = users(adopted, parts);
     for (project, own) in adopted {
         let entrances = Entrances::of(project, own);
@@ -43,17 +44,24 @@ pub(super) fn configuration(adopted: &BTreeMap<&str, Adopted<'_>>, parts: &[Part
                     priority: to.priority.unwrap_or(PRIORITY),
                     ..Router::default()
                 };
+                let origin = Origin {
+                    project: (*project).to_owned(),
+                    provider: "internal".to_owned(),
+                    name: format!("entryPoints.{name}.http.redirections"),
+                };
+                origins.insert(format!("http {object}"), origin);
                 all.http.routers.insert(object, router);
             }
         }
     }
-    all
+    (all, origins)
 }
 
 /// What Traefik routes by itself, without its redirections: those are made here, for the listeners of this host.
 pub(super) fn without(mut internal: Configuration) -> Configuration {
-    internal.http.middlewares.clear();
-    internal.http.routers.retain(|_, router| router.middlewares.is_empty());
+    internal.http.routers.retain(|_, router| router.service != "noop@internal");
+    let used = |name: &String| internal.http.routers.values().any(|router| router.middlewares.contains(name));
+    internal.http.middlewares.retain(|name, _| used(name));
     internal
 }
 

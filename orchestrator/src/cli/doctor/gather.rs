@@ -123,7 +123,7 @@ async fn listening(
         }
         let obstacle = match publisher {
             Some(container) => Some(format!("container `{}` publishes it", container.name)),
-            None => tokio::task::spawn_blocking(move || ports::obstacle(address)).await.unwrap_or_default(),
+            None => tokio::task::spawn_blocking(move || ports::obstacle(address, false)).await.unwrap_or_default(),
         };
         found.insert(name, obstacle);
     }

@@ -9,9 +9,11 @@ use http::StatusCode;
 use proxy::config::dynamic::Configuration;
 use proxy::config::file;
 use proxy::config::statics::{self, Severity, Sources, StaticConfig};
+use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
+use proxy::inspect::Inspector;
 use proxy::observe::access_log::{AccessLog, Filters, Format};
-use proxy::observe::api::Api;
+use proxy::observe::api::{Api, Features};
 use proxy::{Resolver, assemble};
 
 use crate::cli::carry_out::Signals;
@@ -31,9 +33,9 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
     trace::init_as(level(&config.log.level), config.log.format.eq_ignore_ascii_case("json"));
     block_on(async move {
         let base = config.api.as_ref().map_or("", |api| api.base_path.as_str());
-        let api = Api::new(env!("CARGO_PKG_VERSION"), base);
-        let handlers =
-            if config.api.is_some() { [("api@internal".to_owned(), api.handler())].into() } else { Default::default() };
+        let dashboard = config.api.as_ref().is_some_and(|api| api.dashboard);
+        let api = Api::new(env!("CARGO_PKG_VERSION"), base, dashboard);
+        let handlers = if config.api.is_some() { api.handlers().into_iter().collect() } else { Default::default() };
         let options = Options {
             entry_points: assemble::entry_points(&config),
             hostname: hostname(),
@@ -137,10 +139,14 @@ impl Serving {
         // Before they are read: a change after that is seen. A dynamic file that is given by name may be called anything.
         let provider = self.config.providers.file.as_ref().and_then(|provider| provider.path());
         self.files.set_named(configuration.files().into_iter().chain(provider.map(Path::to_owned)));
-        let (api, points, shown) = (self.api.clone(), self.config.entry_points.clone(), configuration.clone());
+        let (api, points) = (self.api.clone(), self.config.entry_points.clone());
+        let features = Features {
+            metrics: self.config.metrics.prometheus.is_some(),
+            access_log: self.config.access_log.is_some(),
+        };
         let update = Update {
             configuration,
-            announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
+            announce: Some(Announce::new(move |applied| api.show(&points, features, applied))),
             models: assemble::models(&self.config),
             udp_entry_points: assemble::udp_entry_points(&self.config),
             resolvers: self.resolvers.clone(),
@@ -153,6 +159,33 @@ impl Serving {
         }
         Ok(())
     }
+}
+
+/// A look at what a static configuration file and its dynamic files ask for, without serving it, and its entry points. Problems are
+/// printed.
+///
+/// # Errors
+/// Files that cannot be read, or make no sense.
+pub(in crate::cli) fn offline(context: &Context, file: &Path) -> Result<(Inspector, Vec<EntryPoint>)> {
+    let config = static_config(context, &[format!("--configFile={}", file.display())])?;
+    let mut found = Configuration::default();
+    if let Some(path) = config.providers.file.as_ref().and_then(|provider| provider.path()) {
+        let (configuration, problems) = file::read(path).map_err(|problem| CommandError::new(problem.to_string()))?;
+        for problem in &problems {
+            output::stderr(&format!("warning: {problem}\n"));
+        }
+        found = configuration;
+    }
+    let update = Update {
+        configuration: assemble::merge(&config, [("file", found)]),
+        models: assemble::models(&config),
+        resolvers: assemble::resolvers(&config, &context.environment),
+        ..Update::default()
+    };
+    let internal = ["api@internal", "dashboard@internal", "ping@internal", "noop@internal", "prometheus@internal"];
+    let inspector = Inspector::offline(&update, &internal)
+        .map_err(|error| CommandError::new(format!("cannot make keys: {error}")))?;
+    Ok((inspector, assemble::entry_points(&config)))
 }
 
 /// The static configuration, from a file, from flags or from the environment; warnings are printed.

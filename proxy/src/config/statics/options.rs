@@ -111,7 +111,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("providers.file.debugLogGeneratedTemplate", Bool, Idle),
     spec("api", Group, Used),
     spec("api.insecure", Bool, Used),
-    spec("api.dashboard", Bool, Missing),
+    spec("api.dashboard", Bool, Used),
     spec("api.basePath", Text, Used),
     spec("api.debug", Bool, Missing),
     spec("api.disableDashboardAd", Bool, Idle),

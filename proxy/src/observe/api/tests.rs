@@ -1,0 +1,133 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::dynamic::Configuration;
+use crate::gateway::Update;
+use crate::route::EntryPointModel;
+
+const FILE: &str = r#"
+http:
+  routers:
+    app: {rule: "Host(`app.test`)", service: app, middlewares: [auth], entryPoints: [web]}
+    bad: {rule: "Hst(`app.test`)", service: app, entryPoints: [web]}
+    sec: {rule: "Host(`app.test`) && PathPrefix(`/x`)", service: app, entryPoints: [web], priority: 900}
+  services:
+    app: {loadBalancer: {servers: [{url: "http://127.0.0.1:9999"}], healthCheck: {path: /}}}
+    plain: {loadBalancer: {servers: [{url: "http://127.0.0.1:9998"}]}}
+  middlewares:
+    auth: {basicAuth: {users: ["ann:$apr1$x$y"]}}
+tcp:
+  routers:
+    t: {rule: "HostSNI(`*`)", service: t, entryPoints: [tcp]}
+    tbad: {rule: "HostSNI(`x.test`)", service: nope, entryPoints: [tcp], tls: {}}
+  services:
+    t: {loadBalancer: {servers: [{address: "127.0.0.1:9996"}]}}
+udp:
+  services:
+    u: {loadBalancer: {servers: [{address: "127.0.0.1:9995"}]}}
+"#;
+
+fn api() -> (Api, Inspector) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dynamic.yml");
+    std::fs::write(&path, FILE).unwrap();
+    let (found, problems) = crate::config::file::read(&path).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    let configuration: Configuration = crate::assemble::merge(&Default::default(), [("file", found)]);
+    let models = ["web", "tcp"].map(|name| EntryPointModel { name: name.to_owned(), ..EntryPointModel::default() });
+    let update = Update { configuration, models: models.to_vec(), ..Update::default() };
+    let looking = Inspector::offline(&update, &[]).unwrap();
+    let api = Api::new("1.2.3", "", true);
+    let applied = Applied { revision: 1, problems: Vec::new(), inspector: looking.clone() };
+    let features = Features { metrics: true, access_log: false };
+    api.show(&BTreeMap::from([("web".to_owned(), EntryPoint::default())]), features, &applied);
+    (api, looking)
+}
+
+fn get(api: &Api, path: &str) -> (u16, Value) {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let response = api.answer(&Method::GET, path, query);
+    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or_default())
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(|one| one.get("name")?.as_str()).collect()
+}
+
+#[test]
+fn objects_of_all_kinds_are_listed() {
+    let (api, _looking) = api();
+    for (path, expected) in [
+        ("/api/http/routers", vec!["app@file", "bad@file", "sec@file"]),
+        ("/api/http/services", vec!["app@file", "plain@file"]),
+        ("/api/http/middlewares", vec!["auth@file"]),
+        ("/api/tcp/routers", vec!["t@file", "tbad@file"]),
+        ("/api/tcp/services", vec!["t@file"]),
+        ("/api/tcp/middlewares", vec![]),
+        ("/api/udp/routers", vec![]),
+        ("/api/udp/services", vec!["u@file"]),
+        ("/api/entrypoints", vec!["web"]),
+        ("/api/http/routers?status=disabled", vec!["bad@file"]),
+        ("/api/http/routers?search=HST", vec!["bad@file"]),
+        ("/api/http/routers?middlewareName=auth@file", vec!["app@file"]),
+        ("/api/http/routers?sortBy=priority&direction=desc", vec!["sec@file", "app@file", "bad@file"]),
+        ("/api/http/routers?per_page=1&page=2", vec!["bad@file"]),
+    ] {
+        let (status, list) = get(&api, path);
+        assert_eq!((status, names(&list)), (200, expected), "{path}");
+    }
+}
+
+#[test]
+fn states_are_those_of_the_gateway() {
+    let (api, _looking) = api();
+    let (_, app) = get(&api, "/api/http/services/app@file");
+    assert_eq!(app.get("serverStatus"), Some(&json!({ "http://127.0.0.1:9999": "UP" })));
+    let (_, plain) = get(&api, "/api/http/services/plain@file");
+    assert_eq!(plain.get("serverStatus"), None, "as in Traefik: nobody asks it");
+    let (_, tcp) = get(&api, "/api/tcp/routers/tbad@file");
+    assert_eq!(tcp.get("status"), Some(&json!("disabled")));
+    assert_eq!(tcp.get("error"), Some(&json!(["the service \"nope@file\" does not exist"])));
+    let (_, tcp) = get(&api, "/api/tcp/routers/t%40file");
+    assert_eq!((tcp.get("status"), tcp.get("priority")), (Some(&json!("enabled")), Some(&json!(-1))));
+    let (_, auth) = get(&api, "/api/http/middlewares/auth@file");
+    assert_eq!(auth.get("basicAuth"), Some(&json!({ "users": ["ann:xxxx"] })), "no hash to guess from");
+    assert_eq!(get(&api, "/api/udp/services/none@file"), (404, json!({ "message": "service not found: none@file" })));
+    assert_eq!(get(&api, "/api/nothing").0, 404);
+    assert_eq!(get(&api, "/api").0, 404);
+}
+
+#[test]
+fn the_overview_counts_what_does_not_work() {
+    let (api, _looking) = api();
+    let (_, overview) = get(&api, "/api/overview");
+    assert_eq!(overview.pointer("/http/routers"), Some(&json!({ "total": 3, "warnings": 0, "errors": 1 })));
+    assert_eq!(overview.pointer("/tcp/routers"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
+    assert_eq!(overview.get("features"), Some(&json!({ "tracing": "", "metrics": "Prometheus", "accessLog": false })));
+    assert_eq!(overview.get("providers"), Some(&json!(["File"])));
+    let (_, raw) = get(&api, "/api/rawdata");
+    assert_eq!(raw.pointer("/tcpRouters/t@file/using"), Some(&json!(["tcp"])));
+    assert!(!raw.to_string().contains("apr1"));
+}
+
+#[test]
+fn the_dump_for_support_is_an_archive() {
+    let (api, _looking) = api();
+    let response = api.answer(&Method::GET, "/api/support-dump", None);
+    let mut tar = Vec::new();
+    std::io::copy(&mut flate2::read::GzDecoder::new(&response.body()[..]), &mut tar).unwrap();
+    let text = String::from_utf8_lossy(&tar);
+    assert!(text.starts_with("version.json") && text.contains("runtime-config.json") && tar.len() % 512 == 0);
+}
+
+#[test]
+fn the_dashboard_stands_beside_the_api() {
+    let (api, _looking) = api();
+    let status = |path: &str| api.answer(&Method::GET, path, None).status().as_u16();
+    assert_eq!([status("/dashboard"), status("/dashboard/"), status("/nothing")], [302, 200, 404]);
+    let without = Api { dashboard: false, ..api.clone() };
+    assert_eq!(without.answer(&Method::GET, "/dashboard/", None).status().as_u16(), 404);
+}
