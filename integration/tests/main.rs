@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod build;
 mod certificates;
 mod commands;
 mod converge;

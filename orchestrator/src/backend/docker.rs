@@ -38,9 +38,9 @@ use tokio::sync::OnceCell;
 pub use address::Address;
 
 use super::{
-    Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error,
-    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
-    Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
+    Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
+    EngineInfo, Error, ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
+    NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
 };
 use crate::ui::style::printable;
 use create::Misfit;
@@ -609,6 +609,10 @@ impl Backend for Docker {
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {
         let call = Call { name: "build image", object: &spec.tag, limit: None };
         self.transport.attended(call, self.build_image(spec, &progress)).await
+    }
+
+    async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck> {
+        self.check_dockerfile(spec, &progress).await
     }
 
     async fn load_images(&self, archive: Bytes) -> Result<()> {

@@ -6,6 +6,7 @@ mod encrypted;
 mod middlewares;
 mod plain;
 mod running;
+mod services;
 mod support;
 mod tcp;
 mod upgrades;
