@@ -1,7 +1,8 @@
 # make build   the static binary, target/release/stack
 # make demo    build, make sure an engine runs, bring up examples/01-webapp, show its HTTPS answer
 # make test    everything: unit tests, document tests, scenarios on a real engine
-# make bench   `config` and a second `up` beside Docker Compose, the gateway's processor time beside Traefik's and nginx's
+# make bench   `config`, `up`, `ps` and `logs` beside Docker Compose, the gateway's processor time beside Traefik's and nginx's
+# make faults  every fault at every call to the engine (the tests try a part of them)
 # make lint    formatting, clippy, documentation, licences
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ STACK := $(CURDIR)/target/release/stack
 HELLO := examples/02-hello/hello
 DEMO := examples/01-webapp
 
-.PHONY: tools build hello engine images certs demo demo-down test bench lint
+.PHONY: tools build hello engine images certs demo demo-down test faults bench lint
 
 # What a machine with nothing but the Rust toolchain lacks.
 tools:
@@ -65,9 +66,14 @@ test: build hello
 	  STACK_BIN=$(STACK) cargo test --workspace --locked --no-fail-fast --bins --lib --tests; \
 	fi
 
+faults: build hello images
+	STACK_FAULTS=all STACK_BIN=$(STACK) cargo test --locked -p integration --test scenarios faults:: -- --nocapture
+
 bench: build images
 	@python3 integration/bench/config.py
 	@python3 integration/bench/up.py
+	@python3 integration/bench/start.py
+	@python3 integration/bench/logs.py
 	@python3 integration/bench/gateway.py --traefik "$$(integration/peers.sh traefik || echo traefik)"
 
 lint:

@@ -8,7 +8,7 @@ mod lists;
 mod port;
 mod volume;
 
-pub use defaults::defaults;
+pub use defaults::{PORT_MODE, PORT_PROTOCOL, defaults, port_defaults};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;

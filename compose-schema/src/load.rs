@@ -13,8 +13,8 @@ use crate::merge::include::Included;
 use crate::model::{Project, StringMap};
 use crate::session::{Session, Stop};
 use crate::source::Sources;
-use crate::yaml::Node;
-use crate::{check, codes, decode, env, normalize, profile};
+use crate::yaml::{Mapping, Node};
+use crate::{canonical, check, codes, decode, env, normalize, profile};
 use document::{Input, Scope};
 
 /// What to load, and how. The environment is handed in: this crate never reads the process's own.
@@ -151,7 +151,8 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
 pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
     let mut session = Session::new(options.working_dir.clone());
     match read(options, &mut session) {
-        Ok((tree, project)) => {
+        Ok((mut tree, project)) => {
+            canonical::port_defaults(&mut tree);
             allow::from_tree(&tree, &mut session);
             own::check(&tree, &mut session);
             let warnings = sorted(session.diagnostics, &session.allowed);
@@ -189,7 +190,7 @@ fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project),
     };
     let inputs = files.into_iter().map(Input::Read).collect();
     let mut tree = document::model(inputs, &scope, &[], &mut Included::default(), session)?;
-    if tree.as_mapping().is_none_or(indexmap::IndexMap::is_empty) {
+    if tree.as_mapping().is_none_or(Mapping::is_empty) {
         return session.fail(at_first(Diagnostic::error(codes::input::EMPTY, "the compose file is empty")));
     }
     if options.normalize {

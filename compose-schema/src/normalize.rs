@@ -20,9 +20,9 @@ pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
         }
     }
     if default_network {
-        let networks = top.entry("networks".to_owned()).or_insert_with(|| mapping_entry(span));
+        let networks = top.get_or_insert_with("networks", || mapping_entry(span));
         if let Some(networks) = networks.node.as_mapping_mut() {
-            networks.entry("default".to_owned()).or_insert_with(|| mapping_entry(span));
+            networks.get_or_insert_with("default", || mapping_entry(span));
         }
     }
     for key in ["networks", "volumes", "configs", "secrets"] {
@@ -63,7 +63,7 @@ fn normalize_service(service: &mut Mapping, span: Span, environment: &StringMap)
     }
     if let Some(build) = section(service, "build") {
         if !build.contains_key("dockerfile_inline") {
-            build.entry("dockerfile".to_owned()).or_insert_with(|| text_entry("Dockerfile", span));
+            build.get_or_insert_with("dockerfile", || text_entry("Dockerfile", span));
         }
         if let Some(args) = build.get_mut("args") {
             resolve(&mut args.node, environment);
@@ -76,9 +76,9 @@ fn normalize_service(service: &mut Mapping, span: Span, environment: &StringMap)
     }
     attach_default_network(service, span);
     for (dependency, restart, at) in implied_dependencies(service) {
-        let dependencies = service.entry("depends_on".to_owned()).or_insert_with(|| mapping_entry(at));
+        let dependencies = service.get_or_insert_with("depends_on", || mapping_entry(at));
         let Some(dependencies) = dependencies.node.as_mapping_mut() else { continue };
-        dependencies.entry(dependency).or_insert_with(|| {
+        dependencies.get_or_insert_with(&dependency, || {
             let flag = |value| Entry { key: at, node: Node::new(Value::Bool(value), at) };
             let fields = [
                 ("condition".to_owned(), text_entry("service_started", at)),

@@ -1,15 +1,15 @@
 //! The spanned tree that every stage before [`crate::model`] works on.
 
 mod alias;
+mod mapping;
 mod parse;
 mod scalar;
 
 use std::borrow::Cow;
 
-use indexmap::IndexMap;
-
 use crate::source::Span;
 
+pub use mapping::{Iter, IterMut, Mapping};
 pub use parse::{MAX_DEPTH, documents};
 pub use scalar::format_float;
 
@@ -53,9 +53,6 @@ pub enum Value {
     /// A mapping, in order of writing; boxed, because most nodes are scalars and a tree may have a million.
     Mapping(Box<Mapping>),
 }
-
-/// Keys are text in the compose language; each keeps the place where it is written.
-pub type Mapping = IndexMap<String, Entry>;
 
 /// One entry of a mapping.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +115,7 @@ impl Node {
     pub fn at(&self, path: &[&str]) -> Option<&Self> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
         match &self.value {
-            Value::Mapping(entries) => entries.get(*first)?.node.at(rest),
+            Value::Mapping(entries) => entries.get(first)?.node.at(rest),
             Value::Sequence(items) => items.get(first.parse::<usize>().ok()?)?.at(rest),
             _ => None,
         }
@@ -130,7 +127,7 @@ impl Node {
         let Some((last, parents)) = path.split_last() else { return Some(self.span) };
         let parent = self.at(parents)?;
         match &parent.value {
-            Value::Mapping(entries) => entries.get(*last).map(|entry| entry.key),
+            Value::Mapping(entries) => entries.get(last).map(|entry| entry.key),
             _ => parent.at(&[last]).map(|node| node.span),
         }
     }

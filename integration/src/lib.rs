@@ -6,6 +6,7 @@
 pub mod client;
 pub mod command;
 pub mod engine;
+pub mod fault;
 pub mod load;
 pub mod pebble;
 pub mod private;
@@ -16,9 +17,10 @@ pub mod wait;
 
 pub use client::{Answer, Curl, free_port};
 pub use command::{Background, Run, run};
+pub use fault::{Fault, FaultyEngine};
 pub use pebble::Pebble;
 pub use private::PrivateEngine;
 pub use recorder::Recorder;
 pub use registry::Registry;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, stack};
 pub use wait::{eventually, holds_within};

@@ -98,7 +98,13 @@ impl Scenario {
     /// `stack` with these arguments in the project's folder, not yet started.
     #[must_use]
     pub fn stack_command<const N: usize>(&self, arguments: [&str; N]) -> Command {
-        let mut command = Command::new(stack());
+        self.command_of(&stack(), arguments)
+    }
+
+    /// As [`Self::stack_command`], with another `stack` than the one under test.
+    #[must_use]
+    pub fn command_of<const N: usize>(&self, stack: &Path, arguments: [&str; N]) -> Command {
+        let mut command = Command::new(stack);
         command.args(arguments).current_dir(&self.folder).env_remove("COMPOSE_PROJECT_NAME").env_remove("COMPOSE_FILE");
         command
     }

@@ -57,3 +57,53 @@ services:
     let text = logs.text();
     assert_eq!((text.matches("coming").count(), text.matches("going").count()), (5, 5), "nothing twice:\n{text}");
 }
+
+/// A program that counts aloud, in bursts, and says at its end how far it came. Each start has a name of its own.
+const COUNTING: &str = r#"
+services:
+  app:
+    image: busybox:stable
+    stop_grace_period: 20s
+    command:
+      - sh
+      - -c
+      - |
+        run=$$(cat /proc/sys/kernel/random/uuid); n=0
+        trap 'echo "$$run end $$n"; exit 0' TERM
+        while :; do n=$$((n + 1)); echo "$$run $$n"; [ $$((n % 40)) = 0 ] && sleep 0.05; done
+"#;
+
+#[test]
+fn a_count_has_no_gap_and_no_repetition_over_restarts_and_a_recreation() {
+    let Some(s) = Scenario::new("count") else { return };
+    s.compose_file(COUNTING);
+    let _ = s.stack(["up", "-d"]).ok();
+    let mut logs = s.stack_in_background(["logs", "-f", "--no-log-prefix"]);
+    let ends = |text: &str| text.matches(" end ").count();
+    for (number, how) in
+        [["restart", "app"], ["restart", "app"], ["up", "--force-recreate"], ["stop", "app"]].iter().enumerate()
+    {
+        logs.until_it_says(" 40\n");
+        let detached = if how[0] == "up" { "-d" } else { "-t20" };
+        let _ = s.stack([how[0], detached, how[1]]).ok();
+        integration::eventually("the last words", || (ends(&logs.text()) > number).then_some(()));
+    }
+    let text = logs.text();
+    let mut counts = std::collections::BTreeMap::<&str, (Vec<u64>, Option<u64>)>::new();
+    for line in text.lines().filter(|line| !line.contains("exited with code")) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (seen, end) = counts.entry(words[0]).or_default();
+        match words[1] {
+            "end" => *end = words[2].parse().ok(),
+            number => seen.push(number.parse().unwrap_or_else(|_| panic!("an odd line: {line}"))),
+        }
+    }
+    assert_eq!(counts.len(), 4, "one count a start");
+    for (run, (seen, end)) in counts {
+        let all: Vec<u64> = (1..=seen.len() as u64).collect();
+        assert_eq!(seen, all, "{run} has a gap, or a line twice");
+        // The signal may come between counting and saying so.
+        let (said, end) = (seen.len() as u64, end.expect("its last words"));
+        assert!(said == end || said + 1 == end, "{run}: {said} lines, {end} counted");
+    }
+}

@@ -12,12 +12,15 @@
 
 mod attributes;
 mod build;
+mod care;
 mod certificates;
 mod commands;
 mod converge;
 mod engine;
 mod examples;
+mod exchange;
 mod failures;
+mod faults;
 mod files;
 mod gateway;
 mod interoperation;

@@ -145,3 +145,47 @@ fn a_replica_killed_from_outside_costs_only_what_had_reached_it() {
     assert!(failures.iter().all(|why| why.contains("502") || why.contains("closed")), "{failures:?}");
     told(&format!("{answers} answers, {} were under way to the killed one", failures.len()));
 }
+
+#[test]
+fn a_rollback_leads_to_the_version_before_and_again_to_the_one_after() {
+    let Some(s) = Scenario::new("rollback") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    s.compose_file(&file(port, "x-stack: {drain: 1s}"));
+    let _ = s.stack(["rollback", "app"]).exits(1).says("has no container");
+    let load = ready(&s, port);
+    let _ = s.stack(["rollback", "app"]).exits(1).says("has no version before this one");
+    let _ = s.stack(["rollback", "ap"]).exits(1).says("ap");
+
+    let running = |what: &str| s.inspect(&s.containers("app")[0], what);
+    let (first, variables) = (running("{{.Image}}"), "{{.Config.Env}}");
+    let _ = s.stack(["up", "-d", "--scale", "app=2"]).ok();
+    // Another image and another configuration.
+    let dockerfile = std::fs::read_to_string(s.folder().join("hello/Dockerfile")).unwrap();
+    s.write("hello/Dockerfile", &format!("{dockerfile}\nLABEL release=two\n"));
+    let change = |arguments: [&str; 5]| s.stack_command(arguments).env("GREETING", "two").output().unwrap();
+    let changed = change(["up", "-d", "--build", "--scale", "app=2"]);
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+    let second = running("{{.Image}}");
+    assert!(second != first && running(variables).contains("GREETING=two"));
+    // What nobody names any more would be pruned.
+    let _ = docker(["image", "prune", "--force"]).ok();
+
+    let _ = s.stack(["--dry-run", "rollback", "app"]).says("back to the version before");
+    assert_eq!(running("{{.Image}}"), second);
+    let _ = s.stack(["rollback", "app"]).ok().says("the next `stack up`");
+    assert_eq!(s.containers("app").len(), 2);
+    assert!(running("{{.Image}}") == first && running(variables).contains("GREETING=one"));
+    assert_eq!(running("{{.Name}}"), format!("/{}-app-1", s.project));
+    assert_eq!(load.failures(), Vec::<String>::new(), "there");
+
+    let _ = s.stack(["rollback", "app"]).ok();
+    assert!(running("{{.Image}}") == second && running(variables).contains("GREETING=two"));
+    // Nothing of what is there differs from the file.
+    let same = change(["up", "-d", "--no-build", "--scale", "app=2"]);
+    assert!(!String::from_utf8_lossy(&same.stderr).contains("Recreate"), "{same:?}");
+    lost_nothing(load, 150);
+    let _ = s.stack(["down"]).ok();
+    let kept = docker(["images", "-q", &format!("stack-previous/{}", s.project)]).ok();
+    assert_eq!(kept.stdout, "", "with its containers, a version is gone");
+}

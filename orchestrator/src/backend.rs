@@ -105,6 +105,15 @@ pub struct EngineInfo {
     pub platform: String,
 }
 
+/// The engine's host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostInfo {
+    /// Folder of the engine's data (`/var/lib/docker`).
+    pub root: String,
+    /// Its time, RFC 3339.
+    pub time: String,
+}
+
 /// A container as listings show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
@@ -237,6 +246,9 @@ pub struct ContainerDetail {
     pub exposed: Vec<String>,
     /// Its log driver keeps lines that can be read back.
     pub logs_readable: bool,
+    /// All that the engine would have to be told to make it again, in its own terms, but for image, labels, networks and
+    /// anonymous volumes.
+    pub body: serde_json::Value,
 }
 
 /// A network that exists.
@@ -332,6 +344,9 @@ pub struct ContainerSpec {
     pub auto_remove: bool,
     /// Attach standard input (one-off containers).
     pub open_stdin: bool,
+    /// Made as one that was there before ([`ContainerDetail::body`]): the service tells its networks only, and `mounts` are
+    /// anonymous volumes of the container that it replaces.
+    pub body: Option<Box<serde_json::Value>>,
 }
 
 /// One network to join.
@@ -562,6 +577,8 @@ pub trait Backend: Send + Sync {
     fn is_local(&self) -> bool;
     /// Facts about the engine; asked once and remembered.
     async fn info(&self) -> Result<EngineInfo>;
+    /// Facts about its host, as they are now.
+    async fn host(&self) -> Result<HostInfo>;
 
     /// Containers in any state whose labels pass the filter, one-offs included.
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>>;
@@ -657,6 +674,8 @@ pub trait Backend: Send + Sync {
     async fn load_images(&self, archive: Bytes) -> Result<()>;
     /// Removes an image by name. One that is gone already is fine.
     async fn remove_image(&self, name: &str) -> Result<()>;
+    /// Gives an image a further name (`repository:tag`).
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()>;
 
     /// Events from now on.
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>>;

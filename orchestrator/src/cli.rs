@@ -8,6 +8,7 @@ pub mod commit;
 pub mod config;
 mod context;
 pub mod cp;
+pub mod doctor;
 pub mod down;
 mod dry_run;
 pub mod each;
@@ -23,6 +24,8 @@ pub mod kill;
 pub mod logs;
 pub mod ls;
 pub mod pause;
+pub mod plan;
+mod plugin;
 pub mod port;
 pub mod ps;
 pub mod pull;
@@ -30,6 +33,7 @@ pub mod push;
 mod refused;
 pub mod restart;
 pub mod rm;
+pub mod rollback;
 pub mod run;
 pub mod scale;
 pub mod scope;
@@ -42,6 +46,7 @@ pub mod trust;
 pub mod unpause;
 pub mod up;
 pub mod version;
+pub mod volume;
 pub mod volumes;
 pub mod wait;
 pub mod watch;
@@ -87,6 +92,7 @@ enum Command {
     Config(config::Args),
     Cp(cp::Args),
     Create(up::CreateArgs),
+    Doctor(doctor::Args),
     Down(down::Args),
     #[command(hide = true)]
     Edge(edge::Args),
@@ -100,12 +106,14 @@ enum Command {
     Logs(logs::Args),
     Ls(ls::Args),
     Pause(pause::Args),
+    Plan(plan::Args),
     Port(port::Args),
     Ps(ps::Args),
     Pull(pull::Args),
     Push(push::Args),
     Restart(restart::Args),
     Rm(rm::Args),
+    Rollback(rollback::Args),
     Run(Box<run::Args>),
     Scale(scale::Args),
     Start(start::Args),
@@ -116,6 +124,7 @@ enum Command {
     Unpause(unpause::Args),
     Up(up::Args),
     Version(version::Args),
+    Volume(volume::Args),
     Volumes(volumes::Args),
     Wait(wait::Args),
     Watch(watch::Args),
@@ -123,16 +132,27 @@ enum Command {
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
 pub fn run() -> ExitCode {
-    let outcome = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
-        Ok(cli) => dispatch(cli),
-        Err(error) => Err(usage(&error)),
-    };
-    match outcome {
+    match started() {
         Ok(code) => code,
         Err(error) => {
             report(&error);
             ExitCode::from(error.code)
         }
+    }
+}
+
+fn started() -> Result<ExitCode> {
+    let arguments = match plugin::called(std::env::args_os().collect::<Vec<OsString>>())? {
+        plugin::Called::With(arguments) => arguments,
+        plugin::Called::ForMetadata => {
+            output::stdout(&plugin::metadata())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    plugin::follow_docker();
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => dispatch(cli),
+        Err(error) => Err(usage(&error)),
     }
 }
 
@@ -150,6 +170,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Config(args) => config::run(&context, &args),
         Command::Cp(args) => cp::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Down(args) => down::run(&context, &args),
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),
@@ -162,12 +183,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Logs(args) => logs::run(&context, &args),
         Command::Ls(args) => ls::run(&context, &args),
         Command::Pause(args) => pause::run(&context, &args),
+        Command::Plan(args) => plan::run(&context, &args),
         Command::Port(args) => port::run(&context, &args),
         Command::Ps(args) => ps::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Restart(args) => restart::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
+        Command::Rollback(args) => rollback::run(&context, &args),
         Command::Run(args) => run::run(&context, &args),
         Command::Scale(args) => scale::run(&context, &args),
         Command::Start(args) => start::run(&context, &args),
@@ -178,6 +201,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Unpause(args) => unpause::run(&context, &args),
         Command::Up(args) => up::run(&context, &args),
         Command::Version(args) => version::run(&args),
+        Command::Volume(args) => volume::run(&context, &args),
         Command::Volumes(args) => volumes::run(&context, &args),
         Command::Wait(args) => wait::run(&context, &args),
         Command::Watch(args) => watch::run(&context, &args),

@@ -37,5 +37,8 @@ pub const STACK_CONFIG: &str = "stack.config";
 /// Hash of the files that are copied into a container (secrets and configs that are not host files).
 pub const STACK_FILES: &str = "stack.files";
 
+/// The version that a container took the place of; see [`crate::reconcile::version`].
+pub const PREVIOUS: &str = "stack.previous";
+
 /// The version of Docker Compose that our labels and hashes equal.
 pub const COMPOSE_VERSION: &str = "2.40.3";

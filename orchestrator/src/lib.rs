@@ -12,4 +12,5 @@ pub mod lock;
 pub mod logs;
 pub mod reconcile;
 pub mod ui;
+pub mod volume;
 pub mod watch;

@@ -12,6 +12,7 @@ pub mod print;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,8 +24,10 @@ use crate::backend::{Container, Engine, Event, LabelFilter, Labels, Result, Stre
 use crate::labels;
 use crate::ui::style::printable;
 
-/// Items that may wait for a slow reader.
-const WAITING: usize = 1024;
+/// Items that travel together: passing one on alone costs more than the line itself.
+const BATCH: usize = 256;
+/// Batches that may wait for a slow reader.
+const WAITING: usize = 4;
 
 /// Whose logs, and which part.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +136,9 @@ impl Request {
 /// A stream of lines. Dropping it ends the reading.
 #[derive(Debug)]
 pub struct Logs {
-    items: mpsc::Receiver<Result<Item>>,
+    items: mpsc::Receiver<Result<Vec<Item>>>,
+    /// Items of a batch that are still to be handed out.
+    ready: VecDeque<Item>,
     reader: JoinHandle<()>,
     stay: watch::Sender<bool>,
     sources: Vec<Arc<Source>>,
@@ -164,7 +169,7 @@ impl Logs {
         let reader = tokio::spawn(async move {
             follow::run(engine, request, containers, events, stays, sender).await;
         });
-        Ok(Self { items, reader, stay, sources })
+        Ok(Self { items, ready: VecDeque::new(), reader, stay, sources })
     }
 
     /// The containers that were there at the beginning, by name.
@@ -179,6 +184,19 @@ impl Logs {
 
     /// The next item; none at the end. An error is the last item.
     pub async fn next(&mut self) -> Option<Result<Item>> {
-        self.items.recv().await
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Some(Ok(item));
+            }
+            match self.items.recv().await? {
+                Ok(batch) => self.ready = batch.into(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// All items that have come together; none at the end. An error is the last of all.
+    pub async fn next_batch(&mut self) -> Option<Result<Vec<Item>>> {
+        if self.ready.is_empty() { self.items.recv().await } else { Some(Ok(std::mem::take(&mut self.ready).into())) }
     }
 }

@@ -15,6 +15,7 @@ mod platform;
 mod render;
 pub mod settle;
 pub mod up;
+pub mod version;
 
 #[cfg(test)]
 mod tests;

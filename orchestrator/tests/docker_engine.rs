@@ -283,7 +283,7 @@ async fn what_is_not_there_is_said() {
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_named() {
     let nobody = Docker::new(Address::Unix(PathBuf::from("/nowhere/docker.sock")), BTreeMap::new());
-    let error = nobody.info().await.unwrap_err();
+    let error = nobody.unwrap().info().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert_eq!(
         error.to_string(),
@@ -304,7 +304,7 @@ async fn an_engine_that_never_answers_is_given_up() {
     });
     let mute = Docker::new(Address::Unix(path), BTreeMap::new());
     let begun = tokio::time::Instant::now();
-    let error = mute.info().await.unwrap_err();
+    let error = mute.unwrap().info().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert!(error.message.contains("did not answer within 60 seconds"), "{error}");
     assert!(begun.elapsed() >= Duration::from_secs(60));

@@ -8,7 +8,7 @@ mod passage;
 mod worker_thread;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub struct Update {
     pub configuration: Configuration,
     /// What the entry points mean for routers.
     pub models: Vec<EntryPointModel>,
+    /// Names of the entry points for datagrams.
+    pub udp_entry_points: Vec<String>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
     /// Folder of an authority of our own, which gives certificates for names that no public one does (`localhost`,
@@ -155,7 +157,9 @@ pub struct Gateway {
 
 #[derive(Debug)]
 enum Command {
-    EntryPoints(Vec<EntryPoint>, oneshot::Sender<()>),
+    EntryPoints(Vec<EntryPoint>, Vec<TcpListener>, oneshot::Sender<()>),
+    Listeners(oneshot::Sender<std::io::Result<Vec<TcpListener>>>),
+    Retire(oneshot::Sender<()>),
     Update(Box<Update>, oneshot::Sender<Applied>),
     Shutdown { accept: Duration, grace: Duration },
 }
@@ -220,8 +224,39 @@ impl Gateway {
     /// # Errors
     /// The gateway has stopped.
     pub async fn set_entry_points(&self, entry_points: Vec<EntryPoint>) -> Result<(), Stopped> {
+        self.take_over(entry_points, Vec::new()).await
+    }
+
+    /// As [`Gateway::set_entry_points`], but an entry point at whose address one of `listeners` listens takes connections
+    /// from those: they are another gateway's, which gave them away with [`Gateway::listeners`]. The rest is closed.
+    ///
+    /// # Errors
+    /// The gateway has stopped.
+    pub async fn take_over(&self, entry_points: Vec<EntryPoint>, listeners: Vec<TcpListener>) -> Result<(), Stopped> {
         let (reply, done) = oneshot::channel();
-        self.commands.send(Command::EntryPoints(entry_points, reply)).map_err(|_| Stopped)?;
+        self.commands.send(Command::EntryPoints(entry_points, listeners, reply)).map_err(|_| Stopped)?;
+        done.await.map_err(|_| Stopped)
+    }
+
+    /// The sockets that it listens with, for the gateway that comes after it: connections that wait to be accepted belong
+    /// to the socket, so none is lost while either of them has it.
+    ///
+    /// # Errors
+    /// The gateway has stopped, or descriptors run out.
+    pub async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Listeners(reply)).map_err(std::io::Error::other)?;
+        answer.await.map_err(std::io::Error::other)?
+    }
+
+    /// Accepts no more connections, asks those that are open to end, and obtains no more certificates: another gateway has
+    /// taken over. Requests under way go on until [`Gateway::shutdown`].
+    ///
+    /// # Errors
+    /// The gateway has stopped.
+    pub async fn retire(&self) -> Result<(), Stopped> {
+        let (reply, done) = oneshot::channel();
+        self.commands.send(Command::Retire(reply)).map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 

@@ -17,6 +17,7 @@ pub mod rule;
 mod snapshot;
 mod tcp;
 mod tls;
+mod udp;
 mod upstream;
 mod worker;
 
@@ -24,5 +25,6 @@ pub use acme::Resolver;
 pub use http::meter::ClientLimits;
 pub use http::target::DeniedEncodings;
 pub use snapshot::internal::{Handler, InternalAnswer};
+pub use tls::client::outgoing as client_tls;
 pub use tls::local::ROOT as LOCAL_ROOT;
 pub use worker::ConnectionLimits;

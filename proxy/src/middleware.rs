@@ -40,9 +40,10 @@ use crate::http::error_response::Reason;
 use crate::http::exchange::{Exchange, Held};
 use crate::http::forward;
 use crate::http::target::DeniedEncodings;
-use crate::snapshot::{Route, View};
+use crate::snapshot::{Route, Service, View};
 
 pub(crate) use build::{Builder, Kept};
+pub(crate) use status::Statuses;
 
 /// A middleware, ready to run.
 #[derive(Debug, Clone)]
@@ -85,18 +86,32 @@ pub(crate) struct After {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Next<'a> {
     middlewares: &'a [Middleware],
-    route: &'a Route,
+    end: End<'a>,
     view: &'a Arc<View>,
+}
+
+/// Where it leads.
+#[derive(Debug, Clone, Copy)]
+enum End<'a> {
+    /// To the service of a router.
+    Route(&'a Route),
+    /// To a service behind middlewares of its own.
+    Service(&'a Service),
 }
 
 impl<'a> Next<'a> {
     /// The whole way of a route.
     pub(crate) fn new(route: &'a Route, view: &'a Arc<View>) -> Self {
-        Self { middlewares: &route.middlewares, route, view }
+        Self { middlewares: &route.middlewares, end: End::Route(route), view }
+    }
+
+    /// The way to a service through its own middlewares.
+    pub(crate) fn to_service(middlewares: &'a [Middleware], service: &'a Service, view: &'a Arc<View>) -> Self {
+        Self { middlewares, end: End::Service(service), view }
     }
 
     /// Goes that way, inside of another middleware.
-    fn run<'b>(
+    pub(crate) fn run<'b>(
         self,
         exchange: &'b mut Exchange,
         after: &'b mut After,
@@ -148,7 +163,10 @@ impl<'a> Next<'a> {
                 return answer;
             }
         }
-        crate::http::handle::serve(exchange, self.view, self.route, after).await
+        match self.end {
+            End::Route(route) => crate::http::handle::serve(exchange, self.view, route, after).await,
+            End::Service(service) => service.respond(exchange, self.view, after).await,
+        }
     }
 }
 

@@ -140,6 +140,8 @@ pub(crate) struct Worker {
     pub(crate) changed: Notify,
     /// Requests that wait for a server.
     pub(crate) waiting: AtomicUsize,
+    /// Copies of requests under way.
+    pub(crate) copying: AtomicUsize,
     /// Connections and tunnels under way.
     pub(crate) tasks: TaskTracker,
 }

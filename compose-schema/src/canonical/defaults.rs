@@ -4,6 +4,12 @@ use super::{each, entries_of, node, text};
 use crate::source::Span;
 use crate::yaml::{Entry, Mapping, Node};
 
+/// The mode of a port that names none.
+pub const PORT_MODE: &str = "ingress";
+
+/// The protocol of a port that names none.
+pub const PORT_PROTOCOL: &str = "tcp";
+
 /// Fills in the defaults of a merged, canonical tree.
 pub fn defaults(root: &mut Node) {
     for (_, entry) in entries_of(root, "services") {
@@ -11,10 +17,6 @@ pub fn defaults(root: &mut Node) {
         if let Some(build) = node(service, "build") {
             set(build, "context", ".");
         }
-        each(service, "ports", |port| {
-            set(port, "mode", "ingress");
-            set(port, "protocol", "tcp");
-        });
         each(service, "secrets", secret_target);
         each(service, "gpus", device_count);
         let reservations = node(service, "deploy")
@@ -27,6 +29,17 @@ pub fn defaults(root: &mut Node) {
     }
 }
 
+/// Fills in the defaults of ports, for a tree that is printed: the decoder knows them, and a range may be 65,535 of them.
+pub fn port_defaults(root: &mut Node) {
+    for (_, entry) in entries_of(root, "services") {
+        let Some(service) = entry.node.as_mapping_mut() else { continue };
+        each(service, "ports", |port| {
+            set(port, "mode", PORT_MODE);
+            set(port, "protocol", PORT_PROTOCOL);
+        });
+    }
+}
+
 fn set(node: &mut Node, key: &str, value: &str) {
     insert(node, key, |span| text(value, span));
 }
@@ -34,7 +47,7 @@ fn set(node: &mut Node, key: &str, value: &str) {
 fn insert(node: &mut Node, key: &str, value: impl FnOnce(Span) -> Node) {
     let span = node.span;
     if let Some(fields) = node.as_mapping_mut() {
-        fields.entry(key.to_owned()).or_insert_with(|| Entry { key: span, node: value(span) });
+        fields.get_or_insert_with(key, || Entry { key: span, node: value(span) });
     }
 }
 

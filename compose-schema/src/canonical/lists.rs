@@ -73,8 +73,6 @@ pub(super) fn env_file(node: &mut Node) {
 fn require(node: &mut Node) {
     let span = node.span;
     if let Some(fields) = node.as_mapping_mut() {
-        fields
-            .entry("required".to_owned())
-            .or_insert_with(|| Entry { key: span, node: Node::new(Value::Bool(true), span) });
+        fields.get_or_insert_with("required", || Entry { key: span, node: Node::new(Value::Bool(true), span) });
     }
 }

@@ -50,33 +50,37 @@ impl Canon {
 }
 
 /// One port of the container, published.
-struct Published {
-    ip: String,
-    host: String,
+struct Published<'a> {
+    ip: &'a str,
+    /// The first and last of the ports of the host that the engine may choose from; nothing: any.
+    host: Option<(u16, u16)>,
     container: u16,
-    protocol: String,
+    /// As it is written, if it is.
+    protocol: Option<&'static str>,
 }
 
-impl Published {
+impl Published<'_> {
     fn node(&self, short: &Node) -> Node {
         let span = short.span;
-        let mut fields = vec![
-            ("mode", text("ingress", span)),
-            ("target", Node::new(Value::Int(self.container.into()), span)),
-            ("protocol", text(self.protocol.clone(), span)),
-        ];
-        if !self.ip.is_empty() {
-            fields.push(("host_ip", text(self.ip.clone(), span)));
+        // What is not written is left to the decoder: a range may stand for 65,535 of these.
+        let mut fields = Vec::with_capacity(4);
+        fields.push(("target", Node::new(Value::Int(self.container.into()), span)));
+        if let Some(protocol) = self.protocol {
+            fields.push(("protocol", text(protocol, span)));
         }
-        if !self.host.is_empty() {
-            fields.push(("published", text(self.host.clone(), span)));
+        if !self.ip.is_empty() {
+            fields.push(("host_ip", text(self.ip, span)));
+        }
+        if let Some((first, last)) = self.host {
+            let host = if first == last { first.to_string() } else { format!("{first}-{last}") };
+            fields.push(("published", text(host, span)));
         }
         object(fields, span)
     }
 }
 
 /// Reads one entry; the ports of a range come sorted as text, as Docker Compose has them.
-fn parse(spec: &str) -> Result<Vec<Published>, String> {
+fn parse(spec: &str) -> Result<Vec<Published<'_>>, String> {
     let parts: Vec<&str> = spec.rsplitn(3, ':').collect();
     let (ip, host, container) = match parts.as_slice() {
         [container] => ("", "", *container),
@@ -86,7 +90,7 @@ fn parse(spec: &str) -> Result<Vec<Published>, String> {
     };
     let mut pieces = container.split('/');
     let container = pieces.next().unwrap_or_default();
-    let protocol = pieces.next().filter(|protocol| !protocol.is_empty()).unwrap_or("tcp").to_lowercase();
+    let protocol = pieces.next().filter(|protocol| !protocol.is_empty()).map(str::to_lowercase);
     if container.is_empty() {
         return Err("the port of the container is missing".to_owned());
     }
@@ -99,34 +103,38 @@ fn parse(spec: &str) -> Result<Vec<Published>, String> {
         "" => None,
         host => Some(range(host).ok_or_else(|| format!("`{host}` is not a port of the host"))?),
     };
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("`{protocol}` is not a protocol"));
-    }
+    let protocol = match protocol {
+        None => None,
+        Some(protocol) => match ["tcp", "udp", "sctp"].into_iter().find(|known| *known == protocol) {
+            None => return Err(format!("`{protocol}` is not a protocol")),
+            known => known,
+        },
+    };
     if let Some((host_first, host_last)) = host_range
         && first != last
         && last - first != host_last - host_first
     {
         return Err(format!("the ranges `{host}` and `{container}` differ in length"));
     }
-    let published = |port: u16| match host_range {
-        None => String::new(),
-        Some((from, to)) if first == last && from != to => format!("{from}-{to}"),
-        Some((from, _)) => (from + (port - first)).to_string(),
+    let port = |container| {
+        let host = host_range.map(|(from, to)| match container - first {
+            _ if first == last => (from, to),
+            offset => (from + offset, from + offset),
+        });
+        Published { ip, host, container, protocol }
     };
-    let port =
-        |container| Published { ip: ip.clone(), host: published(container), container, protocol: protocol.clone() };
-    let mut ports: Vec<Published> = (first..=last).map(port).collect();
-    ports.sort_by_key(|port| format!("{}/{}", port.container, port.protocol));
+    let mut ports: Vec<Published<'_>> = (first..=last).map(port).collect();
+    ports.sort_by_cached_key(|port| format!("{}/", port.container));
     Ok(ports)
 }
 
-fn address(ip: &str) -> Result<String, String> {
+fn address(ip: &str) -> Result<&str, String> {
     let bare = match ip.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').ok_or_else(|| format!("`{ip}` has no closing bracket"))?,
         None => ip,
     };
     if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {
-        return Ok(bare.to_owned());
+        return Ok(bare);
     }
     Err(format!("`{bare}` is not an IP address"))
 }

@@ -16,7 +16,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 continue;
             }
             let at = check.item(&["services", name, "ports"], index);
-            let key = (port.host_ip.as_str(), port.published.as_str(), port.protocol.as_str());
+            let key = (port.host_ip.as_str(), port.published.as_str(), port.protocol.as_ref());
             if let Some((first, there)) = seen.get(&key)
                 && *first != name
             {

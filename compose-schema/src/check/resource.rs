@@ -45,7 +45,7 @@ fn external_volume(name: &str, entry: &Entry, found: &mut Vec<Diagnostic>) {
 
 fn one_source(section: &str, name: &str, entry: &Entry, sources: &[&str], found: &mut Vec<Diagnostic>) {
     let Some(fields) = entry.node.as_mapping() else { return };
-    let given: Vec<&Entry> = sources.iter().filter_map(|source| fields.get(*source)).collect();
+    let given: Vec<&Entry> = sources.iter().filter_map(|source| fields.get(source)).collect();
     let list = sources.iter().map(|source| format!("`{source}`")).collect::<Vec<_>>().join(", ");
     match given.as_slice() {
         [] if fields.contains_key("external") || fields.contains_key("driver") => {}

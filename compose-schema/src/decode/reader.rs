@@ -1,5 +1,6 @@
 //! Reads attributes of mappings as the types of the model; keeps every mistake.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -54,6 +55,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn text(&self, key: &str) -> String {
         self.get(key).map_or_else(String::new, |node| self.text_of(key, node))
+    }
+
+    /// The text of an attribute, or what it is when it is not written at all.
+    pub(super) fn text_or(&self, key: &str, default: &'static str) -> Cow<'static, str> {
+        if self.entries.contains_key(key) { self.text(key).into() } else { default.into() }
     }
 
     fn text_of(&self, key: &str, node: &Node) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reader::Fields;
 use super::shell;
+use crate::canonical::{PORT_MODE, PORT_PROTOCOL};
 use crate::codes::schema::{BAD_VALUE, COMMAND_LINE};
 use crate::model::{
     BlkioConfig, Condition, CredentialSpec, DeviceMapping, EnvFile, FileReference, Healthcheck, Hook, Port, Provider,
@@ -165,11 +166,11 @@ pub(super) fn network(f: &Fields<'_>) -> ServiceNetwork {
 pub(super) fn port(f: &Fields<'_>) -> Port {
     Port {
         name: f.text("name"),
-        mode: f.text("mode"),
+        mode: f.text_or("mode", PORT_MODE),
         host_ip: f.text("host_ip"),
         target: f.integer("target").unwrap_or_default(),
         published: f.text("published"),
-        protocol: f.text("protocol"),
+        protocol: f.text_or("protocol", PORT_PROTOCOL),
         app_protocol: f.text("app_protocol"),
         extensions: f.extensions(),
     }

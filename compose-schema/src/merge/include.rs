@@ -221,7 +221,7 @@ fn import(project: &Node, document: &mut Node, place: Span, session: &mut Sessio
     for section in SECTIONS {
         let Some(Value::Mapping(resources)) = project.get(section).map(|node| &node.value) else { continue };
         let empty = || Entry { key: place, node: Node::new(Value::from(Mapping::new()), place) };
-        let known = &mut target.entry(section.to_owned()).or_insert_with(empty).node;
+        let known = &mut target.get_or_insert_with(section, empty).node;
         if known.value == Value::Null {
             *known = empty().node;
         }

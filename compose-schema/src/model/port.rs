@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Extensions, is_empty};
@@ -9,8 +11,8 @@ pub struct Port {
     #[serde(skip_serializing_if = "is_empty")]
     pub name: String,
     /// `ingress` or `host`.
-    #[serde(skip_serializing_if = "is_empty")]
-    pub mode: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub mode: Cow<'static, str>,
     /// Address of the host to listen on; empty for all.
     #[serde(skip_serializing_if = "is_empty")]
     pub host_ip: String,
@@ -21,8 +23,8 @@ pub struct Port {
     #[serde(skip_serializing_if = "is_empty")]
     pub published: String,
     /// `tcp`, `udp` or `sctp`.
-    #[serde(skip_serializing_if = "is_empty")]
-    pub protocol: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub protocol: Cow<'static, str>,
     /// What is spoken on it (`http`), for people and tools.
     #[serde(skip_serializing_if = "is_empty")]
     pub app_protocol: String,

@@ -49,10 +49,10 @@ fn each_value_names_the_file_that_says_it() {
     compose.override.yaml:4:9 services.a.environment.B = "p3" (FROM_PROCESS: environment) (NONE: unset)
     compose.yaml:3:5 services.a.image = "x:7" (TAG: .env:2:1)
     implied services.a.networks.default = null
-    compose.yaml:4:13 services.a.ports.0.mode = "ingress"
+    implied services.a.ports.0.mode = "ingress"
     compose.yaml:4:13 services.a.ports.0.target = 80
     compose.yaml:4:13 services.a.ports.0.published = "80"
-    compose.yaml:4:13 services.a.ports.0.protocol = "tcp"
+    implied services.a.ports.0.protocol = "tcp"
     compose.override.yaml:5:5 services.a.restart = "always"
     implied networks.default.name = "test_default"
     "#);

@@ -63,7 +63,7 @@ impl Walk {
                 },
             }
         }
-        for field in object.required.iter().filter(|field| !entries.contains_key(**field)) {
+        for field in object.required.iter().filter(|field| !entries.contains_key(field)) {
             let message = format!("{} needs the attribute `{field}`", self.place());
             self.found
                 .push(Diagnostic::error(MISSING_ATTRIBUTE, message).at(key, format!("`{field}` is missing here")));

@@ -3,7 +3,6 @@
 //! Follows what Go's `yaml.v3` accepts, since that is what Docker Compose reads with.
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag as ParsedTag};
-use indexmap::map;
 
 use super::alias::{AliasError, Anchors};
 use super::scalar::{self, CoreTag};
@@ -190,9 +189,10 @@ impl<'t> Composer<'t> {
                 let OpenMapping { mut entries, merged, .. } = *mapping;
                 for mapping in merged.into_iter().flat_map(|(_, mappings)| mappings) {
                     for (key, entry) in mapping {
-                        entries.entry(key).or_insert(entry);
+                        entries.get_or_insert_with(&key, || entry);
                     }
                 }
+                entries.shrink();
                 entries.into()
             }
         };
@@ -292,17 +292,15 @@ fn insert(entries: &mut Mapping, key: Node, node: Node) -> Option<Diagnostic> {
             None => diagnostic,
         });
     };
-    match entries.entry(name) {
-        map::Entry::Vacant(vacant) => {
-            vacant.insert(Entry { key: key.span, node });
-            None
-        }
-        map::Entry::Occupied(first) => Some(
-            Diagnostic::error(input::DUPLICATE_KEY, format!("the key `{}` is already defined", first.key()))
+    if let Some(first) = entries.get(&name) {
+        return Some(
+            Diagnostic::error(input::DUPLICATE_KEY, format!("the key `{name}` is already defined"))
                 .at(key.span, "defined again here")
-                .also(first.get().key, "first defined here"),
-        ),
+                .also(first.key, "first defined here"),
+        );
     }
+    entries.insert(name, Entry { key: key.span, node });
+    None
 }
 
 /// Remembers the mappings that a `<<` key takes over; returns what is wrong with it.

@@ -1,12 +1,14 @@
 //! Docker Engine (and whatever speaks its API, such as Podman), from API 1.41 up.
 
 mod address;
+mod again;
 mod answers;
 mod build;
 mod client;
 mod content;
 mod create;
 mod credentials;
+mod dial;
 mod exec;
 mod image;
 mod network;
@@ -37,9 +39,11 @@ pub use address::Address;
 
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
-    EngineInfo, Error, ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
-    NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
+    EngineInfo, Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord,
+    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo,
+    VolumeSpec,
 };
+use crate::ui::style::printable;
 use create::Misfit;
 use stream::Origin;
 use transport::{Call, Message, Transport, encode, with_query};
@@ -57,8 +61,10 @@ const CHANGE: Duration = Duration::from_secs(120);
 const MOVE: Duration = Duration::from_secs(600);
 /// What a stop may take on top of the grace period.
 const STOP_MARGIN: Duration = Duration::from_secs(60);
-/// Longest grace period that is waited for where only the container knows its own.
-const UNKNOWN_GRACE: Duration = Duration::from_secs(3600);
+/// Grace period of a container that has none of its own.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// Environment variable with the time limit of a call to the engine, in seconds.
+const LIMIT_VARIABLE: &str = "STACK_ENGINE_TIMEOUT";
 
 /// One engine.
 #[derive(Debug)]
@@ -75,22 +81,41 @@ pub struct Docker {
 /// sent yet.
 ///
 /// # Errors
-/// An address that makes no sense or is not supported.
+/// An address that makes no sense or is not supported; a time limit that is none.
 pub fn connect(environment: &BTreeMap<String, String>) -> Result<Engine> {
-    Ok(Arc::new(Docker::new(Address::find(environment)?, environment.clone())))
+    let address = Address::find(environment)?;
+    Ok(Arc::new(Docker::with_limit(address, environment.clone(), patience(environment)?)?))
+}
+
+/// The time limit of calls that the user has set.
+fn patience(environment: &BTreeMap<String, String>) -> Result<Option<Duration>> {
+    let Some(text) = environment.get(LIMIT_VARIABLE).filter(|text| !text.is_empty()) else { return Ok(None) };
+    match text.parse() {
+        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds))),
+        _ => {
+            let message = format!("{LIMIT_VARIABLE} is `{}`, which is no number of seconds", printable(text));
+            Err(read("ask engine", "").error(ErrorKind::Invalid, message))
+        }
+    }
 }
 
 impl Docker {
     /// The engine at an address. Nothing is sent yet.
-    #[must_use]
-    pub fn new(address: Address, environment: BTreeMap<String, String>) -> Self {
-        Self {
-            transport: Arc::new(Transport::new(address)),
+    ///
+    /// # Errors
+    /// Certificates that cannot be read or used.
+    pub fn new(address: Address, environment: BTreeMap<String, String>) -> Result<Self> {
+        Self::with_limit(address, environment, None)
+    }
+
+    fn with_limit(address: Address, environment: BTreeMap<String, String>, patience: Option<Duration>) -> Result<Self> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(address, patience)?),
             client: OnceCell::new(),
             api: OnceCell::new(),
             info: OnceCell::new(),
             environment,
-        }
+        })
     }
 
     /// The API version to speak, agreed on once. A ping tells the engine's, and costs it nothing.
@@ -102,13 +127,13 @@ impl Docker {
                 let told =
                     answer.headers().get("api-version").and_then(|version| version.to_str().ok()).unwrap_or_default();
                 let engine = api_version(told).ok_or_else(|| {
-                    let message = format!("{} does not answer like a Docker engine", self.transport.address);
+                    let message = format!("{} does not answer like a Docker engine", self.transport.address());
                     call.error(ErrorKind::Unreachable, message)
                 })?;
                 if engine < OLDEST {
                     let message = format!(
                         "the engine at {} is too old: it speaks API {told}; Docker 20.10 (API 1.41) or newer is needed",
-                        self.transport.address
+                        self.transport.address()
                     );
                     return Err(call.error(ErrorKind::Unsupported, message));
                 }
@@ -131,7 +156,7 @@ impl Docker {
             .get_or_try_init(|| async {
                 let version: answers::Version = self.get(read("ask engine", ""), "/version", &[]).await?;
                 Ok(EngineInfo {
-                    address: self.transport.address.to_string(),
+                    address: self.transport.address().to_string(),
                     local: self.is_local(),
                     version: version.version,
                     api,
@@ -174,6 +199,31 @@ impl Docker {
     async fn act(&self, call: Call<'_>, method: Method, path: &str, query: &[(&str, &str)]) -> Result<()> {
         let message = self.message(method, path, query).await?;
         self.transport.whole(call, message).await.map(drop)
+    }
+
+    /// Waits for a stop: as long as the container's grace period and a margin. Where only the container knows its own,
+    /// it is asked for it once it has taken longer than usual.
+    async fn graceful(
+        &self,
+        call: Call<'_>,
+        grace: Option<Duration>,
+        margin: Duration,
+        work: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let margin = self.transport.patience(margin);
+        let mut work = std::pin::pin!(work);
+        let usual = grace.unwrap_or(DEFAULT_GRACE).saturating_add(margin);
+        if let Ok(ended) = tokio::time::timeout(usual, &mut work).await {
+            return ended;
+        }
+        let mut limit = usual;
+        if grace.is_none() {
+            let look = read(call.name, call.object);
+            let found: answers::Patient = self.get(look, &container_path(call.object, "/json"), &[]).await?;
+            limit = limit.max(found.grace().saturating_add(margin));
+        }
+        let rest = limit.saturating_sub(usual);
+        tokio::time::timeout(rest, work).await.unwrap_or_else(|_| Err(self.transport.late(call, limit)))
     }
 
     /// The beginning of a stream.
@@ -279,21 +329,26 @@ fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
 #[async_trait]
 impl Backend for Docker {
     fn address(&self) -> String {
-        self.transport.address.to_string()
+        self.transport.address().to_string()
     }
 
     /// A socket of this host; Docker Desktop's engine hides in a virtual machine behind one.
     fn is_local(&self) -> bool {
-        match &self.transport.address {
+        match self.transport.address() {
             Address::Unix(path) => {
                 cfg!(target_os = "linux") && !path.components().any(|part| part.as_os_str() == "desktop")
             }
-            Address::Tcp(_) | Address::Ssh(_) => false,
+            Address::Tcp(_) | Address::Tls { .. } | Address::Ssh { .. } => false,
         }
     }
 
     async fn info(&self) -> Result<EngineInfo> {
         self.facts().await.cloned()
+    }
+
+    async fn host(&self) -> Result<HostInfo> {
+        let info: answers::SystemInfo = self.get(read("ask engine", ""), "/info", &[]).await?;
+        Ok(HostInfo { root: info.docker_root_dir, time: info.system_time })
     }
 
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
@@ -304,8 +359,11 @@ impl Backend for Docker {
 
     async fn container(&self, id: &str) -> Result<ContainerDetail> {
         let call = read("inspect container", id);
-        let inspected: answers::Inspected = self.get(call, &container_path(id, "/json"), &[]).await?;
-        Ok(inspected.into())
+        let answer: serde_json::Value = self.get(call, &container_path(id, "/json"), &[]).await?;
+        let body = again::body(&answer);
+        let inspected: answers::Inspected = serde_json::from_value(answer)
+            .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))?;
+        Ok(ContainerDetail { body, ..inspected.into() })
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
@@ -346,17 +404,17 @@ impl Backend for Docker {
     }
 
     async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
-        let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN));
-        let call = Call { name: "stop container", object: id, limit };
+        let call = Call { name: "stop container", object: id, limit: None };
         let options = StopContainerOptions { t: seconds(grace), ..StopContainerOptions::default() };
-        self.transport.typed(call, self.client().await?.stop_container(id, Some(options))).await
+        let stopped = self.transport.typed(call, self.client().await?.stop_container(id, Some(options)));
+        self.graceful(call, grace, STOP_MARGIN, stopped).await
     }
 
     async fn restart_container(&self, id: &str, grace: Option<Duration>) -> Result<()> {
-        let limit = Some(grace.unwrap_or(UNKNOWN_GRACE).saturating_add(STOP_MARGIN + CHANGE));
-        let call = Call { name: "restart container", object: id, limit };
+        let call = Call { name: "restart container", object: id, limit: None };
         let options = RestartContainerOptions { t: seconds(grace), ..RestartContainerOptions::default() };
-        self.transport.typed(call, self.client().await?.restart_container(id, Some(options))).await
+        let restarted = self.transport.typed(call, self.client().await?.restart_container(id, Some(options)));
+        self.graceful(call, grace, STOP_MARGIN + CHANGE, restarted).await
     }
 
     async fn kill_container(&self, id: &str, signal: &str) -> Result<()> {
@@ -396,7 +454,8 @@ impl Backend for Docker {
     async fn wait_container(&self, id: &str) -> Result<i64> {
         let call = Call { name: "wait for container", object: id, limit: None };
         let message = self.message(Method::POST, &container_path(id, "/wait"), &[]).await?;
-        let waited: answers::Waited = parse(call, &self.transport.whole(call, message).await?)?;
+        let ended = self.transport.attended(call, self.transport.whole(call, message)).await?;
+        let waited: answers::Waited = parse(call, &ended)?;
         Ok(waited.status_code)
     }
 
@@ -550,15 +609,18 @@ impl Backend for Docker {
     }
 
     async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()> {
-        self.pull_image(image, platform, &progress).await
+        let call = Call { name: "pull image", object: image, limit: None };
+        self.transport.attended(call, self.pull_image(image, platform, &progress)).await
     }
 
     async fn push(&self, image: &str, progress: ProgressSink) -> Result<()> {
-        self.push_image(image, &progress).await
+        let call = Call { name: "push image", object: image, limit: None };
+        self.transport.attended(call, self.push_image(image, &progress)).await
     }
 
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {
-        self.build_image(spec, &progress).await
+        let call = Call { name: "build image", object: &spec.tag, limit: None };
+        self.transport.attended(call, self.build_image(spec, &progress)).await
     }
 
     async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck> {
@@ -570,13 +632,21 @@ impl Backend for Docker {
     }
 
     async fn load_images(&self, archive: Bytes) -> Result<()> {
-        self.load(archive).await
+        let call = Call { name: "load images", object: "", limit: None };
+        self.transport.attended(call, self.load(archive)).await
     }
 
     async fn remove_image(&self, name: &str) -> Result<()> {
         let call = Call { name: "remove image", object: name, limit: Some(MOVE) };
         let path = format!("/images/{}", image::path_name(name));
         gone(self.act(call, Method::DELETE, &path, &[]).await)
+    }
+
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        let call = change("tag image", image);
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let path = format!("/images/{}/tag", image::path_name(image));
+        self.act(call, Method::POST, &path, &[("repo", repository), ("tag", tag)]).await
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {

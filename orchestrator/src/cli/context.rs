@@ -58,6 +58,9 @@ pub struct Global {
     /// Context of the `docker` command to use, instead of `DOCKER_CONTEXT`
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+    /// Folder of the `docker` command's configuration, instead of `DOCKER_CONFIG`
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub docker_config: Option<String>,
     /// Say what goes on inside, as `STACK_LOG=debug` does
     #[arg(short = 'D', long, alias = "debug", hide = true)]
     pub verbose: bool,
@@ -98,12 +101,22 @@ impl Context {
             output::stderr("warning: `--no-ansi` is deprecated: use `--ansi never`\n");
             "never".clone_into(&mut global.ansi);
         }
+        if let Some(folder) = &global.docker_config {
+            environment.insert("DOCKER_CONFIG".to_owned(), folder.clone());
+        }
         if let Some(host) = &global.host {
             environment.insert("DOCKER_HOST".to_owned(), host.clone());
         }
         if let Some(name) = &global.context {
-            // An address in the environment would count for more than a context.
-            environment.remove("DOCKER_HOST");
+            if global.host.is_some() {
+                return Err(
+                    CommandError::new("`--host` and `--context` contradict each other").hint("leave one of them out")
+                );
+            }
+            // An address in the environment would count for more than a context; it is what `default` means.
+            if name != "default" {
+                environment.remove("DOCKER_HOST");
+            }
             environment.insert("DOCKER_CONTEXT".to_owned(), name.clone());
         }
         Ok(Self { global, working_dir, environment })
@@ -176,6 +189,7 @@ mod tests {
         assert_eq!(found.get("DOCKER_HOST").map(String::as_str), Some("tcp://engine.test:1"));
         let found = context(None, Some("far"));
         assert_eq!((found.get("DOCKER_HOST"), found.get("DOCKER_CONTEXT").map(String::as_str)), (None, Some("far")));
+        assert_eq!(context(Some("tcp://engine.test:1"), Some("far")).len(), 0, "one of them only");
         let old = Global { no_ansi: true, ansi: "auto".to_owned(), ..Global::default() };
         assert_eq!(Context::new(old).map(|context| context.global.ansi).ok().as_deref(), Some("never"));
     }

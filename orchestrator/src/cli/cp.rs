@@ -3,7 +3,7 @@
 mod container;
 mod local;
 mod pack;
-mod pipe;
+pub(in crate::cli) mod pipe;
 mod place;
 mod unpack;
 

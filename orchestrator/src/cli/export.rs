@@ -81,7 +81,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     })
 }
 
-async fn write(
+pub(super) async fn write(
     mut archive: BoxStream<'static, backend::Result<Bytes>>,
     output: &mut (impl AsyncWrite + Unpin),
 ) -> Result<()> {
@@ -92,7 +92,7 @@ async fn write(
 }
 
 /// Writes beside the file and renames, so that what was there stays until all is well. A device or a pipe is written to.
-async fn to_file(archive: BoxStream<'static, backend::Result<Bytes>>, path: &Path) -> Result<()> {
+pub(super) async fn to_file(archive: BoxStream<'static, backend::Result<Bytes>>, path: &Path) -> Result<()> {
     let cannot = |error: &std::io::Error| {
         CommandError::new(format!("cannot write {}: {error}", printable(&path.display().to_string())))
     };

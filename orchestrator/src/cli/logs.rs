@@ -35,6 +35,9 @@ pub struct Args {
     /// No names in front of the lines
     #[arg(long)]
     no_log_prefix: bool,
+    /// `text`, or `json` for one JSON object a line
+    #[arg(long, value_name = "text|json", default_value = "text")]
+    format: String,
     /// Only this container of a service that has several
     #[arg(long, value_name = "N")]
     index: Option<u32>,
@@ -69,6 +72,14 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             CommandError::new("`--index` needs one service").hint("name the service: `stack logs --index 2 web`")
         );
     }
+    let json = match args.format.as_str() {
+        "text" => false,
+        "json" => true,
+        other => {
+            return Err(CommandError::new(format!("invalid value for `--format`: `{}`", printable(other)))
+                .hint("write `text` or `json`"));
+        }
+    };
     let now = jiff::Timestamp::now();
     let (since, until) = (time::since(args.since.as_deref(), now)?, time::until(args.until.as_deref(), now)?);
     let tail = tail(&args.tail)?;
@@ -89,6 +100,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         prefix: !args.no_log_prefix,
         time: if args.timestamps { Time::Engine } else { Time::None },
         split: false,
+        json,
     };
     let engine = context.engine()?;
     block_on(async {
@@ -97,10 +109,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         let mut logs = Logs::open(&engine, request).await?;
         let printer = Printer::start(look, logs.sources().iter().map(AsRef::as_ref));
         let mut failure = None;
-        while let Some(item) = logs.next().await {
-            match item {
-                Ok(item) => {
-                    if !printer.print(item).await {
+        while let Some(batch) = logs.next_batch().await {
+            match batch {
+                Ok(batch) => {
+                    if !printer.print_all(batch).await {
                         break;
                     }
                 }

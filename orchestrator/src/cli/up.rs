@@ -2,25 +2,29 @@
 
 mod attach;
 mod options;
+mod preview;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use compose_schema::Loaded;
 
-use super::carry_out::Runner;
+use super::carry_out::{INTERRUPTED, Runner};
 use super::watch::How;
-use super::{Context, block_on};
+use super::{Context, block_on, dry_run};
 use crate::edge::{Look, Wish};
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
+use crate::reconcile::version::Version;
 use crate::reconcile::{Desired, Observed, Plan, Selection};
 use crate::ui::progress::{Status, Update};
 use crate::ui::prompt;
 
 pub use options::{Args, CreateArgs};
+pub use preview::Preview;
 
 /// What `up`, `create` and `scale` do, once their flags are read.
 #[derive(Debug, Clone)]
@@ -144,37 +148,93 @@ impl Prepared {
     /// # Errors
     /// What stands in the way, or failed.
     pub async fn converge(&mut self) -> Result<()> {
+        if self.runner.dry_run {
+            return dry_run::print(&self.preview().await?.to_string());
+        }
         if self.runner.after_a_kill() {
             settle(&*self.runner.engine, &self.desired.project).await?;
         }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
         self.look_at_gateway().await?;
-        self.ask_about_volumes(&observed)?;
+        self.ask_about_volumes(&observed).await?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
-        if self.runner.dry_run {
-            self.runner.carry_out(&plan, Some(&self.desired)).await?;
-            return Ok(());
-        }
         self.runner.carry_out(&plan, Some(&self.desired)).await?;
         self.route(plan.changes()).await
+    }
+
+    /// [`Prepared::converge`], but only to bring containers (by id) back to versions that were there before.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn go_back(&mut self, versions: BTreeMap<String, Version>) -> Result<()> {
+        self.options.versions = versions;
+        self.converge().await?;
+        if !self.runner.dry_run {
+            let note = "the compose file says otherwise: the next `stack up` brings its version again";
+            self.runner.reporter.message(note);
+        }
+        Ok(())
+    }
+
+    /// What [`Prepared::converge`] would do, as far as it can be known without doing anything: what a pull would bring is
+    /// not.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn preview(&mut self) -> Result<Preview> {
+        let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
+        self.look_at_gateway().await?;
+        if self.yes {
+            let changed = up::changed_volumes(&self.desired, &observed);
+            self.options.recreate_volumes.extend(changed.into_iter().map(|(key, _)| key));
+        }
+        let plan = self.plan(&observed)?;
+        let edge = match self.wish.as_ref().filter(|_| self.route) {
+            Some(wish) => wish.outlook(&self.runner.engine, &self.look).await?,
+            None => Vec::new(),
+        };
+        Ok(Preview { plan, edge })
     }
 
     /// The plan from what was seen.
     ///
     /// # Errors
     /// What makes the goal impossible.
-    pub fn plan(&self, observed: &Observed) -> Result<Plan> {
+    pub fn plan(&mut self, observed: &Observed) -> Result<Plan> {
+        let plan = up::plan(&self.desired, observed, &self.options)?;
+        // Finding places takes time, and is of use only where something is replaced.
+        let unplaced = up::unplaced(&self.desired, &plan);
+        if unplaced.is_empty() {
+            return Ok(plan);
+        }
+        let Self { loaded, desired, .. } = self;
+        for (service, paths) in unplaced {
+            let Some(desired) = desired.services.get_mut(&service) else { continue };
+            for path in paths {
+                let (attribute, entry) = path.split_once('.').map_or((path.as_str(), None), |(a, e)| (a, Some(e)));
+                let keys: Vec<&str> = ["services", &service, attribute].into_iter().chain(entry).collect();
+                if let Some(place) = loaded.place(&keys) {
+                    desired.places.insert(path, place);
+                }
+            }
+        }
         Ok(up::plan(&self.desired, observed, &self.options)?)
     }
 
     /// A changed volume is made anew only if the user says that its data may go.
-    fn ask_about_volumes(&mut self, observed: &Observed) -> Result<()> {
+    async fn ask_about_volumes(&mut self, observed: &Observed) -> Result<()> {
         for (key, name) in up::changed_volumes(&self.desired, observed) {
             let question = format!(
                 "Volume \"{name}\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?"
             );
-            if self.yes || (self.ask && !self.runner.dry_run && prompt::confirm(&question)?) {
+            let agreed = self.yes
+                || (self.ask
+                    && tokio::select! {
+                        answer = prompt::confirm(&question) => answer?,
+                        () = self.runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+                    });
+            if agreed {
                 self.options.recreate_volumes.insert(key);
             }
         }

@@ -152,7 +152,7 @@ fn published(service: &Service) -> Vec<Published> {
                 host_ip: port.host_ip.clone(),
                 published: first.parse().ok()?,
                 target: u16::try_from(port.target).ok()?,
-                protocol: if port.protocol.is_empty() { "tcp".to_owned() } else { port.protocol.clone() },
+                protocol: if port.protocol.is_empty() { "tcp".to_owned() } else { port.protocol.clone().into_owned() },
             })
         })
         .collect()

@@ -9,6 +9,7 @@ use compose_schema::model::{BindOptions, Duration, Healthcheck, Logging, Mount, 
 use futures_util::StreamExt as _;
 
 use super::adopt::HostMount;
+use super::exchange;
 use super::image::{Archive, Executable};
 use super::state::{self, ProjectFile};
 use crate::backend::{
@@ -30,6 +31,8 @@ const STAMP: &str = "stack.stamp";
 const DIGEST: &str = "stack.digest";
 /// Name of the socket at which the gateway tells how it is.
 const SOCKET: &str = "stack.socket";
+/// Name of the socket at which the gateway waits for its successor.
+const HANDOVER: &str = "stack.handover";
 /// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines, with `\trw` where it writes.
 const MOUNTS: &str = "stack.mounts";
 
@@ -43,6 +46,8 @@ pub struct Pair {
     pub gateway: Option<Container>,
     /// The agent's container.
     pub agent: Option<Container>,
+    /// Gateways that the one above has taken over from, and that are still there.
+    pub retired: Vec<Container>,
 }
 
 impl Pair {
@@ -56,14 +61,24 @@ impl Pair {
     }
 
     fn among(containers: Vec<Container>) -> Self {
-        containers.into_iter().fold(Self::default(), |mut pair, container| {
+        let mut pair = containers.into_iter().fold(Self::default(), |mut pair, container| {
             match container.labels.get(ROLE).map(String::as_str) {
-                Some("gateway") => pair.gateway = Some(container),
+                Some("gateway") if container.name == GATEWAY => pair.gateway = Some(container),
+                Some("gateway") => pair.retired.push(container),
                 Some("agent") => pair.agent = Some(container),
                 _ => {}
             }
             pair
-        })
+        });
+        let runs = |container: &Container| container.state == State::Running;
+        if !pair.gateway.as_ref().is_some_and(runs)
+            && let Some(at) = pair.retired.iter().position(runs)
+        {
+            // A command was killed before its successor served.
+            let serving = pair.retired.swap_remove(at);
+            pair.retired.extend(pair.gateway.replace(serving));
+        }
+        pair
     }
 
     /// Whether one of them is there, and so the volume with the projects' files.
@@ -83,17 +98,26 @@ impl Pair {
     /// Whether both run and are the executable with that stamp.
     #[must_use]
     pub fn is_current(&self, stamp: &str) -> bool {
-        [&self.gateway, &self.agent].into_iter().all(|found| {
-            found.as_ref().is_some_and(|found| {
-                found.state == State::Running && found.labels.get(STAMP).is_some_and(|own| own == stamp)
+        self.retired.is_empty()
+            && self.gateway.as_ref().is_some_and(|gateway| gateway.name == GATEWAY)
+            && [&self.gateway, &self.agent].into_iter().all(|found| {
+                found.as_ref().is_some_and(|found| {
+                    found.state == State::Running && found.labels.get(STAMP).is_some_and(|own| own == stamp)
+                })
             })
-        })
+    }
+
+    /// Name of the socket at which the gateway waits for its successor, if it runs and knows how to.
+    #[must_use]
+    pub fn handover(&self) -> Option<&str> {
+        let gateway = self.gateway.as_ref().filter(|gateway| gateway.state == State::Running)?;
+        gateway.labels.get(HANDOVER).map(String::as_str)
     }
 
     /// Name of the socket at which the gateway tells how it is.
     #[must_use]
     pub fn socket(&self) -> Option<&str> {
-        self.gateway.as_ref()?.labels.get(SOCKET).map(String::as_str)
+        socket_of(&self.gateway.as_ref()?.labels)
     }
 
     /// Host folders that the agent sees; where somebody removed it, those that its successor has to see.
@@ -131,6 +155,11 @@ impl Known {
     }
 }
 
+/// Name of the socket at which a gateway tells how it is, from its container's labels.
+pub(super) fn socket_of(labels: &Labels) -> Option<&str> {
+    labels.get(SOCKET).map(String::as_str)
+}
+
 /// Makes sure that gateway and agent run, are this very `stack`, and that the agent sees `mounts`.
 /// Returns whether anything was changed.
 ///
@@ -141,6 +170,7 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
     };
+    let pair = &exchange::clear_away(engine, pair).await?;
     if stamped(&pair.gateway) && stamped(&pair.agent) && same_mounts {
         return start_stopped(engine, pair).await;
     }
@@ -154,11 +184,7 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     }
     let info = engine.info().await?;
     let image = Executable::image_name(&digest);
-    if engine.image(&image).await?.is_none() {
-        let (packer, info, digest) = (executable.clone(), info.clone(), digest.clone());
-        let archive = blocking(move || packer.archive(&digest, &info)).await?;
-        engine.load_images(Bytes::from(archive)).await?;
-    }
+    load(engine, executable, &digest, &info).await?;
     for (name, role) in [(VOLUME, "state"), (CERTIFICATES, "certificates")] {
         let volume = VolumeSpec {
             volume: Volume { name: name.to_owned(), ..Volume::default() },
@@ -167,7 +193,10 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
         engine.create_volume(&volume).await?;
     }
     if !gateway_fine {
-        replace(engine, pair.gateway.as_ref(), &gateway_spec(executable, &digest)).await?;
+        let successor = gateway_spec(executable, &digest, pair.handover());
+        if !exchange::hand_over(engine, pair, &successor).await? {
+            replace(engine, pair.gateway.as_ref(), &successor).await?;
+        }
     }
     if !agent_fine {
         replace(engine, pair.agent.as_ref(), &agent_spec(executable, &digest, &info, mounts)).await?;
@@ -181,6 +210,29 @@ pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mount
     Ok(true)
 }
 
+/// Makes sure that the engine has the image of this very `stack`; its name, and whether it had to be loaded.
+///
+/// # Errors
+/// Whatever the engine answers; an executable that cannot become an image.
+pub async fn own_image(engine: &Engine) -> Result<(String, bool)> {
+    let executable = Executable::current()?;
+    let reader = executable.clone();
+    let digest = blocking(move || reader.digest()).await?;
+    let loaded = load(engine, &executable, &digest, &engine.info().await?).await?;
+    Ok((Executable::image_name(&digest), loaded))
+}
+
+/// Loads the image of an executable where the engine has it not; whether that was needed.
+async fn load(engine: &Engine, executable: &Executable, digest: &str, info: &EngineInfo) -> Result<bool> {
+    if engine.image(&Executable::image_name(digest)).await?.is_some() {
+        return Ok(false);
+    }
+    let (packer, info, digest) = (executable.clone(), info.clone(), digest.to_owned());
+    let archive = blocking(move || packer.archive(&digest, &info)).await?;
+    engine.load_images(Bytes::from(archive)).await?;
+    Ok(true)
+}
+
 /// Takes gateway, agent and the volume between them away; the one with the certificates stays where it holds any.
 ///
 /// # Errors
@@ -190,7 +242,7 @@ pub async fn remove(engine: &Engine, pair: &Pair) -> Result<()> {
         Some(gateway) => holds_files(engine, &gateway.id, state::CERTIFICATES).await?,
         None => true,
     };
-    for container in [&pair.agent, &pair.gateway].into_iter().flatten() {
+    for container in [&pair.agent, &pair.gateway].into_iter().flatten().chain(&pair.retired) {
         engine.stop_container(&container.id, None).await?;
         engine.remove_container(&container.id, false).await?;
     }
@@ -226,6 +278,18 @@ pub async fn read_file(engine: &Engine, path: &Path) -> Result<Option<Vec<u8>>> 
             entry.map_err(cut_off)?.read_to_end(&mut content).map_err(cut_off)?;
             Ok(Some(content))
         }
+    }
+}
+
+/// A folder in the volumes of gateway and agent as a tar archive; none where there is no such folder, or neither of them.
+///
+/// # Errors
+/// Whatever the engine answers; an answer that is cut off.
+pub async fn read_folder(engine: &Engine, path: &str) -> Result<Option<Vec<u8>>> {
+    let pair = Pair::observe(engine.as_ref()).await?;
+    match pair.gateway.as_ref().or(pair.agent.as_ref()) {
+        Some(holder) => archive(engine, &holder.id, path).await,
+        None => Ok(None),
     }
 }
 
@@ -324,12 +388,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         .map_err(|error| CommandError::new(format!("making the gateway's image was cut off: {error}")))?
 }
 
-/// Another `up` may have made it in the meantime: then it is taken as it is.
+/// Ends the old one before the new one begins.
 async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec) -> Result<()> {
     if let Some(old) = old {
         engine.stop_container(&old.id, None).await?;
         engine.remove_container(&old.id, false).await?;
     }
+    run(engine, spec).await
+}
+
+/// Creates and starts a container. Another `up` may have done so in the meantime: then it is taken as it is.
+pub(super) async fn run(engine: &Engine, spec: &ContainerSpec) -> Result<()> {
     let id = match engine.create_container(spec).await {
         Ok((id, _)) => id,
         Err(error) if error.kind == ErrorKind::Conflict => spec.name.clone(),
@@ -340,11 +409,16 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
 }
 
 /// Faces the internet: the host's network, no engine socket, nothing writable but its certificates, one capability.
-fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
-    // Another gateway may still be about to end: each has a name of its own.
+fn gateway_spec(executable: &Executable, digest: &str, predecessor: Option<&str>) -> ContainerSpec {
+    // Another gateway may still be about to end: each has names of its own.
     let socket = format!("stack-gateway-{}", super::new_revision(None));
+    let handover = format!("{socket}-handover");
+    let mut command = vec!["edge", "serve", "--state", state::MOUNT, "--socket", &socket, "--handover", &handover];
+    if let Some(predecessor) = predecessor {
+        command.extend(["--predecessor", predecessor]);
+    }
     let service = Service {
-        command: Some(["edge", "serve", "--state", state::MOUNT, "--socket", &socket].map(str::to_owned).to_vec()),
+        command: Some(command.into_iter().map(str::to_owned).collect()),
         cap_add: vec!["NET_BIND_SERVICE".to_owned()],
         network_mode: "host".to_owned(),
         healthcheck: Some(Box::new(Healthcheck { disable: true, ..Healthcheck::default() })),
@@ -359,6 +433,7 @@ fn gateway_spec(executable: &Executable, digest: &str) -> ContainerSpec {
         vec![state_mount(true), volume(CERTIFICATES, state::CERTIFICATES, false)],
     );
     spec.labels.insert(SOCKET.to_owned(), socket);
+    spec.labels.insert(HANDOVER.to_owned(), handover);
     spec
 }
 

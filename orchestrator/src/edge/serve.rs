@@ -1,6 +1,7 @@
 //! The gateway's process: serves what the agent wrote, and says how it is.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use proxy::observe::api::Api;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
+use super::handover::{Inheritance, MeetingPlace, Predecessor};
 use super::state::{self, EdgeConfiguration, Status};
 use super::status;
 use super::wait::STATUS;
@@ -22,11 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Time that requests under way have when the gateway is told to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` is done, then lets requests finish. How it is, is told at `socket` too.
+/// Time that they have where another gateway has taken over, so that nobody waits for the port.
+const LONG_GRACE: Duration = Duration::from_secs(30);
+
+/// Names of sockets of this host that have no file.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Where it tells how it is.
+    pub status: Option<String>,
+    /// Where it waits for its successor.
+    pub handover: Option<String>,
+    /// Where its predecessor waits.
+    pub predecessor: Option<String>,
+}
+
+/// Serves until `stop` is done, then lets requests finish.
 ///
 /// # Errors
 /// A folder that cannot be watched, threads that cannot be started.
-pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
     let known = ConfigurationFiles::default();
     let mut files = FileWatch::new({
@@ -45,49 +61,81 @@ pub async fn run(root: PathBuf, socket: Option<String>, stop: impl Future<Output
         ..Options::default()
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
-    let mut listening = gateway.subscribe();
+    let (teller, told) = watch::channel(String::new());
     let mut serving = Serving {
         api,
+        listening: gateway.subscribe(),
+        teller,
         access_log: None,
         metrics: statics::Metrics::default(),
         status: Status::default(),
         files: known,
     };
-    let (teller, told) = watch::channel(String::new());
-    serving.read(&root, &gateway).await?;
-    teller.send_replace(serving.say(&listening.borrow_and_update().clone())?);
-    if let Some(socket) = socket {
+    let inheritance = inherit(names.predecessor.as_deref()).await;
+    let (listeners, predecessor) = inheritance.map(Inheritance::split).unzip();
+    serving.read(&root, &gateway, listeners.unwrap_or_default()).await?;
+    if let Some(Err(error)) = predecessor.map(Predecessor::may_go) {
+        tracing::warn!(%error, "the gateway before this one has gone by itself");
+    }
+    serving.say()?;
+    let meeting_place = names.handover.and_then(|name| match MeetingPlace::open(&name) {
+        Ok(place) => Some(place),
+        Err(error) => {
+            // The next one has to wait until this one has ended.
+            tracing::warn!(%error, name, "the listening sockets cannot be handed over");
+            None
+        }
+    });
+    if let Some(socket) = names.status {
         // Without it `up` asks in a longer way.
         if let Err(error) = status::publish(&socket, told) {
             tracing::warn!(%error, socket, "the status is not told over a socket");
         }
     }
     tokio::pin!(stop);
-    loop {
-        let line = serving.say(&listening.borrow_and_update().clone())?;
-        teller.send_if_modified(|told| {
-            let differs = *told != line;
-            *told = line;
-            differs
-        });
-        tokio::select! {
-            () = &mut stop => break,
-            () = files.changed() => serving.read(&root, &gateway).await?,
-            changed = listening.changed() => {
-                if changed.is_err() {
-                    return Err(fail(&"its threads have ended"));
-                }
+    let successor = async {
+        match meeting_place {
+            Some(place) => place.hand_over(&gateway).await,
+            None => std::future::pending().await,
+        }
+    };
+    let grace = tokio::select! {
+        failed = serving.follow(&root, &gateway, &mut files) => return Err(failed),
+        () = &mut stop => GRACE,
+        () = successor => {
+            tracing::info!("another gateway has taken over");
+            gateway.retire().await.map_err(|error| fail(&error))?;
+            // Requests under way may still be routed by what changes now.
+            tokio::select! {
+                failed = serving.follow(&root, &gateway, &mut files) => return Err(failed),
+                () = &mut stop => LONG_GRACE,
             }
         }
-    }
-    gateway.shutdown(Duration::ZERO, GRACE).await;
+    };
+    gateway.shutdown(Duration::ZERO, grace).await;
     Ok(())
+}
+
+/// The listening sockets of the gateway before this one, if there is one.
+async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
+    match Inheritance::ask(predecessor?).await {
+        Ok(inheritance) => Some(inheritance),
+        Err(error) => {
+            // As after each restart of this container.
+            tracing::info!(%error, "there is no other gateway to take over from");
+            None
+        }
+    }
 }
 
 /// What is served now.
 #[derive(Debug)]
 struct Serving {
     api: Api,
+    /// Where it listens, and which servers it reaches.
+    listening: watch::Receiver<Listening>,
+    /// The status as a line, for whoever asks over the socket.
+    teller: watch::Sender<String>,
     access_log: Option<statics::AccessLog>,
     metrics: statics::Metrics,
     /// All but where it listens.
@@ -97,8 +145,30 @@ struct Serving {
 }
 
 impl Serving {
+    /// Serves what the files say and says how it is, until something is wrong with the gateway itself.
+    async fn follow(&mut self, root: &Path, gateway: &Gateway, files: &mut FileWatch) -> CommandError {
+        loop {
+            if let Err(error) = self.say() {
+                return error;
+            }
+            tokio::select! {
+                () = files.changed() => {
+                    if let Err(error) = self.read(root, gateway, Vec::new()).await {
+                        return error;
+                    }
+                }
+                changed = self.listening.changed() => {
+                    if changed.is_err() {
+                        return CommandError::new("the gateway cannot run: its threads have ended");
+                    }
+                }
+            }
+        }
+    }
+
     /// Reads the configuration and puts it in force. One that cannot be read leaves the last one in force.
-    async fn read(&mut self, root: &Path, gateway: &Gateway) -> Result<()> {
+    /// Entry points take over those of the listening sockets that are theirs.
+    async fn read(&mut self, root: &Path, gateway: &Gateway, listeners: Vec<TcpListener>) -> Result<()> {
         let path = state::edge_path(root);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -118,11 +188,14 @@ impl Serving {
         // Before they are read: a change after that is seen.
         self.files.set_named(edge.dynamic.files());
         let stopped = |_| CommandError::new("the gateway's threads have ended");
-        let models =
-            edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let (datagrams, others): (Vec<_>, Vec<_>) = edge.entry_points.iter().partition(|(_, options)| options.is_udp());
+        let models = others.into_iter();
+        let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
         let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
         let update = Update {
             models: models.collect(),
+            udp_entry_points,
             announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,
@@ -137,7 +210,7 @@ impl Serving {
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points =
             edge.entry_points.iter().map(|(name, options)| proxy::entry_point::EntryPoint::from_static(name, options));
-        gateway.set_entry_points(points.collect()).await.map_err(stopped)?;
+        gateway.take_over(points.collect(), listeners).await.map_err(stopped)?;
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;
@@ -156,25 +229,27 @@ impl Serving {
         Ok(())
     }
 
-    /// Writes the status for those who wait for it, and returns it as a line.
-    fn say(&self, listening: &Listening) -> Result<String> {
-        let mut status = Status {
-            unreached: listening.unreached.clone(),
-            leaving: listening.leaving.clone(),
-            ..self.status.clone()
-        };
-        for (name, listener) in &listening.listeners {
+    /// Tells the status to those who wait for it.
+    fn say(&mut self) -> Result<()> {
+        let listening = self.listening.borrow_and_update().clone();
+        let mut status = Status { unreached: listening.unreached, leaving: listening.leaving, ..self.status.clone() };
+        for (name, listener) in listening.listeners {
             match listener {
                 Listener::Bound(address) => status.listening.push(address.to_string()),
                 Listener::Failed(reason) => {
-                    status.refused.insert(name.clone(), reason.clone());
+                    status.refused.insert(name, reason);
                 }
             }
         }
         let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
         let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
         state::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
-        Ok(text)
+        self.teller.send_if_modified(|told| {
+            let differs = *told != text;
+            *told = text;
+            differs
+        });
+        Ok(())
     }
 }
 

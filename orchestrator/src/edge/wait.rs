@@ -29,10 +29,8 @@ pub const TOO_LATE: u8 = 75;
 /// What the gateway's status shall say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
-    /// A project, and the revision of it that is served, or a later one.
-    pub project: String,
-    /// As [`super::state::ProjectFile::revision`].
-    pub revision: String,
+    /// A project, and the revision of it that is served, or a later one; none: whatever it serves.
+    pub revision: Option<(String, String)>,
     /// Addresses none of whose servers is still to be reached.
     pub reached: BTreeSet<String>,
     /// Addresses that no request is under way to any more, after they have left the routes.
@@ -44,25 +42,27 @@ pub struct Awaited {
 impl Awaited {
     /// A revision, and nothing else.
     pub fn revision(project: &str, revision: &str) -> Self {
-        Self {
-            project: project.to_owned(),
-            revision: revision.to_owned(),
-            reached: BTreeSet::new(),
-            gone: BTreeSet::new(),
-            limit: LIMIT,
-        }
+        Self { revision: Some((project.to_owned(), revision.to_owned())), ..Self::anything() }
+    }
+
+    /// That it has taken up its configuration, and tried to listen.
+    pub fn anything() -> Self {
+        Self { revision: None, reached: BTreeSet::new(), gone: BTreeSet::new(), limit: LIMIT }
     }
 
     fn is_met(&self, status: &Status) -> bool {
-        status.revisions.get(&self.project).is_some_and(|served| *served >= self.revision)
+        let serves =
+            |(project, wanted): &(String, String)| status.revisions.get(project).is_some_and(|served| served >= wanted);
+        self.revision.as_ref().is_none_or(serves)
             && !any_at(&self.reached, &status.unreached)
             && !any_at(&self.gone, &status.leaving)
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut arguments = ["/stack", "edge", "wait", "--project", &self.project, "--revision", &self.revision]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments = ["/stack", "edge", "wait"].map(str::to_owned).to_vec();
+        if let Some((project, revision)) = &self.revision {
+            arguments.extend(["--project", project, "--revision", revision].map(str::to_owned));
+        }
         for (flag, addresses) in [("--reached", &self.reached), ("--gone", &self.gone)] {
             arguments.extend(addresses.iter().flat_map(|address| [flag.to_owned(), address.clone()]));
         }
@@ -71,11 +71,15 @@ impl Awaited {
     }
 
     fn too_late(&self) -> CommandError {
-        let text = format!(
-            "the gateway has not taken over the routes of `{}` within {} s; the containers run",
-            self.project,
-            self.limit.as_secs()
-        );
+        let seconds = self.limit.as_secs();
+        let text = match &self.revision {
+            Some((project, _)) => {
+                format!(
+                    "the gateway has not taken over the routes of `{project}` within {seconds} s; the containers run"
+                )
+            }
+            None => format!("the gateway does not say how it is within {seconds} s"),
+        };
         let hint = format!("`docker logs {AGENT}` and `docker logs {GATEWAY}` say why");
         CommandError { code: TOO_LATE, ..CommandError::new(text).hint(hint) }
     }

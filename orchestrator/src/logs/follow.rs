@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::cursor::Cursor;
 use super::lines::{Line, Lines};
 use super::merge::{Merge, Next};
-use super::{Item, Request, Source};
+use super::{BATCH, Item, Request, Source};
 use crate::backend::{Container, Engine, Error, ErrorKind, Event, LogOptions, LogRecord, Result, State};
 
 /// How long the last container may be gone before that is the end: a restart takes a moment.
 const LINGER: Duration = Duration::from_secs(2);
 
-type Sender = mpsc::Sender<Result<Item>>;
+type Sender = mpsc::Sender<Result<Vec<Item>>>;
 
 /// Nobody reads any more.
 struct Gone;
@@ -27,35 +27,46 @@ struct Gone;
 #[derive(Debug)]
 struct Reader {
     source: Arc<Source>,
-    cursor: Cursor,
+    /// Where the reading stands; none where it is never taken up again.
+    cursor: Option<Cursor>,
     lines: Lines,
 }
 
 impl Reader {
-    fn new(source: Arc<Source>, since: Option<&str>) -> Self {
-        Self { source, cursor: Cursor::starting(since), lines: Lines::default() }
+    fn new(source: Arc<Source>, request: &Request) -> Self {
+        let cursor = request.follow.then(|| Cursor::starting(request.since.as_deref()));
+        Self { source, cursor, lines: Lines::default() }
     }
 
-    async fn take(&mut self, record: LogRecord, items: &Sender) -> std::result::Result<(), Gone> {
-        if !self.cursor.admits(&record) {
-            return Ok(());
+    /// Takes a record; lines that are complete go to `out`.
+    fn take(&mut self, record: LogRecord, out: &mut Vec<Item>) {
+        if self.cursor.as_mut().is_none_or(|cursor| cursor.admits(&record)) {
+            let source = &self.source;
+            self.lines.push(record, |line| out.push(shown(source, line)));
         }
-        let lines = self.lines.push(record);
-        self.show(lines, items).await
     }
 
-    async fn show(&self, lines: Vec<Line>, items: &Sender) -> std::result::Result<(), Gone> {
-        for (stream, time, text) in lines {
-            let item = Item::Line { source: Arc::clone(&self.source), stream, time, text };
-            items.send(Ok(item)).await.map_err(|_| Gone)?;
-        }
-        Ok(())
-    }
-
+    /// Shows what is there of unfinished lines.
     async fn flush(&mut self, items: &Sender) -> std::result::Result<(), Gone> {
-        let lines = self.lines.rest();
-        self.show(lines, items).await
+        let source = &self.source;
+        send(items, &mut self.lines.rest().into_iter().map(|line| shown(source, line)).collect()).await
     }
+
+    fn resume(&mut self) -> Option<String> {
+        self.cursor.as_mut().and_then(Cursor::resume)
+    }
+}
+
+fn shown(source: &Arc<Source>, (stream, time, text): Line) -> Item {
+    Item::Line { source: Arc::clone(source), stream, time, text }
+}
+
+/// Hands a batch over; an empty one is none.
+async fn send(items: &Sender, batch: &mut Vec<Item>) -> std::result::Result<(), Gone> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    items.send(Ok(std::mem::take(batch))).await.map_err(|_| Gone)
 }
 
 fn unreadable(source: &Source, error: &Error) -> Item {
@@ -74,7 +85,7 @@ pub(super) async fn run(
     let mut follower = Follower {
         readers: containers
             .iter()
-            .map(|container| (container.id.clone(), Reader::new(request.source(container), request.since.as_deref())))
+            .map(|container| (container.id.clone(), Reader::new(request.source(container), &request)))
             .collect(),
         engine,
         request,
@@ -167,27 +178,45 @@ impl Follower {
         }
         let mut merge = Merge::new(streams);
         let mut begun = vec![false; containers.len()];
-        while let Some(next) = merge.next().await {
+        let mut batch = Vec::new();
+        loop {
+            let next = match merge.next().now_or_never() {
+                Some(next) => next,
+                // Nobody waits for a line that is there while the next one is on its way.
+                None => {
+                    send(&self.items, &mut batch).await?;
+                    merge.next().await
+                }
+            };
+            let Some(next) = next else { break };
             match next {
                 Next::Record(position, record) => {
                     let Some(container) = containers.get(position) else { continue };
                     let Some(reader) = self.readers.get_mut(&container.id) else { continue };
-                    if nothing {
-                        reader.cursor.skip_through(&record);
-                        continue;
+                    if let Some(cursor) = &mut reader.cursor {
+                        if nothing {
+                            cursor.skip_through(&record);
+                            continue;
+                        }
+                        if let Some(begun) = begun.get_mut(position)
+                            && !std::mem::replace(begun, true)
+                            && self.request.tail.is_some()
+                        {
+                            cursor.skip_before(&record);
+                        }
                     }
-                    if let Some(begun) = begun.get_mut(position)
-                        && !std::mem::replace(begun, true)
-                        && self.request.tail.is_some()
-                    {
-                        reader.cursor.skip_before(&record);
+                    reader.take(record, &mut batch);
+                    if batch.len() >= BATCH {
+                        send(&self.items, &mut batch).await?;
                     }
-                    reader.take(record, &self.items).await?;
                 }
-                Next::Failed(position, error) => self.warn(containers, position, &error).await?,
+                Next::Failed(position, error) => {
+                    send(&self.items, &mut batch).await?;
+                    self.warn(containers, position, &error).await?;
+                }
             }
         }
-        Ok(())
+        send(&self.items, &mut batch).await
     }
 
     async fn warn(&self, containers: &[Container], position: usize, error: &Error) -> std::result::Result<(), Gone> {
@@ -198,7 +227,7 @@ impl Follower {
         let Some(reader) = containers.get(position).and_then(|container| self.readers.get(&container.id)) else {
             return Ok(());
         };
-        self.items.send(Ok(unreadable(&reader.source, error))).await.map_err(|_| Gone)
+        send(&self.items, &mut vec![unreadable(&reader.source, error)]).await
     }
 
     fn follow(&mut self, id: &str) {
@@ -263,7 +292,7 @@ impl Follower {
                 if !self.readers.contains_key(&event.id) {
                     let name = event.attributes.get("name").map(String::as_str).unwrap_or_default();
                     let source = Source::new(&self.request.project, &event.id, name, &event.attributes);
-                    self.readers.insert(event.id.clone(), Reader::new(Arc::new(source), self.request.since.as_deref()));
+                    self.readers.insert(event.id.clone(), Reader::new(Arc::new(source), &self.request));
                 }
                 self.follow(&event.id);
             }
@@ -303,13 +332,13 @@ impl Follower {
         let detail = self.engine.container(&source.id).await;
         let restarting = detail.is_ok_and(|detail| detail.summary.state == State::Restarting);
         let item = Item::Exited { source: Arc::clone(source), code, restarting };
-        self.items.send(Ok(item)).await.map_err(|_| Gone)
+        send(&self.items, &mut vec![item]).await
     }
 }
 
 /// Follows one container until it ends.
 async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, items: Sender) -> Reader {
-    let mut options = LogOptions { follow: true, since: reader.cursor.resume(), until, ..LogOptions::default() };
+    let mut options = LogOptions { follow: true, since: reader.resume(), until, ..LogOptions::default() };
     let id = reader.source.id.clone();
     let outcome = match engine.logs(&id, &options).await {
         Ok(log) => drain(&mut reader, log, &items).await,
@@ -319,7 +348,7 @@ async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, i
         // What was written between the end of the stream and the end of the process.
         Ok(true) => {
             options.follow = false;
-            options.since = reader.cursor.resume();
+            options.since = reader.resume();
             if let Ok(log) = engine.logs(&id, &options).await {
                 let _ = drain(&mut reader, log, &items).await;
             }
@@ -341,10 +370,30 @@ async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, i
 
 /// Shows a log to its end; false when nobody listens any more.
 async fn drain(reader: &mut Reader, mut log: BoxStream<'static, Result<LogRecord>>, items: &Sender) -> Result<bool> {
-    while let Some(record) = log.next().await {
-        if reader.take(record?, items).await.is_err() {
+    let mut batch = Vec::new();
+    loop {
+        let record = match log.next().now_or_never() {
+            Some(record) => record,
+            None => {
+                if send(items, &mut batch).await.is_err() {
+                    return Ok(false);
+                }
+                log.next().await
+            }
+        };
+        let end = match record {
+            Some(Ok(record)) => {
+                reader.take(record, &mut batch);
+                None
+            }
+            None => Some(Ok(true)),
+            Some(Err(error)) => Some(Err(error)),
+        };
+        if (end.is_some() || batch.len() >= BATCH) && send(items, &mut batch).await.is_err() {
             return Ok(false);
         }
+        if let Some(end) = end {
+            return end;
+        }
     }
-    Ok(true)
 }

@@ -24,8 +24,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Takes a record; the lines that are complete now, without their ends.
-    pub(super) fn push(&mut self, record: LogRecord) -> Vec<Line> {
+    /// Takes a record; hands over the lines that are complete now, without their ends.
+    pub(super) fn push(&mut self, record: LogRecord, mut complete: impl FnMut(Line)) {
         let partial = match record.stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -36,9 +36,9 @@ impl Lines {
             && let Some(end) = rest.iter().position(|byte| *byte == b'\n')
             && end + 1 == rest.len()
         {
-            return vec![(record.stream, record.time, rest.slice(..end))];
+            complete((record.stream, record.time, rest.slice(..end)));
+            return;
         }
-        let mut lines = Vec::new();
         while !rest.is_empty() {
             if partial.bytes.is_empty() {
                 partial.time.clone_from(&record.time);
@@ -47,10 +47,9 @@ impl Lines {
             let piece = rest.split_to(end.map_or(rest.len(), |end| end + 1));
             partial.bytes.extend_from_slice(piece.strip_suffix(b"\n").unwrap_or(&piece));
             if end.is_some() || partial.bytes.len() >= LONGEST {
-                lines.push((record.stream, std::mem::take(&mut partial.time), partial.bytes.split().freeze()));
+                complete((record.stream, std::mem::take(&mut partial.time), partial.bytes.split().freeze()));
             }
         }
-        lines
     }
 
     /// The unfinished lines, at the end.

@@ -47,8 +47,10 @@ impl<K: Copy> Merge<K> {
             position += 1;
         }
         // Times of one engine have one form, so that their texts sort as they do.
-        let time = |head: &Head<K>| head.next.as_ref().map(|record| record.time.clone());
-        let earliest = self.heads.iter_mut().min_by_key(|head| time(head))?;
+        fn time<K>(head: &Head<K>) -> Option<&str> {
+            head.next.as_ref().map(|record| record.time.as_str())
+        }
+        let earliest = self.heads.iter_mut().min_by(|a, b| time(a).cmp(&time(b)))?;
         Some(Next::Record(earliest.key, earliest.next.take()?))
     }
 }

@@ -40,13 +40,16 @@ fn a_resumed_log_repeats_nothing_and_loses_nothing() {
 #[test]
 fn lines_are_put_together() {
     let mut lines = Lines::default();
-    let texts = |lines: Vec<super::lines::Line>| -> Vec<String> {
-        lines.into_iter().map(|(_, _, text)| String::from_utf8(text.to_vec()).unwrap()).collect()
+    let text = |(_, _, text): super::lines::Line| String::from_utf8(text.to_vec()).unwrap();
+    let mut push = |record: LogRecord| {
+        let mut complete = Vec::new();
+        lines.push(record, |line| complete.push(text(line)));
+        complete
     };
-    assert_eq!(texts(lines.push(record(1, "whole\n"))), ["whole"]);
-    assert!(lines.push(record(2, "two ")).is_empty());
-    assert_eq!(texts(lines.push(record(3, "pieces\nand\nmore"))), ["two pieces", "and"]);
-    assert_eq!(texts(lines.rest()), ["more"]);
+    assert_eq!(push(record(1, "whole\n")), ["whole"]);
+    assert!(push(record(2, "two ")).is_empty());
+    assert_eq!(push(record(3, "pieces\nand\nmore")), ["two pieces", "and"]);
+    assert_eq!(lines.rest().into_iter().map(text).collect::<Vec<_>>(), ["more"]);
     assert!(lines.rest().is_empty());
 }
 

@@ -119,6 +119,9 @@ impl Create {
         let ids: BTreeMap<String, String> =
             self.shares.iter().filter_map(|(service, target)| Some((service.clone(), id(target)?))).collect();
         let mut spec = self.spec.clone();
+        if spec.body.is_some() {
+            return spec;
+        }
         spec.labels.insert(labels::CONFIG_HASH.to_owned(), references::config_hash(&spec.service, &ids));
         if let Some(image) = self.image_from.and_then(image) {
             spec.labels.insert(labels::IMAGE.to_owned(), image);
@@ -172,6 +175,13 @@ pub enum Action {
     /// Removes an image; one that others still use stays, with a warning.
     RemoveImage {
         /// Name.
+        name: String,
+    },
+    /// Gives an image a further name, which keeps it.
+    TagImage {
+        /// Its id.
+        image: String,
+        /// The name.
         name: String,
     },
     /// Makes a container.

@@ -164,6 +164,8 @@ pub struct DesiredService {
     pub ports_place: Option<String>,
     /// Where its environment variables are written, by name.
     pub environment_places: BTreeMap<String, String>,
+    /// Where other attributes are written, by path (`labels.a`); only those that a plan has found changed.
+    pub places: BTreeMap<String, String>,
 }
 
 impl DesiredService {
@@ -372,6 +374,7 @@ fn one(
             .keys()
             .filter_map(|key| Some((key.clone(), place(&["services", name, "environment", key])?)))
             .collect(),
+        places: BTreeMap::new(),
         service: service.clone(),
     })
 }

@@ -123,6 +123,14 @@ impl From<backend::Error> for StepError {
     }
 }
 
+/// A failure beside the name of what it is about: without the object of the call, which may be an id.
+fn brief(error: &StepError) -> String {
+    match error {
+        StepError::Engine(error) => error.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Why a step is done, where the word for it does not say so already: what is made because it is not there needs none.
 fn shown_cause(step: &Step) -> &str {
     match &step.action {
@@ -323,7 +331,7 @@ impl Executor {
             self.reporter.warning(&step.resource, "Warning", &error.to_string());
             outcome.tolerated.push((id, error));
         } else {
-            self.reporter.error(&step.resource, "Error", &error.to_string());
+            self.reporter.error(&step.resource, "Error", &brief(&error));
             outcome.failures.push((id, error));
         }
     }

@@ -14,6 +14,7 @@ use crate::labels;
 use crate::reconcile::action::{Action, HookKind, Target, Until};
 use crate::reconcile::observed::{Observed, dependencies_of, is_oneoff, service_of};
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
+use crate::reconcile::version::kept_image;
 
 use crate::reconcile::up::rollout::{DRAIN, REACH, SHORT_DRAIN, drain};
 
@@ -342,6 +343,24 @@ fn remove_images(
     options: &DownOptions,
     removed: &[StepId],
 ) {
+    // Nothing is left that could go back to them.
+    let replaced = observed.containers.iter().filter(|container| container.labels.contains_key(labels::PREVIOUS));
+    let kept: BTreeSet<String> = replaced
+        .map(service_of)
+        .filter(|service| options.services.is_empty() || options.services.iter().any(|named| named == service))
+        .map(|service| kept_image(name, service))
+        .collect();
+    for image in kept {
+        plan.add(
+            Step {
+                resource: format!("Image {image}"),
+                action: Action::RemoveImage { name: image },
+                cause: String::new(),
+                words: Words::SILENT,
+            },
+            success(removed),
+        );
+    }
     let Some(which) = options.images else { return };
     let mut images = BTreeSet::new();
     for container in observed.containers.iter().filter(|container| !container.image.starts_with("sha256:")) {

@@ -9,24 +9,27 @@ fn number(step: StepId) -> usize {
     step.index() + 1
 }
 
-struct Named<'a>(&'a Target);
+/// A container by its name; with `false` also by the step that makes it.
+struct Named<'a>(&'a Target, bool);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Target::Existing { name, .. } => f.write_str(name),
-            Target::Made { step, name } => write!(f, "{name} (#{})", number(*step)),
+            Target::Made { step, name } if !self.1 => write!(f, "{name} (#{})", number(*step)),
+            Target::Existing { name, .. } | Target::Made { name, .. } => f.write_str(name),
         }
     }
 }
 
-fn list(targets: &[Target]) -> String {
-    targets.iter().map(|target| Named(target).to_string()).collect::<Vec<_>>().join(", ")
+fn list(targets: &[Target], plain: bool) -> String {
+    targets.iter().map(|target| Named(target, plain).to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// What an action does, in words: `create container web-app-1`.
+/// What an action does, in words: `create container web-app-1`. In the alternate form (`{:#}`), for messages, without the
+/// numbers of steps.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = f.alternate();
         match self {
             Self::CreateNetwork(spec) => write!(f, "create network {}", spec.network.name),
             Self::RemoveNetwork { name, .. } => write!(f, "remove network {name}"),
@@ -35,24 +38,28 @@ impl fmt::Display for Action {
             Self::Pull { image, .. } => write!(f, "pull image {image}"),
             Self::Build { spec, .. } => write!(f, "build image {}", spec.tag),
             Self::RemoveImage { name } => write!(f, "remove image {name}"),
+            Self::TagImage { name, .. } => write!(f, "keep the image before as {name}"),
             Self::Create(create) => write!(f, "create container {}", create.spec.name),
             Self::Put { target, files } => {
                 let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-                write!(f, "copy {} into {}", paths.join(", "), Named(target))
+                write!(f, "copy {} into {}", paths.join(", "), Named(target, plain))
             }
-            Self::Start { target } => write!(f, "start {}", Named(target)),
-            Self::Stop { target, grace: None } => write!(f, "stop {}", Named(target)),
-            Self::Stop { target, grace: Some(grace) } => write!(f, "stop {} within {grace:?}", Named(target)),
-            Self::Restart { target, .. } => write!(f, "restart {}", Named(target)),
-            Self::Unpause { target } => write!(f, "unpause {}", Named(target)),
-            Self::Remove { target, volumes: false } => write!(f, "remove {}", Named(target)),
-            Self::Remove { target, volumes: true } => write!(f, "remove {} with its volumes", Named(target)),
+            Self::Start { target } => write!(f, "start {}", Named(target, plain)),
+            Self::Stop { target, grace: None } => write!(f, "stop {}", Named(target, plain)),
+            Self::Stop { target, grace: Some(grace) } => write!(f, "stop {} within {grace:?}", Named(target, plain)),
+            Self::Restart { target, .. } => write!(f, "restart {}", Named(target, plain)),
+            Self::Unpause { target } => write!(f, "unpause {}", Named(target, plain)),
+            Self::Remove { target, volumes: false } => write!(f, "remove {}", Named(target, plain)),
+            Self::Remove { target, volumes: true } => write!(f, "remove {} with its volumes", Named(target, plain)),
             Self::Rename { target, name } => match target {
                 Target::Existing { name: old, .. } => write!(f, "rename {old} to {name}"),
+                Target::Made { .. } if plain => write!(f, "rename the new container to {name}"),
                 Target::Made { step, .. } => write!(f, "rename #{} to {name}", number(*step)),
             },
-            Self::Connect { target, attachment } => write!(f, "connect {} to {}", Named(target), attachment.network),
-            Self::Disconnect { target, network } => write!(f, "disconnect {} from {network}", Named(target)),
+            Self::Connect { target, attachment } => {
+                write!(f, "connect {} to {}", Named(target, plain), attachment.network)
+            }
+            Self::Disconnect { target, network } => write!(f, "disconnect {} from {network}", Named(target, plain)),
             Self::Wait { service, until, .. } => {
                 let until = match until {
                     Until::Healthy => "is healthy",
@@ -62,15 +69,20 @@ impl fmt::Display for Action {
                 };
                 write!(f, "wait until {service} {until}")
             }
-            Self::Enter { targets, .. } => write!(f, "route to {}", list(targets)),
+            Self::Enter { targets, .. } => write!(f, "route to {}", list(targets, plain)),
             Self::Leave { targets, limit } => {
-                write!(f, "take {} out of the routes, {} s for what is under way", list(targets), limit.as_secs())
+                write!(
+                    f,
+                    "take {} out of the routes, {} s for what is under way",
+                    list(targets, plain),
+                    limit.as_secs()
+                )
             }
-            Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target)),
+            Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target, plain)),
             Self::Pause(time) => write!(f, "pause for {time:?}"),
-            Self::Discard { target } => write!(f, "remove {} again", Named(target)),
+            Self::Discard { target } => write!(f, "remove {} again", Named(target, plain)),
             Self::Hook { target, hook, kind, .. } => {
-                write!(f, "run {} hook `{}` in {}", kind.name(), hook.command.join(" "), Named(target))
+                write!(f, "run {} hook `{}` in {}", kind.name(), hook.command.join(" "), Named(target, plain))
             }
         }
     }

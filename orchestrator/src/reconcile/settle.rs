@@ -29,10 +29,10 @@ pub async fn settle(engine: &dyn Backend, project: &str) -> Result<()> {
     let now = jiff::Timestamp::now();
     let since = now.checked_sub(BACK).unwrap_or(now).to_string();
     let mut past = engine.events_between(&filter, Some(&since), Some(&now.to_string())).await?;
-    while let Some(event) = past.next().await {
-        note(&mut ending, &event?);
-    }
     let settled = async {
+        while let Some(event) = past.next().await {
+            note(&mut ending, &event?);
+        }
         loop {
             match tokio::time::timeout(QUIET, coming.next()).await {
                 Ok(Some(event)) => note(&mut ending, &event?),

@@ -19,7 +19,9 @@ use crate::reconcile::action::{Target, Until};
 use crate::reconcile::desired::{Desired, at};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, StepId};
+use crate::reconcile::version::Version;
 
+pub use explain::unplaced;
 use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
@@ -74,6 +76,9 @@ pub struct UpOptions {
     pub existing_only: bool,
     /// Services to which the gateway routes, where there is one.
     pub routed: BTreeSet<String>,
+    /// Versions that containers (by id) go back to (`rollback`). With any, nothing is pulled or built, and nothing else is
+    /// replaced.
+    pub versions: BTreeMap<String, Version>,
 }
 
 /// Why there is no plan.
@@ -221,6 +226,8 @@ struct Planner<'a> {
     drains: BTreeMap<&'a str, Duration>,
     /// What the next container to be made has to wait for: the batch before it.
     gate: Vec<(StepId, Need)>,
+    /// Services the image of whose version before is kept.
+    kept: BTreeSet<&'a str>,
 }
 
 impl<'a> Planner<'a> {
@@ -242,6 +249,7 @@ impl<'a> Planner<'a> {
             waits: BTreeMap::new(),
             drains: BTreeMap::new(),
             gate: Vec::new(),
+            kept: BTreeSet::new(),
         }
     }
 

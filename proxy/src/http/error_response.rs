@@ -22,6 +22,8 @@ pub(crate) enum Reason {
     GatewayTimeout,
     /// The server's answer or certificate is unusable.
     BadAnswer,
+    /// The server's status is below 100: the client's connection or stream is aborted, as Traefik does.
+    LowStatus,
     /// The host's TLS options are not those of the connection.
     Misdirected,
     /// The `Host` header is malformed.
@@ -51,6 +53,7 @@ impl Reason {
             Self::BadGateway => "bad-gateway",
             Self::GatewayTimeout => "gateway-timeout",
             Self::BadAnswer => "bad-answer",
+            Self::LowStatus => "low-status",
             Self::Misdirected => "misdirected",
             Self::MalformedHost => "malformed-host",
             Self::MissingHost => "missing-host",
@@ -76,7 +79,9 @@ impl Reason {
             Self::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n", Some(PLAIN), false),
             Self::BadGateway => (StatusCode::BAD_GATEWAY, "Bad Gateway", None, false),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout", None, false),
-            Self::BadAnswer | Self::Disk => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false),
+            Self::BadAnswer | Self::LowStatus | Self::Disk => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None, false)
+            }
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "Misdirected Request\n", Some(PLAIN), false),
             Self::MalformedHost => {
                 (StatusCode::BAD_REQUEST, "400 Bad Request: malformed Host header", Some(PLAIN), true)
@@ -87,7 +92,7 @@ impl Reason {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "400 Bad Request", Some(PLAIN), true),
             Self::DeniedPath => (StatusCode::BAD_REQUEST, "", None, false),
             Self::Expectation => (StatusCode::EXPECTATION_FAILED, "", None, true),
-            Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "Not Implemented", None, true),
+            Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "", None, true),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout", None, true),
         };
         let mut response = text(status, body);
@@ -101,10 +106,32 @@ impl Reason {
         if close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        if self == Self::LowStatus {
+            response.extensions_mut().insert(Aborted);
+            return response;
+        }
         if mark {
             headers.insert(REASON_HEADER, HeaderValue::from_static(self.as_str()));
         }
         response
+    }
+}
+
+/// Marks an answer that is not sent: its connection or stream is aborted instead.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the server's answer cannot be passed on")]
+pub(crate) struct Aborted;
+
+impl Aborted {
+    /// The answer, unless it is marked.
+    ///
+    /// # Errors
+    /// It is.
+    pub(crate) fn check(response: Response<Body>) -> Result<Response<Body>, Self> {
+        match response.extensions().get() {
+            Some(aborted) => Err(*aborted),
+            None => Ok(response),
+        }
     }
 }
 

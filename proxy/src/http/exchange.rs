@@ -28,7 +28,7 @@ pub(crate) struct Client {
     /// Whether the peer's forwarding headers are believed.
     pub(crate) trusted: bool,
     /// The TLS session, on encrypted connections.
-    pub(crate) tls: Option<TlsSession>,
+    pub(crate) tls: Option<Arc<TlsSession>>,
     /// Where it came in.
     pub(crate) entry: Arc<EntryPoint>,
     /// Who serves it.
@@ -172,6 +172,27 @@ impl Exchange {
         self.upstream_host = head.upstream_host;
         self.body = RequestBody::held(body);
         self.forwarded_for = false;
+    }
+
+    /// The same request once more, without body, for nobody to see the answer.
+    pub(crate) fn copy(&self) -> Self {
+        let mut parts = http::Request::new(()).into_parts().0;
+        parts.method = self.parts.method.clone();
+        parts.headers = self.parts.headers.clone();
+        Self {
+            client: Arc::clone(&self.client),
+            parts,
+            body: RequestBody::empty(),
+            host: self.host.clone(),
+            upstream_host: self.upstream_host.clone(),
+            target: self.target.clone(),
+            routing: self.routing.clone(),
+            upgrade: None,
+            outbox: None,
+            forwarded_for: self.forwarded_for,
+            record: None,
+            measure: None,
+        }
     }
 
     /// `http` or `https`, as the client's connection is.

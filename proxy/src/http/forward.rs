@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SET_COOKIE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 
 use crate::middleware::content_type;
@@ -13,11 +13,13 @@ use crate::upstream::answer_head::Interim;
 use crate::upstream::failure::{Failure, chain};
 use crate::upstream::pool::{Answer, Lease, Pool, Unanswered, UnderWay};
 use crate::upstream::server::{Scheme, Server};
+use crate::upstream::sticky::put_first;
 
 use super::body::{Body, RequestBody};
 use super::error_response::Reason;
 use super::exchange::{Exchange, Held, Upgrade};
 use super::headers;
+use super::unzip;
 
 /// How often the `retry` middleware lets a request be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,7 @@ async fn send(
         }
         let Some((index, server)) = wanted
             .take()
-            .or_else(|| balancer.balance.pick(tried))
+            .or_else(|| balancer.balance.pick(tried, exchange.client.ip()))
             .and_then(|i| Some((i, balancer.balance.servers.get(i)?)))
         else {
             return Err(NoAnswer::NoServer);
@@ -106,19 +108,25 @@ async fn send(
         let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
             return Err(NoAnswer::NoServer);
         };
-        match outgoing.attempt(exchange, pool, balancer).await {
+        let load = balancer.balance.begin(index);
+        let began = balancer.balance.is_timed().then(Instant::now);
+        let result = outgoing.attempt(exchange, pool, balancer).await;
+        note(balancer, index, server, &result, began);
+        match result {
             Ok(answer) => {
+                held.extend(load);
                 server.trust();
                 let repin = pinned.as_deref() != Some(server.cookie.as_str());
                 let response = finish(exchange, answer, &outgoing.method, balancer, server, repin, held)
                     .map_err(NoAnswer::Failed)?;
+                let response = if outgoing.unzip { unzip::response(response) } else { response };
                 // As in Traefik, where passing one on undoes that answers without a type stay without.
                 return Ok(if outgoing.informed { content_type::response(response).await } else { response });
             }
             Err(failure) if failure.unreached() => {
                 server.suspect();
                 tried |= 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0);
-                let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.pick(tried).is_some();
+                let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.has_other(tried);
                 let again = retry.is_some_and(|retry| attempt < retry.attempts);
                 if !elsewhere && !again {
                     return Err(NoAnswer::Failed(failure));
@@ -141,6 +149,30 @@ async fn send(
     }
 }
 
+/// Tells the balance how an attempt went; what clients break says nothing about the server.
+fn note(
+    balancer: &LoadBalancer,
+    index: usize,
+    server: &Server,
+    result: &Result<Answer, Failure>,
+    began: Option<Instant>,
+) {
+    let fine = match result {
+        Ok(Answer::Response(response)) => !response.status().is_server_error() && response.status().as_u16() < 600,
+        Ok(Answer::Switched(..)) => true,
+        Err(Failure::ClientGone | Failure::ClientIdle | Failure::Disk(_) | Failure::Left { .. }) => return,
+        Err(_) => false,
+    };
+    let took = began.filter(|_| result.is_ok()).map(|began| began.elapsed());
+    if balancer.balance.note(index, took, fine) {
+        tracing::warn!(
+            service = &*balancer.name,
+            server = %server.url,
+            "server fails requests: it gets none for a while"
+        );
+    }
+}
+
 async fn pause(retry: Option<Retry>, attempt: u32) {
     let initial = retry.map_or(Duration::ZERO, |retry| retry.initial_interval);
     if !initial.is_zero() {
@@ -156,6 +188,8 @@ struct Outgoing {
     upgrade: Option<HeaderValue>,
     /// An informational answer was passed on.
     informed: bool,
+    /// The server may compress its answer although the client did not ask for it.
+    unzip: bool,
 }
 
 impl Outgoing {
@@ -172,11 +206,18 @@ impl Outgoing {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             parts.headers.insert(UPGRADE, protocol.clone());
         }
-        Self { method: parts.method.clone(), parts, body: Some(body), upgrade, informed: false }
+        if parts.headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
+            parts.headers.remove(USER_AGENT);
+        }
+        let unzip = unzip::ask(&parts.method, &mut parts.headers);
+        Self { method: parts.method.clone(), parts, body: Some(body), upgrade, informed: false, unzip }
     }
 
     /// Gives an unsent request back.
-    fn put_back(self, exchange: &mut Exchange) {
+    fn put_back(mut self, exchange: &mut Exchange) {
+        if self.unzip {
+            unzip::take_back(&mut self.parts.headers);
+        }
         exchange.parts.headers = self.parts.headers;
         exchange.body = self.body.unwrap_or_else(RequestBody::empty);
     }
@@ -252,7 +293,10 @@ fn prepare(
             head.version = Version::HTTP_11;
             head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
             head.headers.insert(HOST, host.clone());
-            headers::join_cookies(&mut head.headers);
+            // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
+            if exchange.parts.version >= Version::HTTP_2 {
+                headers::join_cookies(&mut head.headers);
+            }
             if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
                 head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
@@ -294,11 +338,14 @@ fn finish(
             let (mut parts, body) = response.into_parts();
             if parts.version < Version::HTTP_2 {
                 let chunked = headers::is_chunked(&parts.headers).map_err(|_| Failure::BadCoding)?;
+                if parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().contains(&b',')) {
+                    return Err(Failure::BadLength);
+                }
                 if !chunked {
                     parts.headers.remove(TRAILER);
                 }
             }
-            headers::strip_response(&mut parts.headers);
+            headers::strip_response(&mut parts.headers, true);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()
             } else {
@@ -314,7 +361,7 @@ fn finish(
         && repin
         && let Some(cookie) = sticky.set(&server.cookie)
     {
-        response.headers_mut().append(SET_COOKIE, cookie);
+        put_first(response.headers_mut(), vec![cookie]);
     }
     *response.version_mut() = Version::HTTP_11;
     // What hyper put there for its own purposes must not travel on.

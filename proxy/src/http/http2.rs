@@ -20,6 +20,7 @@ use crate::entry_point::EntryPoint;
 
 use super::body::{Body, RequestBody};
 use super::date;
+use super::error_response::Aborted;
 use super::exchange::Client;
 use super::handle::handle;
 use super::meter::Meter;
@@ -184,6 +185,7 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     })
     .await;
     let Some(response) = handled else { return };
+    let Ok(response) = Aborted::check(response) else { return answer.send_reset(Reason::INTERNAL_ERROR) };
     let (mut parts, body) = response.into_parts();
     strip(&mut parts.headers);
     parts.headers.entry(DATE).or_insert_with(date::now);
@@ -203,7 +205,8 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     }
 }
 
-fn strip(headers: &mut HeaderMap) {
+/// Takes out what has no place in HTTP/2 and HTTP/3.
+pub(super) fn strip(headers: &mut HeaderMap) {
     for name in &CONNECTION_HEADERS {
         headers.remove(name);
     }

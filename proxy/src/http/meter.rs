@@ -60,6 +60,8 @@ pub(crate) struct Meter {
     reads: AtomicU32,
     /// Something of ours may still have to be sent.
     unsent: AtomicBool,
+    /// The next answer is the last one.
+    leaving: AtomicBool,
     fragment: AtomicBool,
     /// The request line in which a fragment was seen.
     fragment_line: Mutex<Vec<u8>>,
@@ -77,6 +79,7 @@ impl Meter {
             requests: AtomicU32::new(0),
             reads: AtomicU32::new(0),
             unsent: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
             fragment_line: Mutex::default(),
         })
@@ -104,6 +107,16 @@ impl Meter {
         if self.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.idle_since.store(self.now(), Relaxed);
         }
+    }
+
+    /// From now on an answer says that the connection ends with it.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
+    /// Whether the connection is about to end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
     }
 
     /// Requests that have begun so far.

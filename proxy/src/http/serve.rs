@@ -1,6 +1,5 @@
 //! One client connection: which protocol it speaks, and watching over it until it ends.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -26,6 +25,7 @@ use crate::rule::TcpCandidate;
 use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
+use super::error_response::Aborted;
 use super::exchange::{Client, TlsSession};
 use super::handle::handle_http1;
 use super::http2::Http2;
@@ -37,8 +37,10 @@ use super::wire::Wire;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
+/// How long a connection without a request under way goes on after it is asked to end.
+const LINGER: Duration = Duration::from_secs(1);
 /// Most header fields of a request.
-const MAX_HEADERS: usize = 1600;
+pub(super) const MAX_HEADERS: usize = 1600;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 pub(crate) async fn serve(
@@ -122,12 +124,19 @@ async fn first_bytes(stream: &TcpStream, entry: &EntryPoint, drain: &Cancellatio
     };
     tokio::select! {
         first = within(entry.limits.header, look) => first?,
-        () = drain.cancelled() => None,
+        () = lingered(drain) => None,
     }
 }
 
+/// Waits until a connection without a request under way has to end: a client may just have sent one, and should not find
+/// the connection closed.
+async fn lingered(drain: &CancellationToken) {
+    drain.cancelled().await;
+    tokio::time::sleep(LINGER).await;
+}
+
 /// `future`, unless it takes longer than `limit` (zero: no limit).
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     if limit.is_zero() { Some(future.await) } else { tokio::time::timeout(limit, future).await.ok() }
 }
 
@@ -224,7 +233,7 @@ impl Connection {
             peer: self.peer,
             ip_value: HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("")),
             trusted: self.entry.forwarded.trusts(ip),
-            tls,
+            tls: tls.map(Arc::new),
             entry: Arc::clone(&self.entry),
             worker: Arc::clone(&self.worker),
             meter: Arc::clone(meter),
@@ -250,7 +259,7 @@ impl Connection {
                 TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
                     let client = Arc::clone(&client);
-                    async move { Ok::<_, Infallible>(handle_http1(client, request).await) }
+                    async move { Aborted::check(handle_http1(client, request).await) }
                 }),
             )
             .with_upgrades();
@@ -274,7 +283,7 @@ impl Connection {
         let first = meter.check(limits, multiplexed).unwrap_or_else(|_| tokio::time::Instant::now());
         let mut alarm = std::pin::pin!(tokio::time::sleep_until(first));
         let mut drained = std::pin::pin!(self.drain.cancelled());
-        let mut draining = false;
+        let (mut leaving, mut draining) = (false, false);
         loop {
             tokio::select! {
                 biased;
@@ -285,6 +294,11 @@ impl Connection {
                     return;
                 }
                 () = alarm.as_mut() => match meter.check(limits, multiplexed) {
+                    _ if leaving && !draining => {
+                        draining = true;
+                        served.as_mut().graceful();
+                        alarm.as_mut().reset(tokio::time::Instant::now());
+                    }
                     Ok(next) => alarm.as_mut().reset(next),
                     Err(Exceeded::KeepAlive) if !draining => {
                         draining = true;
@@ -296,9 +310,17 @@ impl Connection {
                         return;
                     }
                 },
-                () = drained.as_mut(), if !draining => {
-                    draining = true;
-                    served.as_mut().graceful();
+                () = drained.as_mut(), if !leaving => {
+                    leaving = true;
+                    if multiplexed {
+                        // GOAWAY, after which requests that were on their way are still taken.
+                        draining = true;
+                        served.as_mut().graceful();
+                    } else {
+                        // HTTP/1.1 has no such word: it goes with the next answer.
+                        meter.leave();
+                        alarm.as_mut().reset(tokio::time::Instant::now() + LINGER);
+                    }
                 }
             }
         }

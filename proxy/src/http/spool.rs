@@ -88,6 +88,11 @@ impl Spooled {
         Ok(spooled)
     }
 
+    /// A body that is in memory.
+    pub(crate) fn of(memory: Bytes) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
     async fn write(&mut self, data: Bytes) -> io::Result<()> {
         let (file, at, length) = (self.file.take(), self.in_file, data.len() as u64);
         let written = spawn_blocking(move || {

@@ -106,7 +106,7 @@ impl<'a> Builder<'a> {
             let known = self.before.and_then(|before| before.get(&key)).filter(|(old, _)| old == config);
             let middleware = match known {
                 Some((_, middleware)) if middleware.remembers() && !reads_files(config) => Some(middleware.clone()),
-                _ => single(name, config, services)?,
+                _ => self.single(name, config, services)?,
             };
             if let Some(middleware) = &middleware
                 && middleware.remembers()
@@ -118,42 +118,43 @@ impl<'a> Builder<'a> {
         path.pop();
         Ok(())
     }
+
+    /// One middleware, whatever its kind; `Ok(None)` where it changes nothing.
+    fn single(
+        &mut self,
+        name: &str,
+        config: &dynamic::Middleware,
+        services: &mut services::Builder<'_>,
+    ) -> Result<Option<Middleware>, Unbuildable> {
+        let option = Unbuildable::Option;
+        if let Some(kind) = unsupported(config) {
+            return Err(Unbuildable::Unsupported { name: name.to_owned(), kind });
+        }
+        let kinds = [path, traffic, access, answers];
+        for kind in kinds {
+            if let Some(built) = kind(config) {
+                return built.map_err(option);
+            }
+        }
+        if let Some(errors) = &config.errors {
+            let service = services::qualified(&errors.service, name);
+            let service = services.service(&service, self).map_err(|error| option(error.to_string()))?;
+            let pages = error_pages::ErrorPages::new(errors, service).map_err(option)?;
+            return Ok(Some(Middleware::ErrorPages(Arc::new(pages))));
+        }
+        if let Some(auth) = &config.forward_auth {
+            let slot =
+                services.helper(name, &auth.address, auth.tls.as_ref()).map_err(|error| option(error.to_string()))?;
+            let auth = forward_auth::ForwardAuth::new(auth, slot).map_err(option)?;
+            return Ok(Some(Middleware::ForwardAuth(Arc::new(auth))));
+        }
+        Err(Unbuildable::NoKind(name.to_owned()))
+    }
 }
 
 /// Whether a file may say something else than last time.
 fn reads_files(config: &dynamic::Middleware) -> bool {
     [&config.basic_auth, &config.digest_auth].into_iter().flatten().any(|auth| !auth.users_file.is_empty())
-}
-
-/// One middleware, whatever its kind; `Ok(None)` where it changes nothing.
-fn single(
-    name: &str,
-    config: &dynamic::Middleware,
-    services: &mut services::Builder<'_>,
-) -> Result<Option<Middleware>, Unbuildable> {
-    let option = Unbuildable::Option;
-    if let Some(kind) = unsupported(config) {
-        return Err(Unbuildable::Unsupported { name: name.to_owned(), kind });
-    }
-    let kinds = [path, traffic, access, answers];
-    for kind in kinds {
-        if let Some(built) = kind(config) {
-            return built.map_err(option);
-        }
-    }
-    if let Some(errors) = &config.errors {
-        let service = services::qualified(&errors.service, name);
-        let service = services.service(&service).map_err(|error| option(error.to_string()))?;
-        let pages = error_pages::ErrorPages::new(errors, service).map_err(option)?;
-        return Ok(Some(Middleware::ErrorPages(Arc::new(pages))));
-    }
-    if let Some(auth) = &config.forward_auth {
-        let slot =
-            services.helper(name, &auth.address, auth.tls.as_ref()).map_err(|error| option(error.to_string()))?;
-        let auth = forward_auth::ForwardAuth::new(auth, slot).map_err(option)?;
-        return Ok(Some(Middleware::ForwardAuth(Arc::new(auth))));
-    }
-    Err(Unbuildable::NoKind(name.to_owned()))
 }
 
 /// What a kind's builder gives: nothing where the middleware is of another kind.
@@ -249,8 +250,11 @@ fn answers(config: &dynamic::Middleware) -> Built {
     if let Some(web) = &config.grpc_web {
         return made::<String>(Ok(Middleware::GrpcWeb(Arc::new(grpc_web::GrpcWeb::new(web)))));
     }
-    config.content_type.as_ref()?;
-    made::<String>(Ok(Middleware::ContentType))
+    match config.content_type.as_ref()?.auto_detect {
+        // What answers have without this middleware.
+        Some(false) => Some(Ok(None)),
+        _ => made::<String>(Ok(Middleware::ContentType)),
+    }
 }
 
 /// The kind of a middleware that this gateway does not have.

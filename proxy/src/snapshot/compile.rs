@@ -17,11 +17,12 @@ use crate::tls::local;
 use crate::tls::options::Tickets;
 use crate::tls::resolver::Obtained;
 use crate::tls::store::Store;
+use crate::udp;
 
 use super::internal::Internal;
 use super::security::{self, Wish};
 use super::services;
-use super::{Route, Snapshot};
+use super::{Route, Service, Snapshot};
 
 /// Something in a configuration that does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) config: &'a Configuration,
     /// The entry points.
     pub(crate) entry_points: &'a [EntryPointModel],
+    /// The entry points for datagrams.
+    pub(crate) udp_entry_points: &'a [String],
     /// Folders of certificates.
     pub(crate) folders: &'a [PathBuf],
     /// The certificate of our own.
@@ -101,18 +104,18 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             continue;
         }
         let route = router.tls.as_ref().map_or(Ok(()), |tls| check_options(&tls.options, &options)).and_then(|()| {
-            let service = builder.service(&router.service).map_err(|error| error.to_string())?;
-            let service_middlewares = inputs.config.http.services.get(&router.service).map(|service| {
-                service.middlewares.iter().map(|name| services::qualified(name, &router.service)).collect::<Vec<_>>()
-            });
+            let service = builder.service(&router.service, &mut middlewares).map_err(|error| error.to_string())?;
             let mut built = middlewares
                 .build(&router.name, &router.middlewares, &mut builder)
                 .map_err(|error| error.to_string())?;
-            built.extend(
-                middlewares
-                    .build(&router.name, &service_middlewares.unwrap_or_default(), &mut builder)
-                    .map_err(|error| error.to_string())?,
-            );
+            // Its own middlewares are those of the route, too: behind them it can be waited for.
+            let service = match &*service {
+                Service::Guarded { middlewares, service } => {
+                    built.extend(middlewares.iter().cloned());
+                    Arc::clone(service)
+                }
+                _ => service,
+            };
             Ok(Route {
                 name: Arc::from(router.name.as_str()),
                 service_name: Arc::from(router.service.as_str()),
@@ -148,12 +151,11 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let (tcp, wrong) =
         tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));
     problems.extend(wrong);
-    problems.extend(inputs.config.udp.routers.keys().map(|name| Problem {
-        object: format!("UDP router `{name}`"),
-        reason: "UDP routers are not supported yet; it is not in force".to_owned(),
-    }));
+    let (udp, wrong) = udp::compile::compile(inputs.config, inputs.udp_entry_points);
+    problems.extend(wrong);
     let snapshot = Snapshot {
         tcp,
+        udp,
         routes,
         policy,
         certificates,

@@ -57,6 +57,28 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
     }
 }
 
+/// The configuration of a client that is no part of the gateway: `authorities` are PEM texts, none means the system's;
+/// `certificate` is the client's own, certificate and key as PEM texts; without `verify` the server may be anyone.
+///
+/// # Errors
+/// Unreadable or unusable certificates, in words.
+pub fn outgoing(
+    authorities: Vec<Vec<u8>>,
+    certificate: Option<(Vec<u8>, Vec<u8>)>,
+    verify: bool,
+) -> Result<Arc<ClientConfig>, String> {
+    let options = TransportOptions {
+        root_cas: authorities,
+        certificate,
+        insecure_skip_verify: !verify,
+        ..TransportOptions::default()
+    };
+    config(&options).map(Arc::new).map_err(|error| match error {
+        BadClientTls::Authority => "there is no usable certificate of an authority".to_owned(),
+        other => other.to_string(),
+    })
+}
+
 /// The authorities that are trusted where nothing else is said: the system's, else those of Mozilla's list as it was
 /// when this program was built.
 pub(crate) fn usual_roots() -> RootCertStore {

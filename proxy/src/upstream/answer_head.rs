@@ -35,6 +35,7 @@ pub(crate) struct Interim {
 pub(crate) struct Awaited {
     head: AtomicBool,
     told: AtomicBool,
+    low: AtomicBool,
     interim: Mutex<Vec<Interim>>,
 }
 
@@ -51,6 +52,11 @@ impl Awaited {
         }
         self.told.store(false, Relaxed);
         std::mem::take(&mut *self.interim.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the answer has a status below 100, which is none.
+    pub(crate) fn has_low_status(&self) -> bool {
+        self.low.load(Relaxed)
     }
 
     fn tell(&self, interim: Interim) {
@@ -133,6 +139,7 @@ impl AnswerStream {
                 }
                 // Not HTTP: hyper says what is wrong with it.
                 None => {
+                    self.awaited.low.store(is_low(&self.held), Relaxed);
                     self.awaited.head.store(false, Relaxed);
                     return Ok(());
                 }
@@ -216,6 +223,12 @@ fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 
 fn begins_like_an_answer(bytes: &[u8]) -> bool {
     bytes.iter().zip(b"HTTP/").all(|(found, expected)| found == expected)
+}
+
+/// Whether an answer has a status of three digits below 100.
+fn is_low(bytes: &[u8]) -> bool {
+    matches!(bytes.get(8..12), Some([b' ', b'0', b'0'..=b'9', b'0'..=b'9']))
+        && matches!(bytes.get(12), Some(b' ' | b'\r' | b'\n'))
 }
 
 /// Whether `bytes` begin with a whole head that hyper reads as it is, and that is final.

@@ -1,69 +1,83 @@
-//! Weighted round robin without a lock: the order is computed once, a counter walks through it.
+//! Which server of a load balancer a request goes to. Nothing here is locked: choices are made from counters.
+//!
+//! Specification: Traefik v3 documentation, "Load balancing strategies".
 
+pub(crate) mod load;
+mod passive;
+mod rendezvous;
+mod turns;
+
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::config::dynamic::PassiveHealthCheck;
+use crate::http::exchange::Held;
 
 use super::server::Server;
+use super::sticky::Pins;
 
-/// Longest order; weights beyond it are scaled down.
-const LONGEST: u64 = 4096;
+use load::Load;
+pub(crate) use passive::Passive;
+pub(crate) use rendezvous::Rendezvous;
+pub(crate) use turns::Turns;
 
-/// Turns taken by several choices in proportion to their weights.
+/// A server, as a load balancer is told of it.
 #[derive(Debug)]
-pub(crate) struct Turns {
-    order: Vec<u16>,
-    next: AtomicUsize,
+pub(crate) struct Member {
+    /// The server.
+    pub(crate) server: Arc<Server>,
+    /// Its share of requests.
+    pub(crate) weight: u64,
+    /// Whether it serves only clients that stick to it.
+    pub(crate) fenced: bool,
 }
 
-impl Turns {
-    /// Turns for choices with these weights; a choice of weight 0 gets none.
-    pub(crate) fn new(weights: &[u64]) -> Self {
-        let divisor = weights.iter().copied().filter(|&w| w > 0).reduce(gcd).unwrap_or(1).max(1);
-        let total: u64 = weights.iter().map(|w| w / divisor).fold(0, u64::saturating_add);
-        let scale = total.div_ceil(LONGEST).max(1);
-        let weights: Vec<i64> = weights
-            .iter()
-            .map(|&w| if w == 0 { 0 } else { i64::try_from((w / divisor / scale).max(1)).unwrap_or(1) })
-            .collect();
-        // Smooth weighted round robin: each turn goes to who is most behind its share.
-        let sum: i64 = weights.iter().sum();
-        let mut behind = vec![0_i64; weights.len()];
-        let mut order = Vec::new();
-        for _ in 0..sum {
-            for (owed, weight) in behind.iter_mut().zip(&weights) {
-                *owed += weight;
-            }
-            let most = behind
-                .iter()
-                .enumerate()
-                .filter(|&(i, _)| weights.get(i) != Some(&0))
-                .max_by_key(|&(i, owed)| (*owed, std::cmp::Reverse(i)));
-            if let Some(index) = most.map(|(index, _)| index) {
-                if let Some(owed) = behind.get_mut(index) {
-                    *owed -= sum;
-                }
-                order.extend(u16::try_from(index));
-            }
+/// How servers are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Weighted round robin.
+    RoundRobin,
+    /// Of two at random, the one with fewer requests under way.
+    TwoChoices,
+    /// By the client's address.
+    Rendezvous,
+    /// The one that answers soonest with what it has to do already.
+    LeastTime,
+}
+
+impl Kind {
+    /// From its name in configurations.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "wrr" | "" => Some(Self::RoundRobin),
+            "p2c" => Some(Self::TwoChoices),
+            "hrw" => Some(Self::Rendezvous),
+            "leasttime" => Some(Self::LeastTime),
+            _ => None,
         }
-        Self { order, next: AtomicUsize::new(0) }
     }
 
-    /// The next turn for which `usable` holds; each choice is asked about at most once per place in the order.
-    pub(crate) fn next(&self, usable: impl Fn(usize) -> bool) -> Option<usize> {
-        let length = self.order.len();
-        if length == 0 {
-            return None;
+    /// How Traefik's messages call such a service.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "WRR",
+            Self::TwoChoices => "P2C",
+            Self::Rendezvous => "HRW",
+            Self::LeastTime => "LeastTime",
         }
-        let start = self.next.fetch_add(1, Relaxed);
-        (0..length).map(|step| start.wrapping_add(step) % length).find_map(|at| {
-            let choice = usize::from(*self.order.get(at)?);
-            usable(choice).then_some(choice)
-        })
     }
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
+#[derive(Debug)]
+enum Strategy {
+    RoundRobin(Turns),
+    /// With a source of random numbers.
+    TwoChoices(AtomicU64),
+    Rendezvous(Rendezvous),
+    /// With the turns of those that are equal.
+    LeastTime(Turns),
 }
 
 /// The servers of a load balancer and whose turn it is.
@@ -71,84 +85,156 @@ fn gcd(a: u64, b: u64) -> u64 {
 pub(crate) struct Balance {
     /// The servers, in configured order.
     pub(crate) servers: Vec<Arc<Server>>,
-    turns: Turns,
+    /// Their weights; 0 for those that are not to be chosen.
+    weights: Vec<u64>,
+    strategy: Strategy,
+    pins: Pins,
+    passive: Option<Passive>,
 }
 
 impl Balance {
-    /// Round robin over `servers` with their weights.
-    pub(crate) fn new(servers: Vec<(Arc<Server>, u64)>) -> Self {
-        let weights: Vec<u64> = servers.iter().map(|(_, weight)| *weight).collect();
-        Self { turns: Turns::new(&weights), servers: servers.into_iter().map(|(server, _)| server).collect() }
+    /// A balance over `members`.
+    pub(crate) fn new(kind: Kind, members: Vec<Member>) -> Self {
+        let serves = |member: &Member| kind == Kind::TwoChoices || member.weight > 0;
+        let weights: Vec<u64> = members
+            .iter()
+            .map(|member| match kind {
+                _ if member.fenced => 0,
+                Kind::TwoChoices => 1,
+                _ => member.weight,
+            })
+            .collect();
+        let strategy = match kind {
+            Kind::RoundRobin => Strategy::RoundRobin(Turns::new(&weights)),
+            Kind::TwoChoices => Strategy::TwoChoices(AtomicU64::new(0)),
+            Kind::LeastTime => Strategy::LeastTime(Turns::new(&weights)),
+            Kind::Rendezvous => {
+                let urls = members.iter().map(|member| member.server.url.as_str());
+                Strategy::Rendezvous(Rendezvous::new(urls.zip(weights.iter().copied())))
+            }
+        };
+        let pins = Pins::new(members.iter().map(|member| serves(member).then_some(member.server.url.as_str())));
+        let servers = members.into_iter().map(|member| member.server).collect();
+        Self { servers, weights, strategy, pins, passive: None }
     }
 
-    /// The index of the server whose turn it is: healthy, not in `tried`, and, while there is another, not one that
-    /// could lately not be reached. `tried` has a bit per server; those beyond the 64th count as untried.
-    pub(crate) fn pick(&self, tried: u64) -> Option<usize> {
-        let open = |index: usize| tried & 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0) == 0;
-        let server = |index: usize| self.servers.get(index);
-        self.turns
-            .next(|i| open(i) && server(i).is_some_and(|s| s.is_healthy() && !s.is_suspect()))
-            .or_else(|| self.turns.next(|i| open(i) && server(i).is_some_and(|s| s.is_healthy())))
+    /// Leaves servers alone for a while that fail requests; `checked` is whether they have an active health check, too.
+    pub(crate) fn watched(mut self, config: Option<&PassiveHealthCheck>, checked: bool) -> Self {
+        self.passive = config.map(|config| Passive::new(config, self.servers.len(), checked));
+        self
+    }
+
+    /// The index of the server that a request of `client` goes to: healthy, not in `tried`, and, while there is another, not
+    /// one that could lately not be reached. `tried` has a bit per server; those beyond the 64th count as untried.
+    pub(crate) fn pick(&self, tried: u64, client: IpAddr) -> Option<usize> {
+        self.choose(client, |index, server| is_open(tried, index) && !server.is_suspect())
+            .or_else(|| self.choose(client, |index, _| is_open(tried, index)))
+    }
+
+    /// Whether some healthy server is not in `tried`.
+    pub(crate) fn has_other(&self, tried: u64) -> bool {
+        let servers = self.servers.iter().zip(&self.weights).enumerate();
+        servers.into_iter().any(|(i, (server, weight))| *weight > 0 && is_open(tried, i) && server.is_healthy())
+    }
+
+    /// Whether some server takes requests.
+    pub(crate) fn is_up(&self) -> bool {
+        self.has_other(0)
     }
 
     /// The healthy server that a sticky cookie names.
     pub(crate) fn by_cookie(&self, value: &str) -> Option<usize> {
-        self.servers.iter().position(|server| server.cookie == value && server.is_healthy())
+        self.pins.find(value).filter(|index| self.servers.get(*index).is_some_and(|server| server.is_healthy()))
     }
+
+    /// Counts a request as under way to a server, where that matters to choices.
+    pub(crate) fn begin(&self, index: usize) -> Option<Held> {
+        match self.strategy {
+            Strategy::TwoChoices(_) | Strategy::LeastTime(_) => {
+                self.servers.get(index).map(|server| Box::new(Load::begin(server)) as Held)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether choices depend on how long answers take.
+    pub(crate) fn is_timed(&self) -> bool {
+        matches!(self.strategy, Strategy::LeastTime(_))
+    }
+
+    /// Notes how a request to a server went: `took` until the answer's first byte, `fine` unless there was none or an error of
+    /// the server's own. True when the server is left alone from now on.
+    pub(crate) fn note(&self, index: usize, took: Option<Duration>, fine: bool) -> bool {
+        let Some(server) = self.servers.get(index) else { return false };
+        if let Some(took) = took {
+            server.times().note(took);
+        }
+        match &self.passive {
+            Some(passive) if fine => {
+                passive.succeeded(index);
+                false
+            }
+            Some(passive) => passive.failed(index, server),
+            None => false,
+        }
+    }
+
+    fn choose(&self, client: IpAddr, wanted: impl Fn(usize, &Server) -> bool) -> Option<usize> {
+        let usable =
+            |index: usize| self.servers.get(index).is_some_and(|server| server.is_healthy() && wanted(index, server));
+        match &self.strategy {
+            Strategy::RoundRobin(turns) => turns.next(usable),
+            Strategy::Rendezvous(rendezvous) => rendezvous.choose(client, usable),
+            Strategy::TwoChoices(random) => self.idler_of_two(random, usable),
+            Strategy::LeastTime(turns) => self.soonest(turns, usable),
+        }
+    }
+
+    fn idler_of_two(&self, random: &AtomicU64, usable: impl Fn(usize) -> bool) -> Option<usize> {
+        let open = || (0..self.servers.len()).filter(|i| self.weights.get(*i) != Some(&0) && usable(*i));
+        let count = open().count();
+        if count < 2 {
+            return open().next();
+        }
+        let number = scramble(random.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed));
+        let below = |number: u64, limit: usize| usize::try_from(number % limit as u64).unwrap_or(0);
+        let (first, second) = (below(number >> 32, count), below(number & 0xffff_ffff, count - 1));
+        // Never the same twice.
+        let second = if second >= first { second + 1 } else { second };
+        let flights = |index: usize| self.servers.get(index).map_or(0, |server| server.in_flight.load(Relaxed));
+        match (open().nth(first), open().nth(second)) {
+            (Some(one), Some(other)) => Some(if flights(other) < flights(one) { other } else { one }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn soonest(&self, turns: &Turns, usable: impl Fn(usize) -> bool) -> Option<usize> {
+        let score = |index: usize| {
+            let (server, weight) = (self.servers.get(index)?, self.weights.get(index)?);
+            if *weight == 0 || !usable(index) {
+                return None;
+            }
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let (busy, weight) = (server.in_flight.load(Relaxed) as f64, *weight as f64);
+            Some(server.times().average() * (1.0 + busy) / weight)
+        };
+        let scores = (0..self.servers.len()).filter_map(|index| Some((index, score(index)?)));
+        let (best, least) = scores.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        // Those that are equal take turns; others may have become busier meanwhile.
+        turns.next(|index| score(index).is_some_and(|score| score <= least)).or(Some(best))
+    }
+}
+
+fn is_open(tried: u64, index: usize) -> bool {
+    tried & 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0) == 0
+}
+
+/// SplitMix64: counted numbers become random ones.
+fn scramble(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
-    use super::*;
-
-    fn sequence(weights: &[u64], length: usize) -> Vec<usize> {
-        let turns = Turns::new(weights);
-        (0..length).map(|_| turns.next(|_| true).unwrap()).collect()
-    }
-
-    #[test]
-    fn equal_weights_take_turns() {
-        assert_eq!(sequence(&[1, 1, 1], 6), [0, 1, 2, 0, 1, 2]);
-        assert_eq!(sequence(&[7, 7], 4), [0, 1, 0, 1]);
-    }
-
-    #[test]
-    fn weights_are_kept_and_spread() {
-        assert_eq!(sequence(&[3, 1], 8), [0, 0, 1, 0, 0, 0, 1, 0]);
-        assert!(sequence(&[1, 0], 5).iter().all(|&i| i == 0));
-        let many = sequence(&[1_000_000, 1], 4097);
-        assert!(many.contains(&1));
-    }
-
-    #[test]
-    fn nothing_to_choose() {
-        assert_eq!(Turns::new(&[]).next(|_| true), None);
-        assert_eq!(Turns::new(&[0]).next(|_| true), None);
-    }
-
-    fn balance() -> Balance {
-        let server = |port| Arc::new(Server::new(&format!("http://127.0.0.1:{port}"), false).unwrap());
-        Balance::new(vec![(server(1), 1), (server(2), 1)])
-    }
-
-    #[test]
-    fn the_unhealthy_and_the_tried_are_passed_over() {
-        let balance = balance();
-        balance.servers[0].set_healthy(false);
-        assert!((0..4).all(|_| balance.pick(0) == Some(1)));
-        assert_eq!(balance.pick(0b10), None);
-        assert_eq!(balance.by_cookie(&balance.servers[0].cookie), None);
-    }
-
-    #[test]
-    fn the_suspect_come_last() {
-        let balance = balance();
-        balance.servers[0].suspect();
-        assert!((0..4).all(|_| balance.pick(0) == Some(1)));
-        assert_eq!(balance.pick(0b10), Some(0));
-        balance.servers[0].trust();
-        assert_ne!(balance.pick(0), balance.pick(0));
-    }
-}
+mod tests;

@@ -40,6 +40,12 @@ pub(crate) enum Failure {
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's length is a list.
+    #[error("the server's answer has more than one length")]
+    BadLength,
+    /// The answer has a status below 100.
+    #[error("the server answered with a status below 100")]
+    LowStatus,
     /// The answer's body is in a coding that is not understood (RFC 9112 section 6.1).
     #[error("the server's answer has a transfer coding other than `chunked`")]
     BadCoding,
@@ -63,7 +69,10 @@ impl Failure {
         match self {
             Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadLength | Self::BadUpgrade => {
+                Reason::BadAnswer
+            }
+            Self::LowStatus => Reason::LowStatus,
             Self::ClientIdle => Reason::RequestTimeout,
             Self::Disk(_) => Reason::Disk,
         }

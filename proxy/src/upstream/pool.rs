@@ -293,7 +293,12 @@ async fn exchange_http1(
         answer.as_mut().poll(cx)
     })
     .await
-    .map_err(unanswered)?;
+    .map_err(|error| match unanswered(error) {
+        Unanswered { failure: Failure::BadAnswer(_), request } if link.awaited.has_low_status() => {
+            Unanswered { failure: Failure::LowStatus, request }
+        }
+        other => other,
+    })?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switched(link, &response, over, under_way).await;
     }

@@ -1,10 +1,12 @@
 //! One server of a load balancer, and what is known about it. Shared by all workers, kept across configurations.
 
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Uri};
+
+use super::balance::load::Times;
 
 /// How long a server that could not be reached is passed over while others are there.
 const SUSPICION: Duration = Duration::from_secs(2);
@@ -48,14 +50,19 @@ pub(crate) struct Server {
     pub(crate) base_path: String,
     /// Value of a sticky cookie for this server.
     pub(crate) cookie: String,
+    /// Requests under way, where choices depend on it.
+    pub(crate) in_flight: AtomicUsize,
     preserve_path: bool,
     healthy: AtomicBool,
     reached: AtomicBool,
     suspect_until: AtomicU64,
+    /// When it is tried again after it failed requests; 0 while it does not.
+    alone_until: AtomicU64,
+    times: OnceLock<Box<Times>>,
 }
 
 /// Milliseconds since the first call; a cheap clock to compare with.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -83,11 +90,14 @@ impl Server {
             port: authority.port_u16().unwrap_or(default_port),
             host_header: HeaderValue::from_str(shown).map_err(|_| BadServer::Url(url.to_owned()))?,
             base_path: if preserve_path { uri.path().trim_end_matches('/').to_owned() } else { String::new() },
+            in_flight: AtomicUsize::new(0),
             preserve_path,
             cookie: super::sticky::value(url),
             healthy: AtomicBool::new(true),
             reached: AtomicBool::new(false),
             suspect_until: AtomicU64::new(0),
+            alone_until: AtomicU64::new(0),
+            times: OnceLock::new(),
         })
     }
 
@@ -105,9 +115,28 @@ impl Server {
         }
     }
 
-    /// What the active health check last found; true where there is none.
+    /// Whether it is to get requests: the active health check, if there is one, found it well, and the passive one does not
+    /// leave it alone.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.healthy.load(Relaxed)
+        if !self.healthy.load(Relaxed) {
+            return false;
+        }
+        let until = self.alone_until.load(Relaxed);
+        until == 0 || until <= now()
+    }
+
+    /// Leaves it alone until a moment ([`now`]); false when it was left alone already.
+    pub(crate) fn leave_alone_until(&self, until: u64) -> bool {
+        let before = self.alone_until.load(Relaxed);
+        if before > now() {
+            return false;
+        }
+        self.alone_until.compare_exchange(before, until, Relaxed, Relaxed).is_ok()
+    }
+
+    /// How long its last answers took.
+    pub(crate) fn times(&self) -> &Times {
+        self.times.get_or_init(Box::default)
     }
 
     /// Sets what the health check found; returns what was known before.

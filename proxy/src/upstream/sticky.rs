@@ -1,8 +1,9 @@
 //! Sticky sessions: a cookie names the server that the next requests go to.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use http::header::COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
@@ -30,12 +31,57 @@ fn default_name(service: &str) -> String {
     format!("_{}", hex.get(..5).unwrap_or_default())
 }
 
-/// The value that stands for a server: the first 16 hexadecimal digits of its URL's SHA-256.
-pub(crate) fn value(url: &str) -> String {
-    Sha256::digest(url.as_bytes()).iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
+/// The value that stands for a server or service: the first 16 hexadecimal digits of the SHA-256 of its URL or name.
+pub(crate) fn value(name: &str) -> String {
+    Sha256::digest(name.as_bytes()).iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
     })
+}
+
+/// Which choice a cookie's value stands for.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(HashMap<String, usize>);
+
+impl Pins {
+    /// Choices by URL or name; `None` for those that nobody can be sent to. Besides its value each is known by what earlier
+    /// versions of Traefik put into cookies: its name, and its name hashed once and twice.
+    pub(crate) fn new<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let mut pins = HashMap::new();
+        for (index, name) in names.enumerate() {
+            let Some(name) = name else { continue };
+            let once = fnv(name);
+            for value in [value(name), fnv(&once), once, name.to_owned()] {
+                pins.insert(value, index);
+            }
+        }
+        Self(pins)
+    }
+
+    /// The index of the choice.
+    pub(crate) fn find(&self, value: &str) -> Option<usize> {
+        self.0.get(value).copied()
+    }
+}
+
+/// FNV-1, 64 bits, in hexadecimal digits without leading zeros.
+fn fnv(text: &str) -> String {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
+    format!("{hash:x}")
+}
+
+/// Puts cookies before those that are there, in their order.
+pub(crate) fn put_first(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
+    if cookies.is_empty() {
+        return;
+    }
+    let theirs: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+    headers.remove(SET_COOKIE);
+    for cookie in cookies.into_iter().chain(theirs) {
+        headers.append(SET_COOKIE, cookie);
+    }
 }
 
 impl Sticky {
@@ -103,5 +149,25 @@ mod tests {
     fn a_value_is_sixteen_hexadecimal_digits() {
         assert_eq!(value("http://10.0.0.1:80").len(), 16);
         assert_ne!(value("http://10.0.0.1:80"), value("http://10.0.0.2:80"));
+        assert_eq!(value("http://127.0.0.1:21100"), "454ec911fd449a65");
+    }
+
+    #[test]
+    fn what_older_versions_set_is_understood() {
+        let pins = Pins::new([Some("http://10.0.0.1:80"), None, Some("b")].into_iter());
+        for value in [value("b"), "b".to_owned(), fnv("b"), fnv(&fnv("b"))] {
+            assert_eq!(pins.find(&value), Some(2), "{value}");
+        }
+        assert_eq!(fnv("b"), "af63bd4c8601b7bd");
+        assert_eq!(pins.find("c"), None);
+    }
+
+    #[test]
+    fn cookies_of_the_gateway_come_first() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("theirs=1"));
+        put_first(&mut headers, vec![HeaderValue::from_static("a=1"), HeaderValue::from_static("b=1")]);
+        let all: Vec<_> = headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        assert_eq!(all, ["a=1", "b=1", "theirs=1"]);
     }
 }

@@ -2,6 +2,7 @@
 //! error (Podman and engines to come have their own).
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
@@ -27,6 +28,8 @@ macro_rules! answer {
     };
 }
 
+answer!(SystemInfo { docker_root_dir: String, system_time: String });
+
 answer!(Version {
     version: String,
     #[serde(rename = "ApiVersion")]
@@ -36,6 +39,8 @@ answer!(Version {
 });
 answer!(Created { id: String, warnings: Vec<String>, });
 answer!(Waited { status_code: i64 });
+answer!(Patience { stop_timeout: Option<u64> });
+answer!(Patient { config: Patience });
 answer!(ExecState { running: bool, exit_code: i64 });
 answer!(Volumes { volumes: Vec<VolumeAnswer>, });
 answer!(VolumeAnswer { name: String, driver: String, mountpoint: String, scope: String, labels: Labels });
@@ -239,6 +244,13 @@ fn published(ports: &BTreeMap<String, Option<Vec<BindingAnswer>>>) -> Vec<Publis
     found
 }
 
+impl Patient {
+    /// The container's own grace period.
+    pub(super) fn grace(&self) -> Duration {
+        Duration::from_secs(self.config.stop_timeout.unwrap_or_default())
+    }
+}
+
 impl From<Inspected> for ContainerDetail {
     fn from(inspected: Inspected) -> Self {
         let created = inspected.created.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second);
@@ -263,6 +275,7 @@ impl From<Inspected> for ContainerDetail {
             network_mode: inspected.host_config.network_mode,
             exposed,
             logs_readable: inspected.host_config.log_config.r#type != "none",
+            body: serde_json::Value::Null,
             summary: Container {
                 id: inspected.id,
                 name: inspected.name.trim_start_matches('/').to_owned(),

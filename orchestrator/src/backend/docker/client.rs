@@ -66,6 +66,7 @@ fn failure(call: Call<'_>, error: ClientError) -> Error {
             Ok(own) => Error { call: call.name, object: call.object.to_owned(), ..own },
             Err(error) => call.error(ErrorKind::Engine, error.to_string()),
         },
+        ClientError::HyperResponseError { err } => call.broken(&err),
         ClientError::RequestTimeoutError => call.error(ErrorKind::Timeout, "the engine did not answer in time"),
         other => call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {other}")),
     }

@@ -18,8 +18,9 @@ use bollard::models::{
 use compose_schema::model::{Healthcheck, Service};
 use serde_json::Value;
 
-pub(super) use network::endpoint;
+pub(super) use network::{endpoint, mode};
 
+use super::again;
 use crate::backend::{Attachment, ContainerSpec};
 
 /// Why a container cannot be made on this engine.
@@ -112,8 +113,12 @@ fn map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<
 pub(super) fn translate(spec: &ContainerSpec, api: (u32, u32)) -> Outcome<Translated> {
     let mut translator = Translator { api, warnings: Vec::new() };
     let service = &spec.service;
-    translator.warn_of_foreign_attributes(service);
     let (networking, later) = network::networking(&translator, spec)?;
+    if let Some(body) = &spec.body {
+        let body = again::create(spec, (**body).clone(), networking).map_err(Misfit::Invalid)?;
+        return Ok(Translated { body, later, warnings: translator.warnings });
+    }
+    translator.warn_of_foreign_attributes(service);
     let mut host = host_config(&mut translator, spec)?;
     let (exposed, bindings) = network::ports(service)?;
     host.port_bindings = bindings;
@@ -206,7 +211,7 @@ fn host_config(translator: &mut Translator, spec: &ContainerSpec) -> Outcome<Hos
             .logging
             .as_ref()
             .map(|logging| HostConfigLogConfig { typ: text(&logging.driver), config: map(&logging.options) }),
-        network_mode: Some(network::mode(spec)),
+        network_mode: Some(mode(spec)),
         oom_score_adj: number(service.oom_score_adj),
         pid_mode: text(&service.pid),
         privileged: flag(service.privileged),

@@ -1,11 +1,10 @@
-//! HTTP to the engine, over a Unix socket, TCP or `ssh`.
+//! HTTP to the engine, over the connections of `dial.rs`.
 //!
 //! bollard's client runs on it (`client.rs`), since its own transports open a connection per call and have one time limit
 //! for everything. Logs, streams and listings go around it: it gives log times in whole seconds only, guesses whether a
 //! stream is multiplexed from its first byte (a terminal may send that byte too), and refuses answers that are not exactly
 //! what Docker sends.
 
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,9 +16,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::address::Address;
+use super::dial::{Dialer, ssh_ended};
 use crate::backend::{Error, ErrorKind, Result};
 
 /// Body of a request: whole, or streamed.
@@ -31,9 +30,8 @@ const MAX_ANSWER: usize = 256 * 1024 * 1024;
 const MAX_IDLE: usize = 16;
 /// Time to get a connection; `ssh` may have to ask for a key.
 const CONNECT: Duration = Duration::from_secs(60);
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+/// Time between two looks at whether an engine that works on something long is still there, and the limit of each.
+const ATTENTION: Duration = Duration::from_secs(60);
 
 /// What a call is, for messages and for its time limit.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +40,7 @@ pub(super) struct Call<'a> {
     pub name: &'static str,
     /// What it is about.
     pub object: &'a str,
-    /// Until when the answer must be there; none for streams.
+    /// How long the answer may take, unless the user has set another limit; none for streams.
     pub limit: Option<Duration>,
 }
 
@@ -99,13 +97,29 @@ struct Refusal {
 /// Connections to one engine.
 #[derive(Debug)]
 pub(super) struct Transport {
-    pub(super) address: Address,
+    dialer: Dialer,
+    /// Time limit of every call, where the user has set one.
+    patience: Option<Duration>,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
 impl Transport {
-    pub(super) fn new(address: Address) -> Self {
-        Self { address, idle: Mutex::default() }
+    /// Reads the files that a connection needs; nothing is sent.
+    ///
+    /// # Errors
+    /// Files that cannot be read or used.
+    pub(super) fn new(address: Address, patience: Option<Duration>) -> Result<Self> {
+        Ok(Self { dialer: Dialer::new(address)?, patience, idle: Mutex::default() })
+    }
+
+    /// Where the engine is.
+    pub(super) fn address(&self) -> &Address {
+        &self.dialer.address
+    }
+
+    /// How long an answer is waited for: `usual`, unless the user has said.
+    pub(super) fn patience(&self, usual: Duration) -> Duration {
+        self.patience.unwrap_or(usual)
     }
 
     /// A call whose answer is read as a whole; the connection is used again.
@@ -132,11 +146,34 @@ impl Transport {
     }
 
     pub(super) async fn limited<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some(limit) = call.limit else { return work.await };
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            let message = format!("the engine at {} did not answer within {} seconds", self.address, limit.as_secs());
-            Err(call.error(ErrorKind::Timeout, message))
-        })
+        match call.limit {
+            None => work.await,
+            Some(limit) => self.within(call, self.patience(limit), work).await,
+        }
+    }
+
+    /// Work that has just so much time.
+    async fn within<T>(&self, call: Call<'_>, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(self.late(call, limit)))
+    }
+
+    /// The answer did not come in time.
+    pub(super) fn late(&self, call: Call<'_>, limit: Duration) -> Error {
+        let message = format!("the engine at {} did not answer within {} seconds", self.address(), limit.as_secs());
+        call.error(ErrorKind::Timeout, message)
+    }
+
+    /// Work that takes as long as it takes (a build, a pull): it goes on for as long as the engine answers at all, which is
+    /// asked from time to time.
+    pub(super) async fn attended<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(ended) = tokio::time::timeout(self.patience(ATTENTION), &mut work).await {
+                return ended;
+            }
+            let ping = Call { limit: Some(ATTENTION), ..call };
+            self.whole(ping, Message::new(Method::GET, "/_ping".to_owned())).await?;
+        }
     }
 
     async fn send(&self, call: Call<'_>, message: Message) -> Result<(SendRequest<Body>, Response<Incoming>)> {
@@ -164,7 +201,12 @@ impl Transport {
                 Ok(response) => return Ok((sender, response)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if kept => request = unsent,
-                    _ => return Err(call.broken(error.error())),
+                    _ => {
+                        return Err(match ssh_ended(error.error()) {
+                            Some(ended) => self.unreachable(call, &std::io::Error::other(ended.to_string())),
+                            None => call.broken(error.error()),
+                        });
+                    }
                 },
             }
         }
@@ -188,7 +230,7 @@ impl Transport {
     }
 
     async fn connect(&self, call: Call<'_>) -> Result<SendRequest<Body>> {
-        let wire = tokio::time::timeout(CONNECT, self.dial())
+        let wire = tokio::time::timeout(self.patience(CONNECT), self.dialer.dial())
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.unreachable(call, &error))?;
@@ -200,30 +242,6 @@ impl Transport {
         Ok(sender)
     }
 
-    async fn dial(&self) -> std::io::Result<Box<dyn Wire>> {
-        Ok(match &self.address {
-            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            Address::Tcp(host) => {
-                let stream = tokio::net::TcpStream::connect(host).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            Address::Ssh(arguments) => {
-                let mut child = tokio::process::Command::new("ssh")
-                    .args(arguments)
-                    .args(["docker", "system", "dial-stdio"])
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .spawn()?;
-                let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-                    return Err(std::io::Error::other("ssh has no standard input and output"));
-                };
-                tokio::spawn(async move { child.wait().await });
-                Box::new(tokio::io::join(output, input))
-            }
-        })
-    }
-
     fn unreachable(&self, call: Call<'_>, error: &std::io::Error) -> Error {
         let (kind, why) = match error.kind() {
             std::io::ErrorKind::PermissionDenied => (ErrorKind::Permission, "permission denied".to_owned()),
@@ -231,7 +249,7 @@ impl Transport {
             std::io::ErrorKind::ConnectionRefused => (ErrorKind::Unreachable, "nobody answers".to_owned()),
             _ => (ErrorKind::Unreachable, error.to_string()),
         };
-        call.error(kind, format!("cannot reach the Docker engine at {}: {why}", self.address))
+        call.error(kind, format!("cannot reach the Docker engine at {}: {why}", self.address()))
     }
 }
 

@@ -13,8 +13,9 @@ use super::Memory;
 use super::world::{Outcome, Refusal, World};
 use crate::backend::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo,
-    Error, ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec,
-    PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo, VolumeSpec,
+    Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
+    NetworkSpec, PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo,
+    VolumeSpec,
 };
 
 /// A session without output whose input goes nowhere.
@@ -134,6 +135,12 @@ impl Backend for Memory {
                 api: (1, 41),
                 platform: "linux/amd64".to_owned(),
             })
+        })
+    }
+
+    async fn host(&self) -> Result<HostInfo> {
+        self.call("ask engine", "", false, |_| {
+            Ok(HostInfo { root: "/".to_owned(), time: "2024-01-01T00:00:00Z".to_owned() })
         })
     }
 
@@ -429,6 +436,10 @@ impl Backend for Memory {
             world.images.retain(|image| image.id != id);
             Ok(())
         })
+    }
+
+    async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
+        self.call("tag image", image, true, |world| world.tag(image, name))
     }
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {

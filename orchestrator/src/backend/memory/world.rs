@@ -215,6 +215,10 @@ impl World {
             },
             exposed: image.exposed.clone(),
             logs_readable: true,
+            body: match &spec.body {
+                Some(body) => (**body).clone(),
+                None => serde_json::json!({ "Env": spec.environment }),
+            },
             ..ContainerDetail::default()
         };
         let summary = &mut detail.summary;
@@ -234,7 +238,7 @@ impl World {
                 host_ip: port.host_ip.clone(),
                 published: port.published.parse().unwrap_or(0),
                 target: u16::try_from(port.target).unwrap_or(0),
-                protocol: port.protocol.clone(),
+                protocol: port.protocol.clone().into_owned(),
             })
             .collect();
         summary.networks = networks;
@@ -257,6 +261,14 @@ impl World {
         self.containers.insert(id.clone(), entry);
         self.container_event(&id, "create", &[]);
         Ok(id)
+    }
+
+    pub(super) fn tag(&mut self, image: &str, name: &str) -> Outcome<()> {
+        let Some(found) = self.images.iter_mut().find(|found| found.id == image) else {
+            return refuse(ErrorKind::NotFound, format!("No such image: {image}"));
+        };
+        found.tags.push(name.to_owned());
+        Ok(())
     }
 
     fn endpoint(&self, attachment: &Attachment) -> Outcome<Endpoint> {
@@ -376,11 +388,12 @@ impl World {
             entry.detail.last_probe = Some("probe failed".to_owned());
         }
         let id = entry.detail.summary.id.clone();
-        let word = match health {
-            Health::Starting => "starting",
-            Health::Healthy => "healthy",
-            Health::Unhealthy => "unhealthy",
+        let (word, shown) = match health {
+            Health::Starting => ("starting", "health: starting"),
+            Health::Healthy => ("healthy", "healthy"),
+            Health::Unhealthy => ("unhealthy", "unhealthy"),
         };
+        entry.detail.summary.status = format!("Up Less than a second ({shown})");
         self.container_event(&id, &format!("health_status: {word}"), &[]);
     }
 

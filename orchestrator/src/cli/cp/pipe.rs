@@ -63,7 +63,7 @@ impl Write for Pieces {
 
 /// What `input` gives, to `count` readers at once: it is read once, as fast as the slowest reads. The thread is waited for
 /// by nobody, since a read of standard input cannot be taken back.
-pub(super) fn shared(mut input: impl Read + Send + 'static, count: usize) -> Vec<Upload> {
+pub(in crate::cli) fn shared(mut input: impl Read + Send + 'static, count: usize) -> Vec<Upload> {
     let (mut senders, uploads): (Vec<_>, Vec<_>) = (0..count)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(WAITING);

@@ -17,6 +17,7 @@ use crate::backend::{ErrorKind, LabelFilter, State};
 use crate::cli::carry_out::{INTERRUPTED, Signals};
 use crate::cli::scope::runs;
 use crate::cli::watch::Word;
+use crate::edge;
 use crate::error::Result;
 use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
@@ -113,6 +114,7 @@ impl Session<'_> {
             prefix: !self.args.no_log_prefix,
             time: if self.args.timestamps { Time::Local } else { Time::None },
             split: true,
+            json: false,
         };
         let sources: Vec<&Source> =
             logs.sources().iter().map(AsRef::as_ref).filter(|source| self.shown.contains(&source.service)).collect();
@@ -263,7 +265,8 @@ async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
 
 async fn stop_services(prepared: &Prepared, args: &Args) -> Result<()> {
     let runner = &prepared.runner;
-    let observed = Observed::project(&*runner.engine, &runner.project).await?;
+    let mut observed = Observed::project(&*runner.engine, &runner.project).await?;
+    observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
     let services: Vec<String> = prepared.desired.services.keys().cloned().collect();
     let plan = lifecycle::stop(&observed, Some(&prepared.loaded.project), &services, args.timeout());
     runner.carry_out(&plan, None).await?;

@@ -53,7 +53,7 @@ pub struct CreateArgs {
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    pub(super) create: CreateArgs,
+    pub(in crate::cli) create: CreateArgs,
     /// Return once everything is started
     #[arg(short, long)]
     detach: bool,
@@ -65,19 +65,19 @@ pub struct Args {
     wait_timeout: Option<u64>,
     /// Replace what services depend on as well
     #[arg(long)]
-    always_recreate_deps: bool,
+    pub(in crate::cli) always_recreate_deps: bool,
     /// New anonymous volumes instead of the old ones
     #[arg(short = 'V', long)]
-    renew_anon_volumes: bool,
+    pub(in crate::cli) renew_anon_volumes: bool,
     /// Leave out what services depend on
     #[arg(long)]
-    no_deps: bool,
+    pub(in crate::cli) no_deps: bool,
     /// Create, do not start
     #[arg(long)]
-    no_start: bool,
+    pub(in crate::cli) no_start: bool,
     /// Seconds until a container that is stopped is killed
     #[arg(short, long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    pub(in crate::cli) timeout: Option<u64>,
     /// Show only what these services print
     #[arg(long, value_name = "SERVICE")]
     pub(super) attach: Vec<String>,
@@ -115,7 +115,7 @@ pub struct Args {
 
 impl Args {
     /// Refuses flags that contradict each other, as Docker Compose does.
-    pub(super) fn check(&self, context: &Context) -> Result<()> {
+    pub(in crate::cli) fn check(&self, context: &Context) -> Result<()> {
         let create = &self.create;
         let aborts = self.abort_on_container_exit || self.abort_on_container_failure || self.exit_code_from.is_some();
         let follows = aborts || !self.attach.is_empty() || self.attach_dependencies || self.watch;
@@ -175,7 +175,7 @@ impl Args {
         !(self.detach || self.wait || self.no_start)
     }
 
-    pub(super) fn work(&self, context: &Context) -> Result<Work> {
+    pub(in crate::cli) fn work(&self, context: &Context) -> Result<Work> {
         let mut work = self.create.work(context)?;
         let options = &mut work.options;
         options.no_start = self.no_start;

@@ -63,11 +63,31 @@ fn notes_stand_beside_the_prefixes() {
 
 #[test]
 fn colours_times_and_streams() {
-    let look = Look { color: true, prefix: true, time: Time::Engine, split: true };
+    let look = Look { color: true, prefix: true, time: Time::Engine, split: true, json: false };
     let items = [line("a", Stream::Stdout, "x"), line("b", Stream::Stderr, "y")];
     let (stdout, stderr) = written(look, &["a", "b"], &items);
     assert_eq!(stdout, "\u{1b}[36ma  | \u{1b}[0m2026-01-02T03:04:05.000000006Z x\n");
     assert_eq!(stderr, "\u{1b}[33mb  | \u{1b}[0m2026-01-02T03:04:05.000000006Z y\n");
     let plain = written(Look::default(), &[], &[line("a", Stream::Stdout, "x")]);
     assert_eq!(plain.0, "x\n");
+}
+
+#[test]
+fn json_keeps_control_characters_to_itself() {
+    let look = Look { json: true, ..Look::default() };
+    let items = [
+        line("web-1", Stream::Stderr, "a \u{1b}[31m\"b\""),
+        Item::Exited { source: Arc::new(source("web-1")), code: 3, restarting: false },
+    ];
+    let (stdout, stderr) = written(look, &[], &items);
+    assert_eq!(
+        stdout,
+        concat!(
+            r#"{"time":"2026-01-02T03:04:05.000000006Z","service":"","container":"web-1","stream":"stderr","message":"a \u001b[31m\"b\""}"#,
+            "\n",
+            r#"{"service":"","container":"web-1","exit_code":3,"restarting":false}"#,
+            "\n"
+        )
+    );
+    assert_eq!(stderr, "");
 }

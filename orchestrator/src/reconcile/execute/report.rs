@@ -61,7 +61,7 @@ impl Outcome {
         let mut seen = BTreeSet::new();
         let undone: Vec<String> = changing()
             .filter(|(id, step)| !self.done.contains(id) && !failed.contains(id) && seen.insert(step.resource.as_str()))
-            .map(|(_, step)| step.action.to_string())
+            .map(|(_, step)| format!("{:#}", step.action))
             .collect();
         if !undone.is_empty() {
             lines.push(format!("  not done: {}", undone.join(", ")));
@@ -110,7 +110,7 @@ fn message(step: &Step, error: &StepError, desired: Option<&Desired>) -> String 
         (Action::Build { service: name, .. }, StepError::Engine(error)) => {
             format!("cannot build service `{name}`: {}", error.message)
         }
-        (action, StepError::Engine(error)) => format!("cannot {action}: {}", error.message),
+        (action, StepError::Engine(error)) => format!("cannot {action:#}: {}", error.message),
         (_, error) => error.to_string(),
     }
 }

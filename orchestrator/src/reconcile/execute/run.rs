@@ -21,6 +21,8 @@ const HOOK_LINES: usize = 10;
 const LAST_LINES: u64 = 20;
 /// Looks at a command that has closed its output until its exit code is there; the engine is a moment behind.
 const EXIT_CODE_LOOKS: u32 = 60;
+/// Time between two looks at whether the engine still answers while a hook says nothing.
+const STILL_THERE: Duration = Duration::from_secs(60);
 
 /// Takes the listed kinds of refusal for success.
 fn fine(result: Result<(), Error>, kinds: &[ErrorKind]) -> Result<(), Error> {
@@ -58,7 +60,9 @@ impl Shared<'_> {
             Action::CreateNetwork(spec) => match engine.create_network(spec).await {
                 Ok(id) => return Ok(End::Done(Some(id))),
                 // Another `up` was quicker, or the answer to an earlier try was lost.
-                Err(error) if error.kind == ErrorKind::Conflict => {}
+                Err(error) if error.kind == ErrorKind::Conflict => {
+                    engine.network(&spec.network.name).await?.ok_or(error)?;
+                }
                 Err(error) => return Err(error.into()),
             },
             Action::RemoveNetwork { id, may_stay, .. } => {
@@ -75,6 +79,8 @@ impl Shared<'_> {
                 return Ok(End::Done(Some(id)));
             }
             Action::RemoveImage { name } => return unless_used(engine.remove_image(name).await, true),
+            // One that is gone cannot be kept.
+            Action::TagImage { image, name } => fine(engine.tag_image(image, name).await, &[ErrorKind::NotFound])?,
             Action::Create(create) => {
                 let spec = create.settle(|target| self.id(target).ok(), |step| self.made(step));
                 let (id, warnings) = engine.create_container(&spec).await?;
@@ -217,7 +223,13 @@ impl Shared<'_> {
             other => other?,
         };
         let mut tail: VecDeque<String> = VecDeque::new();
-        while let Some(piece) = session.output.next().await {
+        loop {
+            let Ok(piece) = tokio::time::timeout(STILL_THERE, session.output.next()).await else {
+                // A hook may be silent for long; an engine that does not answer fails here.
+                engine.exec_exit_code(&session.id).await?;
+                continue;
+            };
+            let Some(piece) = piece else { break };
             let (_, bytes) = piece?;
             tail.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
             tail.drain(..tail.len().saturating_sub(HOOK_LINES));

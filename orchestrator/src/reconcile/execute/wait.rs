@@ -1,4 +1,5 @@
-//! Waits for containers: one look, and another at each event about them. No clock ticks.
+//! Waits for containers: one look, and another at each event about them. Without an event there is a look from time to
+//! time: an engine that has died, or lost its health checks with a restart, sends none.
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use crate::reconcile::observed::of_project;
 
 /// Events that a wait may be behind before it has to look again.
 const BACKLOG: usize = 256;
+
+/// Longest time between two looks.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Events of one project, subscribed to when the first wait needs them.
 pub(super) struct Waiter {
@@ -124,9 +128,17 @@ impl Waiter {
         sender.upgrade().map(|sender| sender.subscribe()).ok_or_else(lost)
     }
 
+    /// Waits for the next reason to look.
     async fn next(&self, events: &mut broadcast::Receiver<Event>, open: &[(String, String)]) -> Result<(), StepError> {
+        let next_look = tokio::time::sleep(LOOK);
+        let mut next_look = std::pin::pin!(next_look);
         loop {
-            match events.recv().await {
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                () = &mut next_look => return Ok(()),
+            };
+            match event {
                 Ok(event) => {
                     let matters = event.action.starts_with("health_status")
                         || matches!(event.action.as_str(), "start" | "die" | "destroy" | "stop" | "unpause");

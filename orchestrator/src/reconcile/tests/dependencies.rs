@@ -135,7 +135,7 @@ async fn what_fails_stops_only_what_depends_on_it() {
     assert_snapshot!(error.message, @r"
     dependency failed to start: container `demo-db-1` is unhealthy: probe failed
       done: Network demo_default, Container demo-db-1, Container demo-other-1
-      not done: start demo-app-1 (#4)
+      not done: start demo-app-1
     ");
     assert_eq!(scene.containers(), ["demo-app-1 Created", "demo-db-1 Running", "demo-other-1 Running"]);
 }

@@ -47,11 +47,12 @@ async fn images_that_decide_come_first() {
     scene.options.settled.insert("demo-app".to_owned());
     let text = scene.text().await.replace(&scene.engine.snapshot()["demo-app-1"].id[..12], "OLD");
     assert_snapshot!(text, @r"
-    #1 create container OLD_demo-app-1: image `demo-app` has changed
-    #2 stop demo-app-1 <- #1
-    #3 remove demo-app-1 <- #2
-    #4 rename #1 to demo-app-1 <- #3
-    #5 start demo-app-1 (#1) <- #1 #4
+    #1 keep the image before as stack-previous/demo:app: for `stack rollback`
+    #2 create container OLD_demo-app-1: image `demo-app` has changed
+    #3 stop demo-app-1 <- #2
+    #4 remove demo-app-1 <- #3
+    #5 rename #2 to demo-app-1 <- #4
+    #6 start demo-app-1 (#2) <- #2 #5
     ");
 }
 

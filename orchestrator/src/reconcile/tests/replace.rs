@@ -5,7 +5,9 @@ use insta::assert_snapshot;
 
 use super::scene::{Scene, after, service, with_env, with_volume};
 use crate::backend::Backend;
+use crate::labels;
 use crate::reconcile::up::Recreate;
+use crate::reconcile::version::Version;
 
 fn webapp() -> Vec<(&'static str, compose_schema::model::Service)> {
     vec![
@@ -54,6 +56,34 @@ async fn changed_environment_names_the_variable() {
     scene.up().await;
     assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-db-1 Running"]);
     assert_snapshot!(scene.text().await, @"nothing to do");
+}
+
+#[tokio::test]
+async fn a_version_that_was_replaced_can_be_had_again() {
+    let mut scene = Scene::new(&webapp());
+    scene.up().await;
+    let changed = with_env(scene.project.services["app"].clone(), &[("DEBUG", "1")]);
+    scene.project.services.insert("app".to_owned(), changed);
+    scene.up().await;
+    let now = scene.engine.snapshot()["demo-app-1"].clone();
+    assert!(Version::before(&scene.engine.snapshot()["demo-db-1"]).is_none(), "it has replaced nothing");
+    let before = Version::before(&now).unwrap();
+    scene.options.versions.insert(now.id.clone(), before);
+    let text = scene.text().await.replace(&now.id[..12], "OLD");
+    assert_snapshot!(text, @r"
+    #1 create container OLD_demo-app-1: back to the version before, with image `app:1`
+    #2 stop demo-app-1 <- #1
+    #3 remove demo-app-1 <- #2
+    #4 rename #1 to demo-app-1 <- #3
+    #5 start demo-app-1 (#1) <- #1 #4
+    ");
+    scene.up().await;
+    scene.options.versions.clear();
+    let again = scene.engine.snapshot()["demo-app-1"].clone();
+    assert_ne!(again.labels[labels::CONFIG_HASH], now.labels[labels::CONFIG_HASH]);
+    assert_eq!(Version::before(&again).unwrap().labels[labels::CONFIG_HASH], now.labels[labels::CONFIG_HASH]);
+    let text = scene.text().await;
+    assert!(text.contains("environment.DEBUG"), "the file brings its own version again: {text}");
 }
 
 #[tokio::test]

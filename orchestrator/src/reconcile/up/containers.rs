@@ -11,6 +11,7 @@ use crate::labels;
 use crate::reconcile::action::{Action, Create, HookKind, Target, Until};
 use crate::reconcile::desired::{DesiredService, references};
 use crate::reconcile::plan::{Need, Step, StepId, Words};
+use crate::reconcile::version::{Version, kept_image};
 
 /// Digits of an id in the name that a new container has while the old one is still there.
 const SHORT_ID: usize = 12;
@@ -253,10 +254,7 @@ impl<'a> Planner<'a> {
         if let Some(image) = self.observed.image_id(&service.image).filter(|_| image_from.is_none()) {
             labels.insert(labels::IMAGE.to_owned(), image.to_owned());
         }
-        if let Some(old) = replaces {
-            labels.insert(labels::REPLACE.to_owned(), old.id.clone());
-        }
-        let spec = ContainerSpec {
+        let mut spec = ContainerSpec {
             name: passing,
             image: service.image.clone(),
             service: service.service.clone(),
@@ -266,6 +264,9 @@ impl<'a> Planner<'a> {
             environment: service.environment.clone(),
             ..ContainerSpec::default()
         };
+        if let Some(old) = replaces {
+            self.remember(service, old, image_from.is_some(), &mut spec);
+        }
         let links = references::links(&service.service, &|service| {
             let targets = self.targets.get(service).map_or(&[][..], Vec::as_slice);
             targets.iter().map(|(number, target)| (*number, target.name().to_owned())).collect()
@@ -280,6 +281,33 @@ impl<'a> Planner<'a> {
             needs.into_iter().map(|step| (step, Need::Success)).chain(self.gate.iter().copied()),
         );
         Ok(Target::Made { step, name })
+    }
+
+    /// Notes at a container what it takes the place of, and makes it of the version that the old one goes back to.
+    fn remember(&mut self, service: &'a DesiredService, old: &Container, new_image: bool, spec: &mut ContainerSpec) {
+        if let Some(version) = self.options.versions.get(&old.id) {
+            spec.image.clone_from(&version.image_id);
+            spec.labels.clone_from(&version.labels);
+            spec.mounts.retain(|mount| mount.kind == "volume" && is_anonymous(&mount.source));
+            spec.body = Some(Box::new(version.body.clone()));
+        }
+        spec.labels.insert(labels::REPLACE.to_owned(), old.id.clone());
+        let Some(version) = self.observed.details.get(&old.id).and_then(Version::of) else { return };
+        let Some(label) = version.label() else { return };
+        spec.labels.insert(labels::PREVIOUS.to_owned(), label);
+        let other_image = new_image || spec.labels.get(labels::IMAGE) != Some(&version.image_id);
+        if other_image && self.kept.insert(&service.name) {
+            let name = kept_image(&self.desired.project, &service.name);
+            self.plan.add(
+                Step {
+                    resource: format!("Image {name}"),
+                    action: Action::TagImage { image: version.image_id, name },
+                    cause: "for `stack rollback`".to_owned(),
+                    words: Words::SILENT,
+                },
+                [],
+            );
+        }
     }
 
     /// Containers of the services that this one shares with: the first of each.

@@ -1,8 +1,12 @@
 //! Names what changed between a container and its service.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::backend::Container;
 use crate::labels;
-use crate::reconcile::desired::{DesiredService, at, fingerprint};
+use crate::reconcile::Plan;
+use crate::reconcile::action::Action;
+use crate::reconcile::desired::{Desired, DesiredService, at, fingerprint};
 use crate::reconcile::observed::Observed;
 
 /// Changes that are named; the rest are counted.
@@ -13,10 +17,21 @@ fn changed(container: &Container, service: &DesiredService) -> Vec<String> {
     fingerprint::changed(label, &service.service)
 }
 
-/// Whether the old environment would tell more.
-pub(super) fn needs_environment(container: &Container, service: &DesiredService) -> bool {
-    !container.labels.contains_key(labels::STACK_CONFIG)
-        || changed(container, service).iter().any(|path| path.starts_with("environment."))
+/// Attributes that a plan calls changed without saying where they are written, by service; those whose places
+/// [`DesiredService::places`] could tell.
+pub fn unplaced(desired: &Desired, plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
+    const CHANGED: &str = " has changed";
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, step) in plan.steps() {
+        let Action::Create(create) = &step.action else { continue };
+        let Some(name) = create.spec.labels.get(labels::SERVICE) else { continue };
+        let Some(service) = desired.services.get(name) else { continue };
+        let paths = step.cause.split(", ").filter_map(|cause| cause.strip_suffix(CHANGED));
+        let paths = paths.filter(|path| !path.contains([' ', '`']) && !service.places.contains_key(*path));
+        found.entry(name.clone()).or_default().extend(paths.map(str::to_owned));
+    }
+    found.retain(|_, paths| !paths.is_empty());
+    found
 }
 
 /// What changed, in words: `environment.DEBUG: "0" -> "1" (compose.yaml:14)`.
@@ -59,7 +74,9 @@ fn describe(observed: &Observed, service: &DesiredService, container: &Container
     if path == "image" {
         return format!("image: `{}` -> `{}`{}", container.image, service.image, at(&service.image_place));
     }
-    let Some(name) = path.strip_prefix("environment.") else { return format!("{path} has changed") };
+    let Some(name) = path.strip_prefix("environment.") else {
+        return format!("{path} has changed{}", at(&service.places.get(path).cloned()));
+    };
     let old = observed.details.get(&container.id).and_then(|detail| value(&detail.environment, name));
     let new = value(&service.environment, name);
     let place = at(&service.environment_places.get(name).cloned());
@@ -77,14 +94,43 @@ fn value<'a>(environment: &'a [String], name: &str) -> Option<&'a str> {
     environment.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Values that must not be shown: by the variable's name, or an address with a password in it.
+/// Values that must not be shown: by the variable's name, an address with a password in it, or what looks like a key.
 fn is_secret(name: &str, value: &str) -> bool {
-    const WORDS: [&str; 8] = ["PASS", "PWD", "TOKEN", "KEY", "SECRET", "CREDENTIAL", "AUTH", "SALT"];
+    const WORDS: [&str; 17] = [
+        "PASS",
+        "PWD",
+        "TOKEN",
+        "KEY",
+        "SECRET",
+        "CREDENTIAL",
+        "AUTH",
+        "SALT",
+        "PRIVATE",
+        "DSN",
+        "CERT",
+        "HASH",
+        "SEED",
+        "COOKIE",
+        "SESSION",
+        "WEBHOOK",
+        "CONNECTION",
+    ];
     let name = name.to_ascii_uppercase();
     let address_with_password = value.split_once("://").is_some_and(|(_, rest)| {
         rest.split('/').next().is_some_and(|authority| authority.contains('@') && authority.contains(':'))
     });
-    WORDS.iter().any(|word| name.contains(word)) || address_with_password
+    WORDS.iter().any(|word| name.contains(word)) || address_with_password || looks_random(value)
+}
+
+/// A long word of letters and digits: tokens of services, keys, hashes. Names and paths have separators.
+fn looks_random(value: &str) -> bool {
+    const SHORTEST: usize = 20;
+    value.contains("-----BEGIN ")
+        || value.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+            word.len() >= SHORTEST
+                && word.bytes().any(|byte| byte.is_ascii_digit())
+                && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+        })
 }
 
 #[cfg(test)]
@@ -96,7 +142,15 @@ mod tests {
         assert!(is_secret("POSTGRES_PASSWORD", "x"));
         assert!(is_secret("api_key", "x"));
         assert!(is_secret("DATABASE_URL", "postgres://user:pass@db:5432/mydb"));
-        assert!(!is_secret("DATABASE_URL", "postgres://db:5432/a@b"));
-        assert!(!is_secret("DEBUG", "1"));
+        assert!(is_secret("STRIPE", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"));
+        assert!(is_secret("LICENSE", "a -----BEGIN PRIVATE thing"));
+        for (name, value) in [
+            ("DATABASE_URL", "postgres://db:5432/a@b"),
+            ("DEBUG", "1"),
+            ("ALLOWED_HOSTS", "a-rather-long-name-2.example.test"),
+            ("IMAGE", "registry.example.test:5000/team/application:2024-01-31"),
+        ] {
+            assert!(!is_secret(name, value), "{name}");
+        }
     }
 }

@@ -57,19 +57,15 @@ impl Fates<'_> {
     }
 }
 
-/// Ids of the containers whose inspection would tell more about why they are replaced.
+/// Ids of the containers that are replaced, and have to be inspected: to say why, and to be able to go back.
 pub(super) fn worth_inspecting(desired: &Desired, observed: &Observed, options: &UpOptions) -> BTreeSet<String> {
     let mut planner = Planner::new(desired, observed, options);
     planner.judge();
-    let all = planner.fates.iter().flat_map(|(service, fates)| fates.there.iter().map(move |fate| (service, fate)));
-    all.filter(|(service, fate)| {
-        let Some(service) = desired.services.get(**service) else { return false };
-        matches!(fate.verdict, Verdict::Replace { .. })
-            && explain::needs_environment(fate.container, service)
-            && !observed.details.contains_key(&fate.container.id)
-    })
-    .map(|(_, fate)| fate.container.id.clone())
-    .collect()
+    let all = planner.fates.values().flat_map(|fates| &fates.there);
+    all.filter(|fate| matches!(fate.verdict, Verdict::Replace { .. }))
+        .filter(|fate| !observed.details.contains_key(&fate.container.id))
+        .map(|fate| fate.container.id.clone())
+        .collect()
 }
 
 impl<'a> Planner<'a> {
@@ -145,6 +141,12 @@ impl<'a> Planner<'a> {
             return Verdict::Keep;
         }
         let replace = |cause: String| Verdict::Replace { cause, remove_first: false };
+        if let Some(version) = self.options.versions.get(&container.id) {
+            return replace(format!("back to the version before, with image `{}`", version.image));
+        }
+        if !self.options.versions.is_empty() {
+            return Verdict::Keep;
+        }
         if container.state == State::Dead {
             return replace("the container is dead".to_owned());
         }

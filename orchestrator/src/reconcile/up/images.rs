@@ -151,6 +151,9 @@ pub(super) fn step(service: &DesiredService, source: Source) -> Option<Step> {
 /// An image that can come from nowhere.
 pub fn images_first(desired: &Desired, observed: &Observed, options: &UpOptions) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
+    if !options.versions.is_empty() {
+        return Ok(plan);
+    }
     let mut steps = ImageSteps::new();
     let used = |image: &str| {
         desired
@@ -230,7 +233,7 @@ impl<'a> Planner<'a> {
         let desired = self.desired;
         for service in desired.services.values().filter(|service| service.replicas > 0) {
             self.notice_policy(service);
-            if self.options.existing_only {
+            if self.options.existing_only || !self.options.versions.is_empty() {
                 continue;
             }
             self.refuse_foreign(service)?;

@@ -108,6 +108,7 @@ impl<'a> Planner<'a> {
             environment: service.environment.clone(),
             auto_remove: container.auto_remove,
             open_stdin: container.open_stdin,
+            body: None,
         }
     }
 }

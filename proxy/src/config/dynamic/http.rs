@@ -425,13 +425,18 @@ pub struct Failover {
 }
 
 /// Answers that make a fallback step in.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FailoverErrors {
     /// Status codes and ranges, such as `500` and `502-504`.
     #[serde(skip_serializing_if = "is_default")]
     pub status: Vec<String>,
-    /// Bytes of body kept for the second try.
-    #[serde(skip_serializing_if = "is_default")]
+    /// Bytes of body kept for the second try; larger ones are refused, -1 means no limit.
     pub max_request_body_bytes: i64,
+}
+
+impl Default for FailoverErrors {
+    fn default() -> Self {
+        Self { status: Vec::new(), max_request_body_bytes: -1 }
+    }
 }

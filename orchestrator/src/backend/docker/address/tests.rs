@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Address;
+use super::{Address, TlsFiles};
 use crate::backend::ErrorKind;
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -22,19 +22,61 @@ fn hosts_in_all_their_forms() {
     assert_eq!(with_host("tcp://[::1]:99/").unwrap(), Address::Tcp("[::1]:99".to_owned()));
     assert_eq!(with_host("tcp://[::1]").unwrap(), Address::Tcp("[::1]:2375".to_owned()));
     let words = ["-l", "me", "-p", "2222", "--", "box"].map(str::to_owned).to_vec();
-    assert_eq!(with_host("ssh://me@box:2222").unwrap(), Address::Ssh(words));
-    assert_eq!(with_host("ssh://box").unwrap(), Address::Ssh(vec!["--".to_owned(), "box".to_owned()]));
+    assert_eq!(with_host("ssh://me@box:2222").unwrap(), Address::Ssh { host: words, socket: None });
+    let host = vec!["--".to_owned(), "box".to_owned()];
+    assert_eq!(with_host("ssh://box").unwrap(), Address::Ssh { host: host.clone(), socket: None });
+    let socket = Some("/run/user/1000/docker.sock".to_owned());
+    let found = with_host("ssh://box/run/user/1000/docker.sock").unwrap();
+    assert_eq!(found, Address::Ssh { host, socket });
+    assert_eq!(found.to_string(), "ssh://box/run/user/1000/docker.sock");
 }
 
 #[test]
 fn hosts_that_make_no_sense_are_refused() {
-    for host in ["docker.sock", "unix://", "ftp://x", "ssh://-oProxyCommand=x", "ssh://a/b", "ssh://a:b"] {
+    let hosts = [
+        "docker.sock",
+        "unix://",
+        "ftp://x",
+        "ssh://-oProxyCommand=x",
+        "ssh://a/b;reboot",
+        "ssh://a:b",
+        "tcp://",
+        "tcp://a/b",
+        "https://x",
+    ];
+    for host in hosts {
         assert_eq!(with_host(host).unwrap_err().kind, ErrorKind::Invalid, "{host}");
     }
-    let tls = environment(&[("DOCKER_HOST", "tcp://x:2376"), ("DOCKER_TLS_VERIFY", "1")]);
-    let error = Address::find(&tls).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Unsupported);
-    assert!(error.message.contains("DOCKER_TLS_VERIFY"), "{error}");
+}
+
+#[test]
+fn certificates_are_where_the_environment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let find = |more: &[(&str, &str)]| {
+        let mut all = environment(&[("DOCKER_HOST", "tcp://engine.test"), ("DOCKER_CERT_PATH", path)]);
+        all.extend(environment(more));
+        Address::find(&all)
+    };
+    assert_eq!(find(&[]).unwrap(), Address::Tcp("engine.test:2375".to_owned()), "certificates alone ask for nothing");
+    let error = find(&[("DOCKER_TLS_VERIFY", "1")]).unwrap_err();
+    assert!(error.message.starts_with("`DOCKER_TLS_VERIFY` is set, but there is no `ca.pem` in "), "{error}");
+    let files = TlsFiles { authority: None, own: None, verify: false };
+    let found = find(&[("DOCKER_TLS", "1")]).unwrap();
+    assert_eq!(found, Address::Tls { host: "engine.test:2376".to_owned(), files });
+    for name in ["ca.pem", "cert.pem"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let error = find(&[("DOCKER_TLS_VERIFY", "1")]).unwrap_err();
+    assert!(error.message.ends_with("has `cert.pem`, but no `key.pem`"), "{error}");
+    std::fs::write(folder.path().join("key.pem"), "").unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let own = Some((file("cert.pem"), file("key.pem")));
+    let files = TlsFiles { authority: Some(file("ca.pem")), own, verify: true };
+    let found = find(&[("DOCKER_TLS_VERIFY", "1"), ("DOCKER_HOST", "tcp://engine.test:99")]).unwrap();
+    assert_eq!(found, Address::Tls { host: "engine.test:99".to_owned(), files });
+    let found = find(&[("DOCKER_TLS_VERIFY", "1"), ("DOCKER_HOST", "unix:///x.sock")]).unwrap();
+    assert_eq!(found, Address::Unix("/x.sock".into()), "a socket of this host needs none");
 }
 
 /// The folder's name is the SHA-256 of the context's.
@@ -68,6 +110,22 @@ fn contexts_are_read_from_the_configuration() {
         Address::find(&unknown)
             .unwrap_err()
             .to_string()
-            .starts_with("find engine nope: the docker context cannot be read")
+            .starts_with("find engine nope: there is no docker context of this name in ")
     );
+}
+
+#[test]
+fn contexts_have_certificates_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let named = environment(&[("DOCKER_CONFIG", path), ("DOCKER_CONTEXT", "far"), ("DOCKER_TLS_VERIFY", "1")]);
+    write_context(folder.path(), "far", "tcp://far.test:2376");
+    let plain = Address::Tcp("far.test:2376".to_owned());
+    assert_eq!(Address::find(&named).unwrap(), plain, "the environment's TLS is not the context's");
+    let digest = std::fs::read_dir(folder.path().join("contexts/meta")).unwrap().next().unwrap().unwrap().file_name();
+    let material = folder.path().join("contexts/tls").join(digest).join("docker");
+    std::fs::create_dir_all(&material).unwrap();
+    std::fs::write(material.join("ca.pem"), "").unwrap();
+    let files = TlsFiles { authority: Some(material.join("ca.pem")), own: None, verify: true };
+    assert_eq!(Address::find(&named).unwrap(), Address::Tls { host: "far.test:2376".to_owned(), files });
 }

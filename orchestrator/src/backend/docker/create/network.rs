@@ -14,7 +14,7 @@ const MANY_ENDPOINTS: (u32, u32) = (1, 44);
 const INTERFACE_NAME: &str = "com.docker.network.endpoint.ifname";
 
 /// The network mode: the file's own, else the primary network.
-pub(super) fn mode(spec: &ContainerSpec) -> String {
+pub(in crate::backend::docker) fn mode(spec: &ContainerSpec) -> String {
     if !spec.service.network_mode.is_empty() {
         return spec.service.network_mode.clone();
     }

@@ -105,11 +105,11 @@ fn ports_are_exposed_and_bound() {
                 target: 80,
                 published: "8080".to_owned(),
                 host_ip: "127.0.0.1".to_owned(),
-                protocol: "tcp".to_owned(),
+                protocol: "tcp".into(),
                 ..Port::default()
             },
-            Port { target: 80, published: "8081".to_owned(), protocol: "tcp".to_owned(), ..Port::default() },
-            Port { target: 443, protocol: "tcp".to_owned(), ..Port::default() },
+            Port { target: 80, published: "8081".to_owned(), protocol: "tcp".into(), ..Port::default() },
+            Port { target: 443, protocol: "tcp".into(), ..Port::default() },
         ],
         ..Service::default()
     };
@@ -308,10 +308,10 @@ fn everything_about_the_host() {
         security_opt: words(&["no-new-privileges:true", "systempaths=unconfined", "label=disable"]),
         shm_size: Bytes(99),
         sysctls: BTreeMap::from([("net.core.somaxconn".to_owned(), "1024".to_owned())]),
-        userns_mode: "host".to_owned(),
+        userns_mode: "host".into(),
         uts: "host".to_owned(),
         volumes_from: words(&["container:abc:ro", "def"]),
-        network_mode: "host".to_owned(),
+        network_mode: "host".into(),
         ..Service::default()
     };
     assert_eq!(
