@@ -20,13 +20,18 @@ pub fn service(service: &Service) -> String {
     }
     service.depends_on.clear();
     service.profiles.clear();
+    // Read, but not taken out: Docker Compose hashes their paths and what is in them.
+    service.label_file.append(&mut service.labels_read_from);
     hex(&emit::compact(&service))
 }
 
 /// The value of `com.docker.compose.config-hash` for a network.
 #[must_use]
 pub fn network(network: &Network) -> String {
-    hex(&emit::compact(network))
+    let mut network = network.clone();
+    // Docker Compose does not know them.
+    network.ipam.options.clear();
+    hex(&emit::compact(&network))
 }
 
 /// The value of `com.docker.compose.config-hash` for a volume.

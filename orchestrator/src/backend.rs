@@ -668,6 +668,8 @@ pub trait Backend: Send + Sync {
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String>;
     /// Has the Dockerfile of a build checked; nothing is built.
     async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck>;
+    /// The client's credentials for registries, as a `config.json` with `auths`.
+    async fn registry_config(&self) -> Result<String>;
     /// Loads images from a `docker save` archive.
     async fn load_images(&self, archive: Bytes) -> Result<()>;
     /// Removes an image by name. One that is gone already is fine.

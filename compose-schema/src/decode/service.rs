@@ -64,6 +64,7 @@ pub(super) fn decode(f: &Fields<'_>) -> Service {
         isolation: f.text("isolation"),
         labels: f.map("labels"),
         label_file: f.texts("label_file"),
+        labels_read_from: Vec::new(),
         links: f.texts("links"),
         logging: f.boxed("logging", |f| Logging {
             driver: f.text("driver"),

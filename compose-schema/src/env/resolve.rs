@@ -75,7 +75,7 @@ fn labels(service: &mut Service, place: &dyn Fn(usize) -> Option<Span>, session:
     for (name, value) in from_files {
         service.labels.entry(name).or_insert(value);
     }
-    service.label_file.clear();
+    service.labels_read_from = std::mem::take(&mut service.label_file);
     Ok(())
 }
 

@@ -152,6 +152,9 @@ pub struct Service {
     /// Files that add to them (empty once resolved).
     #[serde(skip_serializing_if = "is_empty")]
     pub label_file: Vec<String>,
+    /// Those files, once resolved.
+    #[serde(skip)]
+    pub labels_read_from: Vec<String>,
     /// Links to other services.
     #[serde(skip_serializing_if = "is_empty")]
     pub links: Vec<String>,

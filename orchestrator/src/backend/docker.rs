@@ -369,7 +369,12 @@ impl Backend for Docker {
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)> {
         let call = change("create container", &spec.name);
         let api = self.api().await?;
-        let spec = inline_seccomp(spec, call).await?;
+        let mut spec = inline_seccomp(spec, call).await?;
+        let mut foreign = Vec::new();
+        if spec.service.credential_spec.is_some() && !self.facts().await?.platform.starts_with("windows") {
+            spec.service.credential_spec = None;
+            foreign.push("`credential_spec` is for Windows; it has no effect on this engine".to_owned());
+        }
         let translated = create::translate(&spec, api).map_err(|error| misfit(call, error))?;
         let query = [("name", spec.name.as_str()), ("platform", spec.service.platform.as_str())];
         let answer = self.post(call, "/containers/create", &query, &translated.body).await.map_err(|mut error| {
@@ -384,6 +389,7 @@ impl Backend for Docker {
             self.connect_network(&created.id, attachment).await?;
         }
         let mut warnings = translated.warnings;
+        warnings.extend(foreign);
         warnings.extend(created.warnings);
         Ok((created.id, warnings))
     }
@@ -581,7 +587,7 @@ impl Backend for Docker {
         let map = |pairs: &BTreeMap<String, String>| pairs.clone().into_iter().collect();
         let request = VolumeCreateRequest {
             name: Some(volume.name.clone()),
-            driver: Some(if volume.driver.is_empty() { "local".to_owned() } else { volume.driver.clone() }),
+            driver: (!volume.driver.is_empty()).then(|| volume.driver.clone()),
             driver_opts: Some(map(&volume.driver_opts)),
             labels: Some(map(&spec.labels)),
             ..VolumeCreateRequest::default()
@@ -619,6 +625,10 @@ impl Backend for Docker {
 
     async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck> {
         self.check_dockerfile(spec, &progress).await
+    }
+
+    async fn registry_config(&self) -> Result<String> {
+        credentials::as_config(&self.environment).await
     }
 
     async fn load_images(&self, archive: Bytes) -> Result<()> {

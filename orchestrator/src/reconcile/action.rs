@@ -77,13 +77,22 @@ pub struct InjectedFile {
     /// Absolute path in the container.
     pub path: String,
     /// Content.
-    pub content: String,
+    pub content: Content,
     /// Owner.
     pub uid: u64,
     /// Group.
     pub gid: u64,
     /// Permission bits.
     pub mode: u32,
+}
+
+/// What is in a file that is copied into a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// This.
+    Text(String),
+    /// The client's credentials for registries, as a `config.json`; read when the file is copied.
+    RegistryCredentials,
 }
 
 /// A container to be made, and what is known only once other steps are done.

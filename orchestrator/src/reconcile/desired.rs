@@ -6,6 +6,7 @@ pub mod fingerprint;
 mod mounts;
 mod networks;
 pub mod references;
+mod socket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -218,6 +219,8 @@ impl Desired {
         selection: &Selection,
         place: &dyn Fn(&[&str]) -> Option<String>,
     ) -> Result<Self, ProjectError> {
+        let granted = socket::granted(project);
+        let project = granted.as_ref().unwrap_or(project);
         let chosen = choose(project, selection)?;
         let mut desired = Self {
             project: project.name.clone(),
@@ -313,11 +316,7 @@ fn one(
     place: &dyn Fn(&[&str]) -> Option<String>,
 ) -> Result<DesiredService, ProjectError> {
     let here = |key: &str| place(&["services", name, key]);
-    let unsupported = [
-        (service.provider.is_some(), "provider"),
-        (!service.models.is_empty(), "models"),
-        (service.credential_spec.is_some(), "credential_spec"),
-    ];
+    let unsupported = [(service.provider.is_some(), "provider"), (!service.models.is_empty(), "models")];
     if let Some((_, attribute)) = unsupported.into_iter().find(|(used, _)| *used) {
         return Err(ProjectError::Unsupported { service: name.to_owned(), attribute, place: here(attribute) });
     }

@@ -26,6 +26,8 @@ pub struct Observed {
     pub volumes: BTreeMap<String, VolumeInfo>,
     /// Images that were looked up, by name; `None` is not here.
     pub images: BTreeMap<String, Option<ImageInfo>>,
+    /// When they were.
+    pub now: Option<jiff::Timestamp>,
     /// Containers that were inspected, by id: only those about to be replaced, to name what changed.
     pub details: BTreeMap<String, ContainerDetail>,
     /// There is a gateway: containers with routes leave it before they end. Looked at for commands that end containers.
@@ -87,6 +89,7 @@ impl Observed {
         let (info, images) = try_join(engine.info(), images).await?;
         self.emulated = if info.local { emulated() } else { BTreeSet::new() };
         self.engine = info;
+        self.now = Some(jiff::Timestamp::now());
         self.images.extend(names.iter().cloned().zip(images));
         Ok(())
     }

@@ -157,9 +157,6 @@ pub(super) fn translate(spec: &ContainerSpec, api: (u32, u32)) -> Outcome<Transl
 impl Translator {
     /// Attributes that mean something to other programs than the engine.
     fn warn_of_foreign_attributes(&mut self, service: &Service) {
-        if service.use_api_socket {
-            self.warn("`use_api_socket` has no effect; mount the engine's socket under `volumes` instead");
-        }
         let Some(deploy) = &service.deploy else { return };
         let placement = &deploy.placement;
         let swarm = [
@@ -198,8 +195,8 @@ fn host_config(translator: &mut Translator, spec: &ContainerSpec) -> Outcome<Hos
     let mut host = HostConfig {
         auto_remove: flag(spec.auto_remove),
         annotations: translator.if_known(map(&service.annotations), (1, 43), "24.0", "annotations"),
-        cap_add: list(&service.cap_add),
-        cap_drop: list(&service.cap_drop),
+        cap_add: list(&security::capabilities(&service.cap_add)),
+        cap_drop: list(&security::capabilities(&service.cap_drop)),
         cgroupns_mode: cgroup_namespace(&service.cgroup)?,
         dns: list(&service.dns),
         dns_options: list(&service.dns_opt),
@@ -209,6 +206,7 @@ fn host_config(translator: &mut Translator, spec: &ContainerSpec) -> Outcome<Hos
         init: service.init,
         ipc_mode: text(&service.ipc),
         isolation: isolation(&service.isolation)?,
+        links: list(&network::links(service)),
         log_config: service
             .logging
             .as_ref()

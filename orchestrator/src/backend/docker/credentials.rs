@@ -111,6 +111,26 @@ pub(super) async fn for_all(environment: &BTreeMap<String, String>) -> Result<Op
     Ok((!all.is_empty()).then(|| URL_SAFE.encode(serde_json::to_vec(&all).unwrap_or_default())))
 }
 
+/// All credentials in the form of the configuration itself, helpers asked and left out.
+///
+/// # Errors
+/// As [`for_registry`].
+pub(super) async fn as_config(environment: &BTreeMap<String, String>) -> Result<String> {
+    let mut auths = serde_json::Map::new();
+    if let Some(config) = read_config(environment).await? {
+        for registry in config.auths.keys().chain(config.helpers.keys()) {
+            let Some(found) = find(environment, &config, registry).await? else { continue };
+            let entry = if found.identitytoken.is_empty() {
+                serde_json::json!({ "auth": STANDARD.encode(format!("{}:{}", found.username, found.password)) })
+            } else {
+                serde_json::json!({ "identitytoken": found.identitytoken })
+            };
+            auths.insert(registry.clone(), entry);
+        }
+    }
+    Ok(serde_json::json!({ "auths": auths }).to_string())
+}
+
 /// User and password for a registry's host, as BuildKit asks for them; a token has no user. None without credentials.
 ///
 /// # Errors

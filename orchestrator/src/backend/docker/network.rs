@@ -65,11 +65,12 @@ impl Docker {
 
     pub(super) async fn make_network(&self, spec: &NetworkSpec) -> Result<String> {
         let call = change("create network", &spec.network.name);
-        let body = request(spec, self.api().await?).map_err(|error| misfit(call, error))?;
+        let api = self.api().await?;
+        let body = request(spec, api).map_err(|error| misfit(call, error))?;
         let mut body = serde_json::to_value(body)
             .map_err(|error| call.error(crate::backend::ErrorKind::Invalid, error.to_string()))?;
         // Engines before API 1.44 make a second network of the same name unless asked not to.
-        if let Some(fields) = body.as_object_mut() {
+        if let Some(fields) = body.as_object_mut().filter(|_| api < (1, 44)) {
             fields.insert("CheckDuplicate".to_owned(), serde_json::Value::Bool(true));
         }
         let created: answers::Created = parse(call, &self.post(call, "/networks/create", &[], &body).await?)?;

@@ -419,6 +419,10 @@ impl Backend for Memory {
         Ok(BuildCheck { text: String::new(), clean: true })
     }
 
+    async fn registry_config(&self) -> Result<String> {
+        Ok("{}".to_owned())
+    }
+
     async fn load_images(&self, archive: Bytes) -> Result<()> {
         self.call("load images", &format!("{} bytes", archive.len()), true, |_| Ok(()))
     }

@@ -67,11 +67,13 @@ fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
-    // Docker Compose hashes services here whose env files are not read; `up` hashes them read.
+    // Docker Compose hashes services here whose env files are not read and whose label files are forgotten; `up` hashes env
+    // files read, and label files as well as what is in them.
     let options = LoadOptions { resolve_environment: false, ..args.options(context, &[]) };
     let mut loaded = args.load(&[], &options)?;
     let project = &mut loaded.project;
     for service in project.services.values_mut() {
+        service.labels_read_from.clear();
         for (name, value) in service.environment.iter_mut().filter(|(_, value)| value.is_none()) {
             *value = project.environment.get(name).cloned();
         }

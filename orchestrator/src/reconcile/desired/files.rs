@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use compose_schema::model::{BindOptions, FileObject, FileReference, Mount, Project, Service};
 
-use super::{ProjectError, fingerprint};
-use crate::reconcile::action::InjectedFile;
+use super::{ProjectError, fingerprint, socket};
+use crate::reconcile::action::{Content, InjectedFile};
 
 /// Permission bits without a `mode`.
 const DEFAULT_MODE: u32 = 0o444;
@@ -97,11 +97,14 @@ fn bind(object: &FileObject, target: String) -> Mount {
     }
 }
 
-fn content(project: &Project, object: &FileObject) -> Option<String> {
-    if object.environment.is_empty() || !object.content.is_empty() {
-        return Some(object.content.clone());
+fn content(project: &Project, object: &FileObject) -> Option<Content> {
+    if object.driver == socket::DRIVER {
+        return Some(Content::RegistryCredentials);
     }
-    project.environment.get(&object.environment).cloned()
+    if object.environment.is_empty() || !object.content.is_empty() {
+        return Some(Content::Text(object.content.clone()));
+    }
+    project.environment.get(&object.environment).cloned().map(Content::Text)
 }
 
 /// Tells one set of files from another, without telling what is in them.
@@ -109,6 +112,11 @@ pub(super) fn digest(files: &[InjectedFile]) -> String {
     let mut text = String::new();
     for file in files {
         let InjectedFile { path, content, uid, gid, mode } = file;
+        // Credentials are as they are at each start.
+        let content = match content {
+            Content::Text(text) => text.as_str(),
+            Content::RegistryCredentials => "",
+        };
         text.push_str(&format!("{path}\0{uid}\0{gid}\0{mode}\0{}\0{content}\0", content.len()));
     }
     fingerprint::digest(text.as_bytes(), 16)

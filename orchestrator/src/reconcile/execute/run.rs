@@ -90,13 +90,7 @@ impl Shared<'_> {
                 return Ok(End::Done(Some(id)));
             }
             Action::Put { target, files } => {
-                let tar = files::archive(files).map_err(|error| Error {
-                    kind: ErrorKind::Invalid,
-                    call: "pack files for container",
-                    object: target.name().to_owned(),
-                    message: error.to_string(),
-                })?;
-                engine.put_archive(&self.id(target)?, "/", tar).await?;
+                files::put(engine, &self.id(target)?, target.name(), files).await?;
             }
             Action::Start { target } => engine.start_container(&self.id(target)?).await?,
             Action::Stop { target, grace } => {

@@ -114,3 +114,23 @@ async fn external_things_have_to_exist() {
     let error = up::plan(&scene.desired(), &scene.observe().await, &scene.options).unwrap_err();
     assert_snapshot!(error, @"network `shared` is declared as external, but could not be found");
 }
+
+#[tokio::test]
+async fn an_image_is_pulled_again_when_it_is_old() {
+    let mut web = service("nginx");
+    web.pull_policy = "every_1d12h".to_owned();
+    let mut scene = Scene::new(&[("web", web)]);
+    let now = jiff::Timestamp::now();
+    let mut named = async |hours: i64| {
+        let tagged = jiff::Timestamp::from_second(now.as_second() - hours * 3600).unwrap().to_string();
+        let image = ImageInfo { tags: vec!["nginx".to_owned()], tagged, ..ImageInfo::default() };
+        scene.engine.add_image(image);
+        scene.text().await.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_snapshot!(named(35).await, @"#1 create network demo_default: it does not exist");
+    assert_snapshot!(named(37).await, @"#1 pull image nginx: it is older than its pull policy allows");
+    assert_eq!(PullPolicy::parse("weekly"), Some(PullPolicy::Refresh(7 * 24 * 3600)));
+    for word in ["every_", "every_1", "every_1y", "every_h", "every_99999999999999999999d", "sometimes"] {
+        assert_eq!(PullPolicy::parse(word), None, "{word}");
+    }
+}

@@ -9,6 +9,9 @@ use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
 use crate::reconcile::platform;
 
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
+
 /// When an image is pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullPolicy {
@@ -20,6 +23,8 @@ pub enum PullPolicy {
     Never,
     /// It is built each time.
     Build,
+    /// When it is not here, or was pulled more than so many seconds ago (`daily`, `weekly`, `every_12h`).
+    Refresh(u64),
 }
 
 impl PullPolicy {
@@ -30,9 +35,39 @@ impl PullPolicy {
             "" | "missing" | "if_not_present" => Some(Self::Missing),
             "never" => Some(Self::Never),
             "build" => Some(Self::Build),
-            _ => None,
+            "daily" => Some(Self::Refresh(DAY)),
+            "weekly" => Some(Self::Refresh(7 * DAY)),
+            "refresh" => Some(Self::Refresh(0)),
+            _ => age(word.strip_prefix("every_")?).map(Self::Refresh),
         }
     }
+}
+
+/// `1w2d3h4m5s` in seconds, any of them left out.
+fn age(text: &str) -> Option<u64> {
+    let mut rest = text;
+    let mut seconds: u64 = 0;
+    while let Some(end) = rest.find(|letter: char| !letter.is_ascii_digit()) {
+        let (number, unit) = rest.split_at(end);
+        let length = match unit.as_bytes().first()? {
+            b'w' => 7 * DAY,
+            b'd' => DAY,
+            b'h' => 3600,
+            b'm' => 60,
+            b's' => 1,
+            _ => return None,
+        };
+        seconds = number.parse::<u64>().ok()?.checked_mul(length)?.checked_add(seconds)?;
+        rest = unit.get(1..)?;
+    }
+    (rest.is_empty() && !text.is_empty()).then_some(seconds)
+}
+
+/// Whether an image that is here was last named longer ago than its policy allows. One of which nothing is known is not.
+fn is_due(observed: &Observed, image: &str, age: u64) -> bool {
+    let Some(Some(found)) = observed.images.get(image) else { return false };
+    let (Some(now), Ok(tagged)) = (observed.now, found.tagged.parse::<jiff::Timestamp>()) else { return false };
+    now.as_second().saturating_sub(tagged.as_second()) >= i64::try_from(age).unwrap_or(i64::MAX)
 }
 
 /// What brings an image.
@@ -68,6 +103,9 @@ fn source(
         }
         PullPolicy::Always if service.build.is_none() && built_for_another() => Ok(Source::Here),
         PullPolicy::Always if !service.service.image.is_empty() => Ok(Source::Pull("pull policy is always")),
+        PullPolicy::Refresh(age) if !service.service.image.is_empty() && is_due(observed, &service.image, age) => {
+            Ok(Source::Pull("it is older than its pull policy allows"))
+        }
         _ if here => Ok(Source::Here),
         _ if buildable => Ok(Source::Build("image is not here")),
         _ if built_for_another() => Ok(Source::Here),
@@ -179,8 +217,11 @@ pub(super) fn images_to_look_up(desired: &Desired, observed: &Observed, options:
         .values()
         .filter(|service| !observed.images.contains_key(&service.image))
         .filter(|service| {
+            // Its age decides.
+            let ages = options.pull.is_none()
+                && matches!(PullPolicy::parse(&service.service.pull_policy), Some(PullPolicy::Refresh(_)));
             let makes = planner.fates.get(service.name.as_str()).is_some_and(super::fate::Fates::makes);
-            makes || (service.replicas > 0 && observed.image_id(&service.image).is_none())
+            ages || makes || (service.replicas > 0 && observed.image_id(&service.image).is_none())
         })
         .map(|service| service.image.clone())
         .collect()

@@ -42,10 +42,11 @@ fn as_bind(mount: &Mount) -> Option<String> {
     if mount.source.is_empty() || mount.source.contains(':') || mount.target.contains(':') {
         return None;
     }
+    // Without options, a missing folder is made, as in the short form.
+    let bind = mount.bind.clone().unwrap_or(BindOptions { create_host_path: true, ..BindOptions::default() });
     let mut options = vec![if mount.read_only { "ro" } else { "rw" }];
     match mount.kind.as_str() {
         "bind" => {
-            let bind = mount.bind.as_ref()?;
             if !bind.create_host_path || !bind.recursive.is_empty() {
                 return None;
             }
@@ -54,11 +55,8 @@ fn as_bind(mount: &Mount) -> Option<String> {
         }
         "volume" => {
             let volume = mount.volume.clone().unwrap_or_default();
-            if !volume.labels.is_empty() || !volume.subpath.is_empty() {
+            if volume.nocopy || !volume.labels.is_empty() || !volume.subpath.is_empty() {
                 return None;
-            }
-            if volume.nocopy {
-                options.push("nocopy");
             }
         }
         _ => return None,

@@ -48,7 +48,7 @@ pub(super) fn networking(
 }
 
 /// Links to containers: `container` or `container:alias`.
-fn links(service: &Service) -> Vec<String> {
+pub(super) fn links(service: &Service) -> Vec<String> {
     service
         .links
         .iter()

@@ -5,6 +5,15 @@ use compose_schema::model::Service;
 
 use super::{Misfit, Outcome, Translator};
 
+/// Names of capabilities as the engine shows them: `CAP_NET_ADMIN` for `net_admin`.
+pub(super) fn capabilities(names: &[String]) -> Vec<String> {
+    let full = |name: &String| {
+        let name = name.trim().to_uppercase();
+        if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
+    };
+    names.iter().map(full).collect()
+}
+
 pub(super) fn apply(translator: &Translator, service: &Service, host: &mut HostConfig) -> Outcome<()> {
     let mut options = Vec::new();
     for option in &service.security_opt {
@@ -15,8 +24,7 @@ pub(super) fn apply(translator: &Translator, service: &Service, host: &mut HostC
                 host.masked_paths = Some(Vec::new());
                 host.readonly_paths = Some(Vec::new());
             }
-            (_, "") => options.push(name.to_owned()),
-            _ => options.push(format!("{name}={value}")),
+            _ => options.push(option.clone()),
         }
     }
     if let Some(credentials) = &service.credential_spec {

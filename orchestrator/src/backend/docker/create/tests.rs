@@ -133,7 +133,8 @@ fn binds_and_mounts() {
     let spec = ContainerSpec {
         mounts: vec![
             Mount { bind: Some(bind), read_only: true, ..mount("bind", "/srv", "/data") },
-            mount("bind", "/must/exist", "/x"),
+            mount("bind", "/may/be/made", "/y"),
+            Mount { bind: Some(BindOptions::default()), ..mount("bind", "/must/exist", "/x") },
             mount("volume", "p_db", "/db"),
             Mount {
                 volume: Some(VolumeOptions { nocopy: true, ..VolumeOptions::default() }),
@@ -148,11 +149,15 @@ fn binds_and_mounts() {
         ..of(Service { tmpfs: words(&["/run", "/cache:size=1m"]), ..Service::default() })
     };
     let body = body(&spec, OLD);
-    assert_eq!(body.pointer("/HostConfig/Binds"), Some(&json!(["/srv:/data:ro,z", "p_db:/db:rw", "p_n:/n:rw,nocopy"])));
+    assert_eq!(
+        body.pointer("/HostConfig/Binds"),
+        Some(&json!(["/srv:/data:ro,z", "/may/be/made:/y:rw", "p_db:/db:rw"]))
+    );
     assert_eq!(
         body.pointer("/HostConfig/Mounts"),
         Some(&json!([
             {"Target": "/x", "Source": "/must/exist", "Type": "bind"},
+            {"Target": "/n", "Source": "p_n", "Type": "volume", "VolumeOptions": {"NoCopy": true}},
             {"Target": "/anonymous", "Type": "volume"},
             {"Target": "/tmp", "Type": "tmpfs", "TmpfsOptions": {"SizeBytes": 1024, "Mode": 0o1777}}
         ]))
@@ -282,7 +287,7 @@ fn health_checks_and_their_young_options() {
 #[test]
 fn everything_about_the_host() {
     let service = Service {
-        cap_add: words(&["NET_ADMIN"]),
+        cap_add: words(&["net_admin", "CAP_SYS_TIME"]),
         cap_drop: words(&["ALL"]),
         cgroup: "private".to_owned(),
         dns: words(&["1.1.1.1"]),
@@ -312,11 +317,11 @@ fn everything_about_the_host() {
     assert_eq!(
         host(service, OLD),
         json!({
-            "CapAdd": ["NET_ADMIN"], "CapDrop": ["ALL"], "CgroupnsMode": "private", "Dns": ["1.1.1.1"],
+            "CapAdd": ["CAP_NET_ADMIN", "CAP_SYS_TIME"], "CapDrop": ["ALL"], "CgroupnsMode": "private", "Dns": ["1.1.1.1"],
             "ExtraHosts": ["db:10.0.0.1", "db:::1"], "GroupAdd": ["mail"], "Init": true, "IpcMode": "shareable",
             "LogConfig": {"Type": "local", "Config": {"max-size": "1m"}}, "OomScoreAdj": -5, "PidMode": "host",
             "Privileged": true, "ReadonlyRootfs": true, "Runtime": "runc",
-            "SecurityOpt": ["no-new-privileges=true", "label=disable"], "MaskedPaths": [], "ReadonlyPaths": [],
+            "SecurityOpt": ["no-new-privileges:true", "label=disable"], "MaskedPaths": [], "ReadonlyPaths": [],
             "ShmSize": 99, "Sysctls": {"net.core.somaxconn": "1024"}, "UsernsMode": "host", "UTSMode": "host",
             "VolumesFrom": ["abc:ro", "def"], "NetworkMode": "host"
         })
