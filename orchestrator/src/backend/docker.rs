@@ -13,6 +13,8 @@ mod exec;
 mod image;
 mod network;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod usage;
 
@@ -107,11 +109,7 @@ impl Docker {
         Self::with_limit(address, environment, None)
     }
 
-    fn with_limit(
-        address: Address,
-        environment: BTreeMap<String, String>,
-        patience: Option<Duration>,
-    ) -> Result<Self> {
+    fn with_limit(address: Address, environment: BTreeMap<String, String>, patience: Option<Duration>) -> Result<Self> {
         Ok(Self {
             transport: Arc::new(Transport::new(address, patience)?),
             client: OnceCell::new(),
