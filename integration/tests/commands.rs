@@ -246,7 +246,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     use Says::{AsAlways, Plan, Refused};
     let Some(s) = prepared("dry") else { return };
     s.write("file", "x");
-    let table: [(&[&str], Says); 41] = [
+    let table: [(&[&str], Says); 45] = [
         (&["attach", "web"], Refused),
         (&["build", "own"], Plan("build image localhost:1/")),
         (&["build", "--push", "own"], Plan("push image localhost:1/")),
@@ -255,6 +255,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["config", "-o", "written"], Plan("write written")),
         (&["cp", "file", "web:/"], Plan("copy file to ")),
         (&["create", "--force-recreate"], Plan("create container ")),
+        (&["doctor"], AsAlways),
         (&["down", "-v", "--rmi", "all"], Plan("remove ")),
         (&["events", "--since", "1h", "--until", "0s"], AsAlways),
         (&["exec", "-T", "web", "touch", "/x"], Plan("run `touch /x` in ")),
@@ -266,6 +267,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["logs"], AsAlways),
         (&["ls"], AsAlways),
         (&["pause"], Plan("pause ")),
+        (&["plan"], AsAlways),
         (&["port", "web", "80"], AsAlways),
         (&["ps"], AsAlways),
         (&["pull", "web"], Plan("pull image busybox:stable")),
@@ -273,6 +275,8 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["restart"], Plan("restart ")),
         (&["rm", "-f"], Plan("remove ")),
         (&["rm", "-sf"], Plan("stop ")),
+        // There is no version before; the scenarios of rollouts make some.
+        (&["rollback", "--help"], AsAlways),
         (&["run", "web", "true"], Plan("create container ")),
         (&["run", "-d", "web", "true"], Plan("start ")),
         (&["scale", "web=2"], Plan("create container ")),
@@ -285,6 +289,8 @@ fn a_dry_run_of_any_command_changes_nothing() {
         (&["up", "-d", "--force-recreate"], Plan("create container ")),
         (&["up"], Plan("start ")),
         (&["version"], AsAlways),
+        // The volume is not there; the scenario of backups has one.
+        (&["volume", "backup", "--help"], AsAlways),
         (&["volumes"], AsAlways),
         (&["wait", "--down-project", "web"], Plan("stop ")),
         (&["watch"], Plan("sync to web:/own")),

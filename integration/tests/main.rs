@@ -10,6 +10,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod build;
+mod care;
 mod certificates;
 mod commands;
 mod converge;

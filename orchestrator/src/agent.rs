@@ -5,6 +5,7 @@
 
 pub mod compile;
 pub mod export;
+mod heal;
 pub mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use compile::{Files, Seen};
+use heal::{Healer, Restart};
 
 use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::adopt;
@@ -57,8 +59,15 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     let (tell, mut told) = mpsc::unbounded_channel();
     let listener = tokio::spawn(listen(engine.clone(), wake, tell));
     let files = Files::new(root.join("gateway/files"));
-    let mut agent =
-        Agent { engine, root, files: Some(files), known, dying: BTreeMap::new(), problems: BTreeSet::new() };
+    let mut agent = Agent {
+        engine,
+        root,
+        files: Some(files),
+        known,
+        dying: BTreeMap::new(),
+        problems: BTreeSet::new(),
+        healer: Healer::default(),
+    };
     tokio::pin!(stop);
     loop {
         while let Ok(event) = told.try_recv() {
@@ -134,9 +143,29 @@ struct Agent {
     dying: BTreeMap<String, Instant>,
     /// What has been complained about already.
     problems: BTreeSet<String>,
+    /// Who was restarted for being unhealthy.
+    healer: Healer,
 }
 
 impl Agent {
+    /// Restarts what is due; a restart takes as long as the container takes to end, and nothing waits for that.
+    fn restart(&self, restart: Restart) {
+        let engine = Engine::clone(&self.engine);
+        tokio::spawn(async move {
+            let (container, count) = (restart.name, restart.count);
+            if restart.last {
+                tracing::warn!(%container, count, "it is unhealthy, and restarted for the last time: restarts do not help");
+            } else {
+                tracing::warn!(%container, count, "it is unhealthy, and restarted");
+            }
+            match engine.restart_container(&restart.id, None).await {
+                Ok(()) => {}
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => tracing::error!(%container, %error, "it could not be restarted"),
+            }
+        });
+    }
+
     /// Network modes of containers that run without a network of their own: only an inspection tells them.
     async fn modes(&self, containers: &[Container]) -> Result<BTreeMap<String, String>> {
         let alone =
@@ -189,6 +218,8 @@ impl Agent {
             .filter(|container| !self.dying.contains_key(&container.id))
             .filter(|container| projects.values().all(|file| !file.leaving.contains(&container.id)))
             .collect();
+        let (due, heal) = self.healer.due(&projects, &containers, Instant::now());
+        due.into_iter().for_each(|restart| self.restart(restart));
 
         let seen = compile::seen(&containers, &self.modes(&containers).await?);
         let root = self.root.clone();
@@ -214,7 +245,8 @@ impl Agent {
             // A file that matters only from now on may have changed since it was copied.
             return Ok(Some(Duration::ZERO));
         }
-        Ok((!self.dying.is_empty()).then_some(DYING))
+        let dying = (!self.dying.is_empty()).then_some(DYING);
+        Ok(dying.into_iter().chain(heal).min())
     }
 }
 

@@ -5,6 +5,7 @@
 //! request to the engine (pulls, builds, logs, events and exec are one request with a stream behind it).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,15 @@ pub struct EngineInfo {
     pub api: (u32, u32),
     /// Operating system and architecture in image terms (`linux/amd64`).
     pub platform: String,
+}
+
+/// The engine's host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostInfo {
+    /// Folder of the engine's data (`/var/lib/docker`).
+    pub root: String,
+    /// Its time, RFC 3339.
+    pub time: String,
 }
 
 /// A container as listings show it.
@@ -371,8 +381,10 @@ pub struct VolumeSpec {
 /// An image to be built.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BuildSpec {
-    /// Definition, paths absolute.
+    /// Definition, paths absolute. Contexts that are other services' images name those (`docker-image://NAME`).
     pub build: Build,
+    /// What `build.secrets` comes to.
+    pub secrets: Vec<BuildSecret>,
     /// Name to give it.
     pub tag: String,
     /// Platform to build for; empty for the engine's own.
@@ -383,6 +395,46 @@ pub struct BuildSpec {
     pub memory: i64,
     /// `--build-arg`s and `--no-cache`, `--pull` are already folded into `build`.
     pub quiet: bool,
+}
+
+/// What a builder has to say about a Dockerfile.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildCheck {
+    /// In words, several lines.
+    pub text: String,
+    /// There is nothing to complain about.
+    pub clean: bool,
+}
+
+/// A secret that steps of a build may mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSecret {
+    /// Its name in the Dockerfile.
+    pub id: String,
+    /// Where it comes from.
+    pub value: SecretValue,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretValue {
+    /// A file of the client.
+    File(PathBuf),
+    /// The secret itself.
+    Text(String),
+    /// This variable, which is not set.
+    Unset(String),
+}
+
+/// Without the secret itself: it must not end in a log.
+impl std::fmt::Debug for SecretValue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "File({})", path.display()),
+            Self::Text(_) => write!(formatter, "Text(..)"),
+            Self::Unset(variable) => write!(formatter, "Unset({variable})"),
+        }
+    }
 }
 
 /// A step of a pull or a build, for progress and messages.
@@ -525,6 +577,8 @@ pub trait Backend: Send + Sync {
     fn is_local(&self) -> bool;
     /// Facts about the engine; asked once and remembered.
     async fn info(&self) -> Result<EngineInfo>;
+    /// Facts about its host, as they are now.
+    async fn host(&self) -> Result<HostInfo>;
 
     /// Containers in any state whose labels pass the filter, one-offs included.
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>>;
@@ -612,6 +666,8 @@ pub trait Backend: Send + Sync {
     async fn push(&self, image: &str, progress: ProgressSink) -> Result<()>;
     /// Builds an image; its id.
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String>;
+    /// Has the Dockerfile of a build checked; nothing is built.
+    async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck>;
     /// Loads images from a `docker save` archive.
     async fn load_images(&self, archive: Bytes) -> Result<()>;
     /// Removes an image by name. One that is gone already is fine.

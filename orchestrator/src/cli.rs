@@ -8,6 +8,7 @@ pub mod commit;
 pub mod config;
 mod context;
 pub mod cp;
+pub mod doctor;
 pub mod down;
 mod dry_run;
 pub mod each;
@@ -24,6 +25,7 @@ pub mod logs;
 pub mod ls;
 pub mod pause;
 pub mod plan;
+mod plugin;
 pub mod port;
 pub mod ps;
 pub mod pull;
@@ -90,6 +92,7 @@ enum Command {
     Config(config::Args),
     Cp(cp::Args),
     Create(up::CreateArgs),
+    Doctor(doctor::Args),
     Down(down::Args),
     #[command(hide = true)]
     Edge(edge::Args),
@@ -129,16 +132,27 @@ enum Command {
 
 /// Parses the command line, runs the command, reports its failure; the exit code of the process.
 pub fn run() -> ExitCode {
-    let outcome = match Cli::try_parse_from(std::env::args_os().collect::<Vec<OsString>>()) {
-        Ok(cli) => dispatch(cli),
-        Err(error) => Err(usage(&error)),
-    };
-    match outcome {
+    match started() {
         Ok(code) => code,
         Err(error) => {
             report(&error);
             ExitCode::from(error.code)
         }
+    }
+}
+
+fn started() -> Result<ExitCode> {
+    let arguments = match plugin::called(std::env::args_os().collect::<Vec<OsString>>())? {
+        plugin::Called::With(arguments) => arguments,
+        plugin::Called::ForMetadata => {
+            output::stdout(&plugin::metadata())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    plugin::follow_docker();
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => dispatch(cli),
+        Err(error) => Err(usage(&error)),
     }
 }
 
@@ -156,6 +170,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Config(args) => config::run(&context, &args),
         Command::Cp(args) => cp::run(&context, &args),
         Command::Create(args) => up::create(&context, &args),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Down(args) => down::run(&context, &args),
         Command::Edge(args) => edge::run(&context, args),
         Command::Events(args) => events::run(&context, &args),

@@ -16,9 +16,11 @@ pub mod status;
 pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use compose_schema::Loaded;
+use compose_schema::model::{Project, Service};
 use futures_util::StreamExt as _;
 
 use crate::agent::compile;
@@ -67,6 +69,18 @@ impl Look {
         self.pair.works()
     }
 
+    /// Gateway and agent.
+    #[must_use]
+    pub const fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    /// What the gateway tells, where it can be asked quickly.
+    #[must_use]
+    pub const fn status(&self) -> Option<&Status> {
+        self.status.as_ref()
+    }
+
     /// Looks: one call to the engine.
     ///
     /// # Errors
@@ -93,13 +107,17 @@ impl Wish {
         let runs_its_own =
             traefik.is_none() && project.services.values().any(|service| adopt::is_traefik(&service.image));
         let adopted = traefik.as_ref().map(|traefik| traefik.service.clone());
-        let services: BTreeMap<_, _> = project
+        let restart_unhealthy = restart_unhealthy(project);
+        let mut services: BTreeMap<_, _> = project
             .services
             .iter()
             .filter(|(name, service)| adopted.as_ref() != Some(name) && has_routes(&service.labels))
             .map(|(name, service)| (name.clone(), service.labels.clone()))
             .collect();
-        if runs_its_own || (traefik.is_none() && services.is_empty()) {
+        if runs_its_own {
+            services.clear();
+        }
+        if traefik.is_none() && services.is_empty() && restart_unhealthy.is_empty() {
             return Ok(None);
         }
         let mut notes = Vec::new();
@@ -116,7 +134,13 @@ impl Wish {
             notes.extend(warnings.iter().map(|line| format!("warning: {place}: {line}")));
         }
         Ok(Some(Self {
-            file: ProjectFile { project: project.name.clone(), traefik, services, ..ProjectFile::default() },
+            file: ProjectFile {
+                project: project.name.clone(),
+                traefik,
+                services,
+                restart_unhealthy,
+                ..ProjectFile::default()
+            },
             notes,
         }))
     }
@@ -127,10 +151,31 @@ impl Wish {
         self.file.traefik.iter().map(|traefik| traefik.service.clone()).collect()
     }
 
-    /// Whether one of these services is routed, or is the one that the gateway stands in for.
+    /// Whether anything is routed at all.
+    #[must_use]
+    pub fn routes(&self) -> bool {
+        self.file.traefik.is_some() || !self.file.services.is_empty()
+    }
+
+    /// Addresses of its routes, as far as labels and flags tell.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        compile::preview(&BTreeMap::new(), &self.file).urls.remove(&self.file.project).unwrap_or_default()
+    }
+
+    /// Where the gateway has to listen for it: name and address.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<(String, SocketAddr)> {
+        let wanted = compile::preview(&BTreeMap::new(), &self.file).listeners;
+        wanted.keys().map(|listener| (listener.name(), listener.socket())).collect()
+    }
+
+    /// Whether one of these services is routed, is the one that the gateway stands in for, or is one that the agent cares
+    /// for.
     pub fn is_about<'a>(&self, services: impl IntoIterator<Item = &'a String>) -> bool {
         let adopted = self.file.traefik.as_ref().map(|traefik| &traefik.service);
-        services.into_iter().any(|name| self.file.services.contains_key(name) || adopted == Some(name))
+        let ours = |name| self.file.services.contains_key(name) || self.file.restart_unhealthy.contains(name);
+        services.into_iter().any(|name| ours(name) || adopted == Some(name))
     }
 
     /// Checks, before anything is touched, that the gateway will be able to listen where it must.
@@ -153,7 +198,10 @@ impl Wish {
         let adopted = self.adopted();
         for listener in new {
             let publisher = containers.iter().find(|container| {
-                container.ports.iter().any(|port| port.published == listener.port && port.protocol == "tcp")
+                container
+                    .ports
+                    .iter()
+                    .any(|port| port.published == listener.port && (port.protocol == "udp") == listener.udp)
             });
             let obstacle = match publisher {
                 // What the gateway stands in for is stopped before the gateway starts.
@@ -164,7 +212,7 @@ impl Wish {
                     None
                 }
                 Some(container) => Some(format!("container `{}` publishes it", container.name)),
-                None if local => ports::obstacle(listener.socket()),
+                None if local => ports::obstacle(listener.socket(), listener.udp),
                 None => None,
             };
             if let Some(obstacle) = obstacle {
@@ -181,7 +229,8 @@ impl Wish {
     }
 
     /// The gateway serves this very wish.
-    fn is_known(&self, look: &Look) -> bool {
+    #[must_use]
+    pub fn is_known(&self, look: &Look) -> bool {
         let wished = look.status.as_ref().and_then(|status| status.wishes.get(&self.file.project));
         wished.is_some_and(|wished| *wished == self.file.digest())
     }
@@ -252,6 +301,7 @@ impl Wish {
         if !known {
             let services: Vec<&str> = self.file.services.keys().map(String::as_str).collect();
             lines.push(match services.as_slice() {
+                [] if self.file.traefik.is_none() => "tell the agent which services it restarts".to_owned(),
                 [] => "hand the configuration of the adopted service to the gateway".to_owned(),
                 services => format!("hand the routes of {} to the gateway", services.join(", ")),
             });
@@ -339,6 +389,16 @@ async fn lock(engine: &Engine) -> Result<Lock> {
     tokio::task::spawn_blocking(move || Lock::of_engine(&address))
         .await
         .map_err(|error| CommandError::new(format!("waiting for other commands was cut off: {error}")))?
+}
+
+/// Services whose containers are to be restarted when they have become unhealthy: `x-stack: {restart-unhealthy: true}`.
+#[must_use]
+pub fn restart_unhealthy(project: &Project) -> BTreeSet<String> {
+    let wants = |service: &Service| {
+        let written = service.extensions.get("x-stack").and_then(|own| own.get("restart-unhealthy"));
+        written.is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
+    };
+    project.services.iter().filter(|(_, service)| wants(service)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Whether labels ask for a route: a `traefik.` label, and not switched off.

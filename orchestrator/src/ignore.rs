@@ -40,6 +40,11 @@ impl Ignore {
         Self { patterns: text.lines().filter(|line| !line.starts_with('#')).filter_map(Pattern::parse).collect() }
     }
 
+    /// The same of patterns that are no lines of a file: nothing is a comment.
+    pub fn of(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        Self { patterns: patterns.into_iter().filter_map(|pattern| Pattern::parse(pattern.as_ref())).collect() }
+    }
+
     /// Whether a path (with `/`, relative to the context) is left out, itself or with one of its parents.
     pub fn leaves_out(&self, path: &str) -> bool {
         let mut out = false;

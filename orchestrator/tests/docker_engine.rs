@@ -233,7 +233,7 @@ async fn builds_and_their_failures() {
         })
     };
     assert_eq!(engine.build(&spec, sink).await.unwrap(), first);
-    assert!(lines.lock().unwrap().iter().any(|line| line.contains("Using cache")), "{lines:?}");
+    assert!(lines.lock().unwrap().iter().any(|line| line.ends_with("CACHED")), "{lines:?}");
     let image = engine.image(&format!("{}-app:second", ground.name)).await.unwrap().unwrap();
     assert_eq!(image.id, first);
     assert_eq!(image.labels.get("o1.test"), Some(&ground.name));
@@ -241,10 +241,17 @@ async fn builds_and_their_failures() {
 
     spec.build.dockerfile_inline = format!("FROM {}\nRUN echo about to fail; exit 3\n", ground.image);
     let error = engine.build(&spec, silent()).await.unwrap_err();
+    assert!(error.message.contains("exit code: 3"), "{error}");
+    assert!(error.message.contains("RUN echo about to fail; exit 3\n  | about to fail"), "{error}");
+
+    let classic: BTreeMap<String, String> =
+        std::env::vars().chain([("DOCKER_BUILDKIT".to_owned(), "0".to_owned())]).collect();
+    let classic = connect(&classic).unwrap();
+    let error = classic.build(&spec, silent()).await.unwrap_err();
     assert!(error.message.contains("returned a non-zero code: 3"), "{error}");
     assert!(error.message.contains("\n  Step 2/3 : RUN echo about to fail; exit 3\n  | about to fail"), "{error}");
     spec.build.dockerfile_inline = "FROM scratch\nRUN --mount=type=cache,target=/x true\n".to_owned();
-    let error = engine.build(&spec, silent()).await.unwrap_err();
+    let error = classic.build(&spec, silent()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unsupported);
     assert!(error.message.starts_with("dockerfile_inline:2: `RUN --mount` needs BuildKit"), "{error}");
 

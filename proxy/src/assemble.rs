@@ -18,10 +18,15 @@ use crate::route::EntryPointModel;
 const REDIRECT: i64 = i64::MAX - 1;
 const INTERNAL: i64 = i64::MAX - 2;
 
-/// The entry points that the gateway listens on; those of UDP are left out.
+/// The entry points that the gateway listens on.
 pub fn entry_points(config: &StaticConfig) -> Vec<EntryPoint> {
-    let points = config.entry_points.iter().filter(|(_, options)| !options.is_udp());
-    points.map(|(name, options)| EntryPoint::from_static(name, options)).collect()
+    config.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options)).collect()
+}
+
+/// The names of the entry points for datagrams.
+pub fn udp_entry_points(config: &StaticConfig) -> Vec<String> {
+    let points = config.entry_points.iter().filter(|(_, options)| options.is_udp());
+    points.map(|(name, _)| name.clone()).collect()
 }
 
 /// What the entry points add to routers.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::config::statics;
@@ -27,6 +27,10 @@ pub struct EntryPoint {
     pub keep_alive_time: Duration,
     /// Most HTTP/2 streams at once on one connection.
     pub max_concurrent_streams: u32,
+    /// Silence after which a session of datagrams ends, where it is for datagrams and nothing else.
+    pub udp: Option<Duration>,
+    /// HTTP/3, where it is spoken too.
+    pub http3: Option<Http3>,
     /// Whose forwarding headers are believed, and how ours are written.
     pub forwarded: Forwarded,
     /// Who may say by the PROXY protocol who the client is; `None` where it is not spoken.
@@ -39,6 +43,25 @@ pub struct EntryPoint {
     pub encode_query_semicolons: bool,
     /// What happens to header names with an underscore.
     pub underscores: Underscores,
+}
+
+/// HTTP/3 on an entry point: the same number of port, over UDP.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Http3 {
+    /// The port that clients are told of, where it is not the one that is listened on.
+    pub advertised_port: Option<u16>,
+    /// What clients of HTTP/1.1 and HTTP/2 are told (RFC 7838 section 3); `None` while it is not served.
+    pub(crate) alt_svc: Option<HeaderValue>,
+}
+
+impl Http3 {
+    /// The same, served at `port`.
+    pub(crate) fn served(&self, port: u16) -> Self {
+        let port = self.advertised_port.unwrap_or(port);
+        // Thirty days.
+        let alt_svc = HeaderValue::from_str(&format!("h3=\":{port}\"; ma=2592000")).ok();
+        Self { alt_svc, ..self.clone() }
+    }
 }
 
 /// Header names with an underscore, which many applications take for the same name with a hyphen.
@@ -117,6 +140,11 @@ impl EntryPoint {
             keep_alive_requests: u32::try_from(transport.keep_alive_max_requests).unwrap_or(u32::MAX),
             keep_alive_time: transport.keep_alive_max_time.to_std(),
             max_concurrent_streams: options.http2.max_concurrent_streams,
+            udp: options.is_udp().then(|| options.udp.timeout.to_std()),
+            http3: options.http3.as_ref().map(|http3| Http3 {
+                advertised_port: Some(http3.advertised_port).filter(|port| *port != 0),
+                alt_svc: None,
+            }),
             forwarded: Forwarded {
                 insecure: options.forwarded_headers.insecure,
                 trusted: options.forwarded_headers.trusted_ips.iter().filter_map(networks).collect(),
@@ -163,6 +191,8 @@ impl EntryPoint {
             keep_alive_requests: 0,
             keep_alive_time: Duration::ZERO,
             max_concurrent_streams: 250,
+            udp: None,
+            http3: None,
             forwarded: Forwarded::default(),
             proxied: None,
             denied_encodings: DeniedEncodings::default(),

@@ -62,6 +62,8 @@ pub struct Update {
     pub configuration: Configuration,
     /// What the entry points mean for routers.
     pub models: Vec<EntryPointModel>,
+    /// Names of the entry points for datagrams.
+    pub udp_entry_points: Vec<String>,
     /// Folders of certificates, read anew each time.
     pub certificate_folders: Vec<PathBuf>,
     /// Folder of an authority of our own, which gives certificates for names that no public one does (`localhost`,

@@ -13,6 +13,7 @@ pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;
 mod http2;
+pub(crate) mod http3;
 pub(crate) mod meter;
 pub(crate) mod outbox;
 pub(crate) mod raw_path;

@@ -17,6 +17,7 @@ pub mod rule;
 mod snapshot;
 mod tcp;
 mod tls;
+mod udp;
 mod upstream;
 mod worker;
 

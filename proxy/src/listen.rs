@@ -3,7 +3,7 @@
 pub(crate) mod proxied;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 4096;
+/// Bytes of datagrams that the system holds for a socket.
+const DATAGRAM_BUFFER: usize = 2 * 1024 * 1024;
 /// After how long a silent client is probed.
 const KEEP_ALIVE: Duration = Duration::from_secs(180);
 /// Pauses after an accept that failed for want of descriptors or memory.
@@ -40,7 +42,10 @@ pub(crate) enum BindError {
 /// Not an address, or a host that is not an IP address and cannot be looked up.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, BindError> {
     let bad = || BindError::Address(text.to_owned());
-    let plain = text.strip_suffix("/tcp").unwrap_or(text);
+    let plain = match text.rsplit_once('/') {
+        Some((plain, protocol)) if ["tcp", "udp"].iter().any(|known| protocol.eq_ignore_ascii_case(known)) => plain,
+        _ => text,
+    };
     let (host, port) = plain.rsplit_once(':').ok_or_else(bad)?;
     let port: u16 = port.parse().map_err(|_| bad())?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -66,6 +71,34 @@ pub(crate) fn bind(address: SocketAddr, workers: usize) -> Result<Vec<TcpListene
         }
         result => result.map_err(|source| BindError::Bind { address, source }),
     }
+}
+
+/// Binds `address` for datagrams, with the system's largest buffers up to what a burst needs. Returns where it is bound.
+///
+/// # Errors
+/// The address is taken or may not be bound.
+pub(crate) fn bind_udp(address: SocketAddr) -> Result<(SocketAddr, UdpSocket), BindError> {
+    match udp_socket(address) {
+        Err(error) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && no_ipv6(&error) => {
+            let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port());
+            udp_socket(v4).map_err(|source| BindError::Bind { address: v4, source })
+        }
+        result => result.map_err(|source| BindError::Bind { address, source }),
+    }
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<(SocketAddr, UdpSocket)> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
+    }
+    // The system gives what it allows; less loses datagrams in a burst, which is what datagrams do.
+    let _ = socket.set_recv_buffer_size(DATAGRAM_BUFFER);
+    let _ = socket.set_send_buffer_size(DATAGRAM_BUFFER);
+    socket.bind(&address.into())?;
+    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok((bound, socket.into()))
 }
 
 fn no_ipv6(error: &io::Error) -> bool {

@@ -15,6 +15,7 @@ use crate::route::RoutingTable;
 use crate::rule::Candidate;
 use crate::tcp::TcpTable;
 use crate::tls::resolver::Policy;
+use crate::udp::UdpTable;
 use crate::upstream::health::Check;
 use crate::upstream::pool::Pool;
 use crate::upstream::server::Server;
@@ -35,6 +36,8 @@ pub(crate) struct Snapshot {
     pub(crate) certificates: security::Sources,
     /// The TCP routers.
     pub(crate) tcp: TcpTable,
+    /// The UDP routers.
+    pub(crate) udp: UdpTable,
     /// The certificates that are asked for.
     pub(crate) wanted: Wanted,
     /// Hosts that the authority of our own gives certificates for.

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod local;
 pub(crate) mod options;
 pub(crate) mod pem;
+pub(crate) mod quic;
 pub(crate) mod resolver;
 pub(crate) mod store;
 

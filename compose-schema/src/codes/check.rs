@@ -44,6 +44,6 @@ crate::codes::codes! {
         "`--allow`, `STACK_ALLOW` and the top-level `x-stack: {allow: [...]}` name the codes of warnings that are not to be \
          shown. Errors cannot be allowed. `stack explain` lists all codes.";
     OWN = "W0605", "unknown attribute of `x-stack`",
-        "`x-stack`, at the top level and in services, holds what only `stack` reads: `allow` at the top level, `drain` in a \
-         service. What it does not know, or cannot read, has no effect.";
+        "`x-stack`, at the top level and in services, holds what only `stack` reads: `allow` at the top level, `drain` and \
+         `restart-unhealthy` in a service. What it does not know, or cannot read, has no effect.";
 }

@@ -223,7 +223,10 @@ fn warnings_are_silenced_by_their_code() {
         codes(&format!("{file}x-stack: {{allow: [W0601, E0104, 7], alow: []}}\n"), &["W0201"]),
         ["W0604", "W0604", "W0605"]
     );
-    for (own, wanted) in [("drain: 5m", 0), ("drain: soon", 1), ("drain: 5", 1), ("drain: -1s", 1), ("train: 5m", 1)] {
+    for (own, wanted) in [("drain: 5m", 0), ("drain: soon", 1), ("drain: 5", 1), ("drain: -1s", 1), ("train: 5m", 1)]
+        .into_iter()
+        .chain([("restart-unhealthy: true", 0), ("restart-unhealthy: 'false'", 0), ("restart-unhealthy: soon", 1)])
+    {
         let text = format!("services:\n  a: {{image: x, x-stack: {{{own}}}}}\n");
         assert_eq!(codes(&text, &[]), vec!["W0605"; wanted], "{own}");
     }

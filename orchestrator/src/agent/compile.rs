@@ -123,6 +123,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
                     "`api.basepath` is not in force: the built-in gateway serves its API below `/api`".to_owned(),
                 );
             }
+            said.extend(Entrances::of(group, own).without_http3());
             if compiled.edge.metrics.prometheus.is_none() {
                 compiled.edge.metrics = own.config.metrics.clone();
             }

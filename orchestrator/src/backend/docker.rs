@@ -40,9 +40,10 @@ use tokio::sync::OnceCell;
 pub use address::Address;
 
 use super::{
-    Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine, EngineInfo, Error,
-    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
-    Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo, VolumeSpec,
+    Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
+    EngineInfo, Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord,
+    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo,
+    VolumeSpec,
 };
 use crate::ui::style::printable;
 use create::Misfit;
@@ -347,6 +348,11 @@ impl Backend for Docker {
         self.facts().await.cloned()
     }
 
+    async fn host(&self) -> Result<HostInfo> {
+        let info: answers::SystemInfo = self.get(read("ask engine", ""), "/info", &[]).await?;
+        Ok(HostInfo { root: info.docker_root_dir, time: info.system_time })
+    }
+
     async fn containers(&self, filter: &LabelFilter) -> Result<Vec<Container>> {
         let query = [("all", "1"), ("filters", &*filters(filter, &[]))];
         let listed: Vec<answers::Listed> = self.get(read("list containers", ""), "/containers/json", &query).await?;
@@ -611,6 +617,10 @@ impl Backend for Docker {
     async fn build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<String> {
         let call = Call { name: "build image", object: &spec.tag, limit: None };
         self.transport.attended(call, self.build_image(spec, &progress)).await
+    }
+
+    async fn check_build(&self, spec: &BuildSpec, progress: ProgressSink) -> Result<BuildCheck> {
+        self.check_dockerfile(spec, &progress).await
     }
 
     async fn load_images(&self, archive: Bytes) -> Result<()> {

@@ -1,8 +1,9 @@
 //! `stack build`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use compose_schema::model::Bytes;
+use compose_schema::model::{Bytes, SshKey};
 
 use super::carry_out::{INTERRUPTED, Runner};
 use super::push::{self, Pushes};
@@ -37,6 +38,18 @@ pub struct Args {
     /// Images of what the services depend on, too
     #[arg(long)]
     with_dependencies: bool,
+    /// An SSH agent for `RUN --mount=type=ssh`: `default` for the user's, or its socket
+    #[arg(long, value_name = "default|ID[=SOCKET]", num_args = 0..=1, require_equals = true, default_missing_value = "default")]
+    ssh: Vec<String>,
+    /// Add an attestation of how the image was made
+    #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<String>,
+    /// Add a list of what is in the image
+    #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sbom: Option<String>,
+    /// Check the Dockerfiles and build nothing
+    #[arg(long)]
+    check: bool,
     /// How progress is shown, as before the command
     #[arg(long, value_name = "auto|tty|plain|json|quiet", hide = true)]
     progress: Option<String>,
@@ -50,21 +63,13 @@ pub struct Args {
     services: Vec<String>,
 }
 
-/// Flags of Docker Compose that the engine's own builder cannot honour.
+/// Flags of Docker Compose that are about its other builders.
 #[derive(Debug, clap::Args)]
 struct Refused {
     #[arg(long, hide = true)]
     builder: Option<String>,
     #[arg(long, hide = true)]
-    check: bool,
-    #[arg(long, hide = true)]
     print: bool,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    provenance: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    sbom: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "default")]
-    ssh: Option<String>,
 }
 
 impl Refused {
@@ -76,11 +81,7 @@ impl Refused {
                 self.builder.as_deref().is_some_and(|builder| !matches!(builder, "" | "default")),
                 "the engine's own builder is used",
             ),
-            ("--check", self.check, "it needs BuildKit"),
-            ("--print", self.print, "it needs BuildKit; `stack config` shows the `build` sections"),
-            ("--provenance", self.provenance.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
-            ("--sbom", self.sbom.as_deref().is_some_and(|value| value != "false"), "it needs BuildKit"),
-            ("--ssh", self.ssh.is_some(), "it needs BuildKit"),
+            ("--print", self.print, "there is no `bake` file; `stack config` shows the `build` sections"),
         ];
         match flags.into_iter().find(|(_, given, _)| *given) {
             Some((flag, _, reason)) => {
@@ -116,7 +117,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         ..Selection::default()
     };
     let mut desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
-    for spec in desired.services.values_mut().filter_map(|service| service.build.as_mut()) {
+    let built = desired.services.values_mut().chain(desired.bases.values_mut());
+    for spec in built.filter_map(|service| service.build.as_mut()) {
         spec.build.no_cache |= args.no_cache;
         spec.build.pull |= args.pull;
         spec.memory = memory;
@@ -127,6 +129,20 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             };
             spec.build.args.insert(name.to_owned(), value);
         }
+        for key in &args.ssh {
+            let (id, path) = key.split_once('=').unwrap_or((key, ""));
+            spec.build.ssh.retain(|key| key.id != id);
+            spec.build.ssh.push(SshKey { id: id.to_owned(), path: path.to_owned() });
+        }
+        if let Some(provenance) = &args.provenance {
+            provenance.clone_into(&mut spec.build.provenance);
+        }
+        if let Some(sbom) = &args.sbom {
+            sbom.clone_into(&mut spec.build.sbom);
+        }
+    }
+    if args.check {
+        return check(context, &desired);
     }
     let plan = up::builds(&desired);
     if plan.is_empty() {
@@ -156,6 +172,30 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         };
         push::outcome(&failures, false)?;
         Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Has the Dockerfiles checked, one after the other; anything to complain about is a failure.
+fn check(context: &Context, desired: &Desired) -> Result<ExitCode> {
+    let mut runner = Runner::new(context, &desired.project)?;
+    runner.release();
+    block_on(async {
+        runner.watch_signals()?;
+        let mut clean = true;
+        for (name, service) in &desired.services {
+            let Some(spec) = &service.build else { continue };
+            let checked = tokio::select! {
+                checked = runner.engine.check_build(spec, Arc::new(|_| {})) => checked,
+                () = runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+            };
+            let checked = checked.map_err(|error| {
+                let message = format!("cannot check the Dockerfile of service `{name}`: {}", error.message);
+                CommandError::new(message)
+            })?;
+            clean &= checked.clean;
+            output::stdout(&format!("{name}: {}\n", checked.text))?;
+        }
+        Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }
 

@@ -58,6 +58,9 @@ pub struct Global {
     /// Context of the `docker` command to use, instead of `DOCKER_CONTEXT`
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+    /// Folder of the `docker` command's configuration, instead of `DOCKER_CONFIG`
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub docker_config: Option<String>,
     /// Say what goes on inside, as `STACK_LOG=debug` does
     #[arg(short = 'D', long, alias = "debug", hide = true)]
     pub verbose: bool,
@@ -97,6 +100,9 @@ impl Context {
         if global.no_ansi {
             output::stderr("warning: `--no-ansi` is deprecated: use `--ansi never`\n");
             "never".clone_into(&mut global.ansi);
+        }
+        if let Some(folder) = &global.docker_config {
+            environment.insert("DOCKER_CONFIG".to_owned(), folder.clone());
         }
         if let Some(host) = &global.host {
             environment.insert("DOCKER_HOST".to_owned(), host.clone());

@@ -8,9 +8,11 @@ use super::scope::Scope;
 use super::{Context, block_on};
 use crate::edge;
 use crate::error::Result;
-use crate::reconcile::Observed;
+use crate::reconcile::action::Action;
 use crate::reconcile::lifecycle::{self, DownOptions, Images};
-use crate::ui::output;
+use crate::reconcile::{Observed, Plan};
+use crate::ui::style::printable;
+use crate::ui::{output, prompt};
 
 /// Stop and remove containers and networks, and what else is asked for
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,9 @@ pub struct Args {
     /// Remove containers of services that are gone from the files
     #[arg(long)]
     remove_orphans: bool,
+    /// Do not ask whether volumes may go; without a terminal nothing is asked
+    #[arg(short = 'y', long = "yes")]
+    yes: bool,
     /// Seconds until a container is killed
     #[arg(short, long, value_name = "SECONDS")]
     timeout: Option<u64>,
@@ -46,7 +51,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         timeout: args.timeout.map(Duration::from_secs),
     };
     block_on(async {
-        runner.watch_signals()?;
         let observed = Observed::project(&*runner.engine, &scope.name).await?;
         scope.check(&args.services, &observed.containers)?;
         let plan = lifecycle::down(&observed, &scope.name, scope.project(), &options);
@@ -54,6 +58,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             runner.carry_out(&plan, None).await?;
             return Ok(ExitCode::SUCCESS);
         }
+        if options.volumes && !may_lose(&plan, args.yes).await? {
+            output::stderr("nothing was removed; `-y` does not ask, and without `-v` volumes stay\n");
+            return Ok(ExitCode::SUCCESS);
+        }
+        runner.watch_signals()?;
         // No route leads to a container that is about to end.
         let routed =
             options.services.is_empty() && edge::withdraw(&runner.engine, &scope.name, options.volumes).await?;
@@ -63,4 +72,25 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         runner.carry_out(&plan, None).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Says which volumes will be lost, and asks whether they may where somebody can answer. Scripts are not asked: Docker
+/// Compose asks nobody.
+async fn may_lose(plan: &Plan, yes: bool) -> Result<bool> {
+    let names: Vec<String> = plan
+        .steps()
+        .filter_map(|(_, step)| match &step.action {
+            Action::RemoveVolume { name, .. } => Some(printable(name)),
+            _ => None,
+        })
+        .collect();
+    if names.is_empty() || yes {
+        return Ok(true);
+    }
+    let lost = names.join(", ");
+    if !prompt::is_possible() {
+        output::stderr(&format!("removing volumes with all that is in them: {lost}\n"));
+        return Ok(true);
+    }
+    prompt::confirm(&format!("All data in these volumes will be lost: {lost}. Remove them?")).await
 }

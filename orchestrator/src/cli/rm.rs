@@ -7,6 +7,7 @@ use super::carry_out::Runner;
 use super::change::services;
 use super::scope::Scope;
 use super::{Context, block_on};
+use crate::edge;
 use crate::error::{CommandError, Result};
 use crate::reconcile::action::Action;
 use crate::reconcile::{Observed, Plan, lifecycle};
@@ -58,7 +59,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, &args.services)?;
     let runner = Runner::new(context, &scope.name)?;
     let plan = block_on(async {
-        let observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let mut observed = Observed::project(&*runner.engine, &scope.name).await?;
+        if args.stop {
+            observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
+        }
         scope.check(&args.services, &observed.containers)?;
         let services = services(&scope, &args.services);
         Ok(lifecycle::remove(&observed, scope.project(), &services, args.stop, args.volumes))
@@ -70,6 +74,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     }
     if !runner.dry_run {
         output::stderr(&format!("Going to remove {}\n", names.join(", ")));
+        if args.volumes {
+            output::stderr("Their anonymous volumes go too, and what is in them is lost\n");
+        }
         if !args.force && !confirmed()? {
             output::stderr("nothing was removed; `--force` does not ask\n");
             return Ok(ExitCode::SUCCESS);

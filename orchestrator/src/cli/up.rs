@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use compose_schema::Loaded;
 
-use super::carry_out::Runner;
+use super::carry_out::{INTERRUPTED, Runner};
 use super::watch::How;
 use super::{Context, block_on, dry_run};
 use crate::edge::{Look, Wish};
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
@@ -156,7 +156,7 @@ impl Prepared {
         }
         let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
         self.look_at_gateway().await?;
-        self.ask_about_volumes(&observed)?;
+        self.ask_about_volumes(&observed).await?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
         self.runner.carry_out(&plan, Some(&self.desired)).await?;
@@ -223,12 +223,18 @@ impl Prepared {
     }
 
     /// A changed volume is made anew only if the user says that its data may go.
-    fn ask_about_volumes(&mut self, observed: &Observed) -> Result<()> {
+    async fn ask_about_volumes(&mut self, observed: &Observed) -> Result<()> {
         for (key, name) in up::changed_volumes(&self.desired, observed) {
             let question = format!(
                 "Volume \"{name}\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?"
             );
-            if self.yes || (self.ask && prompt::confirm(&question)?) {
+            let agreed = self.yes
+                || (self.ask
+                    && tokio::select! {
+                        answer = prompt::confirm(&question) => answer?,
+                        () = self.runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+                    });
+            if agreed {
                 self.options.recreate_volumes.insert(key);
             }
         }

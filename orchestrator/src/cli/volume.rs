@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Context;
+use super::{Context, Global};
 use crate::error::Result;
 
 /// Back up a volume of the project, and restore it
@@ -31,8 +31,14 @@ enum Command {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    // A volume may well be one that no service uses at the moment.
+    let context = Context {
+        global: Global { all_resources: true, ..context.global.clone() },
+        working_dir: context.working_dir.clone(),
+        environment: context.environment.clone(),
+    };
     match &args.command {
-        Command::Backup(args) => backup::run(context, args),
-        Command::Restore(args) => restore::run(context, args),
+        Command::Backup(args) => backup::run(&context, args),
+        Command::Restore(args) => restore::run(&context, args),
     }
 }

@@ -281,6 +281,18 @@ pub async fn read_file(engine: &Engine, path: &Path) -> Result<Option<Vec<u8>>> 
     }
 }
 
+/// A folder in the volumes of gateway and agent as a tar archive; none where there is no such folder, or neither of them.
+///
+/// # Errors
+/// Whatever the engine answers; an answer that is cut off.
+pub async fn read_folder(engine: &Engine, path: &str) -> Result<Option<Vec<u8>>> {
+    let pair = Pair::observe(engine.as_ref()).await?;
+    match pair.gateway.as_ref().or(pair.agent.as_ref()) {
+        Some(holder) => archive(engine, &holder.id, path).await,
+        None => Ok(None),
+    }
+}
+
 /// A folder of a container as a tar archive; none where there is no such folder, or no such container any more.
 async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Option<Vec<u8>>> {
     let mut stream = match engine.get_archive(container, folder).await {

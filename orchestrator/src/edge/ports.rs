@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 /// Why an address cannot be listened on; `None` where it can. Only for engines on this host.
 #[must_use]
-pub fn obstacle(address: SocketAddr) -> Option<String> {
-    match TcpListener::bind(address) {
-        Ok(_) => None,
+pub fn obstacle(address: SocketAddr, udp: bool) -> Option<String> {
+    let holder = |port: u16| if udp { None } else { holder(port) };
+    let bound = if udp { UdpSocket::bind(address).map(drop) } else { TcpListener::bind(address).map(drop) };
+    match bound {
+        Ok(()) => None,
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(
             holder(address.port()).map_or_else(|| "it is in use".to_owned(), |who| format!("it is in use by {who}")),
         ),
@@ -83,10 +85,10 @@ mod tests {
     fn a_taken_port_names_its_holder() -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let said = obstacle(address).unwrap_or_default();
+        let said = obstacle(address, false).unwrap_or_default();
         assert!(said.contains(&format!("pid {}", std::process::id())), "{said}");
         drop(listener);
-        assert_eq!(obstacle(address), None);
+        assert_eq!(obstacle(address, false), None);
         Ok(())
     }
 

@@ -188,11 +188,14 @@ impl Serving {
         // Before they are read: a change after that is seen.
         self.files.set_named(edge.dynamic.files());
         let stopped = |_| CommandError::new("the gateway's threads have ended");
-        let models =
-            edge.entry_points.keys().map(|name| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let (datagrams, others): (Vec<_>, Vec<_>) = edge.entry_points.iter().partition(|(_, options)| options.is_udp());
+        let models = others.into_iter();
+        let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
         let (api, points, shown) = (self.api.clone(), edge.entry_points.clone(), edge.dynamic.clone());
         let update = Update {
             models: models.collect(),
+            udp_entry_points,
             announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             configuration: edge.dynamic,
             certificate_folders: edge.certificate_folders,

@@ -77,6 +77,9 @@ pub struct ProjectFile {
     /// Ids of its containers that get no new requests, because a command is about to end them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub leaving: BTreeSet<String>,
+    /// Services whose containers the agent restarts when they have become unhealthy.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub restart_unhealthy: BTreeSet<String>,
 }
 
 impl ProjectFile {

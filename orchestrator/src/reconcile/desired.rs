@@ -1,5 +1,6 @@
 //! What shall be: the project as containers, networks and volumes of the engine.
 
+mod builds;
 mod files;
 pub mod fingerprint;
 mod mounts;
@@ -45,6 +46,14 @@ pub enum ProjectError {
         service: String,
         /// The attribute.
         attribute: &'static str,
+        /// `file:line`, where known.
+        place: Option<String>,
+    },
+    /// Builds that begin with each other's images.
+    #[error("services `{}` build on each other: `additional_contexts` go round in a circle{}", .services.join("`, `"), at(.place))]
+    BuildCycle {
+        /// The services.
+        services: Vec<String>,
         /// `file:line`, where known.
         place: Option<String>,
     },
@@ -107,6 +116,7 @@ impl From<ProjectError> for CommandError {
             ProjectError::NoSuchService(_) => "`stack config --services` lists the services".to_owned(),
             ProjectError::NothingSelected => "is a profile missing? `--profile NAME` switches it on".to_owned(),
             ProjectError::Unsupported { attribute, .. } => format!("take `{attribute}` out of the service"),
+            ProjectError::BuildCycle { .. } => "let one of them begin with something else".to_owned(),
             ProjectError::ExternalFile { .. } => "use `file:`, `environment:` or `content:` instead".to_owned(),
             ProjectError::VariableNotSet { variable, .. } => format!("set `{variable}` in the shell or in `.env`"),
             ProjectError::ReadOnlyRoot { .. } => "use a `file:` source, which is mounted".to_owned(),
@@ -127,6 +137,8 @@ pub struct DesiredService {
     pub image: String,
     /// How that image is built, where it is.
     pub build: Option<BuildSpec>,
+    /// Services whose images its build begins with.
+    pub bases: Vec<String>,
     /// Number of containers.
     pub replicas: u32,
     /// Named on the command line (or nothing was), not only needed by others.
@@ -184,6 +196,8 @@ pub struct Desired {
     pub working_dir: String,
     /// Services to run, by name.
     pub services: BTreeMap<String, DesiredService>,
+    /// Services that are not to be run, but whose images builds of those begin with.
+    pub bases: BTreeMap<String, DesiredService>,
     /// Every service of the files, those that are not to be run included: their containers are no orphans.
     pub known: BTreeSet<String>,
     /// Services that the gateway stands in for.
@@ -228,6 +242,7 @@ impl Desired {
             }
             desired.services.insert(name, service);
         }
+        desired.bases = builds::bases(project, &desired.services, place)?;
         // The gateway stands in for them, and keeps what it has for them where they would.
         for service in selection.adopted.iter().filter_map(|name| project.services.get(name)) {
             for key in mounts::mounts(project, service).1 {
@@ -314,7 +329,7 @@ fn one(
             place: here("container_name"),
         });
     }
-    let image = if service.image.is_empty() { format!("{}-{name}", project.name) } else { service.image.clone() };
+    let image = image_name(project, name, service);
     let (networks, network_keys) = networks::attachments(project, name, service);
     let (mut mounts, volume_keys) = mounts::mounts(project, service);
     let (bound, files) = files::files(project, name, service, place)?;
@@ -326,7 +341,8 @@ fn one(
     Ok(DesiredService {
         name: name.to_owned(),
         build: service.build.as_ref().map(|build| BuildSpec {
-            build: (**build).clone(),
+            build: builds::settled(project, build),
+            secrets: builds::secrets(project, build),
             tag: image.clone(),
             platform: if service.platform.is_empty() {
                 build.platforms.first().cloned().unwrap_or_default()
@@ -341,6 +357,7 @@ fn one(
             memory: 0,
             quiet: false,
         }),
+        bases: service.build.iter().flat_map(|build| builds::needed(build)).map(str::to_owned).collect(),
         image,
         replicas,
         selected,
@@ -361,6 +378,11 @@ fn one(
         places: BTreeMap::new(),
         service: service.clone(),
     })
+}
+
+/// Name of the image that a service runs.
+fn image_name(project: &Project, name: &str, service: &Service) -> String {
+    if service.image.is_empty() { format!("{}-{name}", project.name) } else { service.image.clone() }
 }
 
 fn container_labels(project: &Project, name: &str, service: &Service) -> Labels {

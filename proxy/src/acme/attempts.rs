@@ -24,6 +24,8 @@ const FIRST_UNREACHED: i64 = 30;
 const LONGEST_UNREACHED: i64 = HOUR;
 /// Attempts for a name in one hour.
 const PER_HOUR: usize = 4;
+/// Characters of a reason that are kept.
+const LONGEST_REASON: usize = 500;
 /// Orders at one authority in three hours.
 const ORDERS: usize = 240;
 /// Certificates for the same names in a week, those not counted that take the place of one that was about to expire.
@@ -54,6 +56,8 @@ struct Record {
     times: Vec<i64>,
     /// Not before this time.
     next: i64,
+    /// Why the last attempt failed, for people.
+    reason: String,
 }
 
 impl Attempts {
@@ -120,6 +124,15 @@ impl Attempts {
         }
         self.issued.retain(|_, times| !times.is_empty());
         self.issued.entry(set(authority, names)).or_default().push(now);
+    }
+
+    /// Why an attempt failed.
+    pub(super) fn note(&mut self, authority: &str, names: &[String], reason: &str) {
+        for name in names {
+            if let Some(record) = self.names.get_mut(&key(authority, name)) {
+                record.reason = reason.chars().take(LONGEST_REASON).collect();
+            }
+        }
     }
 
     /// The attempt came to nothing before anything was validated: the authority was out of reach, or has too much to do.

@@ -350,6 +350,7 @@ impl State {
 /// What a failure means for the next attempt.
 fn settle(book: &mut Book, job: &Job, failure: &Failure, retry_at: i64) {
     let (authority, names, time) = (&job.resolver.options.ca_server, &job.order.names, now());
+    book.attempts.note(authority, names, &failure.reason);
     match failure.kind {
         Kind::Unreached => book.attempts.unreached(authority, names, time, random()),
         Kind::TooOften if retry_at <= time => book.attempts.postpone(authority, names, time + LEFT_ALONE),

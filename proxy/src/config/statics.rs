@@ -64,6 +64,10 @@ pub struct EntryPoint {
     pub http: HttpDefaults,
     /// Options of HTTP/2.
     pub http2: Http2,
+    /// HTTP/3, if on.
+    pub http3: Option<Http3>,
+    /// Options of UDP.
+    pub udp: UdpOptions,
 }
 
 /// Time limits of an entry point.
@@ -256,6 +260,28 @@ pub struct Http2 {
 impl Default for Http2 {
     fn default() -> Self {
         Self { max_concurrent_streams: 250 }
+    }
+}
+
+/// Options of HTTP/3.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Http3 {
+    /// The port that clients are told of; zero is the one that is listened on.
+    pub advertised_port: u16,
+}
+
+/// Options of UDP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct UdpOptions {
+    /// Silence after which a session ends.
+    pub timeout: GoDuration,
+}
+
+impl Default for UdpOptions {
+    fn default() -> Self {
+        Self { timeout: GoDuration::from_secs(3) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acme::challenges::Challenges;
 use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
-use crate::listen::{BindError, bind, parse_address, same_place, share};
+use crate::listen::{BindError, bind, bind_udp, parse_address, same_place, share};
 use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
@@ -31,7 +31,7 @@ use crate::upstream::failure::chain;
 use crate::worker::Shared;
 
 use super::passage::Passage;
-use super::worker_thread::{Accept, WorkerThread};
+use super::worker_thread::{Accept, Socket, WorkerThread};
 use super::{Announce, Applied, Command, Listener, Problem, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
@@ -69,8 +69,27 @@ struct Entry {
     options: Arc<ArcSwap<EntryPoint>>,
     stop: CancellationToken,
     bound: Option<SocketAddr>,
+    /// Ends HTTP/3, where it is served.
+    http3: Option<CancellationToken>,
+    /// The worker that has what only one can have.
+    worker: usize,
     /// Copies of the sockets that the workers accept from: what a successor is given.
     listeners: Vec<TcpListener>,
+}
+
+impl Entry {
+    /// Whether something that is to be listened on is not.
+    fn is_missing(&self) -> bool {
+        self.bound.is_none() || (self.http3.is_none() && self.options.load().http3.is_some())
+    }
+
+    /// Puts options into force. Clients are told of HTTP/3 where it is served.
+    fn publish(&self, mut options: EntryPoint) {
+        if let (Some(http3), Some(_), Some(bound)) = (&options.http3, &self.http3, self.bound) {
+            options.http3 = Some(http3.served(bound.port()));
+        }
+        self.options.store(Arc::new(options));
+    }
 }
 
 impl Control {
@@ -87,6 +106,7 @@ impl Control {
         let inputs = Inputs {
             config: &update.configuration,
             entry_points: &update.models,
+            udp_entry_points: &update.udp_entry_points,
             folders: &update.certificate_folders,
             own: &own,
             obtained: &obtained,
@@ -137,7 +157,7 @@ impl Control {
             let mut daily = tokio::time::interval(DAY);
             daily.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                let unbound = self.entries.values().any(|entry| entry.bound.is_none());
+                let unbound = self.entries.values().any(Entry::is_missing);
                 tokio::select! {
                     command = inbox.recv() => match command {
                         None => return,
@@ -180,6 +200,7 @@ impl Control {
         let inputs = Inputs {
             config: &update.configuration,
             entry_points: &update.models,
+            udp_entry_points: &update.udp_entry_points,
             folders: &update.certificate_folders,
             own: &self.own,
             obtained: &self.obtained,
@@ -267,15 +288,27 @@ impl Control {
             }
             keep
         });
-        self.status.send_modify(|status| status.listeners.retain(|name, _| self.entries.contains_key(name)));
+        self.status.send_modify(|status| {
+            let known = |name: &String| self.entries.keys().any(|entry| entry == name || http3_name(entry) == *name);
+            status.listeners.retain(|name, _| known(name));
+        });
         for options in wanted {
-            match self.entries.get(&options.name) {
-                Some(entry) => entry.options.store(Arc::new(options)),
+            match self.entries.get_mut(&options.name) {
+                Some(entry) => {
+                    if options.http3.is_none()
+                        && let Some(stop) = entry.http3.take()
+                    {
+                        stop.cancel();
+                    }
+                    entry.publish(options);
+                }
                 None => {
                     let entry = Entry {
                         options: Arc::new(ArcSwap::from_pointee(options.clone())),
                         stop: CancellationToken::new(),
                         bound: None,
+                        http3: None,
+                        worker: self.entries.len() % self.workers.len().max(1),
                         listeners: Vec::new(),
                     };
                     self.entries.insert(options.name, entry);
@@ -305,27 +338,55 @@ impl Control {
         for (name, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.bound.is_none()) {
             let options = entry.options.load_full();
             let listener = match listen(&options, count, &mut given) {
-                Ok((address, listeners)) => {
+                Ok((address, Sockets::Udp(socket))) => {
+                    entry.bound = Some(address);
+                    if let Some(thread) = self.workers.get(entry.worker) {
+                        let (entry, stop) = (Arc::clone(&entry.options), entry.stop.clone());
+                        thread.accept(Accept { socket: Socket::Udp(socket), entry, stop });
+                    }
+                    tracing::info!(entry_point = name, %address, "listening for datagrams");
+                    Listener::Bound(address)
+                }
+                Ok((address, Sockets::Tcp(listeners))) => {
                     entry.bound = Some(address);
                     // One that cannot be copied serves all the same; only a successor cannot have it.
                     entry.listeners = listeners.iter().filter_map(|listener| listener.try_clone().ok()).collect();
                     // There may be more sockets than workers, where a gateway with more has given them.
                     for (thread, listener) in self.workers.iter().cycle().zip(listeners) {
-                        thread.accept(Accept { listener, entry: Arc::clone(&entry.options), stop: entry.stop.clone() });
+                        let (entry, stop) = (Arc::clone(&entry.options), entry.stop.clone());
+                        thread.accept(Accept { socket: Socket::Tcp(listener), entry, stop });
                     }
                     tracing::info!(entry_point = name, %address, "listening");
                     Listener::Bound(address)
                 }
                 Err(error) => Listener::Failed(chain(&error)),
             };
-            self.status.send_if_modified(|status| {
-                if let Listener::Failed(reason) = &listener
-                    && status.listeners.get(name) != Some(&listener)
-                {
-                    tracing::error!(entry_point = name, reason, "not listening; trying again all the time");
+            tell(&self.status, name, listener);
+        }
+        self.bind_http3();
+    }
+
+    /// Serves HTTP/3 where it is wanted: at the address of the entry point, over UDP.
+    fn bind_http3(&mut self) {
+        for (name, entry) in &mut self.entries {
+            let options = entry.options.load_full();
+            let Some(address) = entry.bound.filter(|_| options.http3.is_some() && entry.http3.is_none()) else {
+                continue;
+            };
+            match bind_udp(address) {
+                Ok((_, socket)) => {
+                    let stop = entry.stop.child_token();
+                    entry.http3 = Some(stop.clone());
+                    if let Some(thread) = self.workers.get(entry.worker) {
+                        let entry = Arc::clone(&entry.options);
+                        thread.accept(Accept { socket: Socket::Http3(socket), entry, stop });
+                    }
+                    entry.publish((*options).clone());
+                    tracing::info!(entry_point = name, %address, "listening for HTTP/3");
+                    self.status.send_if_modified(|status| status.listeners.remove(&http3_name(name)).is_some());
                 }
-                status.listeners.insert(name.clone(), listener.clone()) != Some(listener)
-            });
+                Err(error) => tell(&self.status, &http3_name(name), Listener::Failed(chain(&error))),
+            }
         }
     }
 
@@ -353,6 +414,29 @@ impl Control {
 }
 
 /// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
+/// What HTTP/3 on an entry point is called where it cannot be served.
+fn http3_name(entry: &str) -> String {
+    format!("{entry} (HTTP/3)")
+}
+
+/// Notes how it stands with a listener, and says so when that is news.
+fn tell(status: &watch::Sender<Status>, name: &str, listener: Listener) {
+    status.send_if_modified(|status| {
+        if let Listener::Failed(reason) = &listener
+            && status.listeners.get(name) != Some(&listener)
+        {
+            tracing::error!(entry_point = name, reason, "not listening; trying again all the time");
+        }
+        status.listeners.insert(name.to_owned(), listener.clone()) != Some(listener)
+    });
+}
+
+/// What an entry point listens with.
+enum Sockets {
+    Tcp(Vec<TcpListener>),
+    Udp(UdpSocket),
+}
+
 fn fingerprint(update: &Update) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     serde_json::to_vec(&update.configuration).ok()?.hash(&mut hasher);
@@ -363,8 +447,11 @@ fn listen(
     options: &EntryPoint,
     count: usize,
     given: &mut Vec<TcpListener>,
-) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
+) -> Result<(SocketAddr, Sockets), BindError> {
     let address = parse_address(&options.address)?;
+    if options.udp.is_some() {
+        return bind_udp(address).map(|(bound, socket)| (bound, Sockets::Udp(socket)));
+    }
     let mut listeners: Vec<_> =
         given.extract_if(.., |listener| listener.local_addr().is_ok_and(|at| same_place(at, address))).collect();
     if let Some(at) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
@@ -374,5 +461,5 @@ fn listen(
         listeners = bind(address, count)?;
     }
     let bound = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(address);
-    Ok((bound, listeners))
+    Ok((bound, Sockets::Tcp(listeners)))
 }

@@ -1,6 +1,6 @@
 //! The thread of a worker.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -12,21 +12,34 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::entry_point::EntryPoint;
+use crate::http::http3::serve_endpoint;
 use crate::http::serve::serve;
 use crate::listen::accept;
 use crate::snapshot::View;
+use crate::udp;
 use crate::worker::{Shared, Worker};
 
 /// How often kept connections to servers are looked over.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// A listener for a worker to accept from.
+/// A socket for a worker to serve.
 #[derive(Debug)]
 pub(super) struct Accept {
-    pub(super) listener: TcpListener,
+    pub(super) socket: Socket,
     pub(super) entry: Arc<ArcSwap<EntryPoint>>,
     /// Ends accepting, and asks its connections to end.
     pub(super) stop: CancellationToken,
+}
+
+/// What a socket is for.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// Connections.
+    Tcp(TcpListener),
+    /// HTTP/3.
+    Http3(UdpSocket),
+    /// Datagrams for UDP routers.
+    Udp(UdpSocket),
 }
 
 /// A worker's thread, from outside.
@@ -100,9 +113,7 @@ async fn work(worker: &Arc<Worker>, mut inbox: mpsc::UnboundedReceiver<Accept>) 
     loop {
         tokio::select! {
             accept = inbox.recv(), if open => match accept {
-                Some(accept) => {
-                    tokio::spawn(accept_all(Arc::clone(worker), accept));
-                }
+                Some(accept) => take(worker, accept),
                 None => open = false,
             },
             _ = sweep.tick() => {
@@ -114,8 +125,32 @@ async fn work(worker: &Arc<Worker>, mut inbox: mpsc::UnboundedReceiver<Accept>) 
     }
 }
 
-async fn accept_all(worker: Arc<Worker>, accepting: Accept) {
-    let Accept { listener, entry, stop } = accepting;
+/// Serves a socket from now on.
+fn take(worker: &Arc<Worker>, accept: Accept) {
+    let Accept { socket, entry, stop } = accept;
+    let owner = Arc::clone(worker);
+    match socket {
+        Socket::Tcp(listener) => drop(tokio::spawn(accept_all(owner, listener, entry, stop))),
+        // Its end is waited for: it sends what its connections said last.
+        Socket::Http3(socket) => drop(worker.tasks.spawn(async move {
+            if let Err(error) = serve_endpoint(socket, entry, owner, stop).await {
+                tracing::error!(%error, "HTTP/3 cannot be served");
+            }
+        })),
+        Socket::Udp(socket) => drop(tokio::spawn(async move {
+            if let Err(error) = udp::serve(socket, entry, owner, stop).await {
+                tracing::error!(%error, "datagrams cannot be served");
+            }
+        })),
+    }
+}
+
+async fn accept_all(
+    worker: Arc<Worker>,
+    listener: TcpListener,
+    entry: Arc<ArcSwap<EntryPoint>>,
+    stop: CancellationToken,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {

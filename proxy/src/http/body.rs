@@ -18,6 +18,7 @@ use crate::upstream::pool::UpstreamBody;
 
 use super::exchange::Finish;
 use super::expectation::Expectation;
+use super::http3::upload::Upload;
 use super::outbox::Outbox;
 use super::spool::SpoolReader;
 
@@ -36,6 +37,12 @@ pub(crate) enum BodyError {
     /// It was put aside and cannot be read again.
     #[error("cannot read from a temporary file")]
     Disk(#[source] std::io::Error),
+    /// The client's stream of HTTP/3 failed.
+    #[error("the stream was reset")]
+    Http3(#[from] h3::error::StreamError),
+    /// It is not as long as was announced.
+    #[error("the body is not as long as announced")]
+    Length,
     /// Nothing came for the given time.
     #[error("no byte of the body came for {} s", .0.as_secs())]
     Idle(Duration),
@@ -62,6 +69,7 @@ enum RequestKind {
     Client(Incoming),
     /// Of HTTP/2, with the bytes left of the length that was announced.
     Stream(RecvStream, Option<u64>),
+    Http3(Box<Upload>),
     Held(Option<Bytes>),
     Spooled(SpoolReader),
 }
@@ -78,6 +86,11 @@ impl RequestBody {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let kind = if stream.is_end_stream() { RequestKind::Empty } else { RequestKind::Stream(stream, length) };
         Self { kind, idle, ..Self::empty() }
+    }
+
+    /// The body of a client's stream of HTTP/3, as [`RequestBody::client`].
+    pub(crate) fn http3(body: Option<Box<Upload>>, idle: Duration) -> Self {
+        Self { kind: body.map_or(RequestKind::Empty, RequestKind::Http3), idle, ..Self::empty() }
     }
 
     /// The client may send it only when it is asked for; what is known about that is shared in `expectation`.
@@ -172,6 +185,7 @@ impl HttpBody for RequestBody {
             RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
             RequestKind::Client(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Cut),
             RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
+            RequestKind::Http3(upload) => upload.poll_frame(cx),
         };
         if let Some(expectation) = &self.expectation
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
@@ -204,6 +218,7 @@ impl HttpBody for RequestBody {
             RequestKind::Spooled(reader) => reader.is_end_stream(),
             RequestKind::Client(body) => body.is_end_stream(),
             RequestKind::Stream(stream, _) => stream.is_end_stream(),
+            RequestKind::Http3(upload) => upload.is_end_stream(),
         }
     }
 
@@ -213,6 +228,7 @@ impl HttpBody for RequestBody {
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.size_hint(),
+            RequestKind::Http3(upload) => upload.size_hint(),
             RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
         };
         if let Some(read) = &self.before {

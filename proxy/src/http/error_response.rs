@@ -92,7 +92,7 @@ impl Reason {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "400 Bad Request", Some(PLAIN), true),
             Self::DeniedPath => (StatusCode::BAD_REQUEST, "", None, false),
             Self::Expectation => (StatusCode::EXPECTATION_FAILED, "", None, true),
-            Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "Not Implemented", None, true),
+            Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "", None, true),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout", None, true),
         };
         let mut response = text(status, body);

@@ -28,7 +28,7 @@ pub(crate) struct Client {
     /// Whether the peer's forwarding headers are believed.
     pub(crate) trusted: bool,
     /// The TLS session, on encrypted connections.
-    pub(crate) tls: Option<TlsSession>,
+    pub(crate) tls: Option<Arc<TlsSession>>,
     /// Where it came in.
     pub(crate) entry: Arc<EntryPoint>,
     /// Who serves it.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 
 use crate::middleware::content_type;
@@ -206,6 +206,9 @@ impl Outgoing {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             parts.headers.insert(UPGRADE, protocol.clone());
         }
+        if parts.headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
+            parts.headers.remove(USER_AGENT);
+        }
         let unzip = unzip::ask(&parts.method, &mut parts.headers);
         Self { method: parts.method.clone(), parts, body: Some(body), upgrade, informed: false, unzip }
     }
@@ -290,7 +293,10 @@ fn prepare(
             head.version = Version::HTTP_11;
             head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
             head.headers.insert(HOST, host.clone());
-            headers::join_cookies(&mut head.headers);
+            // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
+            if exchange.parts.version >= Version::HTTP_2 {
+                headers::join_cookies(&mut head.headers);
+            }
             if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
                 head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
@@ -332,11 +338,14 @@ fn finish(
             let (mut parts, body) = response.into_parts();
             if parts.version < Version::HTTP_2 {
                 let chunked = headers::is_chunked(&parts.headers).map_err(|_| Failure::BadCoding)?;
+                if parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().contains(&b',')) {
+                    return Err(Failure::BadLength);
+                }
                 if !chunked {
                     parts.headers.remove(TRAILER);
                 }
             }
-            headers::strip_response(&mut parts.headers);
+            headers::strip_response(&mut parts.headers, true);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()
             } else {

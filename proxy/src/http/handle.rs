@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, USER_AGENT};
+use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use crate::acme::challenges::Answer;
+use crate::entry_point::EntryPoint;
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
@@ -57,11 +58,12 @@ pub(crate) async fn handle(
     let count = client.meter.begin();
     let mut finish = Finish::new(&client);
     let http1 = parts.version <= Version::HTTP_11;
+    let advertises = client.tls.is_some() && parts.version != Version::HTTP_3;
     let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
     if let Some(expected) = &expected {
         body = body.expected(Arc::clone(expected));
     }
-    let mut record = record(&client, &parts, http1);
+    let mut record = record(&client, &parts);
     let mut response = match admit(&client, parts, body, connection) {
         Ok(mut exchange) => {
             exchange.outbox = outbox;
@@ -87,9 +89,23 @@ pub(crate) async fn handle(
     } else if !http1 {
         response.headers_mut().remove(CONNECTION);
     }
+    if advertises {
+        advertise(&client.entry, &mut response);
+    }
     finish.log(record);
     response.body_mut().finish = Some(finish);
     response
+}
+
+/// Says where the same is to be had over HTTP/3 (RFC 7838 section 3), before what the server says about itself.
+fn advertise(entry: &EntryPoint, response: &mut Response<Body>) {
+    let Some(value) = entry.http3.as_ref().and_then(|http3| http3.alt_svc.clone()) else { return };
+    let headers = response.headers_mut();
+    let others: Vec<_> = headers.get_all(ALT_SVC).iter().cloned().collect();
+    headers.insert(ALT_SVC, value);
+    for other in others {
+        headers.append(ALT_SVC, other);
+    }
 }
 
 /// Whether a connection has had its share of requests or time, or is about to end anyway.
@@ -108,7 +124,7 @@ fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>
     Some(Box::new(Measure::begin(registry, client, &exchange.parts, websocket, received)))
 }
 
-fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<Box<Record>> {
+fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> {
     client.worker.shared.access_log.load().as_ref()?;
     let size =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
@@ -120,7 +136,7 @@ fn record(client: &Client, parts: &http::request::Parts, http1: bool) -> Option<
         client: client.peer,
         username: None,
         method: parts.method.clone(),
-        version: if http1 { parts.version } else { Version::HTTP_2 },
+        version: parts.version,
         scheme: if client.tls.is_some() { "https" } else { "http" },
         host: parts.headers.get(http::header::HOST).cloned().unwrap_or_else(|| {
             parts

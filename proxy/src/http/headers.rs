@@ -122,10 +122,16 @@ pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, OtherCoding> {
     }
 }
 
-/// Removes hop-by-hop headers from an answer. Its framing is decided anew.
-pub(crate) fn strip_response(headers: &mut HeaderMap) {
+/// Removes hop-by-hop headers from an answer, those that `Connection` names too where `named` says so. Its framing is
+/// decided anew.
+pub(crate) fn strip_response(headers: &mut HeaderMap, named: bool) {
     if headers.contains_key(CONNECTION) {
-        strip_connection(headers, &[]);
+        // As in Traefik, to which a `Connection` that ends it says nothing else.
+        let closes =
+            headers.get_all(CONNECTION).iter().flat_map(tokens).any(|token| token.eq_ignore_ascii_case("close"));
+        if named && !closes {
+            strip_connection(headers, &[]);
+        }
         headers.remove(CONNECTION);
     }
     if headers.remove(TRANSFER_ENCODING).is_some() {

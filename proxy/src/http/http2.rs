@@ -205,7 +205,8 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     }
 }
 
-fn strip(headers: &mut HeaderMap) {
+/// Takes out what has no place in HTTP/2 and HTTP/3.
+pub(super) fn strip(headers: &mut HeaderMap) {
     for name in &CONNECTION_HEADERS {
         headers.remove(name);
     }

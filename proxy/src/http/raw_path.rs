@@ -27,11 +27,6 @@ impl RawPath {
             && unescape(&self.raw).is_ok_and(|decoded| decoded == self.decoded);
         if usable { self.raw.clone() } else { escape(&self.decoded) }
     }
-
-    /// The encoded text if there is one, else the decoded path.
-    pub(crate) fn raw_or_decoded(&self) -> Vec<u8> {
-        if self.raw.is_empty() { self.decoded.clone() } else { self.raw.clone().into_bytes() }
-    }
 }
 
 /// The path with a slash in front.

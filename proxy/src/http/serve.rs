@@ -40,7 +40,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a connection without a request under way goes on after it is asked to end.
 const LINGER: Duration = Duration::from_secs(1);
 /// Most header fields of a request.
-const MAX_HEADERS: usize = 1600;
+pub(super) const MAX_HEADERS: usize = 1600;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 pub(crate) async fn serve(
@@ -136,7 +136,7 @@ async fn lingered(drain: &CancellationToken) {
 }
 
 /// `future`, unless it takes longer than `limit` (zero: no limit).
-async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     if limit.is_zero() { Some(future.await) } else { tokio::time::timeout(limit, future).await.ok() }
 }
 
@@ -233,7 +233,7 @@ impl Connection {
             peer: self.peer,
             ip_value: HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("")),
             trusted: self.entry.forwarded.trusts(ip),
-            tls,
+            tls: tls.map(Arc::new),
             entry: Arc::clone(&self.entry),
             worker: Arc::clone(&self.worker),
             meter: Arc::clone(meter),

@@ -34,7 +34,7 @@ pub(crate) fn switch(
         return Err(Failure::BadUpgrade);
     }
     let mut response = head.map(|()| Body::empty());
-    headers::strip_response(response.headers_mut());
+    headers::strip_response(response.headers_mut(), true);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, agreed);
     worker.tasks.spawn(async move {

@@ -89,7 +89,7 @@ impl<S> Wire<S> {
 
 /// Characters that some clients send as they are and that hyper would refuse.
 fn must_be_encoded(byte: u8) -> bool {
-    matches!(byte, b'<' | b'>' | b'`')
+    matches!(byte, b'<' | b'>' | b'`' | b'"')
 }
 
 /// Encodes such characters in the target of the request line of `length` bytes from `start` on, if there is room.

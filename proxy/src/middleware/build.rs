@@ -250,8 +250,11 @@ fn answers(config: &dynamic::Middleware) -> Built {
     if let Some(web) = &config.grpc_web {
         return made::<String>(Ok(Middleware::GrpcWeb(Arc::new(grpc_web::GrpcWeb::new(web)))));
     }
-    config.content_type.as_ref()?;
-    made::<String>(Ok(Middleware::ContentType))
+    match config.content_type.as_ref()?.auto_detect {
+        // What answers have without this middleware.
+        Some(false) => Some(Ok(None)),
+        _ => made::<String>(Ok(Middleware::ContentType)),
+    }
 }
 
 /// The kind of a middleware that this gateway does not have.

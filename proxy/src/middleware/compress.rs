@@ -3,7 +3,9 @@
 mod encoder;
 mod negotiate;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VARY,
+};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 
@@ -76,7 +78,10 @@ impl Compress {
         }
         let lines: Vec<&str> = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok()).collect();
         if lines.is_empty() {
-            return self.default.map(Wanted::Encoding);
+            // As in Traefik, whose gzip wants to be asked for.
+            let unasked =
+                |encoding| if encoding == Encoding::Gzip { Wanted::Anything } else { Wanted::Encoding(encoding) };
+            return self.default.map(unasked);
         }
         negotiate::choose(&lines.join(","), &self.encodings)
     }
@@ -96,6 +101,7 @@ impl Compress {
         let left_alone = !fits
             || kind == "application/grpc"
             || headers.contains_key(CONTENT_ENCODING)
+            || headers.contains_key(CONTENT_RANGE)
             || response.body().is_end_stream()
             || length.or(response.body().size_hint().exact()).is_some_and(|length| length < self.least);
         if left_alone {
@@ -104,6 +110,7 @@ impl Compress {
         let Some(encoder) = encoder::Encoder::new(encoding) else { return response };
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);
+        headers.remove(ACCEPT_RANGES);
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
         response.map(|body| Body::changed(Compressed::new(body, encoder)))
     }

@@ -60,7 +60,8 @@ impl ErrorPages {
         let code = original.as_u16();
         let rewritten = self.rewrites.iter().find(|((low, high), _)| (*low..=*high).contains(&code));
         let status = rewritten.map_or(original, |(_, to)| *to);
-        let url = exchange.path_and_query();
+        let host = exchange.host.value.to_str().unwrap_or_default();
+        let url = format!("{}://{host}{}", exchange.scheme(), exchange.path_and_query());
         exchange.again(head, Bytes::new());
         self.prepare(exchange, original, status, &url);
         let mut page = match self.service.answer(exchange, view, &mut After::default()).await {

@@ -167,7 +167,8 @@ impl ForwardAuth {
 
     /// The answer of the server that refuses, for the client.
     fn refusal(&self, mut parts: http::response::Parts, content: Bytes) -> Response<Body> {
-        strip_response(&mut parts.headers);
+        // As in Traefik, which looks for headers of the connection by their names alone.
+        strip_response(&mut parts.headers, false);
         parts.headers.remove(CONTENT_LENGTH);
         if let Some(location) = parts.headers.get(LOCATION).cloned() {
             match self.location(&location) {

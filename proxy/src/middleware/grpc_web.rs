@@ -91,8 +91,12 @@ impl GrpcWeb {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-            if let Some(names) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+            let names = asked.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
+            let names = names.map(|names| names.split(',').map(|name| spelled(&name.trim().to_ascii_lowercase())));
+            if let Some(names) = names
+                && let Ok(value) = HeaderValue::from_str(&names.collect::<Vec<_>>().join(", "))
+            {
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, value);
             }
         }
         response
@@ -103,9 +107,10 @@ impl GrpcWeb {
 pub(crate) fn response(response: Response<Body>, spoken: &Spoken) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let headers = &mut parts.headers;
-    headers.remove(CONTENT_LENGTH);
+    let length = headers.remove(CONTENT_LENGTH).map(|_| "Content-Length");
     headers.remove(TRAILER);
-    if let Ok(kind) = HeaderValue::from_str(&spoken.kind) {
+    let grpc = headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if let Some(kind) = HeaderValue::from_str(&spoken.kind).ok().filter(|_| grpc) {
         headers.insert(CONTENT_TYPE, kind);
     }
     headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -116,7 +121,7 @@ pub(crate) fn response(response: Response<Body>, spoken: &Spoken) -> Response<Bo
     let names: Vec<String> = headers
         .keys()
         .map(|name| spelled(name.as_str()))
-        .chain(["grpc-status", "grpc-message"].map(str::to_owned))
+        .chain(length.into_iter().chain(["grpc-status", "grpc-message"]).map(str::to_owned))
         .collect();
     if let Ok(names) = HeaderValue::from_str(&names.join(", ")) {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);

@@ -1,13 +1,13 @@
 //! `replacePath` and `replacePathRegex`: another path, the old one in `X-Replaced-Path`.
 
 use http::header::{CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use regex::bytes::Regex;
 
 use crate::http::body::Body;
 use crate::http::error_response::Reason;
 use crate::http::exchange::Exchange;
-use crate::http::raw_path::{RawPath, unescape};
+use crate::http::raw_path::{RawPath, rooted, unescape};
 use crate::http::target::canonical_path;
 use crate::rule::pattern::{self, PatternError};
 
@@ -26,8 +26,8 @@ impl ReplacePath {
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let old = RawPath::new(exchange.target.path()).raw_or_decoded();
-        note(exchange, &old);
+        let old = exchange.target.path().to_owned();
+        note(exchange, old.as_bytes());
         go_on(exchange, &self.path)
     }
 }
@@ -72,20 +72,29 @@ fn note(exchange: &mut Exchange, old: &[u8]) {
 /// Goes on with `path`, if nothing in it leads out of it: a prefix that is gone must not turn `/api/../x` into a way out.
 pub(super) fn go_on(exchange: &mut Exchange, path: &RawPath) -> Option<Response<Body>> {
     let escaped = path.escaped();
-    let escaped = if escaped.is_empty() { "/".to_owned() } else { escaped };
+    let escaped = rooted(&escaped);
     let outside = escaped.split('/').any(|segment| matches!(segment, "." | ".."));
     if outside || canonical_path(&escaped, false).is_err() {
-        return Some(Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors));
+        return Some(refusal(exchange.client.worker.shared.mark_errors));
     }
     exchange.target.set_path(escaped);
     None
 }
 
+fn refusal(mark: bool) -> Response<Body> {
+    let mut response = Reason::DeniedPath.response(mark).map(|_| Body::from_static("Bad Request\n"));
+    described(response.headers_mut());
+    response
+}
+
+fn described(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
 fn bad_escape(wrong: &str) -> Response<Body> {
     let mut response = Response::new(Body::from_bytes(format!("invalid URL escape \"{wrong}\"\n").into()));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    described(response.headers_mut());
     response
 }

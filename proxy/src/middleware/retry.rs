@@ -40,6 +40,9 @@ impl Retry {
         if attempts == 0 {
             return Err("incorrect (or empty) value for attempt (0)".to_owned());
         }
+        if config.status.is_empty() && config.disable_retry_on_network_error {
+            return Err("retry middleware requires at least HTTP status codes or retry on TCP".to_owned());
+        }
         Ok(Self {
             attempts,
             interval: config.initial_interval.to_std(),

@@ -24,10 +24,30 @@ impl StripPrefix {
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
         let path = exchange.target.path();
-        let prefix = self.prefixes.iter().find(|prefix| path.starts_with(prefix.as_str()))?.clone();
-        let rest = path.get(prefix.len()..).unwrap_or_default().to_owned();
+        let (prefix, rest) = self.prefixes.iter().find_map(|prefix| Some((prefix, after(path, prefix)?)))?;
+        let (prefix, rest) = (prefix.clone(), rest.to_owned());
         strip(exchange, &prefix, &rest)
     }
+}
+
+/// What follows `prefix` in an encoded path; the prefix is compared with what the path means.
+fn after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let mut rest = path;
+    for wanted in prefix.bytes() {
+        let (found, length) = match rest.as_bytes() {
+            [b'%', high, low, ..] => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                (u8::try_from(digit(high)? << 4 | digit(low)?).ok()?, 3)
+            }
+            [byte, ..] => (*byte, 1),
+            [] => return None,
+        };
+        if found != wanted {
+            return None;
+        }
+        rest = rest.get(length..)?;
+    }
+    Some(rest)
 }
 
 /// Goes on with `rest` as path. What is left must be canonical again: `/api` must not turn `/api/../x` into a way out.
@@ -43,5 +63,20 @@ pub(crate) fn strip(exchange: &mut Exchange, prefix: &str, rest: &str) -> Option
             None
         }
         _ => Some(Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_what_a_path_means() {
+        assert_eq!(after("/api/x", "/api"), Some("/x"));
+        assert_eq!(after("/a%20b/c%20d", "/a b"), Some("/c%20d"));
+        assert_eq!(after("/%C3%A9/x", "/é"), Some("/x"));
+        assert_eq!(after("/a%20b", "/a%20b"), None);
+        assert_eq!(after("/a%2Fb", "/a/b"), Some(""));
+        assert_eq!(after("/a", "/ab"), None);
     }
 }

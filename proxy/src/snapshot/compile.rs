@@ -17,6 +17,7 @@ use crate::tls::local;
 use crate::tls::options::Tickets;
 use crate::tls::resolver::Obtained;
 use crate::tls::store::Store;
+use crate::udp;
 
 use super::internal::Internal;
 use super::security::{self, Wish};
@@ -44,6 +45,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) config: &'a Configuration,
     /// The entry points.
     pub(crate) entry_points: &'a [EntryPointModel],
+    /// The entry points for datagrams.
+    pub(crate) udp_entry_points: &'a [String],
     /// Folders of certificates.
     pub(crate) folders: &'a [PathBuf],
     /// The certificate of our own.
@@ -148,12 +151,11 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let (tcp, wrong) =
         tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));
     problems.extend(wrong);
-    problems.extend(inputs.config.udp.routers.keys().map(|name| Problem {
-        object: format!("UDP router `{name}`"),
-        reason: "UDP routers are not supported yet; it is not in force".to_owned(),
-    }));
+    let (udp, wrong) = udp::compile::compile(inputs.config, inputs.udp_entry_points);
+    problems.extend(wrong);
     let snapshot = Snapshot {
         tcp,
+        udp,
         routes,
         policy,
         certificates,

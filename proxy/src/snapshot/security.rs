@@ -95,7 +95,8 @@ fn prepare(
     tickets: &Tickets,
 ) -> Result<Terms, BadTlsOptions> {
     let config = server_config(options, Arc::clone(store), Arc::clone(obtained), tickets)?;
-    Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)) })
+    let quic = crate::tls::quic::config(&config);
+    Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)), quic })
 }
 
 /// A router's wish: these hosts with these options.
@@ -110,7 +111,7 @@ pub(crate) struct Wish {
 /// The policy that fulfils the wishes. A host for which routers wish different options gets the default ones, and is
 /// returned; hosts whose options are missing or unusable are closed.
 pub(crate) fn policy(wishes: &[Wish], options: &Options) -> (Policy, Vec<String>) {
-    let closed = |why: &str| Terms { identity: Arc::from(why), config: None };
+    let closed = |why: &str| Terms { identity: Arc::from(why), config: None, quic: None };
     let terms = |name: &str| match options.get(name) {
         Some(Ok(terms)) => terms.clone(),
         _ => closed(name),

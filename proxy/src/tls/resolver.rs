@@ -9,6 +9,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::local::Shown;
+use super::quic;
 use super::store::{ByName, Store};
 
 /// Certificates that the gateway got by itself. They come and go without a new configuration.
@@ -68,6 +69,8 @@ pub(crate) struct Terms {
     pub(crate) identity: Arc<str>,
     /// `None` where the options are missing or unusable: such connections are closed.
     pub(crate) config: Option<Arc<ServerConfig>>,
+    /// The same for HTTP/3; `None` also where the options do not allow TLS 1.3.
+    pub(crate) quic: Option<quic::Config>,
 }
 
 /// TLS options and the hosts that ask for others than `default`.
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn exact_before_wildcard_before_default() {
-        let terms = |identity: &str| Terms { identity: Arc::from(identity), config: None };
+        let terms = |identity: &str| Terms { identity: Arc::from(identity), config: None, quic: None };
         let mut policy = Policy::new(terms("default"));
         policy.assign("*.Wild.test", terms("wild"));
         policy.assign("www.wild.test.", terms("exact"));

@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's length is a list.
+    #[error("the server's answer has more than one length")]
+    BadLength,
     /// The answer has a status below 100.
     #[error("the server answered with a status below 100")]
     LowStatus,
@@ -66,7 +69,9 @@ impl Failure {
         match self {
             Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadUpgrade => Reason::BadAnswer,
+            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadLength | Self::BadUpgrade => {
+                Reason::BadAnswer
+            }
             Self::LowStatus => Reason::LowStatus,
             Self::ClientIdle => Reason::RequestTimeout,
             Self::Disk(_) => Reason::Disk,

@@ -3,10 +3,13 @@
 
 mod beside;
 mod encrypted;
+mod http3;
 mod middlewares;
 mod plain;
 mod running;
+mod services;
 mod support;
 mod tcp;
+mod udp;
 mod upgrades;
 mod waiting;

@@ -85,12 +85,7 @@ async fn what_the_gateway_says_itself() {
             "expectation",
             "",
         ),
-        (
-            "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test\r\n\r\n".to_owned(),
-            "501 Not Implemented",
-            "not-implemented",
-            "Not Implemented",
-        ),
+        ("CONNECT a.test:80 HTTP/1.1\r\nHost: a.test\r\n\r\n".to_owned(), "501 Not Implemented", "not-implemented", ""),
         (
             "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n".to_owned(),
             "400 Bad Request",

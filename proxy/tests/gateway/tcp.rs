@@ -170,7 +170,7 @@ async fn services_take_turns_and_mistakes_are_told() {
         [
             "TCP router `bad@file`: invalid rule: \"HostSNI(`a.test`)\" , has HostSNI matcher, but no TLS on router",
             "TCP router `lost@file`: the service \"lost@file\" does not exist",
-            "UDP router `u@file`: UDP routers are not supported yet; it is not in force",
+            "UDP router `u@file`: no valid entryPoint for this router",
         ]
     );
 }

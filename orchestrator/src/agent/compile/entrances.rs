@@ -15,13 +15,19 @@ pub struct Listener {
     pub ip: Option<IpAddr>,
     /// Port.
     pub port: u16,
+    /// Whether it is for datagrams.
+    pub udp: bool,
 }
 
 impl Listener {
-    /// As Traefik writes addresses, `:443` or `127.0.0.1:8443`; it also names the gateway's own entry point.
+    /// As Traefik writes addresses, `:443`, `127.0.0.1:8443` or `:53/udp`; it also names the gateway's own entry point.
     #[must_use]
     pub fn name(&self) -> String {
-        self.ip.map_or_else(|| format!(":{}", self.port), |ip| SocketAddr::new(ip, self.port).to_string())
+        let protocol = if self.udp { "/udp" } else { "" };
+        match self.ip {
+            Some(ip) => format!("{}{protocol}", SocketAddr::new(ip, self.port)),
+            None => format!(":{}{protocol}", self.port),
+        }
     }
 
     /// An address to try whether it can be listened on.
@@ -36,6 +42,8 @@ impl Listener {
 struct Entrance {
     project: String,
     listeners: Vec<Listener>,
+    /// Ports on which HTTP/3 is served, where it is on.
+    http3: Vec<u16>,
     options: statics::EntryPoint,
 }
 
@@ -53,10 +61,10 @@ impl Entrances {
             .config
             .entry_points
             .iter()
-            .filter(|(_, options)| !options.is_udp())
             .map(|(name, options)| {
                 let listeners = listeners(adopted, options);
-                (name.clone(), Entrance { project: project.to_owned(), listeners, options: options.clone() })
+                let http3 = http3_ports(adopted, options, &listeners);
+                (name.clone(), Entrance { project: project.to_owned(), listeners, http3, options: options.clone() })
             })
             .collect();
         Self { named, defaults: adopted.config.default_entry_points().into_iter().map(str::to_owned).collect() }
@@ -82,8 +90,9 @@ impl Entrances {
             config.entry_points = [("web".to_owned(), point(80)), ("websecure".to_owned(), secure)].into();
             all.defaults = vec!["web".to_owned(), "websecure".to_owned()];
             for (name, options) in config.entry_points {
-                let listeners = options.host_port().map(|(_, port)| Listener { ip: None, port }).into_iter().collect();
-                all.named.insert(name, Entrance { project: String::new(), listeners, options });
+                let listeners =
+                    options.host_port().map(|(_, port)| Listener { ip: None, port, udp: false }).into_iter().collect();
+                all.named.insert(name, Entrance { project: String::new(), listeners, http3: Vec::new(), options });
             }
         }
         all.defaults.sort_unstable();
@@ -97,6 +106,7 @@ impl Entrances {
             entrance.listeners.iter().map(|listener| {
                 // Routers carry what the entry point adds to them: other projects on this listener have other ideas.
                 let mut options = entrance.options.clone();
+                options.http3 = options.http3.filter(|_| entrance.http3.contains(&listener.port));
                 options.address = listener.name();
                 options.as_default = false;
                 options.http.redirections = None;
@@ -141,6 +151,20 @@ impl Entrances {
         Some((entrance, listeners))
     }
 
+    /// What is to be said about HTTP/3 that no client would reach.
+    pub(super) fn without_http3(&self) -> impl Iterator<Item = String> {
+        let lacking = self.named.iter().filter(|(_, entrance)| {
+            let wanted = entrance.options.http3.is_some() && !entrance.options.is_udp();
+            wanted && entrance.listeners.iter().any(|listener| !entrance.http3.contains(&listener.port))
+        });
+        lacking.map(|(name, entrance)| {
+            let port = entrance.options.host_port().map_or(0, |(_, port)| port);
+            format!(
+                "entry point `{name}`: no HTTP/3, since its port is not published over UDP too (`{port}:{port}/udp`)"
+            )
+        })
+    }
+
     fn names(&self) -> String {
         self.named.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
@@ -150,18 +174,33 @@ impl Entrances {
 fn listeners(adopted: &Adopted<'_>, options: &statics::EntryPoint) -> Vec<Listener> {
     let Some((host, port)) = options.host_port() else { return Vec::new() };
     if adopted.traefik.host_network {
-        return vec![Listener { ip: host.parse().ok(), port }];
+        return vec![Listener { ip: host.parse().ok(), port, udp: options.is_udp() }];
     }
-    let published = adopted.traefik.published.iter().filter(|one| one.protocol == "tcp" && one.target == port);
+    let udp = options.is_udp();
+    let protocol = if udp { "udp" } else { "tcp" };
+    let published = adopted.traefik.published.iter().filter(|one| one.protocol == protocol && one.target == port);
     let mut found: Vec<Listener> = published
         .map(|one| {
             let ip: Option<IpAddr> = one.host_ip.trim_matches(['[', ']']).parse().ok();
-            Listener { ip: ip.filter(|ip| !ip.is_unspecified()), port: one.published }
+            Listener { ip: ip.filter(|ip| !ip.is_unspecified()), port: one.published, udp }
         })
         .collect();
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Ports on which HTTP/3 reaches the entry point: those that are published over UDP as well.
+fn http3_ports(adopted: &Adopted<'_>, options: &statics::EntryPoint, listeners: &[Listener]) -> Vec<u16> {
+    let Some((_, target)) = options.host_port().filter(|_| options.http3.is_some() && !options.is_udp()) else {
+        return Vec::new();
+    };
+    let published = |port: u16| {
+        let mut ports = adopted.traefik.published.iter();
+        ports.any(|one| one.protocol == "udp" && one.target == target && one.published == port)
+    };
+    let ports = listeners.iter().map(|listener| listener.port);
+    ports.filter(|port| adopted.traefik.host_network || published(*port)).collect()
 }
 
 /// Gives routers the listeners of their entry points, and what those add (Traefik documentation, "EntryPoints: http");
@@ -172,7 +211,7 @@ pub(super) fn apply(
     problems: &mut Vec<String>,
     urls: &mut BTreeSet<String>,
 ) -> Configuration {
-    apply_tcp(&mut configuration, entrances, problems);
+    apply_beside_http(&mut configuration, entrances, problems);
     let routers = std::mem::take(&mut configuration.http.routers);
     for (name, router) in routers {
         let named = if router.entry_points.is_empty() { &entrances.defaults } else { &router.entry_points };
@@ -207,8 +246,8 @@ pub(super) fn apply(
     configuration
 }
 
-/// TCP routers get the addresses of their entry points; nothing else is added to them. UDP routers are told about.
-fn apply_tcp(configuration: &mut Configuration, entrances: &Entrances, problems: &mut Vec<String>) {
+/// TCP and UDP routers get the addresses of their entry points; nothing else is added to them.
+fn apply_beside_http(configuration: &mut Configuration, entrances: &Entrances, problems: &mut Vec<String>) {
     configuration.tcp.routers.retain(|name, router| {
         let explicit = !router.entry_points.is_empty();
         let named = if explicit { std::mem::take(&mut router.entry_points) } else { entrances.defaults.clone() };
@@ -216,8 +255,22 @@ fn apply_tcp(configuration: &mut Configuration, entrances: &Entrances, problems:
         router.entry_points = reached.flat_map(|(_, listeners)| listeners).collect();
         !router.entry_points.is_empty()
     });
-    let udp = configuration.udp.routers.keys();
-    problems.extend(udp.map(|name| format!("router `{name}`: UDP routers are not supported yet; it is not in force")));
+    configuration.udp.routers.retain(|name, router| {
+        let explicit = !router.entry_points.is_empty();
+        // Without a name it is on all that are for datagrams.
+        let all = || entrances.named.iter().filter(|(_, entrance)| entrance.options.is_udp());
+        let named = if explicit {
+            std::mem::take(&mut router.entry_points)
+        } else {
+            all().map(|(name, _)| name.clone()).collect()
+        };
+        if named.is_empty() {
+            problems.push(format!("router `{name}`: there is no entry point for UDP"));
+        }
+        let reached = named.iter().filter_map(|entry_point| entrances.reached(name, entry_point, explicit, problems));
+        router.entry_points = reached.flat_map(|(_, listeners)| listeners).collect();
+        !router.entry_points.is_empty()
+    });
 }
 
 fn reached(router: &Router, listeners: &[Listener]) -> Vec<String> {

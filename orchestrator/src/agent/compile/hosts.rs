@@ -3,7 +3,7 @@
 //! Traefik runs on the networks of its project, where the engine resolves names of services and containers. The gateway
 //! runs on the host, which does not know them: they become addresses of running containers.
 
-use proxy::config::dynamic::{Configuration, Server, TcpServer};
+use proxy::config::dynamic::{Configuration, Server, TcpServer, UdpServer};
 
 use super::Seen;
 
@@ -20,6 +20,11 @@ pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configur
         let Some(balancer) = &mut service.load_balancer else { continue };
         let servers = std::mem::take(&mut balancer.servers);
         balancer.servers = servers.into_iter().flat_map(|server| names.tcp_servers(server)).collect();
+    }
+    for service in configuration.udp.services.values_mut() {
+        let Some(balancer) = &mut service.load_balancer else { continue };
+        let servers = std::mem::take(&mut balancer.servers);
+        balancer.servers = servers.into_iter().flat_map(|server| names.udp_servers(server)).collect();
     }
     for middleware in configuration.http.middlewares.values_mut() {
         if let Some(auth) = &mut middleware.forward_auth
@@ -45,13 +50,22 @@ impl Names<'_> {
     }
 
     fn tcp_servers(&self, server: TcpServer) -> Vec<TcpServer> {
-        let found = server.address.rsplit_once(':').map_or(Vec::new(), |(host, port)| {
-            self.addresses(host).into_iter().map(|address| format!("{address}:{port}")).collect()
-        });
+        let found = self.sockets(&server.address);
         if found.is_empty() {
             return vec![server];
         }
         found.into_iter().map(|address| TcpServer { address, ..server.clone() }).collect()
+    }
+
+    fn udp_servers(&self, server: UdpServer) -> Vec<UdpServer> {
+        let found = self.sockets(&server.address);
+        if found.is_empty() { vec![server] } else { found.into_iter().map(|address| UdpServer { address }).collect() }
+    }
+
+    /// `host:port` for each running container that the host names; none where it names none.
+    fn sockets(&self, address: &str) -> Vec<String> {
+        let Some((host, port)) = address.rsplit_once(':') else { return Vec::new() };
+        self.addresses(host).into_iter().map(|address| format!("{address}:{port}")).collect()
     }
 
     /// A URL for each running container that its host names; none where it names none.

@@ -27,6 +27,8 @@ enum Kind {
     TcpService,
     TcpMiddleware,
     TcpTransport,
+    UdpRouter,
+    UdpService,
 }
 
 /// Who defines a name.
@@ -54,6 +56,9 @@ pub(super) fn unite(parts: Vec<Part>) -> Configuration {
         scope.define(Kind::TcpService, tcp.services, &mut all.tcp.services);
         scope.define(Kind::TcpMiddleware, tcp.middlewares, &mut all.tcp.middlewares);
         scope.define(Kind::TcpTransport, tcp.servers_transports, &mut all.tcp.servers_transports);
+        let udp = part.configuration.udp;
+        scope.define(Kind::UdpRouter, udp.routers, &mut all.udp.routers);
+        scope.define(Kind::UdpService, udp.services, &mut all.udp.services);
         let tls = part.configuration.tls;
         all.tls.certificates.extend(tls.certificates);
         for (name, options) in tls.options {
@@ -69,7 +74,7 @@ pub(super) fn unite(parts: Vec<Part>) -> Configuration {
 }
 
 fn defined(configuration: &Configuration) -> Vec<(Kind, String)> {
-    let (http, tcp) = (&configuration.http, &configuration.tcp);
+    let (http, tcp, udp) = (&configuration.http, &configuration.tcp, &configuration.udp);
     let of =
         |kind: Kind, names: Vec<&String>| names.into_iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>();
     [
@@ -82,6 +87,8 @@ fn defined(configuration: &Configuration) -> Vec<(Kind, String)> {
         of(Kind::TcpService, tcp.services.keys().collect()),
         of(Kind::TcpMiddleware, tcp.middlewares.keys().collect()),
         of(Kind::TcpTransport, tcp.servers_transports.keys().collect()),
+        of(Kind::UdpRouter, udp.routers.keys().collect()),
+        of(Kind::UdpService, udp.services.keys().collect()),
     ]
     .concat()
 }
@@ -161,6 +168,13 @@ impl Scope<'_> {
             }
             let weighted = service.weighted.iter_mut().flat_map(|weighted| &mut weighted.services);
             weighted.for_each(|other| self.resolve(Kind::TcpService, &mut other.name));
+        }
+        for router in configuration.udp.routers.values_mut() {
+            self.resolve(Kind::UdpService, &mut router.service);
+        }
+        for service in configuration.udp.services.values_mut() {
+            let weighted = service.weighted.iter_mut().flat_map(|weighted| &mut weighted.services);
+            weighted.for_each(|other| self.resolve(Kind::UdpService, &mut other.name));
         }
         for middleware in configuration.http.middlewares.values_mut() {
             if let Some(chain) = &mut middleware.chain {

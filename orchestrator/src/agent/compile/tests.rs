@@ -340,6 +340,58 @@ fn tcp_routers_get_the_addresses_of_their_entry_points() {
 }
 
 #[test]
+fn datagrams_and_http3_come_in_at_ports_that_are_published_over_udp() {
+    let udp = [
+        ("traefik.udp.routers.names.entrypoints", "dns"),
+        ("traefik.udp.services.names.loadbalancer.server.port", "5353"),
+    ];
+    let flags =
+        ["--entrypoints.websecure.http3", "--entrypoints.dns.address=:53/udp", "--entrypoints.dns.udp.timeout=9s"];
+    let flags: Vec<&str> = SECURE.iter().copied().chain(flags).collect();
+    let published = |port: u16, target: u16| Published {
+        host_ip: String::new(),
+        published: port,
+        target,
+        protocol: "udp".to_owned(),
+    };
+    let mut file = adopted("one", &[(80, 80), (443, 443), (8443, 443)], &flags);
+    let containers = [seen("one", "names", "10.0.0.2", &udp)];
+    let compiled = compile(&projects([file.clone()]), &containers, None);
+    assert_eq!(
+        compiled.edge.problems.get("one").map(Vec::as_slice),
+        Some(
+            [
+                "router `names`: no published port leads to entry point `dns` (:53/udp)".to_owned(),
+                "entry point `websecure`: no HTTP/3, since its port is not published over UDP too (`443:443/udp`)"
+                    .to_owned(),
+            ]
+            .as_slice()
+        )
+    );
+    if let Some(traefik) = &mut file.traefik {
+        traefik.published.extend([published(443, 443), published(8443, 443), published(5300, 53)]);
+    }
+    let compiled = compile(&projects([file]), &containers, None);
+    assert_eq!(compiled.edge.problems.get("one"), None);
+    let points: Vec<_> = compiled
+        .edge
+        .entry_points
+        .iter()
+        .map(|(name, options)| (name.as_str(), options.http3.is_some(), options.is_udp()))
+        .collect();
+    assert_eq!(
+        points,
+        [(":443", true, false), (":5300/udp", false, true), (":80", false, false), (":8443", true, false)]
+    );
+    let all = &compiled.edge.dynamic.udp;
+    let router = all.routers.get("names@docker").map(|router| (router.entry_points.join(","), router.service.as_str()));
+    assert_eq!(router, Some((":5300/udp".to_owned(), "names@docker")));
+    let balancer = all.services.get("names@docker").and_then(|service| service.load_balancer.as_ref());
+    let server = balancer.and_then(|balancer| balancer.servers.first()).map(|server| server.address.as_str());
+    assert_eq!(server, Some("10.0.0.2:5353"));
+}
+
+#[test]
 fn resolvers_are_their_projects() {
     let acme = |name: &str, more: &[&str]| {
         let flags: Vec<String> =

@@ -28,6 +28,8 @@ macro_rules! answer {
     };
 }
 
+answer!(SystemInfo { docker_root_dir: String, system_time: String });
+
 answer!(Version {
     version: String,
     #[serde(rename = "ApiVersion")]

@@ -1,29 +1,58 @@
-//! Builds by the engine's classic builder: a tar of the context goes in, lines of output come out.
+//! Builds of images: by BuildKit where the engine has it, as Docker's own client decides, else by the classic builder.
 
-mod context;
-mod tail;
+mod buildkit;
+mod classic;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use compose_schema::model::Build;
-use futures_util::StreamExt;
 use http::Method;
+use serde::Deserialize;
 
-use super::image::Step;
-use super::stream::{self, Origin};
-use super::transport::Call;
-use super::{Docker, credentials};
-use crate::backend::{BuildSpec, Error, ErrorKind, Progress, ProgressSink, Result};
-use context::{Context, Dockerfile};
-use tail::Tail;
+use super::Docker;
+use super::transport::{Call, Message};
+use crate::backend::{BuildCheck, BuildSpec, Error, ErrorKind, ProgressSink, Result};
 
-/// Name in the context of a Dockerfile that is not one of its files.
-const FOREIGN_DOCKERFILE: &str = ".dockerfile.stack";
+/// Older engines have a BuildKit (0.8) whose frontend does not know all that is in a compose file.
+const FULL_FRONTEND: (u32, u32) = (1, 42);
+
+/// Why the context could not be sent, if so.
+#[derive(Debug, Clone, Default)]
+struct Failure(Arc<Mutex<Option<String>>>);
+
+impl Failure {
+    fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, why: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+}
+
+/// Engines whose frontend may have checks.
+const CHECKS: (u32, u32) = (1, 46);
+
+/// How an engine keeps images.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Storage {
+    #[serde(rename = "DriverStatus")]
+    status: Vec<Vec<String>>,
+}
+
+/// Which builder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Builder {
+    BuildKit,
+    Classic,
+}
 
 /// What only BuildKit does.
-fn needs_buildkit(build: &Build) -> Option<&'static str> {
+fn needs_buildkit(spec: &BuildSpec) -> Option<&'static str> {
+    let build = &spec.build;
     let wanted = [
         ("build.secrets", !build.secrets.is_empty()),
         ("build.ssh", !build.ssh.is_empty()),
@@ -38,28 +67,78 @@ fn needs_buildkit(build: &Build) -> Option<&'static str> {
     wanted.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
 }
 
-/// An instruction of a Dockerfile that only BuildKit understands: its line and what it is.
-fn buildkit_instruction(dockerfile: &str) -> Option<(usize, String)> {
-    for (position, line) in dockerfile.lines().enumerate() {
-        let mut words = line.split_whitespace();
-        let instruction = words.next().unwrap_or_default().to_ascii_uppercase();
-        if !matches!(instruction.as_str(), "RUN" | "COPY" | "ADD") {
-            continue;
-        }
-        let found = words.clone().take_while(|word| word.starts_with("--")).find(|word| {
-            let name = word.split('=').next().unwrap_or(word);
-            match instruction.as_str() {
-                "RUN" => matches!(name, "--mount" | "--network" | "--security"),
-                _ => matches!(name, "--link" | "--chmod" | "--parents" | "--exclude" | "--checksum" | "--keep-git-dir"),
-            }
-        });
-        let option = found.map(|word| word.split('=').next().unwrap_or(word).to_owned());
-        let document = words.find(|word| word.starts_with("<<") && word.len() > 2).map(|_| "<<".to_owned());
-        if let Some(what) = option.or(document) {
-            return Some((position + 1, format!("{instruction} {what}")));
-        }
+/// What BuildKit does not do, or not yet in an engine of this API version; with the reason.
+fn needs_classic(spec: &BuildSpec, api: (u32, u32)) -> Option<(&'static str, &'static str)> {
+    let build = &spec.build;
+    let old = api < FULL_FRONTEND;
+    let wanted = [
+        ("--memory", spec.memory > 0, "BuildKit knows no limit of memory"),
+        ("build.isolation", !matches!(build.isolation.as_str(), "" | "default"), "BuildKit knows none"),
+        ("build.shm_size", old && build.shm_size.0 > 0, "BuildKit takes it from Docker 23.0 (API 1.42) on"),
+        ("build.ulimits", old && !build.ulimits.is_empty(), "BuildKit takes them from Docker 23.0 (API 1.42) on"),
+    ];
+    wanted.into_iter().find(|(_, given, _)| *given).map(|(name, _, reason)| (name, reason))
+}
+
+/// What even BuildKit does not do in an engine of this API version.
+fn too_new(spec: &BuildSpec, api: (u32, u32)) -> Option<&'static str> {
+    (api < FULL_FRONTEND && !spec.build.additional_contexts.is_empty()).then_some("build.additional_contexts")
+}
+
+/// What needs images kept by containerd: the engine's own store has one platform, and no attestations.
+fn needs_store(spec: &BuildSpec) -> Option<&'static str> {
+    let build = &spec.build;
+    let given = |value: &str| !matches!(value, "" | "false");
+    let wanted = [
+        ("build.platforms with several platforms", build.platforms.len() > 1),
+        ("build.provenance", given(&build.provenance)),
+        ("build.sbom", given(&build.sbom)),
+        ("build.cache_to of another type than `inline`", build.cache_to.iter().any(|cache| cache != "type=inline")),
+    ];
+    wanted.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+}
+
+/// `DOCKER_BUILDKIT` as Docker reads it; none where it is not set.
+fn asked_for(text: Option<&str>) -> std::result::Result<Option<Builder>, String> {
+    match text.unwrap_or_default() {
+        "" => Ok(None),
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(Builder::BuildKit)),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(Builder::Classic)),
+        other => Err(format!("`DOCKER_BUILDKIT` is `{other}`; it takes `1` or `0`")),
     }
-    None
+}
+
+/// Decides for one build.
+fn choose(
+    spec: &BuildSpec,
+    asked: Option<Builder>,
+    available: bool,
+    api: (u32, u32),
+) -> std::result::Result<Builder, String> {
+    let (modern, classic) = (needs_buildkit(spec), needs_classic(spec, api));
+    let builder = match asked {
+        Some(Builder::BuildKit) if !available => {
+            return Err("`DOCKER_BUILDKIT` asks for BuildKit, and this engine has none".to_owned());
+        }
+        Some(asked) => asked,
+        None if available && (classic.is_none() || modern.is_some()) => Builder::BuildKit,
+        None => Builder::Classic,
+    };
+    match (builder, modern, classic) {
+        (Builder::Classic, Some(attribute), _) => {
+            let why = if available { "`DOCKER_BUILDKIT` asks for the classic builder" } else { "this engine has none" };
+            Err(format!("`{attribute}` needs BuildKit, and {why}"))
+        }
+        (Builder::BuildKit, modern, Some((attribute, reason))) => Err(match modern {
+            Some(modern) => format!("`{attribute}` and `{modern}` do not go together: {reason}"),
+            None => format!("`{attribute}` needs the classic builder (`DOCKER_BUILDKIT=0`): {reason}"),
+        }),
+        (Builder::BuildKit, ..) => match too_new(spec, api) {
+            Some(attribute) => Err(format!("`{attribute}` needs Docker 23.0 (API 1.42) or newer")),
+            None => Ok(builder),
+        },
+        _ => Ok(builder),
+    }
 }
 
 /// Whether the engine fetches the context itself.
@@ -72,192 +151,58 @@ fn cleaned(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
-            std::path::Component::ParentDir => {
+            Component::ParentDir => {
                 clean.pop();
             }
-            std::path::Component::CurDir => {}
+            Component::CurDir => {}
             other => clean.push(other),
         }
     }
     clean
 }
 
-fn unsupported(call: Call<'_>, what: &str) -> Error {
-    let message = format!(
-        "{what} needs BuildKit, and this builds with the engine's classic builder; build the image with `docker buildx build --load` and name it under `image`"
-    );
-    call.error(ErrorKind::Unsupported, message)
-}
-
-/// Finds the Dockerfile: inline, in the context, or elsewhere. Only BuildKit's own instructions are looked for in it.
-async fn dockerfile(call: Call<'_>, build: &Build, folder: &Path) -> Result<Dockerfile> {
-    if !build.dockerfile_inline.is_empty() {
-        check_instructions(call, &build.dockerfile_inline, "dockerfile_inline")?;
-        return Ok(Dockerfile::Foreign { text: build.dockerfile_inline.clone().into_bytes(), ignore: None });
-    }
-    let name = if build.dockerfile.is_empty() { "Dockerfile" } else { &build.dockerfile };
-    let path = cleaned(&folder.join(name));
-    let text = tokio::fs::read(&path).await.map_err(|error| {
-        let message = if error.kind() == std::io::ErrorKind::NotFound {
-            format!("there is no Dockerfile at {}", path.display())
-        } else {
-            format!("cannot read {}: {error}", path.display())
-        };
-        call.error(ErrorKind::Invalid, message)
-    })?;
-    check_instructions(call, &String::from_utf8_lossy(&text), &path.display().to_string())?;
-    let mut own_ignore = path.clone().into_os_string();
-    own_ignore.push(".dockerignore");
-    let ignore = tokio::fs::read_to_string(own_ignore).await.ok();
-    Ok(match path.strip_prefix(cleaned(folder)) {
-        Ok(inside) => Dockerfile::Inside { path: inside.to_path_buf(), ignore },
-        Err(_) => Dockerfile::Foreign { text, ignore },
-    })
-}
-
-fn check_instructions(call: Call<'_>, text: &str, name: &str) -> Result<()> {
-    match buildkit_instruction(text) {
-        Some((line, what)) => Err(unsupported(call, &format!("{name}:{line}: `{what}`"))),
-        None => Ok(()),
-    }
-}
-
 impl Docker {
-    /// The query of `POST /build`.
-    fn build_query(&self, spec: &BuildSpec, dockerfile: &str) -> Vec<(&'static str, String)> {
-        let build = &spec.build;
-        let json = |value: &serde_json::Value| {
-            if value.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { value.to_string() }
-        };
-        let args: serde_json::Map<String, serde_json::Value> = build
-            .args
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = value.as_ref().or_else(|| self.environment.get(name))?;
-                Some((name.clone(), value.clone().into()))
-            })
-            .collect();
-        let labels: std::collections::BTreeMap<_, _> = build.labels.iter().chain(&spec.labels).collect();
-        let platform = if spec.platform.is_empty() {
-            build.platforms.first().cloned().unwrap_or_default()
-        } else {
-            spec.platform.clone()
-        };
-        let yes = |flag: bool| if flag { "1".to_owned() } else { String::new() };
-        let mut query = vec![
-            ("dockerfile", dockerfile.to_owned()),
-            ("version", "1".to_owned()),
-            ("rm", "1".to_owned()),
-            ("forcerm", "1".to_owned()),
-            ("nocache", yes(build.no_cache)),
-            ("pull", yes(build.pull)),
-            ("target", build.target.clone()),
-            ("platform", platform),
-            ("networkmode", build.network.clone()),
-            ("isolation", build.isolation.clone()),
-            ("buildargs", json(&args.into())),
-            ("labels", json(&serde_json::json!(labels))),
-        ];
-        if build.shm_size.0 != 0 {
-            query.push(("shmsize", build.shm_size.0.to_string()));
-        }
-        if spec.memory > 0 {
-            query.push(("memory", spec.memory.to_string()));
-        }
-        if !build.cache_from.is_empty() {
-            query.push(("cachefrom", serde_json::json!(build.cache_from).to_string()));
-        }
-        if !build.ulimits.is_empty() {
-            let limits = build.ulimits.iter().map(|(name, limit)| {
-                let (soft, hard) =
-                    if limit.single == 0 { (limit.soft, limit.hard) } else { (limit.single, limit.single) };
-                serde_json::json!({ "Name": name, "Soft": soft, "Hard": hard })
-            });
-            query.push(("ulimits", serde_json::Value::Array(limits.collect()).to_string()));
-        }
-        query.extend(std::iter::once(&spec.tag).chain(&build.tags).map(|tag| ("t", tag.clone())));
-        let hosts = build.extra_hosts.iter();
-        query.extend(hosts.flat_map(|(host, addresses)| {
-            addresses.iter().map(move |address| ("extrahosts", format!("{host}:{address}")))
-        }));
-        query
-    }
-
     pub(super) async fn build_image(&self, spec: &BuildSpec, progress: &ProgressSink) -> Result<String> {
         let call = Call { name: "build image", object: &spec.tag, limit: None };
-        let build = &spec.build;
-        if let Some(attribute) = needs_buildkit(build) {
-            return Err(unsupported(call, &format!("`{attribute}`")));
+        let refuse = |message: String| -> Error { call.error(ErrorKind::Unsupported, message) };
+        let asked = asked_for(self.environment.get("DOCKER_BUILDKIT").map(String::as_str)).map_err(refuse)?;
+        let builder = choose(spec, asked, self.has_buildkit().await?, self.api().await?).map_err(refuse)?;
+        if let Some(attribute) = needs_store(spec).filter(|_| builder == Builder::BuildKit)
+            && !self.has_store().await?
+        {
+            return Err(refuse(format!(
+                "`{attribute}` needs an engine that keeps its images in containerd (`features.containerd-snapshotter` in its `daemon.json`)"
+            )));
         }
-        let (query, context) = if is_remote(&build.context) {
-            if !build.dockerfile_inline.is_empty() {
-                let message = "`dockerfile_inline` and a context that the engine fetches do not go together";
-                return Err(call.error(ErrorKind::Unsupported, message));
-            }
-            let name = if build.dockerfile.is_empty() { "Dockerfile" } else { &build.dockerfile };
-            let mut query = self.build_query(spec, name);
-            query.push(("remote", build.context.clone()));
-            (query, None)
-        } else {
-            let folder = PathBuf::from(&build.context);
-            let is_folder = tokio::fs::metadata(&folder).await.is_ok_and(|meta| meta.is_dir());
-            if !is_folder {
-                return Err(call.error(ErrorKind::Invalid, format!("there is no folder {} to build", folder.display())));
-            }
-            let dockerfile = dockerfile(call, build, &folder).await?;
-            let name = match &dockerfile {
-                Dockerfile::Inside { path, .. } => path.to_string_lossy().into_owned(),
-                Dockerfile::Foreign { .. } => FOREIGN_DOCKERFILE.to_owned(),
-            };
-            (self.build_query(spec, &name), Some(Context { folder, dockerfile }))
-        };
-        let borrowed: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut message = self.message(Method::POST, "/build", &borrowed).await?;
-        message.headers.push(("content-type", "application/x-tar".to_owned()));
-        if let Some(header) = credentials::for_all(&self.environment).await? {
-            message.headers.push(("x-registry-config", header));
-        }
-        let failure = context.map(|context| {
-            let (body, failure) = context.stream();
-            message.body = body;
-            failure
-        });
-        let outcome = self.run_build(call, message, progress).await;
-        // A context that cannot be read breaks the request: that is the cause, not what the engine made of it.
-        match failure.and_then(context::Failure::take) {
-            Some(why) => Err(call.error(ErrorKind::Invalid, why)),
-            None => outcome,
+        match builder {
+            Builder::BuildKit => self.build_with_buildkit(call, spec, progress).await,
+            Builder::Classic => self.build_classic(call, spec, progress).await,
         }
     }
 
-    async fn run_build(
-        &self,
-        call: Call<'_>,
-        message: super::transport::Message,
-        progress: &ProgressSink,
-    ) -> Result<String> {
-        let response = self.transport.open(call, message).await?;
-        let origin = Origin::of(call);
-        let mut steps = stream::json_lines::<Step>(origin.clone(), stream::bytes(origin, response.into_body()));
-        let mut tail = Tail::default();
-        let mut id = None;
-        while let Some(step) = steps.next().await {
-            let step = step?;
-            if let Some(text) = &step.stream {
-                for line in tail.push(text) {
-                    progress(Progress::Line(line));
-                }
-            }
-            if let Some(shown) = step.progress() {
-                progress(shown);
-            }
-            if let Some(found) = step.aux.as_ref().and_then(|aux| aux.get("ID")).and_then(serde_json::Value::as_str) {
-                id = Some(found.to_owned());
-            }
-            if let Some(error) = step.error {
-                return Err(call.error(ErrorKind::Engine, tail.explain(&error)));
-            }
+    pub(super) async fn check_dockerfile(&self, spec: &BuildSpec, progress: &ProgressSink) -> Result<BuildCheck> {
+        let call = Call { name: "check build", object: &spec.tag, limit: None };
+        if !self.has_buildkit().await? || self.api().await? < CHECKS {
+            let message = "checks of Dockerfiles need BuildKit of Docker 27.0 (API 1.46) or newer";
+            return Err(call.error(ErrorKind::Unsupported, message));
         }
-        id.ok_or_else(|| call.error(ErrorKind::Engine, "the engine ended the build without an image"))
+        self.check_with_buildkit(call, spec, progress).await
+    }
+
+    /// Whether the engine keeps its images in containerd.
+    async fn has_store(&self) -> Result<bool> {
+        let info: Storage = self.get(super::read("ask engine", ""), "/info", &[]).await?;
+        Ok(info.status.iter().flatten().any(|word| word.contains("io.containerd.snapshotter")))
+    }
+
+    /// Whether the engine has BuildKit and does not prefer its classic builder. Windows' engines have none, and say
+    /// `1`; Podman does not speak its protocol.
+    async fn has_buildkit(&self) -> Result<bool> {
+        let call = super::read("ask engine", "");
+        let answer = self.transport.with_head(call, Message::new(Method::GET, "/_ping".to_owned())).await?;
+        let says = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(says("libpod-api-version").is_empty()
+            && says("builder-version") != "1"
+            && (says("ostype") != "windows" || says("builder-version") == "2"))
     }
 }

@@ -111,6 +111,23 @@ pub(super) async fn for_all(environment: &BTreeMap<String, String>) -> Result<Op
     Ok((!all.is_empty()).then(|| URL_SAFE.encode(serde_json::to_vec(&all).unwrap_or_default())))
 }
 
+/// User and password for a registry's host, as BuildKit asks for them; a token has no user. None without credentials.
+///
+/// # Errors
+/// As [`for_registry`].
+pub(super) async fn login(environment: &BTreeMap<String, String>, host: &str) -> Result<Option<(String, String)>> {
+    let Some(config) = read_config(environment).await? else { return Ok(None) };
+    let hub = matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io");
+    let found = find(environment, &config, if hub { DOCKER_HUB } else { host }).await?;
+    Ok(found.map(|found| {
+        if found.identitytoken.is_empty() {
+            (found.username, found.password)
+        } else {
+            (String::new(), found.identitytoken)
+        }
+    }))
+}
+
 async fn read_config(environment: &BTreeMap<String, String>) -> Result<Option<Config>> {
     let Some(path) = config_folder(environment).map(|folder| folder.join("config.json")) else { return Ok(None) };
     let text = match tokio::fs::read(&path).await {

@@ -12,9 +12,10 @@ use tokio::sync::broadcast::error::RecvError;
 use super::Memory;
 use super::world::{Outcome, Refusal, World};
 use crate::backend::{
-    Attachment, Backend, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo, Error,
-    ErrorKind, Event, ExecSpec, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo, NetworkSpec, PathInfo,
-    Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo, VolumeSpec,
+    Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo,
+    Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
+    NetworkSpec, PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo,
+    VolumeSpec,
 };
 
 /// A session without output whose input goes nowhere.
@@ -134,6 +135,12 @@ impl Backend for Memory {
                 api: (1, 41),
                 platform: "linux/amd64".to_owned(),
             })
+        })
+    }
+
+    async fn host(&self) -> Result<HostInfo> {
+        self.call("ask engine", "", false, |_| {
+            Ok(HostInfo { root: "/".to_owned(), time: "2024-01-01T00:00:00Z".to_owned() })
         })
     }
 
@@ -406,6 +413,10 @@ impl Backend for Memory {
             });
             Ok(id)
         })
+    }
+
+    async fn check_build(&self, _: &BuildSpec, _: ProgressSink) -> Result<BuildCheck> {
+        Ok(BuildCheck { text: String::new(), clean: true })
     }
 
     async fn load_images(&self, archive: Bytes) -> Result<()> {

@@ -388,11 +388,12 @@ impl World {
             entry.detail.last_probe = Some("probe failed".to_owned());
         }
         let id = entry.detail.summary.id.clone();
-        let word = match health {
-            Health::Starting => "starting",
-            Health::Healthy => "healthy",
-            Health::Unhealthy => "unhealthy",
+        let (word, shown) = match health {
+            Health::Starting => ("starting", "health: starting"),
+            Health::Healthy => ("healthy", "healthy"),
+            Health::Unhealthy => ("unhealthy", "unhealthy"),
         };
+        entry.detail.summary.status = format!("Up Less than a second ({shown})");
         self.container_event(&id, &format!("health_status: {word}"), &[]);
     }
 

@@ -142,6 +142,7 @@ impl Serving {
             configuration,
             announce: Some(Announce::new(move |applied| api.show(&points, shown.clone(), applied))),
             models: assemble::models(&self.config),
+            udp_entry_points: assemble::udp_entry_points(&self.config),
             resolvers: self.resolvers.clone(),
             ..Update::default()
         };

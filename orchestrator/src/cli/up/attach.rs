@@ -17,6 +17,7 @@ use crate::backend::{ErrorKind, LabelFilter, State};
 use crate::cli::carry_out::{INTERRUPTED, Signals};
 use crate::cli::scope::runs;
 use crate::cli::watch::Word;
+use crate::edge;
 use crate::error::Result;
 use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
@@ -264,7 +265,8 @@ async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
 
 async fn stop_services(prepared: &Prepared, args: &Args) -> Result<()> {
     let runner = &prepared.runner;
-    let observed = Observed::project(&*runner.engine, &runner.project).await?;
+    let mut observed = Observed::project(&*runner.engine, &runner.project).await?;
+    observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
     let services: Vec<String> = prepared.desired.services.keys().cloned().collect();
     let plan = lifecycle::stop(&observed, Some(&prepared.loaded.project), &services, args.timeout());
     runner.carry_out(&plan, None).await?;

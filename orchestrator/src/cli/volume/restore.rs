@@ -95,7 +95,7 @@ async fn restore(
     let name = printable(&target.name);
     if !helper.is_empty().await? && !args.yes {
         let question = format!("Volume \"{name}\" is not empty. Replace its content (data will be lost)?");
-        if !prompt::confirm(&question)? {
+        if !prompt::confirm(&question).await? {
             return Err(CommandError::new(format!("volume `{name}` is not empty; nothing was changed"))
                 .hint("`-y` replaces its content without asking"));
         }

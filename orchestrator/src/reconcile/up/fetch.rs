@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::PullPolicy;
-use super::images::{Source, step};
+use super::images::{ImageSteps, Source, bring, step};
 use crate::reconcile::desired::{Desired, DesiredService};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::Plan;
@@ -54,14 +54,9 @@ fn resource(service: &DesiredService) -> String {
 /// Builds every image that has a `build` section, each once.
 pub fn builds(desired: &Desired) -> Plan {
     let mut plan = Plan::default();
-    let mut seen = BTreeSet::new();
-    for service in desired.services.values() {
-        if let Some(build) = &service.build
-            && seen.insert(&build.tag)
-            && let Some(step) = step(service, Source::Build(""))
-        {
-            plan.add(step, []);
-        }
+    let mut steps = ImageSteps::new();
+    for service in desired.services.values().filter(|service| service.build.is_some()) {
+        bring(&mut plan, &mut steps, desired, service, Source::Build(""), &|_| Source::Build(""));
     }
     plan
 }

@@ -1,12 +1,12 @@
 //! Which images are pulled and built.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PlanError, Planner, UpOptions};
 use crate::reconcile::action::Action;
 use crate::reconcile::desired::{Desired, DesiredService};
 use crate::reconcile::observed::Observed;
-use crate::reconcile::plan::{Plan, Step, Words};
+use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
 use crate::reconcile::platform;
 
 /// When an image is pulled.
@@ -116,7 +116,7 @@ pub fn images_first(desired: &Desired, observed: &Observed, options: &UpOptions)
     if !options.versions.is_empty() {
         return Ok(plan);
     }
-    let mut seen = BTreeSet::new();
+    let mut steps = ImageSteps::new();
     let used = |image: &str| {
         desired
             .services
@@ -124,13 +124,49 @@ pub fn images_first(desired: &Desired, observed: &Observed, options: &UpOptions)
             .any(|service| service.image == image && observed.of_service(&service.name).next().is_some())
     };
     for service in desired.services.values().filter(|service| used(&service.image)) {
-        if let Some(step) = step(service, source(desired, observed, options, service)?)
-            && seen.insert(&service.image)
-        {
-            plan.add(step, []);
-        }
+        let source = source(desired, observed, options, service)?;
+        bring(&mut plan, &mut steps, desired, service, source, &|base| {
+            source_of_base(desired, observed, options, base)
+        });
     }
     Ok(plan)
+}
+
+/// Steps that bring images, by image.
+pub(super) type ImageSteps<'a> = BTreeMap<&'a str, StepId>;
+
+/// Where the image comes from that a build begins with: what cannot be pulled is built, at little cost if it is as it was.
+fn source_of_base(desired: &Desired, observed: &Observed, options: &UpOptions, base: &DesiredService) -> Source {
+    source(desired, observed, options, base).unwrap_or(Source::Build("image is not here"))
+}
+
+/// Adds the step that brings a service's image, behind those of the images that its build begins with; none where the
+/// image is here, or is being brought already.
+pub(super) fn bring<'a>(
+    plan: &mut Plan,
+    steps: &mut ImageSteps<'a>,
+    desired: &'a Desired,
+    service: &'a DesiredService,
+    from: Source,
+    source: &dyn Fn(&DesiredService) -> Source,
+) -> Option<StepId> {
+    if steps.contains_key(service.image.as_str()) {
+        return None;
+    }
+    let step = step(service, from)?;
+    let mut needs = Vec::new();
+    if matches!(from, Source::Build(_)) {
+        // There are no circles in it: the project has been checked.
+        for base in
+            service.bases.iter().filter_map(|name| desired.services.get(name).or_else(|| desired.bases.get(name)))
+        {
+            bring(plan, steps, desired, base, source(base), source);
+            needs.extend(steps.get(base.image.as_str()).map(|id| (*id, Need::Success)));
+        }
+    }
+    let id = plan.add(step, needs);
+    steps.insert(&service.image, id);
+    Some(id)
 }
 
 /// Images that a plan has to know more about than listings tell: of containers that will be made, and those of which
@@ -160,17 +196,15 @@ impl<'a> Planner<'a> {
                 continue;
             }
             self.refuse_foreign(service)?;
-            if let Some(step) = step(service, source(desired, self.observed, self.options, service)?)
-                && !self.image_steps.contains_key(service.image.as_str())
-            {
-                let id = self.plan.add(step, []);
-                self.image_steps.insert(&service.image, id);
-                if self.observed.of_service(&service.name).next().is_some() {
-                    self.plan.notices.push(format!(
-                        "containers of `{}` are recreated if its image turns out to be another one",
-                        service.name
-                    ));
-                }
+            let (observed, options) = (self.observed, self.options);
+            let from = source(desired, observed, options, service)?;
+            let base = |base: &DesiredService| source_of_base(desired, observed, options, base);
+            let brought = bring(&mut self.plan, &mut self.image_steps, desired, service, from, &base);
+            if brought.is_some() && self.observed.of_service(&service.name).next().is_some() {
+                self.plan.notices.push(format!(
+                    "containers of `{}` are recreated if its image turns out to be another one",
+                    service.name
+                ));
             }
         }
         Ok(())

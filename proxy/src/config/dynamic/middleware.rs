@@ -207,9 +207,9 @@ pub struct Headers {
     /// CORS: answer headers that scripts may read.
     #[serde(skip_serializing_if = "is_default")]
     pub access_control_expose_headers: Vec<String>,
-    /// CORS: seconds for which a preflight answer holds.
-    #[serde(skip_serializing_if = "is_default")]
-    pub access_control_max_age: i64,
+    /// CORS: seconds for which a preflight answer holds; absent: browsers decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_control_max_age: Option<i64>,
     /// Whether `Vary: Origin` is added.
     #[serde(skip_serializing_if = "is_false")]
     pub add_vary_header: bool,

@@ -73,7 +73,7 @@ fn an_upgrade_needs_both_headers() {
 #[test]
 fn an_answers_framing_is_not_passed_on() {
     let mut headers = map(&[
-        ("connection", "x-drop, close"),
+        ("connection", "x-drop, keep-alive"),
         ("x-drop", "1"),
         ("transfer-encoding", "chunked"),
         ("content-length", "3"),
@@ -82,9 +82,16 @@ fn an_answers_framing_is_not_passed_on() {
         ("set-cookie", "a=1"),
         ("set-cookie", "b=2"),
     ]);
-    strip_response(&mut headers);
+    strip_response(&mut headers, true);
     assert_eq!(names(&headers), ["set-cookie", "trailer"]);
     assert_eq!(headers.get_all("set-cookie").iter().count(), 2);
+}
+
+#[test]
+fn a_connection_that_ends_says_nothing_of_other_headers() {
+    let mut headers = map(&[("connection", "x-kept, close"), ("x-kept", "1")]);
+    strip_response(&mut headers, true);
+    assert_eq!(names(&headers), ["x-kept"]);
 }
 
 #[test]

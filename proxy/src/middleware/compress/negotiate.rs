@@ -14,7 +14,11 @@ pub(super) fn choose(accepted: &str, offered: &[Encoding]) -> Option<Wanted> {
         }
         let candidate = match name.trim() {
             "identity" => (weight, offered.len(), None),
-            "*" => (weight, offered.len(), Some(Wanted::Anything)),
+            // As in Traefik: the first that is offered, but gzip wants to be named.
+            "*" => match offered.first() {
+                None | Some(Encoding::Gzip) => (weight, offered.len(), Some(Wanted::Anything)),
+                Some(first) => (weight, offered.len(), Some(Wanted::Encoding(*first))),
+            },
             name => match offered.iter().position(|encoding| encoding.name() == name) {
                 Some(rank) => (weight, rank, offered.get(rank).copied().map(Wanted::Encoding)),
                 None => continue,
@@ -50,8 +54,10 @@ mod tests {
             ("gzip;q=0, *", Some(Wanted::Anything)),
             ("GZIP", None),
             ("", None),
+            ("*", Some(Wanted::Anything)),
         ] {
             assert_eq!(choose(accepted, &offered), wanted, "{accepted}");
         }
+        assert_eq!(choose("*", &[Encoding::Zstd, Encoding::Gzip]), Some(Wanted::Encoding(Encoding::Zstd)));
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Cors {
     origins: Vec<String>,
     patterns: Vec<Regex>,
     expose: Option<HeaderValue>,
-    max_age: HeaderValue,
+    max_age: Option<HeaderValue>,
     vary: bool,
 }
 
@@ -46,7 +46,7 @@ impl Cors {
             origins: config.access_control_allow_origin_list.clone(),
             patterns: patterns.collect::<Result<_, _>>()?,
             expose: list(&config.access_control_expose_headers),
-            max_age: HeaderValue::from(config.access_control_max_age),
+            max_age: config.access_control_max_age.map(HeaderValue::from),
             vary: config.add_vary_header,
         };
         let used = cors.credentials
@@ -55,7 +55,7 @@ impl Cors {
             || !cors.origins.is_empty()
             || !cors.patterns.is_empty()
             || cors.expose.is_some()
-            || config.access_control_max_age != 0
+            || config.access_control_max_age.is_some_and(|age| age != 0)
             || cors.vary;
         Ok(used.then_some(cors))
     }
@@ -80,13 +80,19 @@ impl Cors {
         if let Some(allowed) = self.allowed(origin) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         }
-        headers.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
+        if let Some(age) = &self.max_age {
+            headers.insert(ACCESS_CONTROL_MAX_AGE, age.clone());
+        }
+        if let Some(expose) = &self.expose {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone());
+        }
         Some(response)
     }
 
     /// Headers of an ordinary answer.
     pub(super) fn add(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
-        if let Some(allowed) = origin.filter(|origin| !origin.is_empty()).and_then(|origin| self.allowed(origin)) {
+        // A request that names no origin has an empty one.
+        if let Some(allowed) = self.allowed(origin.unwrap_or(&HeaderValue::from_static(""))) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         }
         self.credentials(headers);

@@ -10,7 +10,6 @@ use crate::config::dynamic;
 use crate::http::body::Body;
 use crate::http::error_response::text;
 use crate::http::exchange::Exchange;
-use crate::http::headers::X_FORWARDED_PROTO;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const PUBLIC_KEY_PINS: HeaderName = HeaderName::from_static("public-key-pins");
@@ -91,11 +90,10 @@ impl Security {
         Err(Box::new(response))
     }
 
-    /// Whether the client's connection is encrypted, here or at a proxy before us.
+    /// Whether the client's connection is encrypted: here, or at a proxy before us that says so as it is configured.
     pub(super) fn is_secure(&self, exchange: &Exchange) -> bool {
         let headers = &exchange.parts.headers;
         exchange.client.tls.is_some()
-            || headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https" || proto == "wss")
             || self.proxy_headers.iter().any(|(name, value)| headers.get(name).is_some_and(|sent| sent == value))
     }
 

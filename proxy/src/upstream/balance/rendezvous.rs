@@ -91,13 +91,14 @@ mod tests {
 
     #[test]
     fn weights_are_shares_and_only_the_clients_of_one_that_leaves_move() {
-        let choices = Rendezvous::new([("a", 3), ("b", 1), ("c", 0)].into_iter());
+        let (a, b, c) = ("http://10.0.0.1:80", "http://10.0.0.2:80", "http://10.0.0.3:80");
+        let choices = Rendezvous::new([(a, 3), (b, 1), (c, 0)].into_iter());
         let mut counts = [0; 3];
         for n in 0..4000 {
             counts[choices.choose(client(n), |_| true).unwrap()] += 1;
         }
         assert!((2800..3200).contains(&counts[0]) && counts[2] == 0, "{counts:?}");
-        let equal = Rendezvous::new([("a", 1), ("b", 1), ("c", 1)].into_iter());
+        let equal = Rendezvous::new([(a, 1), (b, 1), (c, 1)].into_iter());
         for n in 0..1000 {
             let before = equal.choose(client(n), |_| true).unwrap();
             assert!(before == 1 || equal.choose(client(n), |i| i != 1) == Some(before));

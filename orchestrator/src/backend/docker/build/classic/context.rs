@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -12,6 +11,7 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 
 use super::FOREIGN_DOCKERFILE;
+use crate::backend::docker::build::Failure;
 use crate::backend::docker::transport::Body;
 use crate::ignore::Ignore;
 
@@ -34,20 +34,6 @@ pub(super) enum Dockerfile {
 pub(super) struct Context {
     pub folder: PathBuf,
     pub dockerfile: Dockerfile,
-}
-
-/// Why the context could not be sent, if so.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Failure(Arc<Mutex<Option<String>>>);
-
-impl Failure {
-    pub(super) fn take(self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn set(&self, why: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-    }
 }
 
 impl Context {

@@ -1,0 +1,177 @@
+//! Builds by the engine's BuildKit: secrets, caches, keys, named contexts, and what is said when they fail.
+
+use std::os::unix::net::UnixListener;
+
+use integration::Scenario;
+use integration::command::run;
+use integration::engine::{docker, skip};
+
+/// Whether the engine's API is at least this.
+fn engine_has(minor: u32) -> bool {
+    let version = docker(["version", "--format", "{{.Server.APIVersion}}"]).ok().stdout;
+    version.trim().split_once('.').and_then(|(_, found)| found.parse::<u32>().ok()).unwrap_or(0) >= minor
+}
+
+#[test]
+fn steps_get_secrets_and_caches_that_are_not_in_the_image() {
+    let Some(s) = Scenario::new("buildkit") else { return };
+    s.compose_file(
+        r#"
+services:
+  app:
+    build:
+      context: context
+      secrets: [token, {source: password, target: short}]
+      args: {GREETING: hello}
+      extra_hosts: ["other:10.1.2.3"]
+      tags: ["${COMPOSE_PROJECT_NAME}-again:1"]
+secrets:
+  token: {file: ./token.txt}
+  password: {environment: PASSWORD}
+"#,
+    );
+    s.write("token.txt", "of a file");
+    s.write(
+        "context/Dockerfile",
+        r#"FROM busybox:stable
+ARG GREETING
+RUN --mount=type=secret,id=token --mount=type=secret,id=short \
+    wc -c /run/secrets/token /run/secrets/short > /lengths && echo $GREETING > /greeting && grep other /etc/hosts
+RUN --mount=type=cache,target=/cache touch /cache/kept && ls /cache > /listing
+COPY . /files/
+COPY li* /links/
+"#,
+    );
+    s.write("context/.dockerignore", "left\n!left/kept\n*.md\n");
+    s.write("context/left/out", "o");
+    s.write("context/left/kept", "k");
+    s.write("context/read.md", "m");
+    s.write("context/real/file", "f");
+    std::os::unix::fs::symlink("real/file", s.folder().join("context/link")).unwrap();
+    let build = || run(s.stack_command(["build"]).env("PASSWORD", "12345678")).ok();
+    let _ = build().says("RUN --mount=type=cache");
+    let image = format!("{}-app", s.project);
+    let show = |script: &str| docker(["run", "--rm", &image, "sh", "-c", script]).ok().stdout;
+    assert_eq!(show("cat /greeting /listing; awk '{print $1}' /lengths"), "hello\nkept\n9\n8\n17\n");
+    assert_eq!(show("find /run/secrets /cache -type f -size +0c 2>/dev/null | wc -l"), "0\n");
+    assert_eq!(
+        show("cd /files && find . -type f -o -type l | sort"),
+        "./.dockerignore\n./Dockerfile\n./left/kept\n./link\n./real/file\n"
+    );
+    assert_eq!(show("cat /links/link"), "f");
+    // The second time everything is there already.
+    let _ = build().says("CACHED");
+    let _ = docker(["image", "inspect", &format!("{}-again:1", s.project)]).ok();
+    let _ = docker(["image", "rm", "-f", &image, &format!("{}-again:1", s.project)]).ok();
+}
+
+#[test]
+fn a_failing_build_says_what_it_printed() {
+    let Some(s) = Scenario::new("buildfails") else { return };
+    s.compose_file(
+        r#"
+services:
+  app:
+    build:
+      context: .
+      dockerfile_inline: |
+        FROM busybox:stable
+        RUN --mount=type=tmpfs,target=/t echo about to fail; exit 3
+  gone:
+    build:
+      context: .
+      secrets: [nothing]
+      dockerfile_inline: |
+        FROM busybox:stable
+        RUN --mount=type=secret,id=nothing,required=true true
+secrets:
+  nothing: {file: ./nothing.txt}
+"#,
+    );
+    let failed = s.stack(["build", "app"]).exits(1);
+    let place = if engine_has(42) { "\n  Dockerfile:2: RUN --mount" } else { "\n  [2/2] RUN --mount" };
+    let _ = failed.says("exit code: 3").says(place).says("\n  | about to fail");
+    let _ = s.stack(["build", "gone"]).exits(1).says("cannot read secret `nothing`").says("nothing.txt: No such file");
+    let classic = run(s.stack_command(["build", "app"]).env("DOCKER_BUILDKIT", "0")).exits(1);
+    let _ = classic.says("dockerfile_inline:2: `RUN --mount` needs BuildKit");
+}
+
+#[test]
+fn an_agents_keys_are_passed_on() {
+    let Some(s) = Scenario::new("buildssh") else { return };
+    s.compose_file(
+        r#"
+services:
+  app:
+    build:
+      context: .
+      dockerfile_inline: |
+        FROM python:3.12-slim
+        ARG ONCE
+        RUN --mount=type=ssh,required=true python3 -c "import os, socket; s = socket.socket(socket.AF_UNIX); s.connect(os.environ['SSH_AUTH_SOCK']); s.sendall(b'hello'); print('answer:', s.recv(100))"
+"#,
+    );
+    let socket = s.folder().join("agent");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        for mut stream in listener.incoming().flatten() {
+            let mut buffer = [0; 5];
+            if stream.read_exact(&mut buffer).is_ok() {
+                buffer.reverse();
+                let _ = stream.write_all(&buffer);
+            }
+        }
+    });
+    let once = format!("ONCE={}", s.project);
+    let mut command = s.stack_command(["build", "--ssh=default", "--build-arg", &once]);
+    let _ = run(command.env("SSH_AUTH_SOCK", &socket)).ok().says("answer: b'olleh'");
+    let _ = docker(["image", "rm", "-f", &format!("{}-app", s.project)]).ok();
+    let _ = run(s.stack_command(["build", "--ssh=default"]).env_remove("SSH_AUTH_SOCK"))
+        .exits(1)
+        .says("`SSH_AUTH_SOCK` names none");
+}
+
+#[test]
+fn a_build_begins_with_another_services_image() {
+    let Some(s) = Scenario::new("buildbase") else { return };
+    s.compose_file(
+        r#"
+services:
+  web:
+    build:
+      context: .
+      additional_contexts: {base: "service:base", more: ./more}
+      dockerfile_inline: |
+        FROM base
+        COPY --from=more file /
+  base:
+    build:
+      context: .
+      dockerfile_inline: |
+        FROM busybox:stable
+        RUN echo from the base > /base
+"#,
+    );
+    s.write("more/file", "from the folder\n");
+    if !engine_has(42) {
+        let _ = s
+            .stack(["build", "web"])
+            .exits(1)
+            .says("`build.additional_contexts` needs Docker 23.0 (API 1.42) or newer");
+        let _ = docker(["image", "rm", "-f", &format!("{}-base", s.project)]).ok();
+        skip("a_build_begins_with_another_services_image", "named contexts need API 1.42");
+        return;
+    }
+    // Only `web` is asked for: its base is built, too.
+    let _ = s.stack(["build", "web"]).ok();
+    let (web, base) = (format!("{}-web", s.project), format!("{}-base", s.project));
+    let shown = docker(["run", "--rm", &web, "cat", "/base", "/file"]).ok().stdout;
+    assert_eq!(shown, "from the base\nfrom the folder\n");
+    s.write("compose.check.yaml", "services:\n  bad:\n    build:\n      context: .\n      dockerfile_inline: |\n        FROM busybox:stable as x\n        RUN true\n");
+    if engine_has(48) {
+        let _ = s.stack(["-f", "compose.check.yaml", "build", "--check"]).exits(1).says("FromAsCasing");
+        let _ = s.stack(["build", "--check", "base"]).ok();
+    }
+    let _ = docker(["image", "rm", "-f", &web, &base]).ok();
+}
