@@ -13,6 +13,8 @@ mod exec;
 mod image;
 mod network;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod usage;
 
