@@ -127,7 +127,7 @@ async fn other_clients_are_told_where_it_is() {
     let (running, root) = serving(with_http3(), echo().await).await;
     let told = format!("alt-svc: h3=\":{}\"; ma=2592000\r\n", running.websecure.port());
     for (host, status) in [("a.test", "200"), ("b.test", "404")] {
-        let mut stream = connect(running.websecure, "a.test", &[root.clone()], "http/1.1").await.unwrap();
+        let mut stream = connect(running.websecure, "a.test", std::slice::from_ref(&root), "http/1.1").await.unwrap();
         stream.write_all(get(host, "/").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

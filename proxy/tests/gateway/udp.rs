@@ -125,7 +125,7 @@ async fn weights_names_and_mistakes() {
     let mut configuration = routed(&[]);
     service(&mut configuration, "one", &[&format!("localhost:{port}")]);
     service(&mut configuration, "two", &[&two]);
-    let member = |name: &str, weight| WeightedService { name: name.to_owned(), weight, ..WeightedService::default() };
+    let member = |name: &str, weight| WeightedService { name: name.to_owned(), weight };
     let weighted = UdpWeightedRoundRobin { services: vec![member("one", 3), member("two", 1)] };
     configuration
         .udp

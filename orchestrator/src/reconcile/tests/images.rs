@@ -119,9 +119,9 @@ async fn external_things_have_to_exist() {
 async fn an_image_is_pulled_again_when_it_is_old() {
     let mut web = service("nginx");
     web.pull_policy = "every_1d12h".to_owned();
-    let mut scene = Scene::new(&[("web", web)]);
+    let scene = Scene::new(&[("web", web)]);
     let now = jiff::Timestamp::now();
-    let mut named = async |hours: i64| {
+    let named = async |hours: i64| {
         let tagged = jiff::Timestamp::from_second(now.as_second() - hours * 3600).unwrap().to_string();
         let image = ImageInfo { tags: vec!["nginx".to_owned()], tagged, ..ImageInfo::default() };
         scene.engine.add_image(image);
