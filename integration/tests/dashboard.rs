@@ -149,6 +149,9 @@ async fn visit(port: u16, address: &str) {
         .await;
     page.until("requests are counted", "document.getElementById('rate').innerText !== '0'").await;
 
+    let shifted = page.ask("window.shifted").await;
+    assert!(shifted.as_f64().is_some_and(|shifted| shifted < 0.01), "the page moves while it is read: {shifted}");
+
     let filter = "const field = document.getElementById('filter'); field.value = 'hidden'; \
                   field.dispatchEvent(new Event('input')); \
                   [...document.querySelectorAll('#rows tr')].filter((line) => !line.hidden).length";
@@ -157,8 +160,6 @@ async fn visit(port: u16, address: &str) {
 
     let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(page.ask(overflow).await, 0, "nothing sticks out");
-    let shifted = page.ask("window.shifted").await;
-    assert!(shifted.as_f64().is_some_and(|shifted| shifted < 0.01), "the page moves while it is read: {shifted}");
     page.resize(NARROW).await;
     assert_eq!(page.ask(overflow).await, 0, "nothing sticks out of a narrow page");
     for scheme in ["dark", "light"] {

@@ -38,7 +38,7 @@ fn routes_and_requests_are_explained() {
     let routes = s.stack(["routes"]).ok().stdout;
     let line = |name: &str| routes.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     let app = line("app@docker");
-    for expected in ["ok", "Host(`app.explain.test`)", "1/1", "self-made", "app compose.yml:15"] {
+    for expected in ["ok", "Host(`app.explain.test`)", "1/1", "self-made", "/app docker-compose.yml:14"] {
         assert!(app.contains(expected), "{expected}: {routes}");
     }
     assert!(line("sick@docker").contains("no server") && line("sick@docker").contains("strip@docker"), "{routes}");

@@ -16,7 +16,9 @@ use crate::ui::output;
 /// Width of what is printed, in characters.
 const WIDTH: usize = 80;
 
-/// Explain how the gateway answers a URL, or the code of a message, such as E0104; without either, list all codes
+/// Explain how the gateway answers a URL, or the code of a message
+///
+/// Without either, all codes are listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// URL, or code in the brackets of a message

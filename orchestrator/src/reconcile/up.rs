@@ -76,6 +76,8 @@ pub struct UpOptions {
     pub existing_only: bool,
     /// Services to which the gateway routes, where there is one.
     pub routed: BTreeSet<String>,
+    /// What is replaced is not kept for a rollback (`watch --prune`, which removes its image).
+    pub forget: bool,
     /// Versions that containers (by id) go back to (`rollback`). With any, nothing is pulled or built, and nothing else is
     /// replaced.
     pub versions: BTreeMap<String, Version>,

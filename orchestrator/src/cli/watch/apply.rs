@@ -55,6 +55,7 @@ impl Watching {
             // They were told of when everything was brought up.
             ignore_orphans: true,
             timeout: self.how.work.options.timeout,
+            forget: self.how.prune,
             ..UpOptions::default()
         };
         let work = Work { selection, options, ask: false, route: true, ..self.how.work.clone() };

@@ -292,6 +292,9 @@ impl<'a> Planner<'a> {
             spec.body = Some(Box::new(version.body.clone()));
         }
         spec.labels.insert(labels::REPLACE.to_owned(), old.id.clone());
+        if self.options.forget {
+            return;
+        }
         let Some(version) = self.observed.details.get(&old.id).and_then(Version::of) else { return };
         let Some(label) = version.label() else { return };
         spec.labels.insert(labels::PREVIOUS.to_owned(), label);

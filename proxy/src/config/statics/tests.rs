@@ -76,10 +76,10 @@ fn without_an_entry_point_there_is_http() {
 
 #[test]
 fn what_is_not_in_force_is_said() {
-    let (_, problems) = flags(&["--entrypoints.web.http3"]).unwrap();
+    let (_, problems) = flags(&["--hostresolver.resolvdepth=5"]).unwrap();
     assert_eq!(
         said(&problems),
-        ["`--entrypoints.web.http3`: `entryPoints.web.http3` is not supported yet and not in force"]
+        ["`--hostresolver.resolvdepth`: `hostResolver.resolvdepth` is not supported yet and not in force"]
     );
 }
 
