@@ -1,7 +1,7 @@
 //! Looking into a gateway: what is routed where and how that is, and why a request is answered as it is.
 //!
 //! An [`Inspector`] looks at what is in force and asks the same table that requests ask, so that it tells what happens, not what
-//! somebody thinks should happen. Nothing here is on the path of a request but [`near`], for a line in the log.
+//! somebody thinks should happen. Nothing here is on the path of a request but `near`, for a line in the log.
 
 pub mod certificate;
 pub mod explanation;
