@@ -40,5 +40,11 @@ pub const STACK_FILES: &str = "stack.files";
 /// The version that a container took the place of; see [`crate::reconcile::version`].
 pub const PREVIOUS: &str = "stack.previous";
 
+/// Whether a label is state of ours that listings leave out: nobody can read it, and [`PREVIOUS`] holds an environment.
+#[must_use]
+pub fn is_internal(name: &str) -> bool {
+    matches!(name, STACK_CONFIG | STACK_FILES | PREVIOUS)
+}
+
 /// The version of Docker Compose that our labels and hashes equal.
 pub const COMPOSE_VERSION: &str = "2.40.3";

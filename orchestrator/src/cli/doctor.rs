@@ -13,8 +13,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::format::is_json;
 use super::{Context, block_on, to_json};
-use crate::error::{CommandError, Result};
+use crate::error::Result;
 use crate::ui::output;
 use crate::ui::style::printable;
 
@@ -70,17 +71,9 @@ struct Finding {
 /// Looks, and prints what was found.
 ///
 /// # Errors
-/// See [`CommandError`].
+/// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let json = match args.format.as_str() {
-        "text" => false,
-        "json" => true,
-        other => {
-            return Err(
-                CommandError::new(format!("unsupported format `{}`", printable(other))).hint("use `text` or `json`")
-            );
-        }
-    };
+    let json = is_json(&args.format)?;
     let facts = block_on(gather::gather(context))?;
     let findings = check::all(&facts);
     let text =

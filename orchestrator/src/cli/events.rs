@@ -52,7 +52,8 @@ fn line(event: &Event, services: &[String], json: bool) -> Result<Option<String>
     if event.kind != "container" || label(labels::ONEOFF) == "True" || !named {
         return Ok(None);
     }
-    let attributes = event.attributes.iter().filter(|(name, _)| !name.starts_with("com.docker.compose."));
+    let ours = |name: &str| name.starts_with("com.docker.compose.") || labels::is_internal(name);
+    let attributes = event.attributes.iter().filter(|(name, _)| !ours(name));
     let attributes: BTreeMap<&str, &str> = attributes.map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let time = Timestamp::from_nanosecond(i128::from(event.time)).unwrap_or_default();
     if json {
@@ -104,7 +105,12 @@ mod tests {
 
     #[test]
     fn lines_name_the_service_and_leave_our_labels_out() {
-        let attributes = [(labels::SERVICE, "web"), (labels::ONEOFF, "False"), ("name", "p-web-1")];
+        let attributes = [
+            (labels::SERVICE, "web"),
+            (labels::ONEOFF, "False"),
+            (labels::PREVIOUS, "an environment"),
+            ("name", "p-web-1"),
+        ];
         let event = Event {
             kind: "container".to_owned(),
             action: "start".to_owned(),

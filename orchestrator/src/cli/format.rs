@@ -11,6 +11,20 @@ use crate::error::{CommandError, Result};
 use crate::ui::style::printable;
 use crate::ui::table::table;
 
+/// Whether `--format` of a command that prints for people or programs asks for JSON.
+///
+/// # Errors
+/// Neither `text` nor `json`.
+pub(super) fn is_json(name: &str) -> Result<bool> {
+    match name {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        other => {
+            Err(CommandError::new(format!("unsupported format `{}`", printable(other))).hint("use `text` or `json`"))
+        }
+    }
+}
+
 /// How a listing is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
+use super::format::is_json;
 use super::up::{self, CreateArgs, Prepared};
 use super::{Context, Global, block_on, to_json};
-use crate::error::{CommandError, Result};
+use crate::error::Result;
 use crate::ui::output;
-use crate::ui::style::printable;
 
 /// Exit code with `--detailed-exitcode` where something would be changed.
 const CHANGES: u8 = 2;
@@ -99,17 +99,9 @@ impl Args {
 /// Prints the plan.
 ///
 /// # Errors
-/// See [`CommandError`].
+/// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let json = match args.format.as_str() {
-        "text" => false,
-        "json" => true,
-        other => {
-            return Err(
-                CommandError::new(format!("unsupported format `{}`", printable(other))).hint("use `text` or `json`")
-            );
-        }
-    };
+    let json = is_json(&args.format)?;
     let context = &Context {
         global: Global { dry_run: true, ..context.global.clone() },
         working_dir: context.working_dir.clone(),

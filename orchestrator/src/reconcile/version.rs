@@ -57,7 +57,10 @@ impl Version {
         let packed = STANDARD_NO_PAD.decode(container.labels.get(labels::PREVIOUS)?).ok()?;
         let mut text = Vec::new();
         ZlibDecoder::new(packed.as_slice()).take(LARGEST).read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        let version: Self = serde_json::from_slice(&text).ok()?;
+        // An image that was made of a container brings that one's labels into containers of others.
+        let own = |name: &str| version.labels.get(name) == container.labels.get(name);
+        (own(labels::PROJECT) && own(labels::SERVICE)).then_some(version)
     }
 
     /// It as the value of a label.
@@ -94,10 +97,15 @@ mod tests {
         let version = Version::of(&detail);
         assert!(version.as_ref().is_some_and(|version| !version.labels.contains_key(labels::PREVIOUS)));
         let label = version.as_ref().and_then(Version::label).unwrap_or_default();
-        let successor = Container { labels: [(labels::PREVIOUS.to_owned(), label)].into(), ..Container::default() };
-        assert_eq!(Version::before(&successor), version);
-        let damaged = Container { labels: [(labels::PREVIOUS.to_owned(), "x".to_owned())].into(), ..successor };
-        assert_eq!(Version::before(&damaged), None);
+        let container = |service: &str, label: &str| Container {
+            labels: [(labels::SERVICE, service), (labels::PREVIOUS, label)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Container::default()
+        };
+        assert_eq!(Version::before(&container("app", &label)), version);
+        assert_eq!(Version::before(&container("other", &label)), None, "it came with an image");
+        assert_eq!(Version::before(&container("app", "x")), None);
         assert_eq!(Version::before(&Container::default()), None);
     }
 }

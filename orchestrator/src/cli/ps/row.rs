@@ -113,6 +113,7 @@ impl Row {
             labels: container
                 .labels
                 .iter()
+                .filter(|(name, _)| !labels::is_internal(name))
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect::<Vec<_>>()
                 .join(","),
