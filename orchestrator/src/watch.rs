@@ -7,7 +7,8 @@ mod tests;
 
 pub use configuration::ConfigurationFiles;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::event::{CreateKind, ModifyKind, RemoveKind};
@@ -27,6 +28,10 @@ pub struct FileWatch {
     changes: mpsc::Receiver<()>,
     /// A change has come that nobody has been told of.
     untold: bool,
+    /// The folders that are watched with all that is in them.
+    whole: Vec<PathBuf>,
+    /// Those that are watched the folders in them.
+    flat: BTreeSet<PathBuf>,
 }
 
 impl FileWatch {
@@ -45,7 +50,7 @@ impl FileWatch {
             // Full: the reader will look anyway. Closed: nobody looks any more.
             let _ = sender.try_send(());
         })?;
-        Ok(Self { watcher, changes, untold: false })
+        Ok(Self { watcher, changes, untold: false, whole: Vec::new(), flat: BTreeSet::new() })
     }
 
     /// Adds a folder and all that is in it. Watch folders rather than files: a replaced file is another file.
@@ -53,7 +58,23 @@ impl FileWatch {
     /// # Errors
     /// A folder that is not there, or the kernel's limit on watches (`fs.inotify.max_user_watches`).
     pub fn add(&mut self, folder: &Path) -> notify::Result<()> {
-        self.watcher.watch(folder, RecursiveMode::Recursive)
+        self.watcher.watch(folder, RecursiveMode::Recursive)?;
+        self.whole.push(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        Ok(())
+    }
+
+    /// Adds a folder without the folders in it, as [`FileWatch::add`]; nothing happens where that was done already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_flat(&mut self, folder: &Path) -> notify::Result<()> {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        if self.flat.contains(&folder) || self.whole.iter().any(|whole| folder.starts_with(whole)) {
+            return Ok(());
+        }
+        self.watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        self.flat.insert(folder);
+        Ok(())
     }
 
     /// Waits for the next change, and for the quiet after it. Where the wait is broken off, the next one tells of it.

@@ -4,6 +4,7 @@
 
 pub(crate) mod body;
 pub(crate) mod buffer;
+mod cork;
 mod date;
 pub(crate) mod error_response;
 pub(crate) mod exchange;

@@ -157,7 +157,7 @@ impl<'a> Next<'a> {
                 Middleware::ReplacePathRegex(replace) => replace.request(exchange),
                 Middleware::StripPrefix(strip) => strip.request(exchange),
                 Middleware::StripPrefixRegex(strip) => strip.request(exchange),
-                around => Some(around.around(exchange, next, after).await),
+                around => Some(Box::pin(around.around(exchange, next, after)).await),
             };
             if let Some(answer) = answer {
                 return answer;

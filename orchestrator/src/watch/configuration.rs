@@ -25,6 +25,12 @@ impl ConfigurationFiles {
             || self.named.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
+    /// The folders of the files that the configuration names.
+    pub fn folders(&self) -> BTreeSet<PathBuf> {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect()
+    }
+
     /// Sets the files that the configuration names now; whether there are others than before among them. Relative ones
     /// start from the current directory.
     pub fn set_named(&self, files: impl IntoIterator<Item = PathBuf>) -> bool {

@@ -356,7 +356,8 @@ pub(crate) async fn serve(
 ) -> Response<Body> {
     let mut answer = route.service.answer(exchange, view, after).await;
     if let Err(no_answer) = answer {
-        answer = super::wait::for_server(exchange, &route.name, no_answer, after).await;
+        // Rare, and large: it has a place of its own in memory.
+        answer = Box::pin(super::wait::for_server(exchange, &route.name, no_answer, after)).await;
     }
     match answer {
         Ok(mut response) => {

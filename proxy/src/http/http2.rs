@@ -19,6 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::entry_point::EntryPoint;
 
 use super::body::{Body, RequestBody};
+use super::cork::{Corked, Hold};
 use super::date;
 use super::error_response::Aborted;
 use super::exchange::Client;
@@ -49,7 +50,9 @@ const CONNECTION_HEADERS: [HeaderName; 6] = [
 
 /// A connection; it is done when it has ended.
 pub(super) struct Http2<S> {
-    state: State<S>,
+    state: State<Corked<S>>,
+    /// Over what the connection writes.
+    hold: Hold,
     client: Arc<Client>,
     probe: Probe,
     graceful: bool,
@@ -68,6 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
     /// The connection of `client` over `stream`.
     pub(super) fn new(stream: S, client: Arc<Client>, entry: &EntryPoint) -> Self {
         let most_headers = u32::try_from(entry.max_header_bytes).unwrap_or(u32::MAX);
+        let (stream, hold) = Corked::new(stream);
         let greeting = h2::server::Builder::new()
             .max_concurrent_streams(entry.max_concurrent_streams)
             .max_header_list_size(MAX_HEADERS.min(most_headers))
@@ -77,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
             .max_local_error_reset_streams(Some(MOST_MISTAKES))
             .handshake(stream);
         let probe = Probe::new(Arc::clone(&client.meter));
-        Self { state: State::Greeting(greeting), client, probe, graceful: false }
+        Self { state: State::Greeting(greeting), hold, client, probe, graceful: false }
     }
 
     /// Finishes the streams under way, takes no more, then ends.
@@ -94,6 +98,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        // What is written goes out once all that is due is done.
+        let mut holding = true;
         loop {
             match &mut this.state {
                 State::Greeting(greeting) => {
@@ -109,12 +115,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
                     if this.probe.poll_silent(cx)?.is_ready() {
                         return Poll::Ready(Ok(()));
                     }
-                    match ready!(connection.poll_accept(cx)) {
-                        Some(accepted) => {
+                    if holding {
+                        this.hold.begin();
+                    }
+                    let accepted = connection.poll_accept(cx);
+                    this.hold.end();
+                    match accepted {
+                        Poll::Ready(Some(accepted)) => {
                             let (request, answer) = accepted?;
                             tokio::spawn(serve(Arc::clone(&this.client), request, answer));
                         }
-                        None => *ending = true,
+                        Poll::Ready(None) => *ending = true,
+                        Poll::Pending if holding => holding = false,
+                        Poll::Pending => return Poll::Pending,
                     }
                 }
             }

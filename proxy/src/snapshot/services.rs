@@ -78,19 +78,19 @@ impl Service {
                 Self::LoadBalancer(balancer) => {
                     break forward(exchange, view, balancer, after.retry, &mut after.held).await?;
                 }
-                Self::Internal(internal) => break internal.answer(exchange).await,
+                Self::Internal(internal) => break Box::pin(internal.answer(exchange)).await,
                 Self::Weighted(weighted) => weighted.choose(exchange, &mut cookies).ok_or(NoAnswer::NoServer)?,
                 Self::Failover(failover) => match failover.choose() {
                     Choice::One(service) => service,
                     Choice::Nobody => break failover::nobody(),
-                    Choice::Both => break failover.answer(exchange, view, after).await?,
+                    Choice::Both => break Box::pin(failover.answer(exchange, view, after)).await?,
                 },
                 Self::Mirroring(mirroring) => {
                     let due = mirroring.due(exchange);
                     if due.is_empty() {
                         mirroring.main()
                     } else {
-                        break mirroring.answer(exchange, view, after, due).await?;
+                        break Box::pin(mirroring.answer(exchange, view, after, due)).await?;
                     }
                 }
                 Self::Guarded { middlewares, service } => {

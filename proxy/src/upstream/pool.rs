@@ -107,7 +107,7 @@ pub(crate) struct Unanswered {
 }
 
 impl Pool {
-    /// An empty pool that keeps at most `max_idle` connections.
+    /// An empty pool that keeps at most `max_idle` connections from one [`Pool::sweep`] to the next.
     pub(crate) fn new(server: Arc<Server>, transport: Arc<Transport>, max_idle: usize) -> Self {
         Self {
             server,
@@ -151,6 +151,11 @@ impl Pool {
         if !fresh && let Some(lease) = self.reuse(http1_only) {
             return Ok(lease);
         }
+        // Rare, and large: it has a place of its own in memory.
+        Box::pin(self.open(http1_only)).await
+    }
+
+    async fn open(&self, http1_only: bool) -> Result<Lease, Failure> {
         let stream = self.connect(http1_only).await?;
         let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
         if prior_knowledge || stream.is_http2() {
@@ -197,18 +202,19 @@ impl Pool {
 
     /// Takes a connection back if it is ready for another request.
     fn keep(&self, mut link: Box<Link>) {
-        if link.settle() {
-            let mut kept = self.kept();
-            if kept.idle.len() < self.max_idle {
-                kept.idle.push(Idle { link, since: Instant::now() });
-            }
+        if self.max_idle > 0 && link.settle() {
+            self.kept().idle.push(Idle { link, since: Instant::now() });
         }
     }
 
-    /// Drops connections that have been idle for too long or that the server closed.
+    /// Drops connections that have been idle for too long, that the server closed, or that are too many to be kept: those in
+    /// use a moment ago may be needed again at once, so it is here that they are counted.
     pub(crate) fn sweep(&self) {
         let limit = self.transport.options.idle_timeout;
-        self.kept().idle.retain_mut(|idle| (limit.is_zero() || idle.since.elapsed() < limit) && idle.link.settle());
+        let mut kept = self.kept();
+        kept.idle.retain_mut(|idle| (limit.is_zero() || idle.since.elapsed() < limit) && idle.link.settle());
+        let surplus = kept.idle.len().saturating_sub(self.max_idle);
+        kept.idle.drain(..surplus);
     }
 }
 
@@ -251,7 +257,7 @@ impl Lease {
         if limit.is_zero() {
             return self.exchange(pool, request, inform).await;
         }
-        match tokio::time::timeout(limit, self.exchange(pool, request, inform)).await {
+        match tokio::time::timeout(limit, Box::pin(self.exchange(pool, request, inform))).await {
             Ok(done) => done,
             Err(_) => Err(Unanswered { request: None, failure: Failure::HeaderTimeout(limit) }),
         }

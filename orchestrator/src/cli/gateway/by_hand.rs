@@ -89,6 +89,9 @@ impl Serving {
         let mut watch = self.watch()?;
         self.apply().await?;
         loop {
+            if let Some(watch) = &mut watch {
+                self.look_after(watch);
+            }
             let changed = async {
                 match &mut watch {
                     Some(watch) => watch.changed().await,
@@ -102,19 +105,32 @@ impl Serving {
         }
     }
 
+    /// Watches the files that the configuration names, wherever they are: certificates above all.
+    fn look_after(&self, watch: &mut FileWatch) {
+        for folder in self.files.folders() {
+            if let Err(error) = watch.add_flat(&folder) {
+                tracing::warn!("changes are not noticed: {}", explained(&folder, &error));
+            }
+        }
+    }
+
     /// A watch over the dynamic files; none where there are none, or where they are not to be watched.
     fn watch(&self) -> Result<Option<FileWatch>> {
         let Some(provider) = self.config.providers.file.as_ref().filter(|provider| provider.watch) else {
             return Ok(None);
         };
         let Some(path) = provider.path() else { return Ok(None) };
-        // A file is watched by its folder: editors replace it.
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let fail = |error: notify::Error| explained(folder, &error);
+        let fail = |error: notify::Error| explained(path, &error);
         let files = self.files.clone();
         let mut watch = FileWatch::new(move |path| files.has(path)).map_err(fail)?;
-        watch.add(folder).map_err(fail)?;
+        if path.is_dir() {
+            watch.add(path).map_err(fail)?;
+        } else {
+            // A file is watched by its folder: editors replace it. What is below that folder may be the site itself, where every
+            // file that is opened would wake the watch.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            watch.add_flat(folder).map_err(fail)?;
+        }
         Ok(Some(watch))
     }
 
