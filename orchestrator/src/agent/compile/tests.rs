@@ -419,11 +419,15 @@ fn resolvers_are_their_projects() {
             &["httpchallenge.entrypoint=web", "storage=/letsencrypt/acme.json", "cacertificates=/letsencrypt/ca.pem"],
         ),
         acme("own", &["dnschallenge.provider=exec"]),
+        acme("update", &["dnschallenge.provider=rfc2136"]),
     ];
-    let files = projects([
-        file("one", 8000, &[("/srv/le", "/letsencrypt")], one.concat()),
-        file("two", 9000, &[], acme("le", &["tlschallenge=true"])),
-    ]);
+    let mut first = file("one", 8000, &[("/srv/le", "/letsencrypt")], one.concat());
+    if let Some(traefik) = &mut first.traefik {
+        let variables =
+            [("RFC2136_NAMESERVER", "ns.test"), ("RFC2136_TSIG_SECRET_FILE", "/letsencrypt/key"), ("SECRET", "x")];
+        traefik.environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+    let files = projects([first, file("two", 9000, &[], acme("le", &["tlschallenge=true"]))]);
     let route = |project: &str, service: &str, resolver: &str| {
         seen(
             project,
@@ -457,11 +461,17 @@ fn resolvers_are_their_projects() {
     assert_eq!(resolver("le-two").storage, PathBuf::from("/certificates/two/acme.json"));
     assert_eq!(resolver("le-two").import, None);
     assert!(resolver("own").options.obstacle().is_some());
+    let update = resolver("update");
+    assert_eq!(update.options.obstacle(), None);
+    let variable = |name: &str| update.environment.get(name).map(String::as_str);
+    assert_eq!(variable("RFC2136_NAMESERVER"), Some("ns.test"));
+    assert_eq!(variable("RFC2136_TSIG_SECRET_FILE"), Some("/nowhere/one/letsencrypt/key"), "the copy");
     assert_eq!(
         compiled.edge.problems.get("one"),
         Some(&vec![
-            "certificate resolver `own`: DNS challenges are not in force: there is no hook program where the gateway runs; \
-             use `httpChallenge` or `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
+            "certificate resolver `own`: DNS challenges by `exec` are not in force: there is nothing but `stack` where the \
+             gateway runs, so that no hook program can; use `dnsChallenge.provider=rfc2136`, `httpChallenge` or \
+             `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
                 .to_owned()
         ])
     );

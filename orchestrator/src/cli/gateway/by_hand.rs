@@ -16,6 +16,7 @@ use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::{Api, Features};
 use proxy::{Resolver, assemble};
 
+use super::authority;
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
 use crate::edge::serve::hostname;
@@ -62,7 +63,9 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         }
         let resolvers = assemble::resolvers(&config, &context.environment);
         let files = ConfigurationFiles::default();
-        let mut serving = Serving { gateway, config, resolvers, api, last: Configuration::default(), files };
+        let last = Configuration::default();
+        let authority = authority::folder(&context.environment);
+        let mut serving = Serving { gateway, config, resolvers, authority, api, last, files };
         serving.serve(&mut signals).await?;
         let life = serving.config.entry_points.values().map(|point| &point.transport.life_cycle);
         let accept = life.clone().map(|life| life.request_accept_grace_timeout.to_std()).max().unwrap_or_default();
@@ -77,6 +80,8 @@ struct Serving {
     config: StaticConfig,
     /// Where certificates come from, by name.
     resolvers: BTreeMap<String, Resolver>,
+    /// Folder of the authority for local names.
+    authority: Option<PathBuf>,
     api: Api,
     /// What the dynamic files said when they last could be read.
     last: Configuration,
@@ -150,6 +155,7 @@ impl Serving {
             models: assemble::models(&self.config),
             udp_entry_points: assemble::udp_entry_points(&self.config),
             resolvers: self.resolvers.clone(),
+            local_authority: self.authority.clone(),
             ..Update::default()
         };
         let applied =
