@@ -99,6 +99,11 @@ impl Route {
         self.router.observability.as_ref().and_then(|observability| observability.metrics).unwrap_or(true)
     }
 
+    /// Whether its requests have traces.
+    pub fn is_traced(&self) -> bool {
+        self.router.observability.as_ref().and_then(|observability| observability.tracing).unwrap_or(true)
+    }
+
     /// The provider in its name.
     pub fn provider(&self) -> &str {
         provider_of(&self.name)

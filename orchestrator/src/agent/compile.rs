@@ -127,6 +127,18 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
             if compiled.edge.metrics.prometheus.is_none() {
                 compiled.edge.metrics = own.config.metrics.clone();
             }
+            if compiled.edge.tracing.is_none()
+                && let Some(mut tracing) = own.config.tracing.clone()
+            {
+                if let Some(otlp) = &mut tracing.otlp {
+                    hosts::resolve_url(group, seen, &mut otlp.http.endpoint);
+                    let tls = &mut otlp.http.tls;
+                    if let Some(files) = &files {
+                        files::rename(own, &files.mirror(group), [&mut tls.ca, &mut tls.cert, &mut tls.key]);
+                    }
+                }
+                compiled.edge.tracing = Some(tracing);
+            }
             let log = own.config.access_log.clone().filter(|_| compiled.edge.access_log.is_none());
             if let Some(log) = log {
                 if !log.file_path.is_empty() {

@@ -11,6 +11,7 @@ use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
+use proxy::observe::trace::Tracer;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
@@ -73,6 +74,7 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         teller,
         access_log: None,
         metrics: statics::Metrics::default(),
+        tracing: None,
         status: Status::default(),
         files: known,
     };
@@ -148,6 +150,7 @@ struct Serving {
     teller: watch::Sender<String>,
     access_log: Option<statics::AccessLog>,
     metrics: statics::Metrics,
+    tracing: Option<statics::Tracing>,
     /// All but where it listens.
     status: Status,
     /// What it is made of.
@@ -217,6 +220,13 @@ impl Serving {
             gateway.set_metrics(&edge.metrics);
             self.metrics = edge.metrics;
         }
+        if self.tracing != edge.tracing {
+            match tracer(edge.tracing.clone()).await {
+                Ok(tracer) => gateway.set_tracer(tracer),
+                Err(reason) => tracing::warn!("no traces are sent: {reason}"),
+            }
+            self.tracing = edge.tracing;
+        }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
@@ -275,6 +285,16 @@ impl Serving {
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
     AccessLog::start(options.into(), options.into(), std::io::stdout())
         .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
+}
+
+/// Where traces go, as the options ask for it.
+///
+/// # Errors
+/// Options that make no sense; a thread that cannot be started.
+pub async fn tracer(options: Option<statics::Tracing>) -> std::result::Result<Option<Tracer>, String> {
+    let Some(options) = options else { return Ok(None) };
+    let started = tokio::task::spawn_blocking(move || Tracer::start(&options, &hostname())).await;
+    started.map_err(|error| error.to_string())?
 }
 
 /// This machine's name, for `X-Forwarded-Server`.

@@ -7,6 +7,7 @@
 mod acme;
 mod options;
 mod read;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::dynamic::RouterTls;
 
 pub use acme::{Acme, CertificatesResolver, DnsChallenge, Eab, HttpChallenge, KeyType, TlsChallenge};
 pub use read::{Problem, Severity, Sources};
+pub use tracing::{Otlp, OtlpHttp, OtlpTls, Tracing};
 
 /// The static configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct StaticConfig {
     pub access_log: Option<AccessLog>,
     /// What is counted, if anything.
     pub metrics: Metrics,
+    /// Traces of requests, if on.
+    pub tracing: Option<Tracing>,
     /// The program's own log.
     pub log: Log,
     /// How servers are spoken to by default.

@@ -11,6 +11,7 @@ mod running;
 mod services;
 mod support;
 mod tcp;
+mod traces;
 mod udp;
 mod upgrades;
 mod waiting;

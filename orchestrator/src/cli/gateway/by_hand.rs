@@ -19,7 +19,7 @@ use proxy::{Resolver, assemble};
 use super::authority;
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
-use crate::edge::serve::hostname;
+use crate::edge::serve::{hostname, tracer};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
 use crate::watch::limits::explained;
@@ -55,6 +55,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
             .await
             .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
         gateway.set_metrics(&config.metrics);
+        gateway.set_tracer(tracer(config.tracing.clone()).await.map_err(CommandError::new)?);
         for (name, listener) in gateway.status().listeners {
             if let Listener::Failed(reason) = listener {
                 return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
