@@ -40,6 +40,7 @@ pub fn models(config: &StaticConfig) -> Vec<EntryPointModel> {
             as_default: options.as_default,
             middlewares: options.http.middlewares.clone(),
             tls: options.http.tls.clone(),
+            observability: options.observability.clone(),
         })
         .collect()
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::duration::GoDuration;
-use super::dynamic::RouterTls;
+use super::dynamic::{RouterObservability, RouterTls};
 
 pub use acme::{Acme, CertificatesResolver, DnsChallenge, Eab, HttpChallenge, KeyType, TlsChallenge};
 pub use read::{Problem, Severity, Sources};
@@ -66,6 +66,8 @@ pub struct EntryPoint {
     pub proxy_protocol: Option<ProxyProtocol>,
     /// Defaults of the HTTP routers on it.
     pub http: HttpDefaults,
+    /// What is observed of its requests where routers do not say.
+    pub observability: Option<RouterObservability>,
     /// Options of HTTP/2.
     pub http2: Http2,
     /// HTTP/3, if on.

@@ -97,6 +97,10 @@ impl ForwardAuth {
         let mut head = Request::new(()).into_parts().0;
         head.method = if self.keep_method { exchange.parts.method.clone() } else { Method::GET };
         head.headers = self.describe(exchange, !body.is_empty());
+        if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let Some(pool) = view.pools.get(self.slot) else { return Err(text(StatusCode::INTERNAL_SERVER_ERROR, "")) };
         if let Some(trace) = &mut exchange.trace {
             trace.asks("AuthRequest", &pool.server, &head.method, self.target.as_str(), &mut head.headers);

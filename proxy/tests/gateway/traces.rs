@@ -3,16 +3,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proxy::config::dynamic::{ForwardAuth, Middleware};
+use proxy::config::dynamic::{ForwardAuth, Middleware, RouterObservability};
 use proxy::config::statics::{Otlp, OtlpHttp, Tracing};
+use proxy::gateway::Update;
 use proxy::observe::trace::Tracer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Running, ask, echo, get, options, origin, routed, run};
 
+/// Heads, in lower case, and bodies.
+pub(crate) type Kept = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A server that keeps what it is sent, and answers 200.
-async fn keeper() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
-    let kept: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+pub(crate) async fn keeper() -> (String, Kept) {
+    let kept = Kept::default();
     let own = Arc::clone(&kept);
     let url = origin(move |mut stream| {
         let own = Arc::clone(&own);
@@ -116,6 +120,26 @@ async fn a_trace_goes_through_the_gateway_to_the_collector() {
         assert!(has(body, part.as_bytes()), "{part}");
     }
     assert!(!has(body, b"secret") && !has(body, &bytes("1af7651916cd43dd8448eb211c80319c")));
+}
+
+#[tokio::test]
+async fn entry_points_and_routers_say_what_has_traces() {
+    let observed = |tracing| RouterObservability { tracing: Some(tracing), ..RouterObservability::default() };
+    let (collector, _) = keeper().await;
+    let mut configuration = routed("a", &[echo().await]);
+    let running = run(options(), configuration.clone()).await;
+    running.gateway.set_tracer(Tracer::start(&tracing(&collector), "host").unwrap());
+    for (entry_point, router, expected) in
+        [(None, None, true), (Some(false), None, false), (Some(false), Some(true), true), (None, Some(false), false)]
+    {
+        configuration.http.routers.get_mut("a@file").unwrap().observability = router.map(observed);
+        let mut models = crate::support::models();
+        models.iter_mut().for_each(|model| model.observability = entry_point.map(observed));
+        let update = Update { configuration: configuration.clone(), models, ..Update::default() };
+        running.gateway.apply(update).await.unwrap();
+        let told = traced(&running, &get("a.test", "/")).await;
+        assert_eq!(told.len() == 4, expected, "{entry_point:?} {router:?}");
+    }
 }
 
 #[tokio::test]
