@@ -549,3 +549,39 @@ fn local_names_have_certificates_of_the_local_authority() {
     let by_address = Curl::to("https", "127.0.0.1", tls, "/").trusting(&root).send();
     assert_eq!(by_address.status, 200, "{by_address:?}");
 }
+
+/// The gateway is a container with nothing but `stack` in it; the key is a secret of the compose file.
+#[test]
+fn a_project_has_its_dns_records_made_by_updates() {
+    let Some(scenario) = Scenario::new("acme-dns") else { return };
+    let (http, tls) = (free_port(), free_port());
+    let zone = format!("{}.test", scenario.project);
+    let names = NameServer::start(&zone, "acme.key", b"a shared secret");
+    let name = "a_project_has_its_dns_records_made_by_updates";
+    let Some(pebble) = Pebble::start_at(name, http, tls, &[], Some(&names.address())) else { return };
+    project(&scenario, &pebble, (http, tls), &format!("app.{zone}"), "./letsencrypt:/letsencrypt");
+    let file = scenario.folder().join("docker-compose.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (resolver, server) = (format!("--certificatesresolvers.le{tls}.acme"), names.address());
+    let text = text
+        .replace(
+            &format!("{resolver}.httpchallenge.entrypoint=web{http}\""),
+            &format!(
+                "{resolver}.dnschallenge.provider=rfc2136\"\n      - \"{resolver}.dnschallenge.resolvers={server}\""
+            ),
+        )
+        .replace(
+            "    ports:",
+            &format!(
+                "    environment:\n      RFC2136_NAMESERVER: {server}\n      RFC2136_TSIG_KEY: acme.key\n      RFC2136_TSIG_ALGORITHM: hmac-sha256\n      RFC2136_TSIG_SECRET_FILE: /run/secrets/tsig\n      RFC2136_POLLING_INTERVAL: 1\n    secrets: [tsig]\n    ports:"
+            ),
+        )
+        .replace("tls.certresolver=", &format!("tls.domains[0].main=*.{zone}\"\n      - \"traefik.http.routers.app.tls.certresolver="))
+        + "secrets:\n  tsig: { file: ./tsig }\n";
+    fs::write(&file, text).unwrap();
+    fs::write(scenario.folder().join("tsig"), "YSBzaGFyZWQgc2VjcmV0\n").unwrap();
+    let _ = scenario.stack(["up", "-d"]).ok();
+    until_served(&pebble, &format!("app.{zone}"), tls);
+    let (taken, refused, left) = names.counts();
+    assert_eq!((taken, refused, left), (2, 0, 0), "one record is added, and removed");
+}
