@@ -364,13 +364,7 @@ pub(crate) fn qualified(name: &str, from: &str) -> String {
 
 fn transport_options(name: &str, config: &HttpServersTransport) -> Result<TransportOptions, Unbuildable> {
     // Each of these makes the connection stricter: going on without would be less than was asked for.
-    let refused = [
-        ("spiffe", config.spiffe.is_some()),
-        ("peerCertURI", !config.peer_cert_uri.is_empty()),
-        ("cipherSuites", !config.cipher_suites.is_empty()),
-        ("minVersion", !matches!(config.min_version.as_str(), "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12")),
-        ("maxVersion", !matches!(config.max_version.as_str(), "" | "VersionTLS13")),
-    ];
+    let refused = [("spiffe", config.spiffe.is_some()), ("peerCertURI", !config.peer_cert_uri.is_empty())];
     if let Some((option, _)) = refused.into_iter().find(|(_, set)| *set) {
         return Err(Unbuildable::Transport {
             name: name.to_owned(),
@@ -393,6 +387,9 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
         insecure_skip_verify: config.insecure_skip_verify,
         root_cas: config.root_cas.iter().map(read).collect::<Result<_, _>>()?,
         certificate,
+        cipher_suites: config.cipher_suites.clone(),
+        min_version: config.min_version.clone(),
+        max_version: config.max_version.clone(),
         disable_http2: config.disable_http2,
         max_idle: match usize::try_from(config.max_idle_conns_per_host) {
             Ok(0) => 200,
