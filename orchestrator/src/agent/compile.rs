@@ -140,12 +140,11 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
             if compiled.edge.tracing.is_none()
                 && let Some(mut tracing) = own.config.tracing.clone()
             {
-                if let Some(otlp) = &mut tracing.otlp {
-                    hosts::resolve_url(group, seen, &mut otlp.http.endpoint);
-                    let tls = &mut otlp.http.tls;
-                    if let Some(files) = &files {
-                        files::rename(own, &files.mirror(group), [&mut tls.ca, &mut tls.cert, &mut tls.key]);
-                    }
+                let http = &mut tracing.otlp.http;
+                hosts::resolve_url(group, seen, &mut http.endpoint);
+                if let Some(files) = &files {
+                    let tls = &mut http.tls;
+                    files::rename(own, &files.mirror(group), [&mut tls.ca, &mut tls.cert, &mut tls.key]);
                 }
                 compiled.edge.tracing = Some(tracing);
             }

@@ -206,7 +206,11 @@ impl Serving {
         let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
         let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
         let (api, points) = (self.api.clone(), edge.entry_points.clone());
-        let features = Features { metrics: edge.metrics.prometheus.is_some(), access_log: edge.access_log.is_some() };
+        let features = Features {
+            metrics: edge.metrics.prometheus.is_some(),
+            access_log: edge.access_log.is_some(),
+            tracing: edge.tracing.is_some(),
+        };
         let update = Update {
             models: models.collect(),
             udp_entry_points,
@@ -294,7 +298,7 @@ fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
 pub async fn tracer(options: Option<statics::Tracing>) -> std::result::Result<Option<Tracer>, String> {
     let Some(options) = options else { return Ok(None) };
     let started = tokio::task::spawn_blocking(move || Tracer::start(&options, &hostname())).await;
-    started.map_err(|error| error.to_string())?
+    started.map_err(|error| error.to_string())?.map(Some)
 }
 
 /// This machine's name, for `X-Forwarded-Server`.

@@ -56,13 +56,11 @@ struct Settings {
 }
 
 impl Tracer {
-    /// Starts the thread that sends traces as `options` say, from the host `hostname`; none where they name no collector.
-    /// The thread ends with the tracer. Reads files.
+    /// Starts the thread that sends traces as `options` say, from the host `hostname`. It ends with the tracer. Reads files.
     ///
     /// # Errors
     /// A URL, header or certificate that makes no sense; the thread cannot be started.
-    pub fn start(options: &Tracing, hostname: &str) -> Result<Option<Self>, String> {
-        let Some(otlp) = &options.otlp else { return Ok(None) };
+    pub fn start(options: &Tracing, hostname: &str) -> Result<Self, String> {
         let names = |option: &str, names: &[String]| -> Result<Vec<HeaderName>, String> {
             let name = |name: &String| name.parse().map_err(|_| format!("`{option}`: `{name}` is no name of a header"));
             names.iter().map(name).collect()
@@ -80,8 +78,8 @@ impl Tracer {
         let (queue, received) = mpsc::channel(BACKLOG);
         let dropped = Arc::new(AtomicU64::new(0));
         let resource = encode::resource(options, hostname);
-        export::start(&otlp.http, resource, received, Arc::clone(&dropped))?;
-        Ok(Some(Self { queue, settings, dropped }))
+        export::start(&options.otlp.http, resource, received, Arc::clone(&dropped))?;
+        Ok(Self { queue, settings, dropped })
     }
 
     /// Waits until what is there has been sent, for a few seconds at most.

@@ -250,6 +250,8 @@ fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
         "--ping.entrypoint=web",
         "--api.insecure",
         "--accesslog.format=json",
+        "--tracing.otlp.http.endpoint=http://app:4318/v1/traces",
+        "--ping.terminatingstatuscode=204",
         "--serverstransport.insecureskipverify",
     ];
     let all = projects([adopted("one", &[(80, 80), (443, 443)], &flags)]);
@@ -262,6 +264,12 @@ fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
         ]
     );
     assert_eq!(compiled.edge.access_log.map(|log| log.format), Some("json".to_owned()));
+    let tracing = compiled.edge.tracing.as_ref();
+    assert_eq!(tracing.map(|tracing| tracing.otlp.http.endpoint.as_str()), Some("http://10.0.0.2:4318/v1/traces"));
+    assert_eq!(
+        compiled.edge.problems.get("one").and_then(|said| said.last()).map(String::as_str),
+        Some("`ping.terminatingstatuscode` is not in force: all projects share the built-in gateway")
+    );
     let services = &compiled.edge.dynamic.http.services;
     let transport = services.values().filter_map(|service| service.load_balancer.as_ref()).next();
     assert_eq!(transport.map(|balancer| balancer.servers_transport.as_str()), Some("default-one@docker"));

@@ -149,6 +149,7 @@ impl Serving {
         let features = Features {
             metrics: self.config.metrics.prometheus.is_some(),
             access_log: self.config.access_log.is_some(),
+            tracing: self.config.tracing.is_some(),
         };
         let update = Update {
             configuration,

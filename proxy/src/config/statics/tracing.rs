@@ -23,7 +23,7 @@ pub struct Tracing {
     /// Query parameters whose values traces show; those of all others are left out.
     pub safe_query_params: Vec<String>,
     /// Where traces are sent to.
-    pub otlp: Option<Otlp>,
+    pub otlp: Otlp,
 }
 
 impl Default for Tracing {
@@ -36,7 +36,7 @@ impl Default for Tracing {
             captured_request_headers: Vec::new(),
             captured_response_headers: Vec::new(),
             safe_query_params: Vec::new(),
-            otlp: None,
+            otlp: Otlp::default(),
         }
     }
 }

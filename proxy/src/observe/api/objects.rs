@@ -200,7 +200,7 @@ impl<'a> Objects<'a> {
             "udp": section("udp", &["routers", "services"]),
             "certificates": counted("certificates"),
             "features": {
-                "tracing": "",
+                "tracing": if features.tracing { "OTLP" } else { "" },
                 "metrics": if features.metrics { "Prometheus" } else { "" },
                 "accessLog": features.access_log,
             },
