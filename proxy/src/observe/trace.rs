@@ -1,7 +1,7 @@
 //! Traces of requests, sent to a collector by OTLP over HTTP.
 //!
 //! Specification: W3C Trace Context; OpenTelemetry protocol 1.x; Traefik v3 documentation, "Tracing". A request keeps a
-//! [`Trace`], which is given to a thread of its own when its answer is complete: that one encodes and sends. When it cannot
+//! `Trace`, which is given to a thread of its own when its answer is complete: that one encodes and sends. When it cannot
 //! follow, traces are dropped and counted rather than requests delayed. Without a configuration nothing is done.
 
 mod context;
