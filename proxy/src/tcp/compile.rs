@@ -243,8 +243,11 @@ impl Builder<'_> {
 fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
     let tls = config.tls.clone().unwrap_or_default();
     // Each of these makes the connection stricter: going on without would be less than was asked for.
-    if tls.spiffe.is_some() || !tls.peer_cert_uri.is_empty() {
-        return Err("`spiffe` and `peerCertURI` of a servers transport are not supported by this gateway".to_owned());
+    if tls.spiffe.is_some() {
+        return Err("`spiffe` of a servers transport is not supported by this gateway".to_owned());
+    }
+    if !tls.peer_cert_uri.is_empty() && tls.insecure_skip_verify {
+        return Err("`peerCertURI` beside `insecureSkipVerify` is not supported by this gateway".to_owned());
     }
     let read = |text: &String| pem_or_path(text).map_err(|error| format!("cannot read `{text}`: {error}"));
     let certificate = match tls.certificates.first() {
@@ -256,6 +259,7 @@ fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
         insecure_skip_verify: tls.insecure_skip_verify,
         root_cas: tls.root_cas.iter().map(read).collect::<Result<_, _>>()?,
         certificate,
+        peer_uri: tls.peer_cert_uri,
         disable_http2: true,
         dial_timeout: config.dial_timeout.to_std(),
         ..TransportOptions::default()

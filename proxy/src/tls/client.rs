@@ -11,6 +11,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::options::BadTlsOptions;
+use super::peer::ForUri;
 use super::provider;
 use crate::config::dynamic::TlsOptions;
 use crate::upstream::transport::TransportOptions;
@@ -56,8 +57,11 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
         .with_protocol_versions(&super::options::versions(&terms)?)?;
     let builder = if options.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate))
-    } else {
+    } else if options.peer_uri.is_empty() {
         builder.with_webpki_verifier(verifier(options)?)
+    } else {
+        let for_uri = ForUri { usual: verifier(options)?, uri: options.peer_uri.clone() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(for_uri))
     };
     match &options.certificate {
         None => Ok(builder.with_no_client_auth()),
@@ -169,15 +173,18 @@ mod tests {
 
     /// The version and suite that a server of TLS 1.2 or 1.3 agrees on with a client.
     async fn agreed(options: &TransportOptions) -> Option<(ProtocolVersion, String)> {
-        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-        let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.subject_alt_names.push(rcgen::SanType::URI("spiffe://example/app".try_into().unwrap()));
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let server = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
+            .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        let options = TransportOptions { root_cas: vec![made.cert.pem().into_bytes()], ..options.clone() };
+        let options = TransportOptions { root_cas: vec![cert.pem().into_bytes()], ..options.clone() };
         let (ours, theirs) = tokio::io::duplex(16_384);
         let accepted = tokio::spawn(TlsAcceptor::from(Arc::new(server)).accept(theirs));
         let name = ServerName::try_from("a.example").unwrap();
@@ -196,6 +203,10 @@ mod tests {
         let suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
         let chosen = TransportOptions { cipher_suites: vec![suite.to_owned()], ..old };
         assert_eq!(agreed(&chosen).await.unwrap().1, suite);
+        for (uri, fits) in [("spiffe://example/app", true), ("spiffe://example/other", false)] {
+            let bound = TransportOptions { peer_uri: uri.to_owned(), ..usual.clone() };
+            assert_eq!(agreed(&bound).await.is_some(), fits, "{uri}");
+        }
         for (min, max, suites) in [("VersionTLS13", "VersionTLS12", vec![]), ("", "", vec!["TLS_NONE".to_owned()])] {
             let wrong = TransportOptions {
                 min_version: min.to_owned(),

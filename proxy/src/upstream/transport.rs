@@ -25,6 +25,8 @@ pub(crate) struct TransportOptions {
     pub(crate) min_version: String,
     /// Highest one.
     pub(crate) max_version: String,
+    /// URI that the server's certificate must be for too; empty means none.
+    pub(crate) peer_uri: String,
     /// Never HTTP/2 by ALPN.
     pub(crate) disable_http2: bool,
     /// Idle connections kept for each server, over all workers.
@@ -47,6 +49,7 @@ impl Default for TransportOptions {
             cipher_suites: Vec::new(),
             min_version: String::new(),
             max_version: String::new(),
+            peer_uri: String::new(),
             disable_http2: false,
             max_idle: 200,
             dial_timeout: Duration::from_secs(30),

@@ -364,7 +364,10 @@ pub(crate) fn qualified(name: &str, from: &str) -> String {
 
 fn transport_options(name: &str, config: &HttpServersTransport) -> Result<TransportOptions, Unbuildable> {
     // Each of these makes the connection stricter: going on without would be less than was asked for.
-    let refused = [("spiffe", config.spiffe.is_some()), ("peerCertURI", !config.peer_cert_uri.is_empty())];
+    let refused = [
+        ("spiffe", config.spiffe.is_some()),
+        ("peerCertURI` beside `insecureSkipVerify", !config.peer_cert_uri.is_empty() && config.insecure_skip_verify),
+    ];
     if let Some((option, _)) = refused.into_iter().find(|(_, set)| *set) {
         return Err(Unbuildable::Transport {
             name: name.to_owned(),
@@ -390,6 +393,7 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
         cipher_suites: config.cipher_suites.clone(),
         min_version: config.min_version.clone(),
         max_version: config.max_version.clone(),
+        peer_uri: config.peer_cert_uri.clone(),
         disable_http2: config.disable_http2,
         max_idle: match usize::try_from(config.max_idle_conns_per_host) {
             Ok(0) => 200,
