@@ -35,6 +35,18 @@ impl Pebble {
     /// As [`Pebble::start`], with these options of pebble.
     #[must_use]
     pub fn start_with(scenario: &str, http: u16, tls: u16, options: &[(&str, Value)]) -> Option<Self> {
+        Self::start_at(scenario, http, tls, options, None)
+    }
+
+    /// As [`Pebble::start_with`], with another DNS server to ask (`127.0.0.1:5300`), and a second root for chains.
+    #[must_use]
+    pub fn start_at(
+        scenario: &str,
+        http: u16,
+        tls: u16,
+        options: &[(&str, Value)],
+        name_server: Option<&str>,
+    ) -> Option<Self> {
         let installed = ["pebble", "pebble-challtestsrv", "openssl"].iter().all(|name| {
             Command::new("sh")
                 .args(["-c", &format!("command -v {name}")])
@@ -85,7 +97,8 @@ impl Pebble {
         ]));
         let server = Background::start(
             Command::new("pebble")
-                .args(["-config", &path("pebble.json"), "-dnsserver", &local(dns)])
+                .args(["-config", &path("pebble.json"), "-dnsserver", name_server.unwrap_or(&local(dns))])
+                .env("PEBBLE_ALTERNATE_ROOTS", "1")
                 .env("PEBBLE_VA_NOSLEEP", "1"),
         );
         for port in [port, management, dns_management] {
@@ -109,9 +122,15 @@ impl Pebble {
     /// The root of what it issues, in a file.
     #[must_use]
     pub fn root(&self) -> PathBuf {
-        let path = self.folder.path().join("root.pem");
+        self.root_of_chain(0)
+    }
+
+    /// The root that one of its chains ends with, in a file: 0 for that of the usual chain, 1 for that of the other.
+    #[must_use]
+    pub fn root_of_chain(&self, number: u8) -> PathBuf {
+        let path = self.folder.path().join(format!("root-{number}.pem"));
         if !path.exists() {
-            let url = format!("https://127.0.0.1:{}/roots/0", self.management);
+            let url = format!("https://127.0.0.1:{}/roots/{number}", self.management);
             let mut curl = Command::new("curl");
             let got = run(curl.args(["--silent", "--insecure", "--noproxy", "*", "--output"]).arg(&path).arg(url));
             assert!(got.code() == 0, "{got}");

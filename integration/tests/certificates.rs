@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use integration::engine::docker;
 use integration::scenario::stack;
-use integration::{Answer, Background, Curl, Pebble, Scenario, eventually, free_port};
+use integration::{Answer, Background, Curl, NameServer, Pebble, Scenario, eventually, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -61,6 +61,11 @@ impl Gateway {
     }
 
     fn start_with(&self, more: &[&str]) -> Background {
+        self.start_in(&[], more)
+    }
+
+    /// With these variables and flags beside the usual ones.
+    fn start_in(&self, environment: &[(&str, &str)], more: &[&str]) -> Background {
         let (http, tls) = (self.http, self.tls);
         let mut flags = vec![
             "--log.level=INFO".to_owned(),
@@ -87,7 +92,7 @@ impl Gateway {
         }
         flags.extend(more.iter().map(|flag| (*flag).to_owned()));
         let mut command = Command::new(stack());
-        command.arg("gateway").args(flags).env("EXEC_PATH", self.path("hook"));
+        command.arg("gateway").args(flags).env("EXEC_PATH", self.path("hook")).envs(environment.iter().copied());
         Background::start(&mut command)
     }
 
@@ -219,6 +224,167 @@ fn accounts_are_bound_to_those_that_the_authority_knows() {
     setup.until_trusted("a.test", &gateway);
     gateway.until_it_says("set `eab.kid` and `eab.hmacEncoded` as the authority gave them");
     assert!(gateway.text().contains("b.test"), "{}", gateway.text());
+}
+
+/// HMAC-SHA256 by a name server that reads the standards for itself.
+#[test]
+fn dns_records_are_made_by_updates() {
+    let scenario = "dns_records_are_made_by_updates";
+    let names = NameServer::start("d.test", "acme.key", b"a shared secret");
+    let (http, tls) = (free_port(), free_port());
+    let Some(pebble) = Pebble::start_at(scenario, http, tls, &[], Some(&names.address())) else { return };
+    let setup = Gateway { folder: tempfile::tempdir().unwrap(), http, tls, pebble };
+    let tls = "{ certResolver: update, domains: [{ main: d.test, sans: ['*.d.test'] }] }";
+    setup.routes(&[("wild", "Host(`d.test`) || HostRegexp(`^.+\\.d\\.test$`)", tls)]);
+    let acme = "--certificatesresolvers.update.acme";
+    let flags = [
+        format!("{acme}.caserver={}", setup.pebble.directory()),
+        format!("{acme}.cacertificates={}", setup.pebble.server_certificate().display()),
+        format!("{acme}.storage={}", setup.path("acme.json")),
+        format!("{acme}.dnschallenge.provider=rfc2136"),
+        format!("{acme}.dnschallenge.resolvers={}", names.address()),
+    ];
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = names.address();
+    let variables = |secret: &'static str| {
+        [
+            ("RFC2136_NAMESERVER", server.as_str()),
+            ("RFC2136_TSIG_KEY", "Acme.key."),
+            ("RFC2136_TSIG_ALGORITHM", "hmac-sha256."),
+            ("RFC2136_TSIG_SECRET", secret),
+            ("RFC2136_PROPAGATION_TIMEOUT", "20"),
+            ("RFC2136_POLLING_INTERVAL", "1"),
+        ]
+    };
+    // Another secret than the server's.
+    let mut gateway = setup.start_in(&variables("YW5vdGhlciBzZWNyZXQ="), &flags);
+    gateway.until_it_says("certificate not obtained");
+    assert!(gateway.text().contains("NOTAUTH"), "{}", gateway.text());
+    let (taken, refused, _) = names.counts();
+    assert_eq!((taken, refused > 0), (0, true));
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait(Duration::from_secs(30)).code(), 0);
+    fs::remove_file(setup.path("acme.json.attempts")).unwrap();
+
+    let gateway = setup.start_in(&variables("YSBzaGFyZWQgc2VjcmV0"), &flags);
+    setup.until_trusted("d.test", &gateway);
+    setup.until_trusted("x.d.test", &gateway);
+    assert_eq!(names.counts().0, 4, "two records are added, and removed");
+    assert_eq!(names.counts().2, 0, "none is left");
+}
+
+#[test]
+fn the_chain_that_is_preferred_is_taken() {
+    let Some(setup) = Gateway::prepare("the_chain_that_is_preferred_is_taken", YEAR) else { return };
+    setup.routes(&[("http", "Host(`a.test`)", "{ certResolver: le }")]);
+    let subject = Command::new("openssl")
+        .args(["x509", "-noout", "-subject", "-nameopt", "multiline", "-in"])
+        .arg(setup.pebble.root_of_chain(1))
+        .output()
+        .unwrap();
+    let subject = String::from_utf8(subject.stdout).unwrap();
+    let name = subject.lines().find_map(|line| line.trim().strip_prefix("commonName")).unwrap();
+    let name = name.trim_start_matches([' ', '=']);
+    let gateway = setup.start_with(&[&format!("--certificatesresolvers.le.acme.preferredchain={name}")]);
+    let trusts = |number: u8| {
+        let root = setup.pebble.root_of_chain(number);
+        Curl::to("https", "a.test", setup.tls, "/").trusting(&root).send().status == 200
+    };
+    let found = integration::holds_within(Duration::from_secs(60), || trusts(1).then_some(()));
+    assert!(found.is_some(), "the other chain is not shown:\n{}", gateway.text());
+    assert!(!trusts(0), "the usual chain is shown");
+}
+
+/// What was tried, with the pauses over.
+fn forget_pauses(path: &str) {
+    let mut attempts = stored(Path::new(path));
+    for record in attempts["names"].as_object_mut().unwrap().values_mut() {
+        record["next"] = 0.into();
+        record["times"] = serde_json::json!([]);
+    }
+    fs::write(path, attempts.to_string()).unwrap();
+}
+
+#[test]
+fn what_has_failed_is_tried_at_the_test_system_first() {
+    let scenario = "what_has_failed_is_tried_at_the_test_system_first";
+    let Some(setup) = Gateway::prepare(scenario, YEAR) else { return };
+    let Some(test_system) = Pebble::start(scenario, setup.http, setup.tls, YEAR) else { return };
+    setup.routes(&[("lost", "Host(`lost.test`)", "{ certResolver: le }")]);
+    let lead = |to: &str| {
+        for pebble in [&setup.pebble, &test_system] {
+            let record = format!(r#"{{"host":"lost.test","addresses":["{to}"]}}"#);
+            let _ =
+                Command::new("curl").args(["-s", "-d", r#"{"host":"lost.test"}"#, &pebble.dns("/clear-a")]).status();
+            let set = Command::new("curl").args(["-s", "-d", &record, &pebble.dns("/add-a")]).status();
+            assert!(set.unwrap().success());
+        }
+    };
+    let trust = format!(
+        "--certificatesresolvers.le.acme.cacertificates={},{}",
+        setup.pebble.server_certificate().display(),
+        test_system.server_certificate().display()
+    );
+    let url = test_system.directory();
+    let run = || setup.start_in(&[("STACK_ACME_TRIAL", &url)], &[&trust]);
+    let stop = |gateway: Background| {
+        gateway.signal("TERM");
+        assert_eq!(gateway.wait(Duration::from_secs(30)).code(), 0);
+        forget_pauses(&setup.path("acme.json.attempts"));
+    };
+    lead("127.0.0.9");
+    let mut gateway = run();
+    gateway.until_it_says("certificate not obtained");
+    assert_eq!((setup.pebble.orders(), test_system.orders()), (1, 0));
+    stop(gateway);
+    let mut gateway = run();
+    gateway.until_it_says("the authority was not asked");
+    assert_eq!((setup.pebble.orders(), test_system.orders()), (1, 1), "{}", gateway.text());
+    stop(gateway);
+    lead("127.0.0.1");
+    let gateway = run();
+    setup.until_trusted("lost.test", &gateway);
+    assert_eq!((setup.pebble.orders(), test_system.orders()), (2, 2), "{}", gateway.text());
+}
+
+/// The gateway by hand has an authority for local names too.
+#[test]
+fn local_names_have_certificates_of_a_gateway_run_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let routes = "http:\n  routers:\n    local: { rule: 'Host(`app.localhost`) || Host(`127.0.0.1`)', service: ping@internal, tls: {} }\n";
+    fs::write(path("routes.yml"), routes).unwrap();
+    let port = free_port();
+    let flags = [
+        "--ping.manualrouting=true".to_owned(),
+        format!("--providers.file.filename={}", path("routes.yml")),
+        format!("--entrypoints.websecure.address=127.0.0.1:{port}"),
+    ];
+    let start = |authority: &str| {
+        let mut command = Command::new(stack());
+        Background::start(command.arg("gateway").args(&flags).env("STACK_LOCAL_AUTHORITY", authority))
+    };
+    let answers = |name: &str| {
+        let root = folder.path().join("authority/root.pem");
+        root.exists() && Curl::to("https", name, port, "/").trusting(&root).send().status == 200
+    };
+    let gateway = start(&path("authority"));
+    for name in ["app.localhost", "127.0.0.1"] {
+        let found = integration::holds_within(Duration::from_secs(20), || answers(name).then_some(()));
+        assert!(found.is_some(), "`{name}` has no certificate of the local authority:\n{}", gateway.text());
+    }
+    let printed = Command::new(stack())
+        .args(["trust", "--print"])
+        .envs([("STACK_LOCAL_AUTHORITY", path("authority").as_str()), ("DOCKER_HOST", "unix:///nowhere")])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), fs::read_to_string(path("authority/root.pem")).unwrap());
+    drop(gateway);
+    let _without = start("off");
+    eventually("it serves", || {
+        (Curl::to("https", "app.localhost", port, "/").with("--insecure").send().status == 200).then_some(())
+    });
+    assert!(!answers("app.localhost"), "it is switched off");
 }
 
 #[test]
@@ -382,4 +548,40 @@ fn local_names_have_certificates_of_the_local_authority() {
     });
     let by_address = Curl::to("https", "127.0.0.1", tls, "/").trusting(&root).send();
     assert_eq!(by_address.status, 200, "{by_address:?}");
+}
+
+/// The gateway is a container with nothing but `stack` in it; the key is a secret of the compose file.
+#[test]
+fn a_project_has_its_dns_records_made_by_updates() {
+    let Some(scenario) = Scenario::new("acme-dns") else { return };
+    let (http, tls) = (free_port(), free_port());
+    let zone = format!("{}.test", scenario.project);
+    let names = NameServer::start(&zone, "acme.key", b"a shared secret");
+    let name = "a_project_has_its_dns_records_made_by_updates";
+    let Some(pebble) = Pebble::start_at(name, http, tls, &[], Some(&names.address())) else { return };
+    project(&scenario, &pebble, (http, tls), &format!("app.{zone}"), "./letsencrypt:/letsencrypt");
+    let file = scenario.folder().join("docker-compose.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (resolver, server) = (format!("--certificatesresolvers.le{tls}.acme"), names.address());
+    let text = text
+        .replace(
+            &format!("{resolver}.httpchallenge.entrypoint=web{http}\""),
+            &format!(
+                "{resolver}.dnschallenge.provider=rfc2136\"\n      - \"{resolver}.dnschallenge.resolvers={server}\""
+            ),
+        )
+        .replace(
+            "    ports:",
+            &format!(
+                "    environment:\n      RFC2136_NAMESERVER: {server}\n      RFC2136_TSIG_KEY: acme.key\n      RFC2136_TSIG_ALGORITHM: hmac-sha256\n      RFC2136_TSIG_SECRET_FILE: /run/secrets/tsig\n      RFC2136_POLLING_INTERVAL: 1\n    secrets: [tsig]\n    ports:"
+            ),
+        )
+        .replace("tls.certresolver=", &format!("tls.domains[0].main=*.{zone}\"\n      - \"traefik.http.routers.app.tls.certresolver="))
+        + "secrets:\n  tsig: { file: ./tsig }\n";
+    fs::write(&file, text).unwrap();
+    fs::write(scenario.folder().join("tsig"), "YSBzaGFyZWQgc2VjcmV0\n").unwrap();
+    let _ = scenario.stack(["up", "-d"]).ok();
+    until_served(&pebble, &format!("app.{zone}"), tls);
+    let (taken, refused, left) = names.counts();
+    assert_eq!((taken, refused, left), (2, 0, 0), "one record is added, and removed");
 }

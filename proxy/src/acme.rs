@@ -9,15 +9,19 @@ mod account;
 mod attempts;
 mod book;
 mod certificate;
+mod chain;
 pub(crate) mod challenges;
 mod client;
+mod dns;
 mod due;
 mod failure;
 pub(crate) mod file;
 mod hook;
 pub(crate) mod manager;
 mod order;
+mod rfc2136;
 mod storage;
+mod trial;
 pub(crate) mod wanted;
 mod work;
 
@@ -43,15 +47,32 @@ pub struct Resolver {
     pub import: Option<PathBuf>,
     /// Entry points at which requests of HTTP challenges never reach the routers.
     pub reserved: Vec<String>,
-    /// `EXEC_*` variables of the DNS hook program.
+    /// Variables that DNS challenges and trials are configured by: see [`Resolver::environment_of`].
     pub environment: BTreeMap<String, String>,
 }
 
 impl Resolver {
-    /// The part of the environment that the hook program of a DNS challenge is found by.
-    pub fn hook_environment(all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let ours = all.iter().filter(|(name, _)| name.starts_with("EXEC_"));
+    /// The part of an environment that says how records of DNS challenges are made (`EXEC_*`, `RFC2136_*`,
+    /// `LEGO_DISABLE_CNAME_SUPPORT`), and where orders are tried (`STACK_ACME_TRIAL`).
+    pub fn environment_of(all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let is_ours = |name: &str| {
+            ["EXEC_", "RFC2136_"].iter().any(|start| name.starts_with(start))
+                || name == "LEGO_DISABLE_CNAME_SUPPORT"
+                || name == trial::VARIABLE
+        };
+        let ours = all.iter().filter(|(name, _)| is_ours(name));
         ours.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// What its environment lacks; none where nothing is missing or wrong. Reads files.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        dns::obstacle(&self.options, &self.environment).or_else(|| trial::obstacle(&self.environment))
+    }
+
+    /// Seconds that DNS records may take to be seen, for each name.
+    fn propagation_seconds(&self) -> u64 {
+        let is_asked = self.options.dns_challenge.as_ref().is_some_and(|challenge| challenge.provider == "rfc2136");
+        if is_asked { rfc2136::propagation_seconds(&self.environment) } else { 0 }
     }
 }
 

@@ -40,6 +40,7 @@ pub fn models(config: &StaticConfig) -> Vec<EntryPointModel> {
             as_default: options.as_default,
             middlewares: options.http.middlewares.clone(),
             tls: options.http.tls.clone(),
+            observability: options.observability.clone(),
         })
         .collect()
 }
@@ -56,7 +57,7 @@ pub fn resolvers(config: &StaticConfig, environment: &BTreeMap<String, String>) 
             storage: PathBuf::from(&options.storage),
             import: None,
             reserved: entry_point.into_iter().filter(|name| !shared(name)).collect(),
-            environment: Resolver::hook_environment(environment),
+            environment: Resolver::environment_of(environment),
             options,
         };
         Some((name.clone(), resolver))
@@ -239,7 +240,7 @@ mod tests {
             "--certificatesresolvers.a.acme.storage=/a.json",
             "--certificatesresolvers.b.acme.httpchallenge.entrypoint=open",
         ]);
-        let environment = BTreeMap::from([("EXEC_PATH", "/hook"), ("SECRET", "x")]);
+        let environment = BTreeMap::from([("EXEC_PATH", "/hook"), ("RFC2136_TTL", "60"), ("SECRET", "x")]);
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let found = resolvers(&config, &environment);
         let reserved = |name: &str| found.get(name).map(|resolver| resolver.reserved.clone());
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(reserved("b"), Some(vec![]));
         let a = found.get("a").cloned().unwrap_or_default();
         assert_eq!(a.storage, PathBuf::from("/a.json"));
-        assert_eq!(a.environment.keys().collect::<Vec<_>>(), ["EXEC_PATH"]);
+        assert_eq!(a.environment.keys().collect::<Vec<_>>(), ["EXEC_PATH", "RFC2136_TTL"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::config::statics;
 use crate::entry_point::EntryPoint;
 use crate::inspect::Inspector;
 use crate::observe::access_log::AccessLog;
+use crate::observe::trace::Tracer;
 use crate::route::EntryPointModel;
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
@@ -272,6 +273,11 @@ impl Gateway {
         self.shared.metrics.set(Some(options), self.workers);
     }
 
+    /// Sends traces elsewhere from now on, or nowhere.
+    pub fn set_tracer(&self, tracer: Option<Tracer>) {
+        self.shared.tracer.store(tracer.map(Arc::new));
+    }
+
     /// The state now.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
@@ -288,6 +294,9 @@ impl Gateway {
         // A control thread that is gone has nothing left to end.
         if self.commands.send(Command::Shutdown { accept, grace }).is_ok() {
             let _ = self.ended.await;
+        }
+        if let Some(tracer) = self.shared.tracer.swap(None) {
+            tracer.flush().await;
         }
     }
 }

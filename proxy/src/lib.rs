@@ -6,6 +6,7 @@
 mod acme;
 pub mod assemble;
 pub mod config;
+mod dns;
 pub mod entry_point;
 pub mod gateway;
 mod http;

@@ -5,4 +5,5 @@ pub mod api;
 mod dashboard;
 pub(crate) mod metrics;
 pub(crate) mod quota;
+pub mod trace;
 pub mod traffic;

@@ -12,7 +12,7 @@ mod compile;
 mod muxer;
 mod shadow;
 
-use crate::config::dynamic::{Configuration, Router, RouterTls};
+use crate::config::dynamic::{Configuration, Router, RouterObservability, RouterTls};
 use crate::rule::{Candidate, Rule};
 use muxer::Muxer;
 
@@ -27,6 +27,8 @@ pub struct EntryPointModel {
     pub middlewares: Vec<String>,
     /// TLS settings of routers that have none.
     pub tls: Option<RouterTls>,
+    /// What is observed where routers do not say.
+    pub observability: Option<RouterObservability>,
 }
 
 /// Whether a router, service or middleware works.
@@ -97,6 +99,11 @@ impl Route {
     /// Whether its requests are counted.
     pub fn is_measured(&self) -> bool {
         self.router.observability.as_ref().and_then(|observability| observability.metrics).unwrap_or(true)
+    }
+
+    /// Whether its requests have traces.
+    pub fn is_traced(&self) -> bool {
+        self.router.observability.as_ref().and_then(|observability| observability.tracing).unwrap_or(true)
     }
 
     /// The provider in its name.

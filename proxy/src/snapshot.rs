@@ -78,6 +78,8 @@ pub(crate) struct Route {
     pub(crate) logged: bool,
     /// Whether its requests are counted.
     pub(crate) measured: bool,
+    /// Whether its requests have traces.
+    pub(crate) traced: bool,
 }
 
 impl Snapshot {

@@ -4,6 +4,7 @@
 //! of: an HTTPS router for its name, a TCP router for its name, the HTTPS routers for any name, the TCP routers for any name.
 
 pub(crate) mod compile;
+pub(crate) mod health;
 pub(crate) mod hello;
 mod middleware;
 mod proxy_protocol;
@@ -28,12 +29,21 @@ pub(crate) struct TcpTable {
     entries: HashMap<String, Arc<EntryRoutes>>,
     /// Middlewares that count, so that they go on counting.
     kept: compile::Kept,
+    /// What is known of servers, by service and address.
+    health: compile::Known,
+    /// The active health checks.
+    pub(crate) checks: Vec<health::Check>,
 }
 
 impl TcpTable {
     /// Whether a router is in force, by its qualified name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.values().flat_map(|entry| entry.plain.iter().chain(&entry.tls)).any(|route| route.name == name)
+    }
+
+    /// Whether the health check of a service has found a server not to work.
+    pub(crate) fn is_down(&self, service: &str, address: &str) -> bool {
+        self.health.get(&(service.to_owned(), address.to_owned())).is_some_and(|health| !health.is_good())
     }
 
     /// The routers of an entry point; `None` where there are none.

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod local;
 pub(crate) mod options;
+mod peer;
 pub(crate) mod pem;
 pub(crate) mod quic;
 pub(crate) mod resolver;

@@ -15,6 +15,7 @@ use crate::acme::challenges::Challenges;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Metrics;
 use crate::observe::quota::Quota;
+use crate::observe::trace::Tracer;
 use crate::snapshot::View;
 
 /// Caps on connections, so that one client or a flood cannot take all of the process's memory and descriptors.
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) access_log: ArcSwapOption<AccessLog>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// Where traces go.
+    pub(crate) tracer: ArcSwapOption<Tracer>,
     /// How long a request that finds no server waits for one.
     pub(crate) wait_for_server: Duration,
     /// Answers to challenges of certificate authorities.
@@ -66,6 +69,7 @@ impl Shared {
             mark_errors,
             access_log: ArcSwapOption::from_pointee(access_log),
             metrics: Arc::default(),
+            tracer: ArcSwapOption::empty(),
             wait_for_server,
             challenges: Arc::default(),
             limits,

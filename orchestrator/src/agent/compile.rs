@@ -68,6 +68,15 @@ pub fn static_config(traefik: &Traefik) -> Result<(StaticConfig, Vec<String>), V
     StaticConfig::read(&sources).map(|(config, problems)| (config, lines(problems))).map_err(lines)
 }
 
+/// Options that say how one process behaves: the gateway is shared by all projects.
+fn without_effect(config: &StaticConfig) -> Vec<String> {
+    let status = config.ping.as_ref().is_some_and(|ping| ping.terminating_status_code != 503);
+    let json = config.log.format.eq_ignore_ascii_case("json");
+    let options = [("ping.terminatingstatuscode", status), ("log.format", json)];
+    let written = options.into_iter().filter(|(_, is_written)| *is_written);
+    written.map(|(name, _)| format!("`{name}` is not in force: all projects share the built-in gateway")).collect()
+}
+
 /// Compiles all projects. Without `files` dynamic files are left out.
 pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut files: Option<&mut Files>) -> Compiled {
     let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -124,8 +133,20 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
                 );
             }
             said.extend(Entrances::of(group, own).without_http3());
+            said.extend(without_effect(&own.config));
             if compiled.edge.metrics.prometheus.is_none() {
                 compiled.edge.metrics = own.config.metrics.clone();
+            }
+            if compiled.edge.tracing.is_none()
+                && let Some(mut tracing) = own.config.tracing.clone()
+            {
+                let http = &mut tracing.otlp.http;
+                hosts::resolve_url(group, seen, &mut http.endpoint);
+                if let Some(files) = &files {
+                    let tls = &mut http.tls;
+                    files::rename(own, &files.mirror(group), [&mut tls.ca, &mut tls.cert, &mut tls.key]);
+                }
+                compiled.edge.tracing = Some(tracing);
             }
             let log = own.config.access_log.clone().filter(|_| compiled.edge.access_log.is_none());
             if let Some(log) = log {

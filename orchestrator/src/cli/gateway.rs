@@ -1,5 +1,6 @@
 //! `stack gateway`
 
+pub(super) mod authority;
 pub(super) mod by_hand;
 mod labels;
 
@@ -9,6 +10,10 @@ use super::Context;
 use crate::error::{CommandError, Result};
 
 /// Run the gateway by hand, with Traefik's flags, environment or file
+///
+/// Names that no public authority gives certificates for (`localhost`, `*.localhost`, `*.internal`, `*.home.arpa`, private
+/// addresses) get them from an authority of its own, which `stack trust` makes this machine trust; it is kept in
+/// `$STACK_LOCAL_AUTHORITY`, usually `~/.local/share/stack/local-authority`; `off` goes without.
 ///
 /// `stack gateway labels` reads containers as JSON from standard input and prints the routes that their labels make.
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use super::gateway::authority;
 use super::{Context, block_on};
 use crate::edge::{deploy, state};
 use crate::error::{CommandError, Result};
@@ -13,6 +14,7 @@ use crate::ui::output;
 /// Where Debian and its descendants keep authorities that were added by hand (update-ca-certificates(8)).
 const FOLDER: &str = "/usr/local/share/ca-certificates";
 const NAME: &str = "stack-local-authority.crt";
+const BY_HAND: &str = "stack-local-authority-by-hand.crt";
 const UPDATE: &str = "update-ca-certificates";
 
 /// Make this machine trust the certificates that the gateway gives for local names
@@ -36,34 +38,64 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Err(CommandError::new("`--dry-run` has nothing to show: one file is all that is installed")
             .hint("`stack trust --print` prints it"));
     }
-    let engine = context.engine()?;
-    let path = state::authority().join(proxy::LOCAL_ROOT);
-    let root = block_on(async { deploy::read_file(&engine, &path).await })?.ok_or_else(|| {
-        CommandError::new("the gateway has no local authority yet")
-            .hint("it is made when `stack up` serves the first TLS route for `localhost`, `*.localhost`, `*.internal`, `*.home.arpa` or a private address")
-    })?;
+    let roots = roots(context)?;
     if args.print {
-        output::stdout(&String::from_utf8_lossy(&root))?;
+        roots.iter().try_for_each(|(_, root)| output::stdout(&String::from_utf8_lossy(root)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let system = Path::new(FOLDER);
     if system.is_dir() && Command::new(UPDATE).arg("--help").output().is_ok() {
-        let changed = install(&root, system, Path::new(UPDATE))?;
-        let said = if changed { "is trusted on this machine now" } else { "is trusted on this machine already" };
-        output::stderr(&format!("the gateway's local authority {said}: {FOLDER}/{NAME}\n"));
+        for (name, root) in &roots {
+            let changed = install(name, root, system, Path::new(UPDATE))?;
+            let said = if changed { "is trusted on this machine now" } else { "is trusted on this machine already" };
+            output::stderr(&format!("the gateway's local authority {said}: {FOLDER}/{name}\n"));
+        }
         output::stderr("browsers with a list of their own (Firefox, Chromium) have to import that file too\n");
         return Ok(ExitCode::SUCCESS);
     }
-    let path = data_folder(context)?.join(NAME);
-    state::replace(&path, &root).map_err(|error| cannot_write(&path, &error))?;
-    output::stderr("this system has no known list of authorities; make it trust this file:\n");
-    output::stdout(&format!("{}\n", path.display()))?;
+    output::stderr("this system has no known list of authorities; make it trust what is printed here:\n");
+    for (name, root) in &roots {
+        let path = data_folder(context)?.join(name);
+        state::replace(&path, root).map_err(|error| cannot_write(&path, &error))?;
+        output::stdout(&format!("{}\n", path.display()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The roots that there are, with names for their files: that of the gateway in front of the engine's projects, and that of
+/// a gateway that is run by hand.
+///
+/// # Errors
+/// There is none.
+fn roots(context: &Context) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let inside = state::authority().join(proxy::LOCAL_ROOT);
+    let asked = context.engine().and_then(|engine| block_on(async { deploy::read_file(&engine, &inside).await }));
+    let by_hand = authority::folder(&context.environment).map(|folder| folder.join(proxy::LOCAL_ROOT));
+    let by_hand = match by_hand.map(|path| (fs::read(&path), path)) {
+        Some((Ok(root), _)) => Some((BY_HAND, root)),
+        Some((Err(error), path)) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(CommandError::new(format!("cannot read `{}`: {error}", path.display())));
+        }
+        _ => None,
+    };
+    match (asked, by_hand) {
+        // Whoever runs a gateway by hand may have no engine.
+        (Err(error), None) => Err(error),
+        (asked, by_hand) => {
+            let found: Vec<_> = asked.ok().flatten().map(|root| (NAME, root)).into_iter().chain(by_hand).collect();
+            if found.is_empty() { Err(no_authority()) } else { Ok(found) }
+        }
+    }
+}
+
+fn no_authority() -> CommandError {
+    CommandError::new("the gateway has no local authority yet")
+        .hint("it is made when the first TLS route for `localhost`, `*.localhost`, `*.internal`, `*.home.arpa` or a private address is served")
+}
+
 /// Puts the root into a folder and lets the system take it over; whether anything was changed.
-fn install(root: &[u8], folder: &Path, update: &Path) -> Result<bool> {
-    let path = folder.join(NAME);
+fn install(name: &str, root: &[u8], folder: &Path, update: &Path) -> Result<bool> {
+    let path = folder.join(name);
     if fs::read(&path).is_ok_and(|old| old == root) {
         return Ok(false);
     }
@@ -91,9 +123,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
 
 /// Where a user's programs keep their data (XDG Base Directory Specification).
 fn data_folder(context: &Context) -> Result<PathBuf> {
-    let folder = |name: &str| context.environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")));
-    data.map(|data| data.join("stack")).ok_or_else(|| {
+    authority::data(&context.environment).ok_or_else(|| {
         CommandError::new("there is no home folder to write the root's certificate to")
             .hint("`stack trust --print` prints it")
     })
@@ -119,12 +149,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let refusing = program(path, "echo no >&2; exit 1");
-        assert!(install(b"root", path, &refusing).is_err_and(|error| error.message.ends_with("failed: no")));
+        assert!(install(NAME, b"root", path, &refusing).is_err_and(|error| error.message.ends_with("failed: no")));
         assert!(!path.join(NAME).exists());
         let counting = program(path, &format!("echo x >> {}/ran", path.display()));
-        assert!(install(b"root", path, &counting).unwrap());
-        assert!(!install(b"root", path, &counting).unwrap());
-        assert!(install(b"another", path, &counting).unwrap());
+        assert!(install(NAME, b"root", path, &counting).unwrap());
+        assert!(!install(NAME, b"root", path, &counting).unwrap());
+        assert!(install(NAME, b"another", path, &counting).unwrap());
         assert_eq!(fs::read(path.join(NAME)).unwrap(), b"another");
         assert_eq!(fs::read_to_string(path.join("ran")).unwrap(), "x\nx\n");
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use compose_schema::model::{Project, Service};
+use compose_schema::model::{FileObject, FileReference, Project, Service};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::compile;
@@ -19,7 +19,7 @@ pub struct Traefik {
     pub service: String,
     /// Its static flags.
     pub flags: Vec<String>,
-    /// Its `TRAEFIK_*` environment.
+    /// Its `TRAEFIK_*` environment, and what its certificate resolvers are configured by.
     pub environment: BTreeMap<String, String>,
     /// Its static configuration file: path in the container, and text.
     pub static_file: Option<(PathBuf, String)>,
@@ -77,7 +77,8 @@ pub fn find(project: &Project) -> Result<Option<Traefik>> {
         .iter()
         .find(|(_, service)| is_traefik(&service.image) && service.build.is_none() && runs_traefik(service));
     let Some((name, service)) = found else { return Ok(None) };
-    let mounts = host_mounts(service);
+    let mut mounts = host_mounts(service);
+    mounts.extend(file_mounts(project, service));
     let flags = flags(service);
     let mut traefik = Traefik {
         service: name.clone(),
@@ -133,12 +134,11 @@ fn flags(service: &Service) -> Vec<String> {
 }
 
 fn traefik_environment(service: &Service) -> BTreeMap<String, String> {
-    service
-        .environment
-        .iter()
-        .filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_"))
-        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
-        .collect()
+    let value = |(name, value): (&String, &Option<String>)| (name.clone(), value.clone().unwrap_or_default());
+    let all: BTreeMap<String, String> = service.environment.iter().map(value).collect();
+    let mut ours = proxy::Resolver::environment_of(&all);
+    ours.extend(all.into_iter().filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_")));
+    ours
 }
 
 fn published(service: &Service) -> Vec<Published> {
@@ -169,6 +169,19 @@ fn host_mounts(service: &Service) -> Vec<HostMount> {
             writable: false,
         })
         .collect()
+}
+
+/// Its secrets and configs that are files of the host.
+fn file_mounts(project: &Project, service: &Service) -> Vec<HostMount> {
+    let secrets = service.secrets.iter().map(|one| (one, &project.secrets, "/run/secrets"));
+    let configs = service.configs.iter().map(|one| (one, &project.configs, "/"));
+    let mount = |(reference, objects, folder): (&FileReference, &BTreeMap<String, FileObject>, &str)| {
+        let file = objects.get(&reference.source).map(|object| object.file.as_str()).filter(|file| !file.is_empty())?;
+        let target = if reference.target.is_empty() { &reference.source } else { &reference.target };
+        let container = normal(&Path::new(folder).join(target));
+        Some(HostMount { host: normal(Path::new(file)), container, writable: false })
+    };
+    secrets.chain(configs).filter_map(mount).collect()
 }
 
 /// Gateway and agent never hand the engine's socket on.
@@ -248,6 +261,8 @@ mod tests {
             image: "traefik:v3".to_owned(),
             command: Some(vec!["traefik".to_owned(), "--providers.docker".to_owned()]),
             ports: vec![Port { target: 443, published: "8443".to_owned(), ..Port::default() }],
+            environment: ["RFC2136_TTL", "TRAEFIK_PING", "OTHER"].map(|name| (name.to_owned(), None)).into(),
+            secrets: vec![FileReference { source: "key".to_owned(), ..FileReference::default() }],
             volumes: ["/var/run/docker.sock:/var/run/docker.sock", "/srv/certs:/certs"]
                 .map(|mount| {
                     mount.split_once(':').map(|(source, target)| Mount {
@@ -262,15 +277,24 @@ mod tests {
                 .collect(),
             ..Service::default()
         };
-        let project = Project { services: [("edge".to_owned(), service)].into(), ..Project::default() };
+        let secret = FileObject { file: "/srv/secret".to_owned(), ..FileObject::default() };
+        let project = Project {
+            services: [("edge".to_owned(), service)].into(),
+            secrets: [("key".to_owned(), secret)].into(),
+            ..Project::default()
+        };
         let found = find(&project).ok().flatten().unwrap_or_default();
         assert_eq!(found.service, "edge");
+        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["RFC2136_TTL", "TRAEFIK_PING"]);
         assert_eq!(found.flags, ["--providers.docker"]);
         assert_eq!(
             found.published,
             [Published { host_ip: String::new(), published: 8443, target: 443, protocol: "tcp".to_owned() }]
         );
-        assert_eq!(found.mounts, [mount("/srv/certs", "/certs", false)]);
+        assert_eq!(
+            found.mounts,
+            [mount("/srv/certs", "/certs", false), mount("/srv/secret", "/run/secrets/key", false)]
+        );
     }
 
     fn mount(host: &str, container: &str, writable: bool) -> HostMount {

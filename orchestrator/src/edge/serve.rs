@@ -11,6 +11,7 @@ use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
+use proxy::observe::trace::Tracer;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
@@ -73,6 +74,7 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         teller,
         access_log: None,
         metrics: statics::Metrics::default(),
+        tracing: None,
         status: Status::default(),
         files: known,
     };
@@ -148,6 +150,7 @@ struct Serving {
     teller: watch::Sender<String>,
     access_log: Option<statics::AccessLog>,
     metrics: statics::Metrics,
+    tracing: Option<statics::Tracing>,
     /// All but where it listens.
     status: Status,
     /// What it is made of.
@@ -203,7 +206,11 @@ impl Serving {
         let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
         let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
         let (api, points) = (self.api.clone(), edge.entry_points.clone());
-        let features = Features { metrics: edge.metrics.prometheus.is_some(), access_log: edge.access_log.is_some() };
+        let features = Features {
+            metrics: edge.metrics.prometheus.is_some(),
+            access_log: edge.access_log.is_some(),
+            tracing: edge.tracing.is_some(),
+        };
         let update = Update {
             models: models.collect(),
             udp_entry_points,
@@ -216,6 +223,13 @@ impl Serving {
         if self.metrics != edge.metrics {
             gateway.set_metrics(&edge.metrics);
             self.metrics = edge.metrics;
+        }
+        if self.tracing != edge.tracing {
+            match tracer(edge.tracing.clone()).await {
+                Ok(tracer) => gateway.set_tracer(tracer),
+                Err(reason) => tracing::warn!("no traces are sent: {reason}"),
+            }
+            self.tracing = edge.tracing;
         }
         // Routes first: a new listener answers properly from its first connection on.
         let applied = gateway.apply(update).await.map_err(stopped)?;
@@ -275,6 +289,16 @@ impl Serving {
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
     AccessLog::start(options.into(), options.into(), std::io::stdout())
         .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
+}
+
+/// Where traces go, as the options ask for it.
+///
+/// # Errors
+/// Options that make no sense; a thread that cannot be started.
+pub async fn tracer(options: Option<statics::Tracing>) -> std::result::Result<Option<Tracer>, String> {
+    let Some(options) = options else { return Ok(None) };
+    let started = tokio::task::spawn_blocking(move || Tracer::start(&options, &hostname())).await;
+    started.map_err(|error| error.to_string())?.map(Some)
 }
 
 /// This machine's name, for `X-Forwarded-Server`.

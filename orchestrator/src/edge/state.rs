@@ -18,7 +18,7 @@ use std::path::{Component, Path, PathBuf};
 
 use proxy::Resolver;
 use proxy::config::dynamic::Configuration;
-use proxy::config::statics::{AccessLog, EntryPoint, Metrics};
+use proxy::config::statics::{AccessLog, EntryPoint, Metrics, Tracing};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -142,6 +142,8 @@ pub struct EdgeConfiguration {
     pub access_log: Option<AccessLog>,
     /// What is counted, if anything.
     pub metrics: Metrics,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
     /// What in the projects does not work, as a person should read it.
     pub problems: BTreeMap<String, Vec<String>>,
     /// Traefik's dynamic configuration of all projects; names are qualified.

@@ -98,6 +98,12 @@ impl Attempts {
         by_name.chain([orders, lost, issued]).max().unwrap_or_default()
     }
 
+    /// How often in a row `authority` has refused one of the names, or it was not proved.
+    pub(super) fn failures(&self, authority: &str, names: &[String]) -> u32 {
+        let records = names.iter().filter_map(|name| self.names.get(&key(authority, name)));
+        records.map(|record| record.failures).max().unwrap_or_default()
+    }
+
     /// An attempt begins; `random` between -1 and 1 spreads the next one.
     pub(super) fn begin(&mut self, authority: &str, names: &[String], now: i64, random: f64) {
         let recent = |times: &mut Vec<i64>, span: i64| times.retain(|time| (now - span..=now).contains(time));

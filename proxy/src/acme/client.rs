@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LINK, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
@@ -32,6 +32,11 @@ const LARGEST: usize = 1 << 20;
 /// The longest time that an authority may ask to be left alone for.
 const LONGEST_PAUSE: i64 = 24 * 3600;
 
+/// How chains of certificates are called.
+const CHAIN_TYPE: &[u8] = b"application/pem-certificate-chain";
+/// Other chains that are looked at.
+const MOST_ALTERNATES: usize = 8;
+
 /// Speaks to one authority.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
@@ -40,6 +45,17 @@ pub(super) struct Client {
     server_name: Option<ServerName<'static>>,
     /// The authority wants to be left alone until then, in seconds since 1970.
     retry_at: Arc<AtomicI64>,
+    /// The chain that came last, with where its alternatives are.
+    last_chain: Arc<Mutex<Chain>>,
+}
+
+/// A chain of certificates as an authority sent it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// PEM.
+    pub(super) pem: Bytes,
+    /// URLs of other chains for the same certificate (RFC 8555 section 7.4.2).
+    pub(super) alternates: Vec<String>,
 }
 
 impl Client {
@@ -71,12 +87,17 @@ impl Client {
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), server_name, retry_at: Arc::default() })
+        Ok(Self { tls: Arc::new(tls), server_name, retry_at: Arc::default(), last_chain: Arc::default() })
     }
 
     /// Until when the authority wants to be left alone, in seconds since 1970; in the past if it does not.
     pub(super) fn retry_at(&self) -> i64 {
         self.retry_at.load(Relaxed)
+    }
+
+    /// The chain that came since this was asked for the last time.
+    pub(super) fn take_chain(&self) -> Chain {
+        std::mem::take(&mut *self.last_chain.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
@@ -112,6 +133,10 @@ impl Client {
         {
             self.retry_at.fetch_max(now().saturating_add(pause.clamp(0, LONGEST_PAUSE)), Relaxed);
         }
+        if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(CHAIN_TYPE)) {
+            let chain = Chain { pem: body.clone(), alternates: alternates(&uri, &parts.headers) };
+            *self.last_chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        }
         Ok(BytesResponse { parts, body: Box::new(body) })
     }
 }
@@ -140,9 +165,38 @@ fn retry_after(value: &HeaderValue) -> Option<i64> {
     })
 }
 
+/// Where the other chains are, by `Link` fields (RFC 8288) of an answer from `base`.
+fn alternates(base: &Uri, headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all(LINK).iter().filter_map(|line| line.to_str().ok());
+    let links = lines.flat_map(|line| line.split(',')).filter_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let mut parameters = parameters.split(';').map(|one| one.trim().replace('"', ""));
+        parameters.any(|one| one.eq_ignore_ascii_case("rel=alternate")).then_some(target)
+    });
+    let absolute = |target: &str| match target.strip_prefix('/') {
+        Some(_) => format!("https://{}{target}", base.authority().map_or("", |authority| authority.as_str())),
+        None => target.to_owned(),
+    };
+    links.map(absolute).take(MOST_ALTERNATES).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn alternates_are_links() {
+        let base = Uri::from_static("https://ca.example/cert/1");
+        let mut headers = HeaderMap::new();
+        for line in [
+            "<https://ca.example/dir>;rel=\"index\"",
+            "<https://ca.example/cert/1/1>; rel=\"alternate\", </cert/1/2>;title=x;rel=alternate",
+            "nonsense; rel=alternate",
+        ] {
+            headers.append(LINK, HeaderValue::from_static(line));
+        }
+        assert_eq!(alternates(&base, &headers), ["https://ca.example/cert/1/1", "https://ca.example/cert/1/2"]);
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {

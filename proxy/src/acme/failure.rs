@@ -32,6 +32,11 @@ impl Failure {
         Self { kind: Kind::Refused, reason: reason.into(), hint }
     }
 
+    /// An order that took longer than it may.
+    pub(super) fn late() -> Self {
+        Self::refused("the authority took too long", "nothing is to be done: it is tried again")
+    }
+
     /// What an authority says.
     pub(super) fn of(problem: &Problem) -> Self {
         let kind = problem.r#type.as_deref().unwrap_or_default();
@@ -73,9 +78,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
             Error::Api(problem) => Self::of(problem),
-            Error::Timeout(_) => {
-                Self::refused("the authority took too long", "nothing is to be done: it is tried again")
-            }
+            Error::Timeout(_) => Self::late(),
             other => Self {
                 kind: Kind::Unreached,
                 reason: format!("the authority cannot be asked: {}", crate::upstream::failure::chain(other)),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::dns::Proof;
 use super::failure::Failure;
 
 /// How long a hook program may take.
@@ -15,43 +16,40 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// As much of its error output is told.
 const LONGEST: usize = 500;
 
+/// What is wrong where no program is named.
+pub(super) const NO_PROGRAM: &str =
+    "the DNS challenge has no hook program: set `EXEC_PATH` to a program that makes TXT records";
+
+/// The program that the environment names.
+pub(super) fn program(environment: &BTreeMap<String, String>) -> Option<&String> {
+    environment.get("EXEC_PATH").filter(|path| !path.is_empty())
+}
+
 /// One TXT record.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     program: String,
     raw: bool,
-    domain: String,
-    token: String,
-    key_authorization: String,
-    value: String,
+    proof: Proof,
 }
 
 impl Record {
-    /// The record that proves `domain`, made by the program that `environment` names.
+    /// The record that proves a name, made by the program that `environment` names.
     ///
     /// # Errors
     /// No program is named.
-    pub(super) fn new(
-        environment: &BTreeMap<String, String>,
-        domain: &str,
-        token: &str,
-        key_authorization: &str,
-        value: String,
-    ) -> Result<Self, Failure> {
-        let program = environment.get("EXEC_PATH").filter(|path| !path.is_empty()).cloned().ok_or_else(|| {
-            Failure::refused(
-                "the DNS challenge has no hook program",
-                "set `EXEC_PATH` to a program that makes TXT records",
-            )
-        })?;
+    pub(super) fn new(environment: &BTreeMap<String, String>, proof: Proof) -> Result<Self, Failure> {
+        let no_program = || Failure::refused(NO_PROGRAM, "give the resolver such a program, or another challenge");
         Ok(Self {
-            program,
+            program: program(environment).cloned().ok_or_else(no_program)?,
             raw: environment.get("EXEC_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("RAW")),
-            domain: domain.to_owned(),
-            token: token.to_owned(),
-            key_authorization: key_authorization.to_owned(),
-            value,
+            proof,
         })
+    }
+
+    /// The name that is proved.
+    pub(super) fn domain(&self) -> &str {
+        &self.proof.domain
     }
 
     /// Makes the record.
@@ -62,15 +60,12 @@ impl Record {
         self.run("present").await
     }
 
-    /// Removes it; what goes wrong is told in the log.
-    pub(super) async fn cleanup(&self) {
-        if let Err(failure) = self.run("cleanup").await {
-            tracing::warn!(
-                domain = self.domain,
-                reason = failure.reason,
-                "the TXT record of a challenge was not removed"
-            );
-        }
+    /// Removes it.
+    ///
+    /// # Errors
+    /// As [`Self::present`].
+    pub(super) async fn cleanup(&self) -> Result<(), Failure> {
+        self.run("cleanup").await
     }
 
     async fn run(&self, action: &str) -> Result<(), Failure> {
@@ -83,9 +78,9 @@ impl Record {
         let mut command = Command::new(&self.program);
         command.arg(action);
         if self.raw {
-            command.args(["--", &self.domain, &self.token, &self.key_authorization]);
+            command.args(["--", &self.proof.domain, &self.proof.token, &self.proof.key_authorization]);
         } else {
-            command.args([&format!("_acme-challenge.{}.", self.domain), &self.value]);
+            command.args([&self.proof.record_name(), &self.proof.value]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let output = tokio::time::timeout(LIMIT, command.output())
@@ -125,7 +120,9 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let mut environment = BTreeMap::from([("EXEC_PATH".to_owned(), program.display().to_string())]);
         let record = |environment: &BTreeMap<String, String>| {
-            Record::new(environment, "a.example", "tok", "tok.thumb", "digest".to_owned())
+            let proof = ["a.example", "tok", "tok.thumb", "digest"].map(str::to_owned);
+            let [domain, token, key_authorization, value] = proof;
+            Record::new(environment, Proof { domain, token, key_authorization, value })
         };
         record(&environment).unwrap().present().await.unwrap();
         environment.insert("EXEC_MODE".to_owned(), "RAW".to_owned());

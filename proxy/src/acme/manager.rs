@@ -17,8 +17,8 @@ use super::due::{Order, View, due};
 use super::failure::{Failure, Kind};
 use super::storage::Stored;
 use super::wanted::Wanted;
-use super::work::{Done, Job, Outcome, Session, Suggestion};
-use super::{Resolver, now, random, shown};
+use super::work::{Done, Job, Outcome, Session, Suggestion, Task};
+use super::{Resolver, now, random, shown, trial};
 use crate::tls::resolver::Obtained;
 use crate::tls::store::ByName;
 
@@ -176,6 +176,8 @@ impl State {
             // Looked at again when the resolver is done with what it does.
             let Some(resolver) = resolver.filter(|_| !is_busy) else { continue };
             let Some(book) = self.books.get_mut(&resolver.storage) else { continue };
+            let failures = book.attempts.failures(&resolver.options.ca_server, &order.names);
+            let trial = trial::server(&resolver.options, &resolver.environment, failures);
             book.attempts.begin(&resolver.options.ca_server, &order.names, time, random());
             if let Err(error) = book.remember().await {
                 tracing::error!(
@@ -186,7 +188,7 @@ impl State {
                 wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, order.renewal, time));
                 continue;
             }
-            self.start(order, resolver, true);
+            self.start(order, resolver, Task::Order { trial });
         }
         if self.jobs.is_empty() {
             wake = wake.min(self.ask_when_to_renew(time));
@@ -221,7 +223,7 @@ impl State {
         suggested.map_or(planned, |at| at.min(kept.certificate.not_after))
     }
 
-    fn start(&mut self, order: Order, resolver: Resolver, is_order: bool) {
+    fn start(&mut self, order: Order, resolver: Resolver, task: Task) {
         let storage = resolver.storage.clone();
         let book = self.books.get(&storage);
         let stored = book.and_then(|book| book.storage.entry(&resolver.name)?.account.clone());
@@ -233,11 +235,11 @@ impl State {
         let replaced = replaced.filter(is_its_own).and_then(|one| der(&one.certificate)).map(<[u8]>::to_vec);
         let identifier = replaced.as_ref().and_then(|der| {
             let suggestion = self.suggestions.get(der);
-            let wanted = !is_order || suggestion.is_some_and(|found| found.replaces);
+            let wanted = task == Task::Question || suggestion.is_some_and(|found| found.replaces);
             let der = rustls_pki_types::CertificateDer::from(der.as_slice());
             CertificateIdentifier::try_from(&der).ok().filter(|_| wanted).map(CertificateIdentifier::into_owned)
         });
-        let job = Job { order, resolver, storage, replaced, identifier, is_order };
+        let job = Job { order, resolver, storage, replaced, identifier, task };
         let session = self.sessions.get(&job.order.resolver).cloned();
         let work = job.clone().run(session, stored, Arc::clone(&self.challenges));
         let handle = self.running.spawn(work);
@@ -271,7 +273,7 @@ impl State {
             }
         }
         if let Some((order, resolver)) = next {
-            self.start(order, resolver, false);
+            self.start(order, resolver, Task::Question);
         }
         wake
     }
@@ -337,7 +339,7 @@ impl State {
                 }
             }
         }
-        if job.is_order
+        if job.task != Task::Question
             && let Err(error) = book.remember().await
         {
             tracing::error!(%error, file = %job.storage.display(), "what was tried cannot be remembered");

@@ -11,15 +11,20 @@ use instant_acme::{
 };
 
 use super::Resolver;
+use super::chain;
 use super::challenges::{Challenges, Shown};
+use super::client::Client;
+use super::dns::{Proof, Record};
 use super::failure::{Failure, Kind};
-use super::hook::Record;
 use crate::config::statics::{Acme, KeyType};
 use crate::tls::local;
 
 /// Pauses between looks at an order: from a quarter of a second up, for three minutes in all.
 const POLLS: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(250)).backoff(1.5).timeout(Duration::from_secs(180));
+
+/// For proving all names of an order, DNS records not counted.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What an order brings.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ pub(super) fn obstacle(options: &Acme, name: &str) -> Option<Failure> {
     if local::is_local(name) && is_public(options) {
         return Some(Failure::refused(
             format!("no public authority gives a certificate for `{name}`"),
-            "under `stack up` it has one of the local authority, which `stack trust` makes this machine trust",
+            "it has one of the gateway's local authority, which `stack trust` makes this machine trust",
         ));
     }
     if name.starts_with("*.") && options.dns_challenge.is_none() {
@@ -62,6 +67,7 @@ fn is_public(options: &Acme) -> bool {
 /// Why there is none.
 pub(super) async fn obtain(
     account: &Account,
+    client: &Client,
     resolver: &Resolver,
     names: &[String],
     replaces: Option<CertificateIdentifier<'_>>,
@@ -78,7 +84,9 @@ pub(super) async fn obtain(
     }
     let mut order = account.new_order(&wish).await?;
     let mut proofs = Proofs::default();
-    let proved = async {
+    let records = u64::try_from(names.len()).unwrap_or(u64::MAX).saturating_mul(resolver.propagation_seconds());
+    let limit = LIMIT.saturating_add(Duration::from_secs(records));
+    let proving = async {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization?;
@@ -96,25 +104,27 @@ pub(super) async fn obtain(
                 failure => Err(failure),
             },
         }
-    }
-    .await;
+    };
+    let proved = tokio::time::timeout(limit, proving).await;
+    // Whatever came of it, and however long it took.
     proofs.remove().await;
-    proved?;
+    proved.unwrap_or_else(|_| Err(Failure::late()))?;
 
     let key_type = resolver.options.key().map_err(|reason| Failure::refused(reason, "set another `keyType`"))?;
-    let all = names.to_vec();
-    let made = tokio::task::spawn_blocking(move || request(key_type, all)).await;
+    let (all, addresses) = (names.to_vec(), resolver.options.email_addresses.clone());
+    let made = tokio::task::spawn_blocking(move || request(key_type, all, &addresses)).await;
     let (csr, key) =
         made.map_err(|error| error.to_string())
             .and_then(|made| made.map_err(|error| error.to_string()))
             .map_err(|error| Failure::refused(format!("no key could be made: {error}"), "set another `keyType`"))?;
     order.finalize_csr(&csr).await?;
     let chain = order.poll_certificate(&POLLS).await?;
+    let chain = chain::choose(account, client, chain, &resolver.options.preferred_chain).await;
     Ok(Issued { chain, key })
 }
 
 /// A request for a certificate (DER), and its key (PEM). Takes seconds for large RSA keys.
-fn request(key_type: KeyType, names: Vec<String>) -> Result<(Vec<u8>, String), rcgen::Error> {
+fn request(key_type: KeyType, names: Vec<String>, addresses: &[String]) -> Result<(Vec<u8>, String), rcgen::Error> {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize};
     let key = match key_type {
         KeyType::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
@@ -124,6 +134,9 @@ fn request(key_type: KeyType, names: Vec<String>) -> Result<(Vec<u8>, String), r
     }?;
     let mut params = rcgen::CertificateParams::new(names)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
+    for address in addresses {
+        params.subject_alt_names.push(rcgen::SanType::Rfc822Name(address.as_str().try_into()?));
+    }
     Ok((params.serialize_request(&key)?.der().to_vec(), key.serialize_pem()))
 }
 
@@ -186,8 +199,13 @@ async fn prove<'a>(
             })?);
         }
         _ => {
-            let value = answer.dns_value();
-            let record = Record::new(&resolver.environment, &name, &challenge.token, answer.as_str(), value)?;
+            let proof = Proof {
+                domain: name.clone(),
+                token: challenge.token.clone(),
+                key_authorization: answer.as_str().to_owned(),
+                value: answer.dns_value(),
+            };
+            let record = Record::new(resolver, proof).await?;
             // A record that was made in part is to be removed too.
             proofs.records.push(record.clone());
             record.present().await?;
@@ -242,7 +260,8 @@ mod tests {
     #[test]
     fn requests_have_the_key_that_is_asked_for() -> Result<(), rcgen::Error> {
         for key_type in [KeyType::P256, KeyType::P384, KeyType::Rsa2048] {
-            let (csr, key) = request(key_type, vec!["a.example".to_owned(), "192.0.2.1".to_owned()])?;
+            let (csr, key) =
+                request(key_type, vec!["a.example".to_owned(), "192.0.2.1".to_owned()], &["me@a.example".to_owned()])?;
             assert!(!csr.is_empty() && key.starts_with("-----BEGIN PRIVATE KEY-----"));
         }
         Ok(())

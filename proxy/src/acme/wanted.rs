@@ -63,6 +63,10 @@ pub(crate) fn wants(
         if resolver.options.obstacle().is_some() {
             continue;
         }
+        if let Some(reason) = resolver.lacks() {
+            problem(format!("certificate resolver `{name}`: {reason}"));
+            continue;
+        }
         let sets: Vec<Vec<String>> = if domains.is_empty() {
             vec![distinct(hosts)]
         } else {
@@ -90,7 +94,8 @@ pub(crate) fn wants(
 
 /// Why a resolver gets no certificate for a name; none where it may.
 pub(crate) fn obstacle(resolver: &Resolver, name: &str) -> Option<String> {
-    resolver.options.obstacle().or_else(|| order::obstacle(&resolver.options, name).map(|failure| failure.reason))
+    let lacking = || resolver.options.obstacle().or_else(|| resolver.lacks());
+    lacking().or_else(|| order::obstacle(&resolver.options, name).map(|failure| failure.reason))
 }
 
 /// Names as they are compared, each once; what is no name is left out.
@@ -156,9 +161,13 @@ tls:
         let table = RoutingTable::compile(&configuration, &[model]);
         let http = HttpChallenge { entry_point: "web".to_owned(), ..HttpChallenge::default() };
         let dns = DnsChallenge { provider: "exec".to_owned(), ..DnsChallenge::default() };
+        let with_hook = Resolver {
+            environment: BTreeMap::from([("EXEC_PATH".to_owned(), "/hook".to_owned())]),
+            ..resolver(Acme { dns_challenge: Some(dns), ..Acme::default() })
+        };
         let resolvers = BTreeMap::from([
             ("le".to_owned(), resolver(Acme { http_challenge: Some(http), ..Acme::default() })),
-            ("dns".to_owned(), resolver(Acme { dns_challenge: Some(dns), ..Acme::default() })),
+            ("dns".to_owned(), with_hook),
         ]);
         let (wants, problems) = wants(&configuration, &table, &resolvers);
         let wants: Vec<String> =

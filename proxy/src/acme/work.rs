@@ -12,10 +12,8 @@ use super::due::Order;
 use super::failure::{Failure, Kind};
 use super::order::{Issued, obtain};
 use super::storage;
-use super::{Resolver, account, now, random};
+use super::{Resolver, account, now, random, trial};
 
-/// The whole of an order takes no longer.
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 /// An authority is asked when to renew no more often than this, and no less.
 const SOONEST: i64 = 3600;
 const LATEST: i64 = 24 * 3600;
@@ -33,8 +31,20 @@ pub(super) struct Job {
     pub(super) replaced: Option<Vec<u8>>,
     /// How an authority calls that certificate (RFC 9773 section 4.1), where it is to be told.
     pub(super) identifier: Option<CertificateIdentifier<'static>>,
-    /// Whether it is an order.
-    pub(super) is_order: bool,
+    /// What it is.
+    pub(super) task: Task,
+}
+
+/// Kinds of jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// An order.
+    Order {
+        /// Directory of the test system that it is tried at first.
+        trial: Option<String>,
+    },
+    /// The question when to renew.
+    Question,
 }
 
 /// What is kept of an authority between jobs.
@@ -42,6 +52,8 @@ pub(super) struct Job {
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) account: Option<Account>,
+    /// That at the test system, with its URL; it is not stored.
+    pub(super) trial: Option<(String, Account)>,
 }
 
 /// What an authority says of a certificate's renewal.
@@ -80,36 +92,35 @@ impl Job {
         let mut session = match session {
             Some(session) => session,
             None => match client(&self.resolver).await {
-                Ok(client) => Session { client, account: None },
+                Ok(client) => Session { client, account: None, trial: None },
                 Err(failure) => return Done { outcome: self.failed(failure), session: None, account: None },
             },
         };
         let mut made = None;
-        let work = async {
-            if !self.is_order {
-                return Outcome::Suggestion(self.ask(&mut session, stored.as_ref()).await);
-            }
-            let outcome = self.order(&mut session, stored.as_ref(), &mut made, &challenges).await;
-            let outcome = match outcome {
+        let Task::Order { trial } = &self.task else {
+            let asked = self.ask(&mut session, stored.as_ref()).await;
+            return Done { outcome: Outcome::Suggestion(asked), session: Some(session), account: None };
+        };
+        let tried = match trial {
+            Some(server) => self.try_out(&mut session, server, &challenges).await,
+            None => Ok(()),
+        };
+        let outcome = match tried {
+            Err(failure) => Err(failure),
+            Ok(()) => match self.order(&mut session, stored.as_ref(), &mut made, &challenges).await {
                 Err(failure) if failure.kind == Kind::NoAccount => {
                     session.account = None;
                     self.order(&mut session, None, &mut made, &challenges).await
                 }
                 other => other,
-            };
-            Outcome::Issued(outcome)
+            },
         };
-        let outcome = match tokio::time::timeout(LIMIT, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.failed(Failure::refused("the authority took too long", "nothing is to be done: it is tried again"))
-            }
-        };
+        let outcome = Outcome::Issued(outcome);
         Done { outcome, session: Some(session), account: made }
     }
 
     fn failed(&self, failure: Failure) -> Outcome {
-        if self.is_order {
+        if self.task != Task::Question {
             Outcome::Issued(Err(failure))
         } else {
             Outcome::Suggestion(Suggestion { at: None, ask_at: now() + LATEST, replaces: false })
@@ -139,7 +150,8 @@ impl Job {
         };
         session.account = Some(account.clone());
         let names = &self.order.names;
-        let issued = obtain(&account, &self.resolver, names, self.identifier.clone(), challenges).await?;
+        let issued =
+            obtain(&account, &session.client, &self.resolver, names, self.identifier.clone(), challenges).await?;
         let unusable = |reason: String| {
             Failure::refused(format!("the authority's certificate cannot be used: {reason}"), "tell the authority")
         };
@@ -148,6 +160,26 @@ impl Job {
             Some(name) => Err(unusable(format!("it is not for `{name}`"))),
             None => Ok((issued, certificate)),
         }
+    }
+
+    /// Gets a certificate from the test system, which is of no use but that it can be had.
+    async fn try_out(&self, session: &mut Session, server: &str, challenges: &Arc<Challenges>) -> Result<(), Failure> {
+        let said = |failure: Failure| Failure {
+            reason: format!("tried at the test system {server}, the authority was not asked: {}", failure.reason),
+            ..failure
+        };
+        let options = trial::options(&self.resolver.options, server.to_owned());
+        let known = session.trial.take().filter(|(known, _)| known == server).map(|(_, account)| account);
+        let account = match known {
+            Some(account) => account,
+            None => account::new(&options, &session.client).await.map_err(said)?.0,
+        };
+        let resolver = Resolver { options, ..self.resolver.clone() };
+        let tried = obtain(&account, &session.client, &resolver, &self.order.names, None, challenges).await;
+        if !tried.as_ref().is_err_and(|failure| failure.kind == Kind::NoAccount) {
+            session.trial = Some((server.to_owned(), account));
+        }
+        tried.map(|_| ()).map_err(said)
     }
 
     /// Asks when to renew. Whatever goes wrong, it is asked again later.
@@ -187,14 +219,4 @@ async fn client(resolver: &Resolver) -> Result<Client, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_suggestion_lies_in_its_window() {
-        assert_eq!(within(1000, 2000, -1.0), 1000);
-        assert_eq!(within(1000, 2000, 1.0), 2000);
-        assert_eq!(within(2000, 1000, 1.0), 2000, "a window that makes no sense");
-        assert_eq!(within(0, i64::MAX, 1.0), i64::from(i32::MAX));
-    }
-}
+mod tests;

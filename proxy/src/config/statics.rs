@@ -7,6 +7,7 @@
 mod acme;
 mod options;
 mod read;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::duration::GoDuration;
-use super::dynamic::RouterTls;
+use super::dynamic::{RouterObservability, RouterTls};
 
 pub use acme::{Acme, CertificatesResolver, DnsChallenge, Eab, HttpChallenge, KeyType, TlsChallenge};
 pub use read::{Problem, Severity, Sources};
+pub use tracing::{Otlp, OtlpHttp, OtlpTls, Tracing};
 
 /// The static configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct StaticConfig {
     pub access_log: Option<AccessLog>,
     /// What is counted, if anything.
     pub metrics: Metrics,
+    /// Traces of requests, if on.
+    pub tracing: Option<Tracing>,
     /// The program's own log.
     pub log: Log,
     /// How servers are spoken to by default.
@@ -62,6 +66,8 @@ pub struct EntryPoint {
     pub proxy_protocol: Option<ProxyProtocol>,
     /// Defaults of the HTTP routers on it.
     pub http: HttpDefaults,
+    /// What is observed of its requests where routers do not say.
+    pub observability: Option<RouterObservability>,
     /// Options of HTTP/2.
     pub http2: Http2,
     /// HTTP/3, if on.

@@ -279,9 +279,8 @@ impl Control {
     fn start_checks(&mut self) {
         self.checks.abort_all();
         self.checks = JoinSet::new();
-        for check in &self.snapshot.checks {
-            check.start(&mut self.checks);
-        }
+        self.snapshot.checks.iter().for_each(|check| check.start(&mut self.checks));
+        self.snapshot.tcp.checks.iter().for_each(|check| check.start(&mut self.checks));
     }
 
     fn set_entry_points(&mut self, wanted: Vec<EntryPoint>, given: Vec<TcpListener>) {

@@ -11,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
+use crate::observe::trace::Trace;
 use crate::rule::Candidate;
 use crate::worker::Worker;
 
@@ -87,6 +88,8 @@ pub(crate) struct Exchange {
     pub(crate) record: Option<Box<Record>>,
     /// What is counted of it; `None` when nothing is.
     pub(crate) measure: Option<Box<Measure>>,
+    /// Its trace; `None` where it has none.
+    pub(crate) trace: Option<Box<Trace>>,
     /// Whether its service has answered.
     pub(crate) served: bool,
 }
@@ -195,6 +198,7 @@ impl Exchange {
             forwarded_for: self.forwarded_for,
             record: None,
             measure: None,
+            trace: None,
             served: false,
         }
     }
@@ -238,6 +242,7 @@ pub(crate) struct Finish {
     worker: Arc<Worker>,
     record: Option<Box<Record>>,
     measure: Option<Box<Measure>>,
+    trace: Option<Box<Trace>>,
     held: Vec<Held>,
 }
 
@@ -255,6 +260,7 @@ impl Finish {
             worker: Arc::clone(&client.worker),
             record: None,
             measure: None,
+            trace: None,
             held: Vec::new(),
         }
     }
@@ -267,6 +273,11 @@ impl Finish {
     /// Sets what is counted.
     pub(crate) fn count(&mut self, measure: Option<Box<Measure>>) {
         self.measure = measure;
+    }
+
+    /// Sets what is traced.
+    pub(crate) fn trace(&mut self, trace: Option<Box<Trace>>) {
+        self.trace = trace;
     }
 
     /// Keeps something until the end.
@@ -297,6 +308,9 @@ impl Drop for Finish {
         self.meter.end();
         if let Some(measure) = self.measure.take() {
             measure.end();
+        }
+        if let Some(trace) = self.trace.take() {
+            trace.end();
         }
         if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();

@@ -110,7 +110,15 @@ async fn send(
         };
         let load = balancer.balance.begin(index);
         let began = balancer.balance.is_timed().then(Instant::now);
+        if let Some(trace) = &mut exchange.trace {
+            let target = exchange.target.for_server(&server.base_path);
+            let target = target.as_ref().map_or("/", |target| target.as_str());
+            trace.asks("ReverseProxy", server, &outgoing.method, target, &mut outgoing.parts.headers);
+        }
         let result = outgoing.attempt(exchange, pool, balancer).await;
+        if let Some(trace) = &mut exchange.trace {
+            trace.told(result.as_ref().ok().map(Answer::status));
+        }
         note(balancer, index, server, &result, began);
         match result {
             Ok(answer) => {

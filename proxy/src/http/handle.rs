@@ -15,6 +15,7 @@ use crate::inspect::near;
 use crate::middleware::{After, Next};
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
+use crate::observe::trace::Trace;
 use crate::snapshot::{Route, View};
 
 use super::body::{Body, RequestBody};
@@ -70,11 +71,16 @@ pub(crate) async fn handle(
             exchange.outbox = outbox;
             exchange.record = record.take();
             exchange.measure = measure(&client, &mut exchange);
+            exchange.trace = client.worker.shared.tracer.load_full().map(|tracer| Trace::begin(tracer, &exchange));
             let response = respond(&mut exchange, &mut finish).await;
             record = exchange.record;
             if let Some(mut measure) = exchange.measure {
                 measure.answered(response.status(), response.headers());
                 finish.count(Some(measure));
+            }
+            if let Some(mut trace) = exchange.trace {
+                trace.answered(response.status(), response.headers());
+                finish.trace(Some(trace));
             }
             response
         }
@@ -229,6 +235,7 @@ fn admit(
         outbox: None,
         record: None,
         measure: None,
+        trace: None,
         served: false,
     })
 }
@@ -284,6 +291,10 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
         && !measure.routed(&route.name, &route.service_name, route.measured)
     {
         exchange.measure = None;
+    }
+    if exchange.trace.as_ref().is_some_and(|trace| !route.traced || !trace.is_wanted(&route.name, &route.service_name))
+    {
+        exchange.trace = None;
     }
     if let Some(session) = &exchange.client.tls
         && *view.snapshot.policy.terms_of(Some(&exchange.host.name)).identity != *session.terms

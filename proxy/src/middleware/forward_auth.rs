@@ -97,7 +97,14 @@ impl ForwardAuth {
         let mut head = Request::new(()).into_parts().0;
         head.method = if self.keep_method { exchange.parts.method.clone() } else { Method::GET };
         head.headers = self.describe(exchange, !body.is_empty());
+        if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let Some(pool) = view.pools.get(self.slot) else { return Err(text(StatusCode::INTERNAL_SERVER_ERROR, "")) };
+        if let Some(trace) = &mut exchange.trace {
+            trace.asks("AuthRequest", &pool.server, &head.method, self.target.as_str(), &mut head.headers);
+        }
         let asked = async {
             let answer = ask(pool, &head, &self.target, &body).await.map_err(|failure| chain(&failure))?;
             let (parts, mut content) = answer.into_parts();
@@ -114,7 +121,12 @@ impl ForwardAuth {
                 Err(broken) => Err(broken.to_string()),
             }
         };
-        let (parts, content) = match tokio::time::timeout(PATIENCE, asked).await {
+        let told = tokio::time::timeout(PATIENCE, asked).await;
+        if let Some(trace) = &mut exchange.trace {
+            let status = told.as_ref().ok().and_then(|told| told.as_ref().ok()?.as_ref().ok());
+            trace.told(status.map(|(parts, _)| parts.status));
+        }
+        let (parts, content) = match told {
             Ok(Ok(answered)) => answered?,
             Ok(Err(error)) => return Err(self.unreachable(&error)),
             Err(_) => return Err(self.unreachable("it took too long")),

@@ -57,7 +57,14 @@ impl ReplacePathRegex {
         let raw = self.pattern.replace_all(old.as_bytes(), self.replacement.as_bytes()).into_owned();
         let raw = String::from_utf8_lossy(&raw).into_owned();
         match unescape(&raw) {
-            Ok(decoded) => go_on(exchange, &RawPath { decoded, raw }),
+            Ok(decoded) => {
+                let path = RawPath { decoded, raw };
+                // Where what is made can only be sent decoded, an encoded `/` becomes a real one: an empty segment tells.
+                if rooted(&path.escaped()).contains("//") {
+                    return Some(refusal(exchange.client.worker.shared.mark_errors));
+                }
+                go_on(exchange, &path)
+            }
             Err(wrong) => Some(bad_escape(&wrong)),
         }
     }

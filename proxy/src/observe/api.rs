@@ -44,6 +44,8 @@ pub struct Features {
     pub metrics: bool,
     /// Finished requests are logged.
     pub access_log: bool,
+    /// Requests have traces.
+    pub tracing: bool,
 }
 
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{EntryPointModel, EntryPointRoutes, Route, RoutingTable, Status, provider_of, qualify};
-use crate::config::dynamic::{Configuration, Router};
+use crate::config::dynamic::{Configuration, Router, RouterObservability};
 use crate::rule::Rule;
 use crate::rule::priority::{self, MAX_USER_PRIORITY};
 
@@ -71,12 +71,13 @@ fn apply_models(
     let mut split = Vec::new();
     for entry_point in named {
         let model = numbers.get(entry_point.as_str()).and_then(|number| models.get(*number));
-        match model.filter(|model| model.tls.is_some() || !model.middlewares.is_empty()) {
+        match model.filter(|model| adds(model)) {
             Some(model) => {
                 let part = Router {
                     entry_points: vec![entry_point.clone()],
                     middlewares: model.middlewares.iter().chain(&router.middlewares).cloned().collect(),
                     tls: router.tls.clone().or_else(|| model.tls.clone()),
+                    observability: RouterObservability::of(router.observability.as_ref(), model.observability.as_ref()),
                     ..router.clone()
                 };
                 let part_name = if named.len() > 1 { format!("{entry_point}-{name}") } else { name.to_owned() };
@@ -89,6 +90,11 @@ fn apply_models(
         split.push((name.to_owned(), whole));
     }
     split
+}
+
+/// Whether routers on an entry point are others than they are written.
+fn adds(model: &EntryPointModel) -> bool {
+    model.tls.is_some() || !model.middlewares.is_empty() || model.observability.is_some()
 }
 
 fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route {

@@ -122,6 +122,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
                 middlewares: built,
                 service,
                 measured: router.is_measured(),
+                traced: router.is_traced(),
                 logged: router.is_logged() && !router.name.ends_with("@internal"),
             })
         });

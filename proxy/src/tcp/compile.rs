@@ -1,10 +1,10 @@
 //! From the TCP section of a configuration to a [`TcpTable`]. A router that cannot work is left out, with the reason.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::dynamic::{self, Configuration, TcpLoadBalancer, TcpRouter, TcpServersTransport};
+use crate::config::dynamic::{self, Configuration, TcpLoadBalancer, TcpRouter, TcpServer, TcpServersTransport};
 use crate::route::{EntryPointModel, RoutingTable};
 use crate::rule::TcpRule;
 use crate::rule::priority::of_tcp;
@@ -14,6 +14,7 @@ use crate::upstream::balance::Turns;
 use crate::upstream::failure::chain;
 use crate::upstream::transport::{Transport, TransportOptions, pem_or_path};
 
+use super::health::{Check, Health};
 use super::middleware::TcpMiddleware;
 use super::proxy_protocol::Version;
 use super::service::{Servers, Target, TcpService};
@@ -24,6 +25,9 @@ const DEEPEST: usize = 16;
 
 /// Middlewares by router and name, with what they were built from.
 pub(super) type Kept = HashMap<(String, String), (dynamic::TcpMiddleware, TcpMiddleware)>;
+
+/// What is known of servers, by service and address.
+pub(super) type Known = HashMap<(String, String), Arc<Health>>;
 
 /// Compiles the TCP routers; `table` holds the HTTP ones, which share entry points with them.
 pub(crate) fn compile(
@@ -37,7 +41,8 @@ pub(crate) fn compile(
     if config.tcp.routers.is_empty() {
         return (TcpTable::default(), problems);
     }
-    let mut builder = Builder { config, options, before, kept: Kept::new(), warnings: Vec::new() };
+    let mut builder =
+        Builder { config, options, before, kept: Kept::new(), known: Known::new(), checks: BTreeMap::new() };
     let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
     for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
         for name in &route.using {
@@ -71,7 +76,6 @@ pub(crate) fn compile(
             Err(reason) => problems.push(Problem { object: object(), reason }),
         }
     }
-    problems.append(&mut builder.warnings);
     // Equal priorities go by name, so that the answer does not change from start to start.
     routes.sort_by(|(a, _, one), (b, _, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
     for (_, names, route) in routes {
@@ -82,7 +86,8 @@ pub(crate) fn compile(
     }
     entries.retain(|_, entry| !entry.tls.is_empty() || !entry.plain.is_empty());
     let entries = entries.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
-    (TcpTable { entries, kept: builder.kept }, problems)
+    let checks = builder.checks.into_values().collect();
+    (TcpTable { entries, kept: builder.kept, health: builder.known, checks }, problems)
 }
 
 /// The entry points of a router that exist, and the names of those that do not.
@@ -101,7 +106,9 @@ struct Builder<'a> {
     options: &'a security::Options,
     before: Option<&'a TcpTable>,
     kept: Kept,
-    warnings: Vec<Problem>,
+    known: Known,
+    /// By service: several routers may use it.
+    checks: BTreeMap<String, Check>,
 }
 
 impl Builder<'_> {
@@ -171,7 +178,8 @@ impl Builder<'_> {
                 members.push(self.service(&services::qualified(&member.name, name), depth + 1)?);
                 weights.push(u64::try_from(member.weight).unwrap_or(0));
             }
-            return Ok(Arc::new(TcpService::Weighted { turns: Turns::new(&weights), members }));
+            let told = weighted.health_check.is_some();
+            return Ok(Arc::new(TcpService::Weighted { turns: Turns::new(&weights), members, told }));
         }
         let balancer = config.load_balancer.as_ref();
         let balancer = balancer.ok_or_else(|| format!("the service \"{name}\" does not have any type defined"))?;
@@ -179,12 +187,6 @@ impl Builder<'_> {
     }
 
     fn servers(&mut self, name: &str, config: &TcpLoadBalancer) -> Result<Servers, String> {
-        if config.health_check.is_some() {
-            self.warnings.push(Problem {
-                object: format!("TCP service `{name}`"),
-                reason: "`healthCheck` is not supported yet and not in force".to_owned(),
-            });
-        }
         let own = TcpServersTransport::default();
         let transport = match config.servers_transport.as_str() {
             "" => &own,
@@ -204,14 +206,19 @@ impl Builder<'_> {
             ),
         };
         let milliseconds = |delay: i64| u64::try_from(delay).ok().map(Duration::from_millis);
+        let prepared = Arc::new(prepare(transport)?);
+        let targets: Vec<Target> = config.servers.iter().map(|server| self.target(name, server)).collect();
+        match &config.health_check {
+            Some(check) => {
+                let check = Check::new(name, check, targets.clone(), Arc::clone(&prepared));
+                self.checks.insert(name.to_owned(), check);
+            }
+            None => targets.iter().for_each(|target| target.health.forget()),
+        }
         Ok(Servers {
             turns: Turns::new(&vec![1; config.servers.len()]),
-            targets: config
-                .servers
-                .iter()
-                .map(|server| Target { address: server.address.clone(), tls: server.tls })
-                .collect(),
-            transport: Arc::new(prepare(transport)?),
+            targets,
+            transport: prepared,
             keep_alive: Some(transport.dial_keep_alive.to_std()).filter(|silence| !silence.is_zero()),
             proxy_protocol,
             termination_delay: match config.termination_delay {
@@ -223,11 +230,24 @@ impl Builder<'_> {
     }
 }
 
+impl Builder<'_> {
+    /// A server, with what is known of it.
+    fn target(&mut self, service: &str, server: &TcpServer) -> Target {
+        let key = (service.to_owned(), server.address.clone());
+        let before = self.before.and_then(|before| before.health.get(&key)).cloned();
+        let health = Arc::clone(self.known.entry(key).or_insert_with(|| before.unwrap_or_default()));
+        Target { address: server.address.clone(), tls: server.tls, health }
+    }
+}
+
 fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
     let tls = config.tls.clone().unwrap_or_default();
     // Each of these makes the connection stricter: going on without would be less than was asked for.
-    if tls.spiffe.is_some() || !tls.peer_cert_uri.is_empty() {
-        return Err("`spiffe` and `peerCertURI` of a servers transport are not supported by this gateway".to_owned());
+    if tls.spiffe.is_some() {
+        return Err("`spiffe` of a servers transport is not supported by this gateway".to_owned());
+    }
+    if !tls.peer_cert_uri.is_empty() && tls.insecure_skip_verify {
+        return Err("`peerCertURI` beside `insecureSkipVerify` is not supported by this gateway".to_owned());
     }
     let read = |text: &String| pem_or_path(text).map_err(|error| format!("cannot read `{text}`: {error}"));
     let certificate = match tls.certificates.first() {
@@ -239,6 +259,7 @@ fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
         insecure_skip_verify: tls.insecure_skip_verify,
         root_cas: tls.root_cas.iter().map(read).collect::<Result<_, _>>()?,
         certificate,
+        peer_uri: tls.peer_cert_uri,
         disable_http2: true,
         dial_timeout: config.dial_timeout.to_std(),
         ..TransportOptions::default()

@@ -15,6 +15,7 @@ use crate::upstream::dial::UpstreamStream;
 use crate::upstream::transport::Transport;
 
 use super::Ends;
+use super::health::Health;
 use super::proxy_protocol::Version;
 
 /// What connections are carried to.
@@ -23,7 +24,12 @@ pub(super) enum TcpService {
     /// Servers.
     Servers(Servers),
     /// Other services, in proportion to their weights.
-    Weighted { turns: Turns, members: Vec<Arc<TcpService>> },
+    Weighted {
+        turns: Turns,
+        members: Vec<Arc<TcpService>>,
+        /// Services without a healthy server are passed over.
+        told: bool,
+    },
 }
 
 /// Servers that take turns, and how they are connected to.
@@ -41,12 +47,14 @@ pub(super) struct Servers {
 }
 
 /// A server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     /// Host and port.
     pub(super) address: String,
     /// Whether it is spoken to over TLS.
     pub(super) tls: bool,
+    /// What its health check found.
+    pub(super) health: Arc<Health>,
 }
 
 /// Why a connection cannot be carried on.
@@ -54,6 +62,8 @@ pub(super) struct Target {
 pub(super) enum NoServer {
     #[error("the service has no server")]
     None,
+    #[error("no server of the service is healthy")]
+    NotHealthy,
     #[error("cannot connect to {address}")]
     Failed {
         address: String,
@@ -71,8 +81,9 @@ impl TcpService {
     pub(super) async fn connect(&self, ends: Ends) -> Result<(UpstreamStream, Option<Duration>), NoServer> {
         let servers = self.servers().ok_or(NoServer::None)?;
         let mut tried = vec![false; servers.targets.len()];
-        let mut error = NoServer::None;
-        while let Some(index) = servers.turns.next(|index| tried.get(index) == Some(&false)) {
+        let mut error = if servers.targets.is_empty() { NoServer::None } else { NoServer::NotHealthy };
+        let is_good = |index: usize| servers.targets.get(index).is_some_and(|target| target.health.is_good());
+        while let Some(index) = servers.turns.next(|index| tried.get(index) == Some(&false) && is_good(index)) {
             if let Some(tried) = tried.get_mut(index) {
                 *tried = true;
             }
@@ -89,10 +100,19 @@ impl TcpService {
     fn servers(&self) -> Option<&Servers> {
         match self {
             Self::Servers(servers) => Some(servers),
-            Self::Weighted { turns, members } => {
-                let index = turns.next(|index| members.get(index).is_some_and(|member| member.servers_exist()))?;
+            Self::Weighted { turns, members, told } => {
+                let serves = |member: &Arc<Self>| if *told { member.is_healthy() } else { member.servers_exist() };
+                let index = turns.next(|index| members.get(index).is_some_and(serves))?;
                 members.get(index)?.servers()
             }
+        }
+    }
+
+    /// Whether any of its servers is healthy.
+    fn is_healthy(&self) -> bool {
+        match self {
+            Self::Servers(servers) => servers.targets.iter().any(|target| target.health.is_good()),
+            Self::Weighted { members, .. } => members.iter().any(|member| member.is_healthy()),
         }
     }
 
@@ -115,22 +135,39 @@ impl Servers {
     }
 
     async fn connect(&self, target: &Target, ends: Ends) -> io::Result<UpstreamStream> {
-        let mut stream = TcpStream::connect(&target.address).await?;
-        stream.set_nodelay(true)?;
+        let mut stream = open(target).await?;
         if let Some(silence) = self.keep_alive {
             SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?;
         }
         if let Some(version) = self.proxy_protocol {
             stream.write_all(&version.header(ends)).await?;
         }
-        if !target.tls {
-            return Ok(UpstreamStream::Plain(stream));
-        }
-        let host = target.address.rsplit_once(':').map_or(target.address.as_str(), |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = self.transport.options.server_name.as_deref().unwrap_or(host).to_owned();
-        let name = ServerName::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let stream = TlsConnector::from(Arc::clone(&self.transport.tls_http1)).connect(name, stream).await?;
-        Ok(UpstreamStream::Tls(Box::new(stream)))
+        encrypt(target, stream, &self.transport).await
     }
+}
+
+/// A connection to a server, with TLS where it is spoken to over TLS.
+///
+/// # Errors
+/// It cannot be reached, or TLS cannot be agreed on.
+pub(super) async fn connect(target: &Target, transport: &Transport) -> io::Result<UpstreamStream> {
+    encrypt(target, open(target).await?, transport).await
+}
+
+async fn open(target: &Target) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(&target.address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn encrypt(target: &Target, stream: TcpStream, transport: &Transport) -> io::Result<UpstreamStream> {
+    if !target.tls {
+        return Ok(UpstreamStream::Plain(stream));
+    }
+    let host = target.address.rsplit_once(':').map_or(target.address.as_str(), |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = transport.options.server_name.as_deref().unwrap_or(host).to_owned();
+    let name = ServerName::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let stream = TlsConnector::from(Arc::clone(&transport.tls_http1)).connect(name, stream).await?;
+    Ok(UpstreamStream::Tls(Box::new(stream)))
 }

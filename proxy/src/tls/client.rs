@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::options::BadTlsOptions;
+use super::peer::ForUri;
 use super::provider;
+use crate::config::dynamic::TlsOptions;
 use crate::upstream::transport::TransportOptions;
 
 /// Where distributions keep the certificates of the authorities they trust.
@@ -29,6 +33,9 @@ pub(crate) enum BadClientTls {
     /// A client certificate and key that cannot be used.
     #[error("the client certificate cannot be used: {0}")]
     Client(String),
+    /// Versions or suites that do not exist.
+    #[error(transparent)]
+    Terms(#[from] BadTlsOptions),
     /// rustls refuses the settings.
     #[error("the TLS settings cannot be used")]
     Settings(#[from] rustls::Error),
@@ -39,11 +46,22 @@ pub(crate) enum BadClientTls {
 /// # Errors
 /// Unreadable or unusable certificates.
 pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClientTls> {
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let terms = TlsOptions {
+        cipher_suites: options.cipher_suites.clone(),
+        min_version: options.min_version.clone(),
+        max_version: options.max_version.clone(),
+        ..TlsOptions::default()
+    };
+    let crypto = CryptoProvider { cipher_suites: super::options::ciphers(&terms)?, ..(*provider()).clone() };
+    let builder = ClientConfig::builder_with_provider(Arc::new(crypto))
+        .with_protocol_versions(&super::options::versions(&terms)?)?;
     let builder = if options.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate))
-    } else {
+    } else if options.peer_uri.is_empty() {
         builder.with_webpki_verifier(verifier(options)?)
+    } else {
+        let for_uri = ForUri { usual: verifier(options)?, uri: options.peer_uri.clone() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(for_uri))
     };
     match &options.certificate {
         None => Ok(builder.with_no_client_auth()),
@@ -141,5 +159,62 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use rustls::{ProtocolVersion, ServerConfig};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    /// The version and suite that a server of TLS 1.2 or 1.3 agrees on with a client.
+    async fn agreed(options: &TransportOptions) -> Option<(ProtocolVersion, String)> {
+        let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+        params.subject_alt_names.push(rcgen::SanType::URI("spiffe://example/app".try_into().unwrap()));
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let options = TransportOptions { root_cas: vec![cert.pem().into_bytes()], ..options.clone() };
+        let (ours, theirs) = tokio::io::duplex(16_384);
+        let accepted = tokio::spawn(TlsAcceptor::from(Arc::new(server)).accept(theirs));
+        let name = ServerName::try_from("a.example").unwrap();
+        let connected = TlsConnector::from(Arc::new(config(&options).ok()?)).connect(name, ours).await;
+        drop(accepted);
+        let (_, session) = connected.as_ref().ok()?.get_ref();
+        Some((session.protocol_version()?, format!("{:?}", session.negotiated_cipher_suite()?.suite())))
+    }
+
+    #[tokio::test]
+    async fn versions_and_suites_are_those_of_the_transport() {
+        let usual = TransportOptions::default();
+        assert_eq!(agreed(&usual).await.unwrap().0, ProtocolVersion::TLSv1_3);
+        let old = TransportOptions { max_version: "VersionTLS12".to_owned(), ..usual.clone() };
+        assert_eq!(agreed(&old).await.unwrap().0, ProtocolVersion::TLSv1_2);
+        let suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+        let chosen = TransportOptions { cipher_suites: vec![suite.to_owned()], ..old };
+        assert_eq!(agreed(&chosen).await.unwrap().1, suite);
+        for (uri, fits) in [("spiffe://example/app", true), ("spiffe://example/other", false)] {
+            let bound = TransportOptions { peer_uri: uri.to_owned(), ..usual.clone() };
+            assert_eq!(agreed(&bound).await.is_some(), fits, "{uri}");
+        }
+        for (min, max, suites) in [("VersionTLS13", "VersionTLS12", vec![]), ("", "", vec!["TLS_NONE".to_owned()])] {
+            let wrong = TransportOptions {
+                min_version: min.to_owned(),
+                max_version: max.to_owned(),
+                cipher_suites: suites,
+                ..usual.clone()
+            };
+            assert!(config(&wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -107,7 +107,11 @@ pub(crate) fn server_config(
     Ok(config)
 }
 
-fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, BadTlsOptions> {
+/// The versions between the lowest and the highest.
+///
+/// # Errors
+/// None is left.
+pub(super) fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, BadTlsOptions> {
     // Names that Traefik does not know it passes over; versions below 1.2 do not exist here.
     let rank = |name: &str| match name {
         "VersionTLS10" => Some(10),
@@ -128,7 +132,11 @@ fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersio
     Ok(versions)
 }
 
-fn ciphers(options: &TlsOptions) -> Result<Vec<SupportedCipherSuite>, BadTlsOptions> {
+/// The suites that are chosen; all where none is.
+///
+/// # Errors
+/// One that is not known.
+pub(super) fn ciphers(options: &TlsOptions) -> Result<Vec<SupportedCipherSuite>, BadTlsOptions> {
     let all = provider().cipher_suites.clone();
     if options.cipher_suites.is_empty() {
         return Ok(all);

@@ -1,9 +1,13 @@
 //! Active health checks: every server is asked at once and then at an interval; the first failure takes it out, the
 //! first success puts it back.
 
+mod grpc;
+mod redirect;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
@@ -96,18 +100,32 @@ fn positive(given: Duration, otherwise: Duration) -> Duration {
 struct Probe {
     pool: Arc<Pool>,
     method: Method,
-    path: http::uri::PathAndQuery,
+    /// Absolute.
+    url: Uri,
     host: HeaderValue,
     headers: HeaderMap,
     status: Option<StatusCode>,
+    follows: bool,
+    is_grpc: bool,
+}
+
+/// The head of an answer, and as much of its body as was read.
+struct Told {
+    status: StatusCode,
+    headers: HeaderMap,
+    trailers: Option<HeaderMap>,
+    body: Bytes,
 }
 
 impl Probe {
     fn new(config: &ServerHealthCheck, server: &Server, transport: Arc<Transport>) -> Option<Self> {
+        let is_grpc = config.mode.eq_ignore_ascii_case("grpc");
         let scheme = match config.scheme.as_str() {
             "" => server.url.split_once("://").map_or("http", |(scheme, _)| scheme),
             given => given,
         };
+        // gRPC is HTTP/2, also where there is no TLS to agree on that.
+        let scheme = if is_grpc && scheme == "http" { "h2c" } else { scheme };
         let port = u16::try_from(config.port).ok().filter(|port| *port > 0).unwrap_or(server.port);
         let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
         let target = Server::new(&format!("{scheme}://{host}:{port}"), false).ok()?;
@@ -126,46 +144,84 @@ impl Probe {
             named_host = Some(HeaderValue::try_from(config.hostname.as_str()).ok()?);
         }
         let path = if config.path.starts_with('/') { config.path.clone() } else { format!("/{}", config.path) };
+        let path = if is_grpc { grpc::PATH.to_owned() } else { path };
+        let url_scheme = if scheme == "https" { "https" } else { "http" };
+        if is_grpc {
+            grpc::headers(&mut headers);
+        }
         Some(Self {
             host: named_host.unwrap_or_else(|| target.host_header.clone()),
+            url: format!("{url_scheme}://{host}:{port}{path}").parse().ok()?,
             pool: Arc::new(Pool::new(Arc::new(target), transport, 1)),
-            method: if config.method.is_empty() { Method::GET } else { config.method.parse().ok()? },
-            path: path.parse().ok()?,
+            method: match config.method.as_str() {
+                _ if is_grpc => Method::POST,
+                "" => Method::GET,
+                given => given.parse().ok()?,
+            },
             headers,
             status: u16::try_from(config.status)
                 .ok()
                 .filter(|status| *status > 0)
                 .and_then(|status| StatusCode::from_u16(status).ok()),
+            follows: config.follow_redirects && !is_grpc,
+            is_grpc,
         })
     }
 
     async fn ask(&self) -> Result<(), String> {
+        let (mut pool, mut url, mut host, mut method) =
+            (Arc::clone(&self.pool), self.url.clone(), self.host.clone(), self.method.clone());
+        for _ in 0..=redirect::MOST {
+            let told = self.send(&pool, &url, &host, &method).await?;
+            if self.is_grpc {
+                return grpc::judge(told.status, told.trailers.as_ref().unwrap_or(&told.headers), &told.body);
+            }
+            let next = redirect::target(&url, told.status, &told.headers).filter(|_| self.follows);
+            let Some(next) = next else { return self.judge(told.status) };
+            if !matches!(told.status.as_u16(), 307 | 308) && method != Method::HEAD {
+                method = Method::GET;
+            }
+            if (next.scheme(), next.authority()) != (url.scheme(), url.authority()) {
+                let shown = format!("{}://{}", next.scheme_str().unwrap_or_default(), host_of(&next));
+                let server = Server::new(&shown, false).map_err(|error| format!("it leads to `{next}`: {error}"))?;
+                host = server.host_header.clone();
+                pool = Arc::new(Pool::new(Arc::new(server), Arc::clone(&self.pool.transport), 0));
+            }
+            url = next;
+        }
+        Err(format!("it leads on more than {} times", redirect::MOST))
+    }
+
+    async fn send(&self, pool: &Arc<Pool>, url: &Uri, host: &HeaderValue, method: &Method) -> Result<Told, String> {
         let said = |failure: Failure| chain(&failure);
-        let lease = self.pool.lease(false, false).await.map_err(said)?;
-        let mut request = Request::new(RequestBody::empty());
-        *request.method_mut() = self.method.clone();
+        let lease = pool.lease(false, false).await.map_err(said)?;
+        if self.is_grpc && !lease.is_http2() {
+            return Err("it does not speak HTTP/2, which gRPC needs".to_owned());
+        }
+        let path = url.path_and_query().cloned().unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+        let body = if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() };
+        let mut request = Request::new(body);
+        *request.method_mut() = method.clone();
         *request.headers_mut() = self.headers.clone();
         if lease.is_http2() {
             *request.version_mut() = Version::HTTP_2;
-            let authority = self.host.to_str().unwrap_or_default();
-            *request.uri_mut() = Uri::builder()
-                .scheme("http")
-                .authority(authority)
-                .path_and_query(self.path.clone())
-                .build()
-                .unwrap_or_default();
+            let authority = host.to_str().unwrap_or_default();
+            *request.uri_mut() =
+                Uri::builder().scheme("http").authority(authority).path_and_query(path).build().unwrap_or_default();
         } else {
-            *request.uri_mut() = Uri::from(self.path.clone());
-            request.headers_mut().insert(HOST, self.host.clone());
+            *request.uri_mut() = Uri::from(path);
+            request.headers_mut().insert(HOST, host.clone());
         }
-        match lease.send(&self.pool, request, &mut |_| ()).await {
+        match lease.send(pool, request, &mut |_| ()).await {
             Err(unanswered) => Err(said(unanswered.failure)),
             Ok(Answer::Switched(..)) => Err("the server switched protocols".to_owned()),
             Ok(Answer::Response(response)) => {
-                let status = response.status();
-                // Read so that the connection can be used for the next probe; how it ends does not matter.
-                let _ = http_body_util::Limited::new(response.into_body(), MOST_BODY).collect().await;
-                self.judge(status)
+                let (head, body) = response.into_parts();
+                // Read so that the connection can be used for the next probe; how it ends does not matter there.
+                let read = http_body_util::Limited::new(body, MOST_BODY).collect().await.ok();
+                let trailers = read.as_ref().and_then(|read| read.trailers().cloned());
+                let body = read.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                Ok(Told { status: head.status, headers: head.headers, trailers, body })
             }
         }
     }
@@ -177,4 +233,9 @@ impl Probe {
         };
         if fine { Ok(()) } else { Err(format!("it answered {}", status.as_u16())) }
     }
+}
+
+/// Host and port of a URL, as they stand there.
+fn host_of(url: &Uri) -> &str {
+    url.authority().map_or("", |authority| authority.as_str())
 }

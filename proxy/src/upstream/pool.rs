@@ -235,6 +235,16 @@ pub(crate) enum Answer {
     Switched(Response<()>, UpstreamStream, Bytes, UnderWay),
 }
 
+impl Answer {
+    /// The answer's status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Response(response) => response.status(),
+            Self::Switched(head, ..) => head.status(),
+        }
+    }
+}
+
 impl Lease {
     /// True when the connection had been idle, so that the server may close it just now.
     pub(crate) fn is_reused(&self) -> bool {

@@ -19,6 +19,14 @@ pub(crate) struct TransportOptions {
     pub(crate) root_cas: Vec<Vec<u8>>,
     /// PEM texts of the client certificate and its key.
     pub(crate) certificate: Option<(Vec<u8>, Vec<u8>)>,
+    /// TLS cipher suites by their IANA names; empty means all.
+    pub(crate) cipher_suites: Vec<String>,
+    /// Lowest TLS version (`VersionTLS12`); empty means the lowest there is.
+    pub(crate) min_version: String,
+    /// Highest one.
+    pub(crate) max_version: String,
+    /// URI that the server's certificate must be for too; empty means none.
+    pub(crate) peer_uri: String,
     /// Never HTTP/2 by ALPN.
     pub(crate) disable_http2: bool,
     /// Idle connections kept for each server, over all workers.
@@ -38,6 +46,10 @@ impl Default for TransportOptions {
             insecure_skip_verify: false,
             root_cas: Vec::new(),
             certificate: None,
+            cipher_suites: Vec::new(),
+            min_version: String::new(),
+            max_version: String::new(),
+            peer_uri: String::new(),
             disable_http2: false,
             max_idle: 200,
             dial_timeout: Duration::from_secs(30),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod beside;
+mod checks;
 mod encrypted;
 mod http3;
 mod middlewares;
@@ -10,6 +11,7 @@ mod running;
 mod services;
 mod support;
 mod tcp;
+mod traces;
 mod udp;
 mod upgrades;
 mod waiting;

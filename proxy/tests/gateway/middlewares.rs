@@ -90,6 +90,40 @@ async fn another_server_decides() {
 }
 
 #[tokio::test]
+async fn the_server_that_decides_is_told_what_traefik_tells() {
+    let (address, asked) = crate::traces::keeper().await;
+    let auth = ForwardAuth {
+        address,
+        preserve_request_method: true,
+        auth_request_headers: vec!["Accept".to_owned()],
+        trust_forward_header: Some(false),
+        ..ForwardAuth::default()
+    };
+    let running = run(options(), through(Middleware { forward_auth: Some(auth), ..Middleware::default() }).await).await;
+    let posted = "POST /x HTTP/1.1\r\nHost: a.test\r\nUser-Agent: me\r\nContent-Length: 3\r\n\r\nabc";
+    for (request, has_length) in [(posted, true), (get("a.test", "/").as_str(), false)] {
+        assert!(ask(running.web, request).await.0.starts_with("HTTP/1.1 200"));
+        let (head, _) = asked.lock().unwrap().pop().unwrap();
+        assert!(
+            head.contains("user-agent: go-http-client/1.1"),
+            "its own is not among those that are passed on: {head}"
+        );
+        assert_eq!(head.contains("content-length: 0\r\n"), has_length, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_replacement_makes_no_separators_of_encoded_ones() {
+    let replace =
+        proxy::config::dynamic::ReplacePathRegex { regex: "^/a/(.*)".to_owned(), replacement: "/q?x=$1".to_owned() };
+    let middleware = Middleware { replace_path_regex: Some(replace), ..Middleware::default() };
+    let running = run(options(), through(middleware).await).await;
+    let (head, _) = ask(running.web, &get("a.test", "/a/%2F%2F")).await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+    assert!(ask(running.web, &get("a.test", "/a/b")).await.1.starts_with("GET /q%3Fx=b "));
+}
+
+#[tokio::test]
 async fn a_page_takes_the_place_of_an_error() {
     let broken = answering("HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nraw").await;
     let pages = ErrorPage {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use proxy::config::dynamic::{Configuration, Router, RouterTls};
+use proxy::config::dynamic::{Configuration, Router, RouterObservability, RouterTls};
 use proxy::config::statics::{self, StaticConfig};
 
 use super::{Adopted, hosts};
@@ -112,6 +112,7 @@ impl Entrances {
                 options.http.redirections = None;
                 options.http.middlewares = Vec::new();
                 options.http.tls = None;
+                options.observability = None;
                 (listener.clone(), options, entrance.project.clone(), name.clone())
             })
         })
@@ -226,12 +227,19 @@ pub(super) fn apply(
                 entry_points: listeners,
                 middlewares: http.middlewares.iter().chain(&router.middlewares).cloned().collect(),
                 tls: router.tls.clone().or_else(|| http.tls.clone()),
+                observability: RouterObservability::of(
+                    router.observability.as_ref(),
+                    entrance.options.observability.as_ref(),
+                ),
                 ..router.clone()
             };
             urls.extend(reached(&part, &entrance.listeners));
             // Entry points that add the same are one router, as in Traefik.
-            let same =
-                parts.iter_mut().find(|(_, known)| known.middlewares == part.middlewares && known.tls == part.tls);
+            let same = parts.iter_mut().find(|(_, known)| {
+                known.middlewares == part.middlewares
+                    && known.tls == part.tls
+                    && known.observability == part.observability
+            });
             match same {
                 Some((_, known)) => known.entry_points.extend(part.entry_points),
                 None => parts.push((entry_point.clone(), part)),

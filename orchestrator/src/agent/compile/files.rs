@@ -75,6 +75,12 @@ pub(super) fn redirect(own: &Adopted<'_>, mirror: &Path, configuration: &mut Con
     Copies { mirror, mounts: &own.traefik.mounts }.redirect(configuration);
 }
 
+/// Makes file names of the static configuration lead to the copies.
+pub(super) fn rename<const N: usize>(own: &Adopted<'_>, mirror: &Path, names: [&mut String; N]) {
+    let copies = Copies { mirror, mounts: &own.traefik.mounts };
+    names.into_iter().for_each(|name| copies.rename(name));
+}
+
 /// The copied folders that hold certificates and keys: all that were mounted, but for those of dynamic files.
 pub(super) fn folders(own: &Adopted<'_>, mirror: &Path) -> Vec<PathBuf> {
     let copies = Copies { mirror, mounts: &own.traefik.mounts };

@@ -35,6 +35,13 @@ pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configur
     }
 }
 
+/// Replaces the name of a service or container in a URL by the first address that it has.
+pub(super) fn resolve_url(project: &str, seen: &[Seen], url: &mut String) {
+    if let Some(address) = (Names { project, seen }).urls(url).into_iter().next() {
+        *url = address;
+    }
+}
+
 struct Names<'a> {
     project: &'a str,
     seen: &'a [Seen],

@@ -66,11 +66,20 @@ impl Resolvers {
     ) -> BTreeMap<String, Resolver> {
         let mirror = files.mirror(project);
         let copies = Copies { mirror: &mirror, mounts: &own.traefik.mounts };
-        let found = assemble::resolvers(&own.config, &BTreeMap::new()).into_iter().map(|(name, mut resolver)| {
-            if resolver.options.dns_challenge.take().is_some_and(|challenge| challenge.provider == "exec") {
+        let environment = own.traefik.environment.iter().map(|(name, value)| {
+            let mut value = value.clone();
+            if name.ends_with("_FILE") {
+                copies.rename(&mut value);
+            }
+            (name.clone(), value)
+        });
+        let found = assemble::resolvers(&own.config, &environment.collect());
+        let found = found.into_iter().map(|(name, mut resolver)| {
+            if resolver.options.dns_challenge.take_if(|challenge| challenge.provider == "exec").is_some() {
                 said.push(format!(
-                    "certificate resolver `{name}`: DNS challenges are not in force: there is no hook program where the gateway \
-                     runs; use `httpChallenge` or `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
+                    "certificate resolver `{name}`: DNS challenges by `exec` are not in force: there is nothing but `stack` where the \
+                     gateway runs, so that no hook program can; use `dnsChallenge.provider=rfc2136`, `httpChallenge` or \
+                     `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
                 ));
             }
             let inside = Path::new("/").join(&resolver.options.storage);

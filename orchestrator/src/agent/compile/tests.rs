@@ -250,6 +250,8 @@ fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
         "--ping.entrypoint=web",
         "--api.insecure",
         "--accesslog.format=json",
+        "--tracing.otlp.http.endpoint=http://app:4318/v1/traces",
+        "--ping.terminatingstatuscode=204",
         "--serverstransport.insecureskipverify",
     ];
     let all = projects([adopted("one", &[(80, 80), (443, 443)], &flags)]);
@@ -262,6 +264,12 @@ fn what_the_adopted_service_serves_itself_goes_to_its_published_port() {
         ]
     );
     assert_eq!(compiled.edge.access_log.map(|log| log.format), Some("json".to_owned()));
+    let tracing = compiled.edge.tracing.as_ref();
+    assert_eq!(tracing.map(|tracing| tracing.otlp.http.endpoint.as_str()), Some("http://10.0.0.2:4318/v1/traces"));
+    assert_eq!(
+        compiled.edge.problems.get("one").and_then(|said| said.last()).map(String::as_str),
+        Some("`ping.terminatingstatuscode` is not in force: all projects share the built-in gateway")
+    );
     let services = &compiled.edge.dynamic.http.services;
     let transport = services.values().filter_map(|service| service.load_balancer.as_ref()).next();
     assert_eq!(transport.map(|balancer| balancer.servers_transport.as_str()), Some("default-one@docker"));
@@ -419,11 +427,15 @@ fn resolvers_are_their_projects() {
             &["httpchallenge.entrypoint=web", "storage=/letsencrypt/acme.json", "cacertificates=/letsencrypt/ca.pem"],
         ),
         acme("own", &["dnschallenge.provider=exec"]),
+        acme("update", &["dnschallenge.provider=rfc2136"]),
     ];
-    let files = projects([
-        file("one", 8000, &[("/srv/le", "/letsencrypt")], one.concat()),
-        file("two", 9000, &[], acme("le", &["tlschallenge=true"])),
-    ]);
+    let mut first = file("one", 8000, &[("/srv/le", "/letsencrypt")], one.concat());
+    if let Some(traefik) = &mut first.traefik {
+        let variables =
+            [("RFC2136_NAMESERVER", "ns.test"), ("RFC2136_TSIG_SECRET_FILE", "/letsencrypt/key"), ("SECRET", "x")];
+        traefik.environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+    let files = projects([first, file("two", 9000, &[], acme("le", &["tlschallenge=true"]))]);
     let route = |project: &str, service: &str, resolver: &str| {
         seen(
             project,
@@ -457,11 +469,17 @@ fn resolvers_are_their_projects() {
     assert_eq!(resolver("le-two").storage, PathBuf::from("/certificates/two/acme.json"));
     assert_eq!(resolver("le-two").import, None);
     assert!(resolver("own").options.obstacle().is_some());
+    let update = resolver("update");
+    assert_eq!(update.options.obstacle(), None);
+    let variable = |name: &str| update.environment.get(name).map(String::as_str);
+    assert_eq!(variable("RFC2136_NAMESERVER"), Some("ns.test"));
+    assert_eq!(variable("RFC2136_TSIG_SECRET_FILE"), Some("/nowhere/one/letsencrypt/key"), "the copy");
     assert_eq!(
         compiled.edge.problems.get("one"),
         Some(&vec![
-            "certificate resolver `own`: DNS challenges are not in force: there is no hook program where the gateway runs; \
-             use `httpChallenge` or `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
+            "certificate resolver `own`: DNS challenges by `exec` are not in force: there is nothing but `stack` where the \
+             gateway runs, so that no hook program can; use `dnsChallenge.provider=rfc2136`, `httpChallenge` or \
+             `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
                 .to_owned()
         ])
     );

@@ -16,9 +16,10 @@ use proxy::observe::access_log::{AccessLog, Filters, Format};
 use proxy::observe::api::{Api, Features};
 use proxy::{Resolver, assemble};
 
+use super::authority;
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
-use crate::edge::serve::hostname;
+use crate::edge::serve::{hostname, tracer};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
 use crate::watch::limits::explained;
@@ -54,6 +55,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
             .await
             .map_err(|error| CommandError::new(format!("the gateway cannot start: {error}")))?;
         gateway.set_metrics(&config.metrics);
+        gateway.set_tracer(tracer(config.tracing.clone()).await.map_err(CommandError::new)?);
         for (name, listener) in gateway.status().listeners {
             if let Listener::Failed(reason) = listener {
                 return Err(CommandError::new(format!("entry point `{name}`: {reason}"))
@@ -62,7 +64,9 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
         }
         let resolvers = assemble::resolvers(&config, &context.environment);
         let files = ConfigurationFiles::default();
-        let mut serving = Serving { gateway, config, resolvers, api, last: Configuration::default(), files };
+        let last = Configuration::default();
+        let authority = authority::folder(&context.environment);
+        let mut serving = Serving { gateway, config, resolvers, authority, api, last, files };
         serving.serve(&mut signals).await?;
         let life = serving.config.entry_points.values().map(|point| &point.transport.life_cycle);
         let accept = life.clone().map(|life| life.request_accept_grace_timeout.to_std()).max().unwrap_or_default();
@@ -77,6 +81,8 @@ struct Serving {
     config: StaticConfig,
     /// Where certificates come from, by name.
     resolvers: BTreeMap<String, Resolver>,
+    /// Folder of the authority for local names.
+    authority: Option<PathBuf>,
     api: Api,
     /// What the dynamic files said when they last could be read.
     last: Configuration,
@@ -159,6 +165,7 @@ impl Serving {
         let features = Features {
             metrics: self.config.metrics.prometheus.is_some(),
             access_log: self.config.access_log.is_some(),
+            tracing: self.config.tracing.is_some(),
         };
         let update = Update {
             configuration,
@@ -166,6 +173,7 @@ impl Serving {
             models: assemble::models(&self.config),
             udp_entry_points: assemble::udp_entry_points(&self.config),
             resolvers: self.resolvers.clone(),
+            local_authority: self.authority.clone(),
             ..Update::default()
         };
         let applied =

@@ -101,6 +101,20 @@ pub struct RouterObservability {
     pub trace_verbosity: String,
 }
 
+impl RouterObservability {
+    /// What a router says for itself, and where it says nothing what its entry point says.
+    #[must_use]
+    pub fn of(router: Option<&Self>, entry_point: Option<&Self>) -> Option<Self> {
+        let (Some(router), Some(entry_point)) = (router, entry_point) else { return router.or(entry_point).cloned() };
+        Some(Self {
+            access_logs: router.access_logs.or(entry_point.access_logs),
+            metrics: router.metrics.or(entry_point.metrics),
+            tracing: router.tracing.or(entry_point.tracing),
+            trace_verbosity: router.trace_verbosity.clone(),
+        })
+    }
+}
+
 /// An HTTP service: exactly one of its kinds is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -29,6 +29,10 @@ pub struct Acme {
     pub key_type: String,
     /// Profile that the authority is asked for; empty for its usual one.
     pub profile: String,
+    /// Name (CN) of the issuer that the chain of a certificate is to end with, where the authority has several chains.
+    pub preferred_chain: String,
+    /// Addresses that stand in certificates beside their names.
+    pub email_addresses: Vec<String>,
     /// Authorities that the ACME server's own certificate may come from: PEM files or PEM text; empty for the usual ones.
     pub ca_certificates: Vec<String>,
     /// The usual authorities count beside `ca_certificates`.
@@ -55,6 +59,8 @@ impl Default for Acme {
             storage: "acme.json".to_owned(),
             key_type: "EC256".to_owned(),
             profile: String::new(),
+            preferred_chain: String::new(),
+            email_addresses: Vec::new(),
             ca_certificates: Vec::new(),
             ca_system_cert_pool: false,
             ca_server_name: String::new(),
@@ -105,6 +111,10 @@ pub struct DnsChallenge {
     pub delay_before_check: GoDuration,
     /// How it is waited for.
     pub propagation: Propagation,
+    /// Name servers (`host:port`) that follow records from zone to zone; those of the host where there are none.
+    pub resolvers: Vec<String>,
+    /// Older name of `propagation.disable_checks`.
+    pub disable_propagation_check: bool,
 }
 
 /// How a DNS record is waited for.
@@ -113,6 +123,14 @@ pub struct DnsChallenge {
 pub struct Propagation {
     /// Time between the record being made and saying so.
     pub delay_before_checks: GoDuration,
+    /// Nobody is asked whether the record can be seen.
+    pub disable_checks: bool,
+    /// The name servers of the zone are not asked.
+    #[serde(rename = "disableANSChecks")]
+    pub disable_ans_checks: bool,
+    /// All of [`DnsChallenge::resolvers`] must see it too.
+    #[serde(rename = "requireAllRNS")]
+    pub require_all_rns: bool,
 }
 
 /// Kind of a certificate's key.
@@ -159,10 +177,10 @@ impl Acme {
             return Some("`httpChallenge.entryPoint` is missing".to_owned());
         }
         if let Some(challenge) = &self.dns_challenge
-            && challenge.provider != "exec"
+            && !matches!(challenge.provider.as_str(), "exec" | "rfc2136")
         {
             return Some(format!(
-                "DNS provider `{}` is not supported; use `exec` with a hook program in `EXEC_PATH`, or `httpChallenge` or `tlsChallenge`",
+                "DNS provider `{}` is not supported; use `rfc2136`, `exec` with a hook program in `EXEC_PATH`, `httpChallenge` or `tlsChallenge`",
                 challenge.provider
             ));
         }

@@ -139,6 +139,11 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
         place: format!("metrics.prometheus.{option}"),
         message,
     });
+    let rate = config.tracing.iter().filter(|tracing| tracing.rate().is_none()).map(|tracing| Problem {
+        severity: Severity::Error,
+        place: "tracing.sampleRate".to_owned(),
+        message: format!("takes a number from 0 to 1, not `{}`", tracing.sample_rate),
+    });
     // As in Traefik, a resolver that cannot work is passed over, and the rest goes on.
     problems.extend(config.certificates_resolvers.iter().filter_map(|(name, resolver)| {
         let reason = resolver.acme.as_ref()?.obstacle()?;
@@ -148,7 +153,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             message: format!("{reason}; this resolver obtains no certificate"),
         })
     }));
-    let mistakes: Vec<Problem> = addresses.chain(strategies).chain(metrics).collect();
+    let mistakes: Vec<Problem> = addresses.chain(strategies).chain(metrics).chain(rate).collect();
     if mistakes.is_empty() { Ok((config, problems)) } else { Err(mistakes) }
 }
 

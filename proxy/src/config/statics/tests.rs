@@ -99,14 +99,14 @@ fn a_certificate_resolver() {
     assert_eq!(
         said(&problems),
         [
-            "`--certificatesresolvers.le.acme.preferredchain`: `certificatesResolvers.le.acme.preferredChain` is not supported yet and not in force",
-            "certificatesResolvers.cloud.acme: DNS provider `cloudflare` is not supported; use `exec` with a hook program in `EXEC_PATH`, or `httpChallenge` or `tlsChallenge`; this resolver obtains no certificate",
+            "certificatesResolvers.cloud.acme: DNS provider `cloudflare` is not supported; use `rfc2136`, `exec` with a hook program in `EXEC_PATH`, `httpChallenge` or `tlsChallenge`; this resolver obtains no certificate",
             "certificatesResolvers.off.acme: no challenge is chosen; set `httpChallenge.entryPoint`, `tlsChallenge` or `dnsChallenge.provider`; this resolver obtains no certificate",
         ]
     );
     let acme = |name: &str| config.certificates_resolvers.get(name).unwrap().acme.clone().unwrap();
     let le = acme("le");
     assert_eq!((le.email.as_str(), le.storage.as_str()), ("me@example.com", "/letsencrypt/acme.json"));
+    assert_eq!(le.preferred_chain, "Other");
     assert_eq!(le.http_challenge.as_ref().unwrap().entry_point, "web");
     assert_eq!(le.key(), Ok(KeyType::Rsa4096));
     assert_eq!(acme("alpn").key(), Ok(KeyType::P256));

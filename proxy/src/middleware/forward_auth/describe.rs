@@ -43,7 +43,9 @@ impl ForwardAuth {
             headers.remove(CONTENT_LENGTH);
         }
         self.forwarding(exchange, &mut headers);
-        if self.trust.is_none() && !headers.contains_key(USER_AGENT) {
+        // A client without a name has an empty one there, which may be filtered out.
+        let filtered = !self.request_headers.is_empty() && !self.request_headers.contains(&USER_AGENT);
+        if (self.trust.is_none() || filtered) && !headers.contains_key(USER_AGENT) {
             headers.insert(USER_AGENT, AGENT);
         }
         headers

@@ -113,7 +113,7 @@ impl<'a> Objects<'a> {
         all
     }
 
-    /// How servers are, where that is known: `UP` or `DOWN` by URL. TCP servers are `UP` as long as they are configured.
+    /// How servers are, where that is known: `UP` or `DOWN` by URL. Without a check they are `UP`.
     fn server_status(&self, protocol: &str, name: &str) -> Option<Value> {
         let configuration = &self.looking.configuration;
         match protocol {
@@ -126,7 +126,10 @@ impl<'a> Objects<'a> {
             }
             "tcp" => {
                 let balancer = configuration.tcp.services.get(name)?.load_balancer.as_ref()?;
-                let servers = balancer.servers.iter().map(|server| (server.address.clone(), json!("UP")));
+                let snapshot = self.looking.snapshot();
+                let is_down = |address: &str| snapshot.as_ref().is_some_and(|all| all.tcp.is_down(name, address));
+                let word = |address: &str| json!(if is_down(address) { "DOWN" } else { "UP" });
+                let servers = balancer.servers.iter().map(|server| (server.address.clone(), word(&server.address)));
                 Some(Value::Object(servers.collect()))
             }
             _ => None,
@@ -197,7 +200,7 @@ impl<'a> Objects<'a> {
             "udp": section("udp", &["routers", "services"]),
             "certificates": counted("certificates"),
             "features": {
-                "tracing": "",
+                "tracing": if features.tracing { "OTLP" } else { "" },
                 "metrics": if features.metrics { "Prometheus" } else { "" },
                 "accessLog": features.access_log,
             },

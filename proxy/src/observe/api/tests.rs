@@ -42,7 +42,7 @@ fn api() -> (Api, Inspector) {
     let looking = Inspector::offline(&update, &[]).unwrap();
     let api = Api::new("1.2.3", "", true);
     let applied = Applied { revision: 1, problems: Vec::new(), inspector: looking.clone() };
-    let features = Features { metrics: true, access_log: false };
+    let features = Features { metrics: true, access_log: false, tracing: true };
     api.show(&BTreeMap::from([("web".to_owned(), EntryPoint::default())]), features, &applied);
     (api, looking)
 }
@@ -106,7 +106,10 @@ fn the_overview_counts_what_does_not_work() {
     let (_, overview) = get(&api, "/api/overview");
     assert_eq!(overview.pointer("/http/routers"), Some(&json!({ "total": 3, "warnings": 0, "errors": 1 })));
     assert_eq!(overview.pointer("/tcp/routers"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
-    assert_eq!(overview.get("features"), Some(&json!({ "tracing": "", "metrics": "Prometheus", "accessLog": false })));
+    assert_eq!(
+        overview.get("features"),
+        Some(&json!({ "tracing": "OTLP", "metrics": "Prometheus", "accessLog": false }))
+    );
     assert_eq!(overview.get("providers"), Some(&json!(["File"])));
     let (_, raw) = get(&api, "/api/rawdata");
     assert_eq!(raw.pointer("/tcpRouters/t@file/using"), Some(&json!(["tcp"])));

@@ -366,10 +366,7 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
     // Each of these makes the connection stricter: going on without would be less than was asked for.
     let refused = [
         ("spiffe", config.spiffe.is_some()),
-        ("peerCertURI", !config.peer_cert_uri.is_empty()),
-        ("cipherSuites", !config.cipher_suites.is_empty()),
-        ("minVersion", !matches!(config.min_version.as_str(), "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12")),
-        ("maxVersion", !matches!(config.max_version.as_str(), "" | "VersionTLS13")),
+        ("peerCertURI` beside `insecureSkipVerify", !config.peer_cert_uri.is_empty() && config.insecure_skip_verify),
     ];
     if let Some((option, _)) = refused.into_iter().find(|(_, set)| *set) {
         return Err(Unbuildable::Transport {
@@ -393,6 +390,10 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
         insecure_skip_verify: config.insecure_skip_verify,
         root_cas: config.root_cas.iter().map(read).collect::<Result<_, _>>()?,
         certificate,
+        cipher_suites: config.cipher_suites.clone(),
+        min_version: config.min_version.clone(),
+        max_version: config.max_version.clone(),
+        peer_uri: config.peer_cert_uri.clone(),
         disable_http2: config.disable_http2,
         max_idle: match usize::try_from(config.max_idle_conns_per_host) {
             Ok(0) => 200,

@@ -1,0 +1,82 @@
+//! TXT records of DNS challenges (RFC 8555 section 8.4): who makes them, and what the environment says about that.
+
+use std::collections::BTreeMap;
+
+use super::Resolver;
+use super::failure::Failure;
+use super::{hook, rfc2136};
+use crate::config::statics::Acme;
+
+/// What there is to prove of a name.
+#[derive(Clone, Debug)]
+pub(super) struct Proof {
+    /// The name, without `*.`.
+    pub(super) domain: String,
+    /// Token of the challenge.
+    pub(super) token: String,
+    /// Its key authorization (RFC 8555 section 8.1).
+    pub(super) key_authorization: String,
+    /// Text of the record.
+    pub(super) value: String,
+}
+
+impl Proof {
+    /// Name of the record.
+    pub(super) fn record_name(&self) -> String {
+        format!("_acme-challenge.{}.", self.domain)
+    }
+}
+
+/// One TXT record.
+#[derive(Clone, Debug)]
+pub(super) enum Record {
+    /// A program makes it.
+    Hook(hook::Record),
+    /// A name server is told.
+    Update(Box<rfc2136::Record>),
+}
+
+impl Record {
+    /// The record that proves a name, by the provider that the resolver has. Nothing is changed yet.
+    ///
+    /// # Errors
+    /// The provider's settings make no sense, or nobody is responsible for the name.
+    pub(super) async fn new(resolver: &Resolver, proof: Proof) -> Result<Self, Failure> {
+        let challenge = resolver.options.dns_challenge.clone().unwrap_or_default();
+        if challenge.provider == "rfc2136" {
+            let record = rfc2136::Record::new(&resolver.environment, &challenge, &proof).await?;
+            return Ok(Self::Update(Box::new(record)));
+        }
+        Ok(Self::Hook(hook::Record::new(&resolver.environment, proof)?))
+    }
+
+    /// Makes the record; returns when it can be seen.
+    ///
+    /// # Errors
+    /// It cannot be made, or is not seen in time.
+    pub(super) async fn present(&self) -> Result<(), Failure> {
+        match self {
+            Self::Hook(record) => record.present().await,
+            Self::Update(record) => record.present().await,
+        }
+    }
+
+    /// Removes it; what goes wrong is told in the log.
+    pub(super) async fn cleanup(&self) {
+        let (domain, cleaned) = match self {
+            Self::Hook(record) => (record.domain(), record.cleanup().await),
+            Self::Update(record) => (record.domain(), record.cleanup().await),
+        };
+        if let Err(failure) = cleaned {
+            tracing::warn!(domain, reason = failure.reason, "the TXT record of a challenge was not removed");
+        }
+    }
+}
+
+/// What the environment lacks for the provider of a resolver's DNS challenge; none where nothing is missing. Reads files.
+pub(super) fn obstacle(options: &Acme, environment: &BTreeMap<String, String>) -> Option<String> {
+    match options.dns_challenge.as_ref()?.provider.as_str() {
+        "exec" => hook::program(environment).is_none().then(|| hook::NO_PROGRAM.to_owned()),
+        _ => rfc2136::Settings::read(environment).err(),
+    }
+}
