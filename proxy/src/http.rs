@@ -9,6 +9,7 @@ pub(crate) mod error_response;
 pub(crate) mod exchange;
 pub(crate) mod expectation;
 pub(crate) mod forward;
+mod frame_guard;
 pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod beside;
+mod conformance;
 mod encrypted;
 mod http3;
 mod middlewares;
