@@ -195,6 +195,9 @@ fn admit(
             BadHost::Repeated => Reason::BadRequest,
         })
     })?;
+    if !is_form_allowed(&parts) {
+        return Err(refuse(Reason::BadRequest));
+    }
     if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
         return Err(Box::new(error_response::text(StatusCode::OK, "")));
     }
@@ -231,6 +234,14 @@ fn admit(
         measure: None,
         served: false,
     })
+}
+
+/// Whether a target has a form that its method may have: the asterisk is `OPTIONS`'s, an authority alone `CONNECT`'s (RFC 9112 section 3.2).
+fn is_form_allowed(parts: &http::request::Parts) -> bool {
+    let asterisk = parts.uri.path() == "*";
+    let authority =
+        parts.version <= Version::HTTP_11 && parts.uri.authority().is_some() && parts.uri.scheme().is_none();
+    (!asterisk || parts.method == Method::OPTIONS) && !authority
 }
 
 /// A target whose query goes on with a `#`, encoded; `None` where there is no query, or no URI comes of it.
