@@ -18,6 +18,7 @@ use super::body::RequestBody;
 use super::host::Host;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::tunnel::ClientTunnel;
 
 /// A client's connection: everything about it that its requests have in common, prepared once.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ pub(crate) struct Upgrade {
     /// Value of the `Upgrade` header.
     pub(crate) protocol: HeaderValue,
     /// The client's connection, to be had after the answer 101 is sent.
-    pub(crate) connection: hyper::upgrade::OnUpgrade,
+    pub(crate) connection: ClientTunnel,
 }
 
 /// What a request was before it was sent, so that it can be sent again.

@@ -25,6 +25,7 @@ use super::headers;
 use super::host::{self, BadHost};
 use super::outbox::Outbox;
 use super::target::{canonical_path, canonical_query};
+use super::tunnel::ClientTunnel;
 
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
@@ -36,7 +37,7 @@ pub(crate) async fn handle_http1(client: Arc<Client>, mut request: Request<Incom
     let body = RequestBody::client(body, client.entry.limits.body_idle);
     // Clients of HTTP/1.0 know neither informational answers nor trailers.
     let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
-    let mut response = handle(client, parts, body, Some(connection), outbox.clone()).await;
+    let mut response = handle(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone()).await;
     if let Some(outbox) = outbox {
         if outbox.informs() {
             // What the server said before its answer goes before it.
@@ -53,7 +54,7 @@ pub(crate) async fn handle(
     client: Arc<Client>,
     parts: http::request::Parts,
     mut body: RequestBody,
-    connection: Option<hyper::upgrade::OnUpgrade>,
+    connection: Option<ClientTunnel>,
     outbox: Option<Arc<Outbox>>,
 ) -> Response<Body> {
     let count = client.meter.begin();
@@ -167,7 +168,7 @@ fn admit(
     client: &Arc<Client>,
     mut parts: http::request::Parts,
     body: RequestBody,
-    connection: Option<hyper::upgrade::OnUpgrade>,
+    connection: Option<ClientTunnel>,
 ) -> Result<Exchange, Box<Response<Body>>> {
     let mark = client.worker.shared.mark_errors;
     let refuse = |reason: Reason| Box::new(reason.response(mark));

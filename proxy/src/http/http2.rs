@@ -11,7 +11,7 @@ use bytes::Bytes;
 use h2::server::{Connection, Handshake, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -27,6 +27,7 @@ use super::handle::handle;
 use super::meter::Meter;
 use super::outbox::Outbox;
 use super::serve::within;
+use super::websocket;
 
 /// Most bytes of a header list: header compression makes larger ones cheap to send.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -79,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_local_error_reset_streams(Some(MOST_MISTAKES))
+            .enable_connect_protocol()
             .handshake(stream);
         let probe = Probe::new(Arc::clone(&client.meter));
         Self { state: State::Greeting(greeting), client, verdict, probe, graceful: false }
@@ -173,11 +175,20 @@ impl Probe {
 
 /// Serves one stream.
 async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: SendResponse<Bytes>) {
-    let (parts, stream) = request.into_parts();
-    let body = RequestBody::stream(stream, &parts.headers, client.entry.limits.body_idle);
+    let (mut parts, stream) = request.into_parts();
+    let (mut websocket, mut tunnel) = (None, None);
+    let body = if websocket::is_asked(&parts) {
+        let Some((asked, opened)) = websocket::translate(&mut parts, stream) else {
+            return answer.send_reset(Reason::INTERNAL_ERROR);
+        };
+        (websocket, tunnel) = (Some(asked), Some(opened));
+        RequestBody::empty()
+    } else {
+        RequestBody::stream(stream, &parts.headers, client.entry.limits.body_idle)
+    };
     let stall = client.entry.limits.write_stall;
     let outbox = Arc::new(Outbox::default());
-    let mut handling = std::pin::pin!(handle(client, parts, body, None, Some(Arc::clone(&outbox))));
+    let mut handling = std::pin::pin!(handle(client, parts, body, tunnel, Some(Arc::clone(&outbox))));
     let handled = poll_fn(|cx| {
         let polled = handling.as_mut().poll(cx);
         for interim in outbox.take_interim() {
@@ -197,6 +208,9 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     .await;
     let Some(response) = handled else { return };
     let Ok(response) = Aborted::check(response) else { return answer.send_reset(Reason::INTERNAL_ERROR) };
+    if let Some(asked) = websocket.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
+        return asked.open(response, answer);
+    }
     let (mut parts, body) = response.into_parts();
     strip(&mut parts.headers);
     parts.headers.entry(DATE).or_insert_with(date::now);

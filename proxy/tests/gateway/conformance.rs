@@ -1,5 +1,8 @@
 //! What the specifications ask of a server, case by case, and what an attacker does with them.
 
+mod abuse;
 mod frames;
+mod grpc;
 mod http1;
 mod http2;
+mod websocket;

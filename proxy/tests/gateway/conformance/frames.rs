@@ -31,6 +31,7 @@ pub(crate) const FRAME_SIZE_ERROR: u32 = 6;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
 pub(crate) const COMPRESSION_ERROR: u32 = 9;
+pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// Settings (RFC 9113 section 6.5.2).
 pub(crate) const ENABLE_PUSH: u16 = 2;
@@ -191,6 +192,11 @@ impl Peer {
             }
         }
         Ok(peer)
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {

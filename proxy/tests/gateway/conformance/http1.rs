@@ -131,7 +131,7 @@ async fn http_1_heads_are_beyond_doubt() {
 
 #[tokio::test]
 async fn http_1_bodies_end_where_everybody_thinks() {
-    all(bodies::cases(), 56).await;
+    all(bodies::cases(), 58).await;
 }
 
 #[tokio::test]
