@@ -1,5 +1,7 @@
 //! What the specifications ask of a server, case by case, and what an attacker does with them.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 mod abuse;
 mod frames;
 mod grpc;
