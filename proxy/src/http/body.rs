@@ -21,6 +21,7 @@ use super::expectation::Expectation;
 use super::http3::upload::Upload;
 use super::outbox::Outbox;
 use super::spool::SpoolReader;
+use super::trailers;
 
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
@@ -200,9 +201,10 @@ impl HttpBody for RequestBody {
                 {
                     received.fetch_add(data.len() as u64, Relaxed);
                 }
-                // Trailers of requests end here, as in Traefik: few servers expect headers that come after the checks.
-                let frame = frame.filter(|result| !result.as_ref().is_ok_and(Frame::is_trailers));
-                Poll::Ready(frame)
+                Poll::Ready(match frame {
+                    Some(Ok(frame)) => trailers::passed_on(frame).map(Ok),
+                    frame => frame,
+                })
             }
             Poll::Pending => self.poll_idle(cx),
         }
@@ -247,7 +249,10 @@ fn poll_stream(
     left: &mut Option<u64>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-    let Some(polled) = ready!(stream.poll_data(cx)) else { return Poll::Ready(None) };
+    let Some(polled) = ready!(stream.poll_data(cx)) else {
+        let trailers = ready!(stream.poll_trailers(cx)).map_err(BodyError::Reset).transpose();
+        return Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)));
+    };
     let polled = polled.and_then(|data| {
         // It is passed on before more is read: that is what holds the client back.
         stream.flow_control().release_capacity(data.len())?;

@@ -19,6 +19,7 @@ use super::body::RequestBody;
 use super::host::Host;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::tunnel::ClientTunnel;
 
 /// A client's connection: everything about it that its requests have in common, prepared once.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ pub(crate) struct Upgrade {
     /// Value of the `Upgrade` header.
     pub(crate) protocol: HeaderValue,
     /// The client's connection, to be had after the answer 101 is sent.
-    pub(crate) connection: hyper::upgrade::OnUpgrade,
+    pub(crate) connection: ClientTunnel,
 }
 
 /// What a request was before it was sent, so that it can be sent again.

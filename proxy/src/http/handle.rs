@@ -26,6 +26,7 @@ use super::headers;
 use super::host::{self, BadHost};
 use super::outbox::Outbox;
 use super::target::{canonical_path, canonical_query};
+use super::tunnel::ClientTunnel;
 
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
@@ -37,7 +38,7 @@ pub(crate) async fn handle_http1(client: Arc<Client>, mut request: Request<Incom
     let body = RequestBody::client(body, client.entry.limits.body_idle);
     // Clients of HTTP/1.0 know neither informational answers nor trailers.
     let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
-    let mut response = handle(client, parts, body, Some(connection), outbox.clone()).await;
+    let mut response = handle(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone()).await;
     if let Some(outbox) = outbox {
         if outbox.informs() {
             // What the server said before its answer goes before it.
@@ -54,7 +55,7 @@ pub(crate) async fn handle(
     client: Arc<Client>,
     parts: http::request::Parts,
     mut body: RequestBody,
-    connection: Option<hyper::upgrade::OnUpgrade>,
+    connection: Option<ClientTunnel>,
     outbox: Option<Arc<Outbox>>,
 ) -> Response<Body> {
     let count = client.meter.begin();
@@ -173,7 +174,7 @@ fn admit(
     client: &Arc<Client>,
     mut parts: http::request::Parts,
     body: RequestBody,
-    connection: Option<hyper::upgrade::OnUpgrade>,
+    connection: Option<ClientTunnel>,
 ) -> Result<Exchange, Box<Response<Body>>> {
     let mark = client.worker.shared.mark_errors;
     let refuse = |reason: Reason| Box::new(reason.response(mark));
@@ -201,6 +202,9 @@ fn admit(
             BadHost::Repeated => Reason::BadRequest,
         })
     })?;
+    if !is_form_allowed(&parts) {
+        return Err(refuse(Reason::BadRequest));
+    }
     if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
         return Err(Box::new(error_response::text(StatusCode::OK, "")));
     }
@@ -238,6 +242,14 @@ fn admit(
         trace: None,
         served: false,
     })
+}
+
+/// Whether a target has a form that its method may have: the asterisk is `OPTIONS`'s, an authority alone `CONNECT`'s (RFC 9112 section 3.2).
+fn is_form_allowed(parts: &http::request::Parts) -> bool {
+    let asterisk = parts.uri.path() == "*";
+    let authority =
+        parts.version <= Version::HTTP_11 && parts.uri.authority().is_some() && parts.uri.scheme().is_none();
+    (!asterisk || parts.method == Method::OPTIONS) && !authority
 }
 
 /// A target whose query goes on with a `#`, encoded; `None` where there is no query, or no URI comes of it.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use h2::server::{Connection, Handshake, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -23,9 +23,12 @@ use super::cork::{Corked, Hold};
 use super::date;
 use super::error_response::Aborted;
 use super::exchange::Client;
+use super::frame_guard::{Guarded, Verdict};
 use super::handle::handle;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::serve::within;
+use super::websocket;
 
 /// Most bytes of a header list: header compression makes larger ones cheap to send.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -50,10 +53,11 @@ const CONNECTION_HEADERS: [HeaderName; 6] = [
 
 /// A connection; it is done when it has ended.
 pub(super) struct Http2<S> {
-    state: State<Corked<S>>,
+    state: State<Corked<Guarded<S>>>,
     /// Over what the connection writes.
     hold: Hold,
     client: Arc<Client>,
+    verdict: Arc<Verdict>,
     probe: Probe,
     graceful: bool,
 }
@@ -71,6 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
     /// The connection of `client` over `stream`.
     pub(super) fn new(stream: S, client: Arc<Client>, entry: &EntryPoint) -> Self {
         let most_headers = u32::try_from(entry.max_header_bytes).unwrap_or(u32::MAX);
+        let (stream, verdict) = Guarded::new(stream);
         let (stream, hold) = Corked::new(stream);
         let greeting = h2::server::Builder::new()
             .max_concurrent_streams(entry.max_concurrent_streams)
@@ -79,9 +84,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_local_error_reset_streams(Some(MOST_MISTAKES))
+            .enable_connect_protocol()
             .handshake(stream);
         let probe = Probe::new(Arc::clone(&client.meter));
-        Self { state: State::Greeting(greeting), hold, client, probe, graceful: false }
+        Self { state: State::Greeting(greeting), hold, client, verdict, probe, graceful: false }
     }
 
     /// Finishes the streams under way, takes no more, then ends.
@@ -120,6 +126,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
                     }
                     let accepted = connection.poll_accept(cx);
                     this.hold.end();
+                    if let Some(reason) = this.verdict.reason() {
+                        connection.abrupt_shutdown(reason);
+                        *ending = true;
+                        continue;
+                    }
                     match accepted {
                         Poll::Ready(Some(accepted)) => {
                             let (request, answer) = accepted?;
@@ -176,10 +187,20 @@ impl Probe {
 
 /// Serves one stream.
 async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: SendResponse<Bytes>) {
-    let (parts, stream) = request.into_parts();
-    let body = RequestBody::stream(stream, &parts.headers, client.entry.limits.body_idle);
+    let (mut parts, stream) = request.into_parts();
+    let (mut websocket, mut tunnel) = (None, None);
+    let body = if websocket::is_asked(&parts) {
+        let Some((asked, opened)) = websocket::translate(&mut parts, stream) else {
+            return answer.send_reset(Reason::INTERNAL_ERROR);
+        };
+        (websocket, tunnel) = (Some(asked), Some(opened));
+        RequestBody::empty()
+    } else {
+        RequestBody::stream(stream, &parts.headers, client.entry.limits.body_idle)
+    };
+    let stall = client.entry.limits.write_stall;
     let outbox = Arc::new(Outbox::default());
-    let mut handling = std::pin::pin!(handle(client, parts, body, None, Some(Arc::clone(&outbox))));
+    let mut handling = std::pin::pin!(handle(client, parts, body, tunnel, Some(Arc::clone(&outbox))));
     let handled = poll_fn(|cx| {
         let polled = handling.as_mut().poll(cx);
         for interim in outbox.take_interim() {
@@ -199,6 +220,9 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     .await;
     let Some(response) = handled else { return };
     let Ok(response) = Aborted::check(response) else { return answer.send_reset(Reason::INTERNAL_ERROR) };
+    if let Some(asked) = websocket.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
+        return asked.open(response, answer);
+    }
     let (mut parts, body) = response.into_parts();
     strip(&mut parts.headers);
     parts.headers.entry(DATE).or_insert_with(date::now);
@@ -210,7 +234,7 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     match answer.send_response(Response::from_parts(parts, ()), empty) {
         // The finish that is in an empty body is due now.
         Ok(_) if empty => drop(body),
-        Ok(stream) => send(body, stream).await,
+        Ok(stream) => send(body, stream, stall).await,
         Err(error) => {
             tracing::debug!(%error, "an answer cannot be sent");
             answer.send_reset(Reason::INTERNAL_ERROR);
@@ -225,9 +249,20 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Sends a body as fast as the client takes it.
-async fn send(mut body: Body, mut stream: SendStream<Bytes>) {
+/// Sends a body as fast as the client takes it, who must not make it wait for longer than `stall` (zero: no limit).
+async fn send(mut body: Body, mut stream: SendStream<Bytes>, stall: Duration) {
     loop {
+        stream.reserve_capacity(1);
+        if stream.capacity() == 0 {
+            match within(stall, poll_fn(|cx| poll_room(&mut stream, cx))).await {
+                Some(true) => {}
+                Some(false) => return,
+                None => {
+                    tracing::debug!("stream reset: its client takes nothing");
+                    return stream.send_reset(Reason::CANCEL);
+                }
+            }
+        }
         let Some(frame) = poll_fn(|cx| poll_next(&mut body, &mut stream, cx)).await else { return };
         let sent = match frame {
             None => return drop(stream.send_data(Bytes::new(), true)),
@@ -255,18 +290,20 @@ async fn send(mut body: Body, mut stream: SendStream<Bytes>) {
 
 type Next = Option<Result<http_body::Frame<Bytes>, super::body::BodyError>>;
 
-/// The next frame of a body, once the client has room for some of it; `None` when it wants no more.
-fn poll_next(body: &mut Body, stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Option<Next>> {
-    stream.reserve_capacity(1);
-    if stream.capacity() == 0 {
-        loop {
-            match ready!(stream.poll_capacity(cx)) {
-                Some(Ok(0)) => {}
-                Some(Ok(_)) => break,
-                Some(Err(_)) | None => return Poll::Ready(None),
-            }
+/// Whether there is room for some of a body, once that is known; the client may want no more.
+fn poll_room(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<bool> {
+    loop {
+        match ready!(stream.poll_capacity(cx)) {
+            Some(Ok(0)) => {}
+            Some(Ok(_)) => return Poll::Ready(true),
+            Some(Err(_)) | None => return Poll::Ready(false),
         }
-    } else if stream.poll_reset(cx).is_ready() {
+    }
+}
+
+/// The next frame of a body; `None` when the client wants no more.
+fn poll_next(body: &mut Body, stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+    if stream.poll_reset(cx).is_ready() {
         return Poll::Ready(None);
     }
     Pin::new(body).poll_frame(cx).map(Some)

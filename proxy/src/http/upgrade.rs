@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Response};
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use crate::upstream::dial::UpstreamStream;
@@ -40,8 +39,7 @@ pub(crate) fn switch(
     worker.tasks.spawn(async move {
         // Places among requests in flight and the like are kept as long as the tunnel is.
         let _held = held;
-        let Ok(client) = upgrade.connection.await else { return };
-        let mut client = TokioIo::new(client);
+        let Some(mut client) = upgrade.connection.open().await else { return };
         if !early.is_empty() && client.write_all(&early).await.is_err() {
             return;
         }

@@ -3,6 +3,7 @@
 
 mod beside;
 mod checks;
+mod conformance;
 mod encrypted;
 mod http3;
 mod middlewares;

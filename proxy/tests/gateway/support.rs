@@ -110,7 +110,11 @@ pub(crate) async fn read_message(stream: &mut TcpStream) -> Option<(String, Stri
     let head = read_until(stream, "\r\n\r\n").await?;
     let lower = head.to_ascii_lowercase();
     if lower.contains("transfer-encoding: chunked") {
-        let body = read_until(stream, "0\r\n\r\n").await?;
+        let mut body = String::new();
+        // The last chunk may have trailers behind it.
+        while !(body == "0\r\n\r\n" || body.contains("\r\n0\r\n")) {
+            body += &read_until(stream, "\r\n\r\n").await?;
+        }
         return Some((head, body));
     }
     let length = lower
