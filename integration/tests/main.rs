@@ -31,6 +31,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod logs;
+mod providers;
 mod rollout;
 mod routed;
 mod scale;

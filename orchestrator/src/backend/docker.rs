@@ -38,6 +38,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 pub use address::Address;
+pub(crate) use address::config_folder;
 
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
