@@ -3,6 +3,7 @@
 mod attach;
 mod options;
 mod preview;
+mod programs;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,13 +14,9 @@ use compose_schema::Loaded;
 use super::carry_out::{INTERRUPTED, Runner};
 use super::watch::How;
 use super::{Context, block_on, dry_run};
-use crate::backend::ErrorKind;
 use crate::edge::{Look, Wish};
 use crate::error::{CommandError, Result};
-use crate::provide::{Provision, Task};
-use crate::reconcile::action::Action;
 use crate::reconcile::desired::DesiredService;
-use crate::reconcile::observed::{is_oneoff, of_project, service_of};
 use crate::reconcile::settle::settle;
 use crate::reconcile::up::{self, UpOptions};
 use crate::reconcile::version::Version;
@@ -200,54 +197,6 @@ impl Prepared {
             None => Vec::new(),
         };
         Ok(Preview { plan, edge })
-    }
-
-    /// Has programs bring services and models, which decides what containers shall be. Nothing with `--dry-run`, and
-    /// nothing where containers go back to what they were.
-    ///
-    /// # Errors
-    /// A program that is not there or fails: nothing else has been done then.
-    pub(super) async fn provide(&mut self) -> Result<()> {
-        if self.runner.dry_run || !self.options.versions.is_empty() || self.desired.programs.is_empty() {
-            return Ok(());
-        }
-        let plan = up::provisions(&self.desired);
-        let outcome = self.runner.carry_out(&plan, Some(&self.desired)).await?;
-        let (mut by_service, mut endpoint) = (BTreeMap::new(), None);
-        for (step, mut variables) in outcome.provided {
-            let Some(Action::Provide(provision)) = plan.step(step).map(|step| &step.action) else { continue };
-            match &provision.task {
-                Task::Service { name, .. } => {
-                    by_service.insert(name.clone(), variables);
-                }
-                Task::Endpoint => endpoint = variables.remove(Provision::ENDPOINT),
-                Task::Model { .. } => {}
-            }
-        }
-        self.desired.provide(&by_service, endpoint.as_deref());
-        self.options.provided = true;
-        Ok(())
-    }
-
-    /// One look at the engine. Where programs are not asked, what containers have got of them before is taken to be what
-    /// they would say.
-    pub(super) async fn observe(&mut self) -> Result<Observed> {
-        let engine = self.runner.engine.clone();
-        let unasked = self.desired.unasked(!self.options.provided);
-        if unasked.is_empty() {
-            return Ok(up::observe(&engine, &self.desired, &self.options).await?);
-        }
-        let containers = engine.containers(&of_project(&self.desired.project)).await?;
-        for (service, (prefixes, names)) in unasked {
-            let own = containers.iter().filter(|found| service_of(found) == service && !is_oneoff(found));
-            let Some(newest) = own.max_by_key(|found| found.created) else { continue };
-            match engine.container(&newest.id).await {
-                Ok(detail) => self.desired.remember(&service, &prefixes, &names, &detail.environment),
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(up::observe(&engine, &self.desired, &self.options).await?)
     }
 
     /// The plan from what was seen.
