@@ -35,6 +35,7 @@ mod providers;
 mod rollout;
 mod routed;
 mod scale;
+mod tls;
 mod watch;
 mod webapp;
 mod websocket;

@@ -43,7 +43,7 @@ pub(crate) use address::config_folder;
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
     EngineInfo, Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord,
-    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo,
+    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Unpack, Upload, Usage, VolumeInfo,
     VolumeSpec,
 };
 use crate::ui::style::printable;
@@ -52,7 +52,7 @@ use stream::Origin;
 use transport::{Call, Message, Transport, encode, with_query};
 
 /// The newest API version this backend was written for.
-const NEWEST: (u32, u32) = (1, 49);
+const NEWEST: (u32, u32) = (1, 51);
 /// The oldest one it can do with (Docker 20.10).
 const OLDEST: (u32, u32) = (1, 41);
 
@@ -506,8 +506,8 @@ impl Backend for Docker {
         self.transport.whole(call, message).await.map(drop)
     }
 
-    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()> {
-        self.upload(id, path, tar, owners).await
+    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, how: Unpack) -> Result<()> {
+        self.upload(id, path, tar, how).await
     }
 
     async fn path_info(&self, id: &str, path: &str) -> Result<PathInfo> {
