@@ -64,6 +64,6 @@ fn an_engine_may_be_reached_by_tls() {
     let _ = stack("client", "tcp://localhost:2376", &["ps"]).exits(1).says("other names than the one");
     let _ = stack("nobody", address, &["ps"]).exits(1).says("the engine wants a certificate of ours");
     let refused = stack("stranger", address, &["ps"]).exits(1);
-    assert!(refused.stderr.contains("hint:") || refused.stderr.contains("TLS"), "{refused}");
+    let _ = refused.says("the engine does not accept our certificate");
     let _ = stack("client", address, &["down"]).ok();
 }
