@@ -4,7 +4,7 @@
 # make bench   `config`, `up`, `ps` and `logs` beside Docker Compose, the gateway's processor time beside Traefik's and nginx's
 # make faults  every fault at every call to the engine (the tests try a part of them)
 # make engine-28       Docker Engine 28 beside this machine's own, in a network of its own
-# make test-engine-28  the scenarios on it
+# make test-engine-28  the scenarios on it, but for those that need a network outside
 # make lint    formatting, clippy, documentation, licences
 
 SHELL := /bin/bash
@@ -72,7 +72,8 @@ test: build hello
 	fi
 
 test-engine-28: build hello
-	STACK_TEST_REQUIRE_ENGINE=1 STACK_BIN=$(STACK) integration/engine-28.sh run cargo test --locked -p integration --test scenarios
+	STACK_TEST_REQUIRE_ENGINE=1 STACK_BIN=$(STACK) integration/engine-28.sh run cargo test --locked -p integration --test scenarios -- \
+	  --skip webapp:: --skip stack_takes_over
 
 faults: build hello images
 	STACK_FAULTS=all STACK_BIN=$(STACK) cargo test --locked -p integration --test scenarios faults:: -- --nocapture

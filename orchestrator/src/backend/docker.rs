@@ -11,6 +11,7 @@ mod credentials;
 mod dial;
 mod exec;
 mod image;
+mod log_file;
 mod network;
 mod stream;
 #[cfg(test)]
@@ -481,6 +482,9 @@ impl Backend for Docker {
     }
 
     async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>> {
+        if let Some(records) = self.log_files(id, options).await {
+            return Ok(records);
+        }
         let call = read("read logs", id);
         let tail = options.tail.map_or_else(|| "all".to_owned(), |tail| tail.to_string());
         let query = [
