@@ -3,6 +3,8 @@
 # make test    everything: unit tests, document tests, scenarios on a real engine
 # make bench   `config`, `up`, `ps` and `logs` beside Docker Compose, the gateway's processor time beside Traefik's and nginx's
 # make faults  every fault at every call to the engine (the tests try a part of them)
+# make engine-28       Docker Engine 28 beside this machine's own, in a network of its own
+# make test-engine-28  the scenarios on it, but for those that need a network outside
 # make lint    formatting, clippy, documentation, licences
 
 SHELL := /bin/bash
@@ -16,7 +18,7 @@ STACK := $(CURDIR)/target/release/stack
 HELLO := examples/02-hello/hello
 DEMO := examples/01-webapp
 
-.PHONY: tools build hello engine images certs demo demo-down test faults bench lint
+.PHONY: tools build hello engine engine-28 images certs demo demo-down test test-engine-28 faults bench lint
 
 # What a machine with nothing but the Rust toolchain lacks.
 tools:
@@ -34,6 +36,9 @@ hello: tools
 
 engine:
 	@integration/engine.sh
+
+engine-28: tools
+	@integration/engine-28.sh start
 
 images: engine
 	@integration/images/make.sh
@@ -65,6 +70,10 @@ test: build hello
 	else \
 	  STACK_BIN=$(STACK) cargo test --workspace --locked --no-fail-fast --bins --lib --tests; \
 	fi
+
+test-engine-28: build hello
+	STACK_TEST_REQUIRE_ENGINE=1 STACK_BIN=$(STACK) integration/engine-28.sh run cargo test --locked -p integration --test scenarios -- \
+	  --skip webapp:: --skip stack_takes_over
 
 faults: build hello images
 	STACK_FAULTS=all STACK_BIN=$(STACK) cargo test --locked -p integration --test scenarios faults:: -- --nocapture

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 
 from up import STACK, measure, peer, row, services
@@ -59,11 +60,15 @@ def bare(count):
             list(pool.map(container, range(count)))
         return time.monotonic() - began
     finally:
-        query = ["docker", "ps", "-aq", "--filter", f"label=stack.bench={name}"]
-        found = subprocess.run(query, capture_output=True, text=True).stdout.split()
-        if found:
-            subprocess.run(["docker", "rm", "-f", *found], capture_output=True)
-        subprocess.run(["docker", "network", "rm", name], capture_output=True)
+        sweep(name)
+
+
+def sweep(name):
+    query = ["docker", "ps", "-aq", "--filter", f"label=stack.bench={name}"]
+    found = subprocess.run(query, capture_output=True, text=True).stdout.split()
+    if found:
+        subprocess.run(["docker", "rm", "-f", *found], capture_output=True)
+    subprocess.run(["docker", "network", "rm", name], capture_output=True)
 
 
 def first_up(tool, folder):
@@ -74,19 +79,49 @@ def first_up(tool, folder):
         subprocess.run([STACK, "down", "-v", "-t", "0"], cwd=folder, capture_output=True)
 
 
-def compare(title, folder, text, compose, count):
+def compare(title, folder, text, compose, plain):
     (folder / "docker-compose.yml").write_text(text)
     runs = {"ours": [], "theirs": [], "bare": []}
     for _ in range(ROUNDS):
         runs["ours"].append(first_up(STACK, folder))
         if compose:
             runs["theirs"].append(first_up(compose, folder))
-        if count:
-            runs["bare"].append(bare(count))
+        runs["bare"].append(plain())
     middle = {who: statistics.median(samples) if samples else None for who, samples in runs.items()}
     row(f"first up, {title}", middle["ours"], middle["theirs"], "ms", 1000)
-    if count:
-        row(f"first up, {title}: beside bare calls", middle["ours"], middle["bare"], "ms", 1000)
+    row(f"first up, {title}: beside bare calls", middle["ours"], middle["bare"], "ms", 1000)
+    return middle
+
+
+def bare_chain():
+    """Seconds of the same chain by plain calls: each container is started at the event that tells the one before healthy."""
+    name = f"stack-bench-bare-{os.getpid()}"
+    label = {"stack.bench": name}
+    filters = urllib.parse.quote(json.dumps({"label": [f"stack.bench={name}"], "event": ["health_status"]}))
+
+    def container(number):
+        check = {"Test": ["CMD-SHELL", "true"], "Interval": 10**9}
+        body = {"Image": "busybox:stable", "Cmd": ["sleep", "1000"], "StopSignal": "SIGKILL", "Labels": label,
+                "Healthcheck": check, "HostConfig": {"NetworkMode": name}}
+        return Engine().call("POST", f"/containers/create?name={name}-{number}", body)["Id"]
+
+    began = time.monotonic()
+    try:
+        engine, events = Engine(), Engine()
+        events.request("GET", f"/events?filters={filters}")
+        coming = events.getresponse()
+        engine.call("POST", "/networks/create", {"Name": name, "Labels": label})
+        with concurrent.futures.ThreadPoolExecutor(LINKS) as pool:
+            made = list(pool.map(container, range(LINKS)))
+        for number, link in enumerate(made):
+            engine.call("POST", f"/containers/{link}/start")
+            while number < LINKS - 1:
+                event = json.loads(coming.readline())
+                if event["id"] == link and event["status"] == "health_status: healthy":
+                    break
+        return time.monotonic() - began
+    finally:
+        sweep(name)
 
 
 def chain():
@@ -106,11 +141,12 @@ def compare_ps(folder, compose, count):
         measure([STACK, "up", "-d"], folder)
         runs = {"ours": [], "theirs": []}
         for _ in range(11):
-            runs["ours"].append(measure([STACK, "ps"], folder)[0])
+            runs["ours"].append(measure([STACK, "ps"], folder))
             if compose:
-                runs["theirs"].append(measure([compose, "ps"], folder)[0])
-        ours, theirs = (statistics.median(samples) if samples else None for samples in runs.values())
-        row(f"ps, {count} services", ours, theirs, "ms", 1000)
+                runs["theirs"].append(measure([compose, "ps"], folder))
+        ours, theirs = ([statistics.median(column) for column in zip(*samples)] or [None] * 3 for samples in runs.values())
+        for index, (what, unit, scale) in enumerate([("time", "ms", 1000), ("CPU time", "ms", 1000), ("peak memory", "MiB", 1)]):
+            row(f"ps, {count} services: {what}", ours[index], theirs[index], unit, scale)
     finally:
         subprocess.run([STACK, "down", "-v", "-t", "0"], cwd=folder, capture_output=True)
 
@@ -120,8 +156,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="stack-bench-") as folder:
         folder = Path(folder)
         for count in map(int, os.environ.get("BENCH_SERVICES", "20 100").split()):
-            compare(f"{count} services", folder, services(count), compose, count)
-        compare(f"chain of {LINKS} healthy services", folder, chain(), compose, 0)
+            compare(f"{count} services", folder, services(count), compose, lambda count=count: bare(count))
+        linked = compare(f"chain of {LINKS} healthy services", folder, chain(), compose, bare_chain)
+        row("first up, chain: more than bare calls, a link", (linked["ours"] - linked["bare"]) / (LINKS - 1), None, "ms", 1000)
         compare_ps(folder, compose, 20)
 
 

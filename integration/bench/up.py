@@ -4,6 +4,7 @@
 Figures of one run are only good as ratios. Prints a table and keeps no files.
 """
 
+import ctypes
 import os
 import statistics
 import subprocess
@@ -25,15 +26,37 @@ def peer(name):
     return found.stdout.strip()
 
 
+# Programs whose parent has ended become children of this process.
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def launch(command, folder, output=subprocess.DEVNULL):
+    """Starts a program, with its output to a file descriptor; when it began, and its process id.
+
+    What a process held before it became another program counts as that one's peak of memory: so a small shell starts it,
+    not this process.
+    """
+    told, tell = os.pipe()
+    script = f'read go; "$@" </dev/null {tell}>&- & echo $! >&{tell}'
+    arguments = ["sh", "-c", script, "sh", *map(str, command)]
+    streams = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.DEVNULL, "pass_fds": (tell,)}
+    with subprocess.Popen(arguments, cwd=folder, **streams) as shell, open(told) as answer:
+        os.close(tell)
+        began = time.monotonic()
+        shell.stdin.write(b"go\n")
+        shell.stdin.close()
+        return began, int(answer.read())
+
+
 def measure(command, folder):
     """Wall seconds, CPU seconds and peak memory in MiB of one run."""
-    began = time.monotonic()
-    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(f"error: `{' '.join(map(str, command))}` exits {child.returncode}")
-    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    began, process = launch(command, folder)
+    _, status, usage = os.wait4(process, 0)
+    ended = time.monotonic()
+    if code := os.waitstatus_to_exitcode(status):
+        sys.exit(f"error: `{' '.join(map(str, command))}` exits {code}")
+    return ended - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def row(title, ours, theirs, unit, scale=1):

@@ -18,12 +18,20 @@ pub struct PrivateEngine {
     holder: Child,
     engine: Option<Child>,
     folder: TempDir,
+    /// More flags of it.
+    flags: Vec<String>,
 }
 
 impl PrivateEngine {
     /// Starts one and gives it these images of the machine's engine; `None`, said aloud, where that cannot be done.
     #[must_use]
     pub fn start(scenario: &str, images: &[&str]) -> Option<Self> {
+        Self::with(scenario, images, |_| Vec::new())
+    }
+
+    /// As [`Self::start`], with flags of `dockerd`, which `prepare` makes files for in the engine's folder.
+    #[must_use]
+    pub fn with(scenario: &str, images: &[&str], prepare: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
         let able = "[ $(id -u) = 0 ] && command -v dockerd unshare nsenter ip && unshare --net true";
         if run(Command::new("sh").args(["-c", able])).code() != 0 {
             skip(scenario, "an engine of its own needs root, dockerd, network namespaces and iproute2");
@@ -35,7 +43,8 @@ impl PrivateEngine {
             .stdin(Stdio::null())
             .spawn()
             .expect("unshare");
-        let mut private = Self { holder, engine: None, folder };
+        let flags = prepare(folder.path());
+        let mut private = Self { holder, engine: None, folder, flags };
         eventually("the network namespace is up", || {
             let up = private.inside("ip").args(["-brief", "address", "show", "lo"]).output().ok()?;
             String::from_utf8_lossy(&up.stdout).contains("127.0.0.1").then_some(())
@@ -83,6 +92,7 @@ impl PrivateEngine {
         command.arg("--data-root").arg(self.path("data")).arg("--exec-root").arg(self.path("run"));
         command.arg("--pidfile").arg(self.path("pid")).arg("--host").arg(self.address());
         command.args(["--containerd-namespace", "stack-it", "--containerd-plugins-namespace", "stack-it-plugins"]);
+        command.args(&self.flags);
         command.env_remove("DOCKER_HOST").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let _ = std::fs::remove_file(self.path("pid"));
         self.engine = Some(command.spawn().expect("dockerd"));

@@ -1,6 +1,7 @@
 //! Builds by the engine's BuildKit: secrets, caches, keys, named contexts, and what is said when they fail.
 
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use integration::Scenario;
 use integration::command::run;
@@ -124,12 +125,41 @@ services:
         }
     });
     let once = format!("ONCE={}", s.project);
-    let mut command = s.stack_command(["build", "--ssh=default", "--build-arg", &once]);
+    let mut command = s.stack_command(["build", "--ssh", "default", "--build-arg", &once]);
     let _ = run(command.env("SSH_AUTH_SOCK", &socket)).ok().says("answer: b'olleh'");
     let _ = docker(["image", "rm", "-f", &format!("{}-app", s.project)]).ok();
     let _ = run(s.stack_command(["build", "--ssh=default"]).env_remove("SSH_AUTH_SOCK"))
         .exits(1)
         .says("`SSH_AUTH_SOCK` names none");
+}
+
+#[test]
+fn a_key_in_a_file_reaches_the_build_by_an_agent() {
+    let Some(s) = Scenario::new("buildkey") else { return };
+    let made =
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(s.folder().join("key")));
+    if made.code() != 0 {
+        skip("buildkey", "a key needs OpenSSH's client");
+        return;
+    }
+    // Asks the agent for its keys (RFC draft "SSH Agent Protocol", section 4.4), and shows how many it has.
+    s.compose_file(
+        r#"
+services:
+  app:
+    build:
+      context: .
+      ssh: ["mine=./key"]
+      dockerfile_inline: |
+        FROM python:3.12-slim
+        ARG ONCE
+        RUN --mount=type=ssh,id=mine,required=true python3 -c "import os, socket, struct; s = socket.socket(socket.AF_UNIX); s.connect(os.environ['SSH_AUTH_SOCK']); s.sendall(bytes([0, 0, 0, 1, 11])); a = s.recv(9, socket.MSG_WAITALL); print('answer', a[4], 'with', struct.unpack('>I', a[5:])[0], 'key')"
+"#,
+    );
+    let once = format!("ONCE={}", s.project);
+    let _ = s.stack(["build", "--build-arg", &once]).ok().says("answer 12 with 1 key");
+    s.write("key", "no key");
+    let _ = s.stack(["build"]).exits(1).says("`build.ssh` (`mine`): ").says("cannot be used: ");
 }
 
 #[test]

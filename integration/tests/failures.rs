@@ -105,8 +105,7 @@ fn an_image_of_another_architecture_names_both() {
     s.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\nCMD [\"/Dockerfile\"]\n");
     let script = format!(
         r#"set -e; docker build -q -t {image} . >/dev/null 2>&1; docker save {image} | tar -x -C "$1"; cd "$1"
-        config=$(find . -name '*.json' ! -name manifest.json ! -name repositories | head -1)
-        [ -n "$config" ] || config=$(grep -rl '"architecture"' blobs | head -1)
+        config=$(grep -o '"Config":"[^"]*"' manifest.json | cut -d'"' -f4)
         sed -i 's/"architecture":"{here}"/"architecture":"{other}"/' "$config"
         docker rmi {image} >/dev/null; tar -c . | docker load -q"#
     );

@@ -18,6 +18,37 @@ fn logs_of_all_or_one_service() {
     let _ = s.stack(["logs", "nobody"]).exits(1).says("nobody");
 }
 
+#[test]
+fn a_large_log_is_shown_whole() {
+    let Some(s) = Scenario::new("largelog") else { return };
+    s.compose_file(
+        r#"
+services:
+  app:
+    image: busybox:stable
+    command: ["sh", "-c", "seq 60000 | sed 's/$$/ of a log that somebody reads/'; echo done >&2; sleep 1000"]
+    stop_signal: SIGKILL
+    logging: {driver: json-file, options: {max-size: 2m, max-file: "9"}}
+"#,
+    );
+    let _ = s.stack(["up", "-d"]).ok();
+    let id = s.container("app");
+    let shown = || s.stack(["logs", "--no-log-prefix", "--timestamps"]).ok().stdout;
+    integration::eventually("the whole log", || shown().contains("done").then_some(()));
+    let engines = integration::engine::docker(["logs", "--timestamps", &id]).ok();
+    let (ours, theirs) = (shown(), format!("{}{}", engines.stdout, engines.stderr));
+    assert_eq!(ours.lines().count(), 60001);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert!(sorted(&ours) == sorted(&theirs), "it differs from what the engine says");
+    let since = ours.lines().nth(30000).and_then(|line| line.split(' ').next()).unwrap_or_default();
+    let part = s.stack(["logs", "--no-log-prefix", "--timestamps", "--since", since]).ok().stdout;
+    assert!(ours.ends_with(&part) && part.contains("30001 of a log"), "{} lines", part.lines().count());
+}
+
 /// Lines in order of the alphabet, with the prefixes' padding taken out.
 fn unpadded(text: &str) -> Vec<String> {
     let mut lines: Vec<String> =

@@ -19,7 +19,7 @@ pub mod docker;
 pub mod memory;
 pub mod usage;
 
-pub use content::{CommitSpec, PathInfo, PathKind, Upload};
+pub use content::{CommitSpec, PathInfo, PathKind, Unpack, Upload};
 pub use usage::Usage;
 
 /// A shared handle on an engine.
@@ -617,9 +617,8 @@ pub trait Backend: Send + Sync {
     async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>>;
     /// Unpacks a tar archive at a path in it.
     async fn put_archive(&self, id: &str, path: &str, tar: Bytes) -> Result<()>;
-    /// [`Backend::put_archive`] for an archive of any size. With `owners` everything in it goes to the container's user,
-    /// else to the numbers that the archive says.
-    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()>;
+    /// [`Backend::put_archive`] for an archive of any size.
+    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, how: Unpack) -> Result<()>;
     /// A path in it as a tar archive.
     async fn get_archive(&self, id: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>>;
     /// What a path in it is; a symbolic link is not followed.

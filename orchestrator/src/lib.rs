@@ -10,6 +10,8 @@ pub mod ignore;
 pub mod labels;
 pub mod lock;
 pub mod logs;
+mod pipe;
+pub mod provide;
 pub mod reconcile;
 pub mod ui;
 pub mod volume;

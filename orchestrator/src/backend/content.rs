@@ -6,6 +6,17 @@ use futures_util::stream::BoxStream;
 /// A tar archive on its way to the engine; an error ends the upload.
 pub type Upload = BoxStream<'static, std::io::Result<Bytes>>;
 
+/// How an archive is unpacked in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpack {
+    /// Files belong to the numbers that the archive says; a file takes a folder's place.
+    Replacing,
+    /// The same, but a folder stays, and is a failure.
+    Sparing,
+    /// As [`Unpack::Sparing`], and everything belongs to the container's user.
+    ForUser,
+}
+
 /// Mode bit of a folder, as the engine encodes modes (Go's `os.FileMode`).
 const FOLDER: u32 = 1 << 31;
 /// Mode bit of a symbolic link.

@@ -11,6 +11,7 @@ mod credentials;
 mod dial;
 mod exec;
 mod image;
+mod log_file;
 mod network;
 mod stream;
 #[cfg(test)]
@@ -38,11 +39,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 pub use address::Address;
+pub(crate) use address::config_folder;
 
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,
     EngineInfo, Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord,
-    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Upload, Usage, VolumeInfo,
+    NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Unpack, Upload, Usage, VolumeInfo,
     VolumeSpec,
 };
 use crate::ui::style::printable;
@@ -51,7 +53,7 @@ use stream::Origin;
 use transport::{Call, Message, Transport, encode, with_query};
 
 /// The newest API version this backend was written for.
-const NEWEST: (u32, u32) = (1, 49);
+const NEWEST: (u32, u32) = (1, 51);
 /// The oldest one it can do with (Docker 20.10).
 const OLDEST: (u32, u32) = (1, 41);
 
@@ -480,6 +482,9 @@ impl Backend for Docker {
     }
 
     async fn logs(&self, id: &str, options: &LogOptions) -> Result<BoxStream<'static, Result<LogRecord>>> {
+        if let Some(records) = self.log_files(id, options).await {
+            return Ok(records);
+        }
         let call = read("read logs", id);
         let tail = options.tail.map_or_else(|| "all".to_owned(), |tail| tail.to_string());
         let query = [
@@ -505,8 +510,8 @@ impl Backend for Docker {
         self.transport.whole(call, message).await.map(drop)
     }
 
-    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()> {
-        self.upload(id, path, tar, owners).await
+    async fn put_archive_stream(&self, id: &str, path: &str, tar: Upload, how: Unpack) -> Result<()> {
+        self.upload(id, path, tar, how).await
     }
 
     async fn path_info(&self, id: &str, path: &str) -> Result<PathInfo> {

@@ -1,5 +1,7 @@
 //! `stack build`
 
+mod bake;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -38,8 +40,8 @@ pub struct Args {
     /// Images of what the services depend on, too
     #[arg(long)]
     with_dependencies: bool,
-    /// An SSH agent for `RUN --mount=type=ssh`: `default` for the user's, or its socket
-    #[arg(long, value_name = "default|ID[=SOCKET]", num_args = 0..=1, require_equals = true, default_missing_value = "default")]
+    /// SSH keys for `RUN --mount=type=ssh`: `default` for the user's agent, or an agent's socket or a key's file
+    #[arg(long, value_name = "default|ID[=PATH]")]
     ssh: Vec<String>,
     /// Add an attestation of how the image was made
     #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -47,6 +49,9 @@ pub struct Args {
     /// Add a list of what is in the image
     #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sbom: Option<String>,
+    /// Print the builds as a file of `docker buildx bake`, and build nothing
+    #[arg(long)]
+    print: bool,
     /// Check the Dockerfiles and build nothing
     #[arg(long)]
     check: bool,
@@ -66,29 +71,25 @@ pub struct Args {
 /// Flags of Docker Compose that are about its other builders.
 #[derive(Debug, clap::Args)]
 struct Refused {
+    /// The engine's own is `default`, or called as the context of the `docker` command
     #[arg(long, hide = true)]
     builder: Option<String>,
-    #[arg(long, hide = true)]
-    print: bool,
 }
 
 impl Refused {
-    fn check(&self) -> Result<()> {
-        let flags = [
-            // `default` is what the engine's own is called.
-            (
-                "--builder",
-                self.builder.as_deref().is_some_and(|builder| !matches!(builder, "" | "default")),
-                "the engine's own builder is used",
-            ),
-            ("--print", self.print, "there is no `bake` file; `stack config` shows the `build` sections"),
-        ];
-        match flags.into_iter().find(|(_, given, _)| *given) {
-            Some((flag, _, reason)) => {
-                Err(CommandError::new(format!("`{flag}` is not supported: {reason}")).hint("leave it out"))
-            }
-            None => Ok(()),
+    fn check(&self, context: &Context) -> Result<()> {
+        let Some(builder) = self.builder.as_deref().filter(|builder| !matches!(*builder, "" | "default")) else {
+            return Ok(());
+        };
+        // Each context of the `docker` command is a builder of its name: the engine's own.
+        if context.environment.get("DOCKER_CONTEXT").is_some_and(|name| name == builder) {
+            return Ok(());
         }
+        let builder = printable(builder);
+        let message = format!("`--builder {builder}` is not supported: images are built by the engine's own builder");
+        Err(CommandError::new(message).hint(format!(
+            "leave it out, or let that builder do it: `stack build --print | docker buildx bake --builder {builder} -f -`"
+        )))
     }
 }
 
@@ -97,7 +98,7 @@ impl Refused {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    args.refused.check()?;
+    args.refused.check(context)?;
     let memory = args.memory.as_deref().map_or(Ok(0), memory)?;
     if args.force_rm {
         output::stderr("warning: `--force-rm` has no effect: intermediate containers are always removed\n");
@@ -140,6 +141,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         if let Some(sbom) = &args.sbom {
             sbom.clone_into(&mut spec.build.sbom);
         }
+    }
+    if args.print {
+        output::stdout(&bake::file(&loaded.project, &desired, &context.environment, args.push)?)?;
+        return Ok(ExitCode::SUCCESS);
     }
     if args.check {
         return check(context, &desired);

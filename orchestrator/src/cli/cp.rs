@@ -3,7 +3,6 @@
 mod container;
 mod local;
 mod pack;
-pub(in crate::cli) mod pipe;
 mod place;
 mod unpack;
 
@@ -17,6 +16,7 @@ use super::scope::Scope;
 use super::{Context, block_on, dry_run};
 use crate::backend::{Container, Engine};
 use crate::error::{CommandError, Result};
+use crate::pipe;
 use crate::reconcile::observed::number_of;
 use crate::ui::output;
 use crate::ui::progress::{Mode, Reporter, Status, Update};

@@ -181,6 +181,13 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     };
     let work = Work { selection, options, adopt: true, yes: false, ask: true, route: false };
     let mut prepared = Prepared::new(context, loaded, work)?;
+    if prepared.desired.programs.services.contains_key(args.service()) {
+        return Err(CommandError::new(format!(
+            "service `{}` is brought by a provider and has no container",
+            args.service()
+        ))
+        .hint("run the command in another service"));
+    }
     if !prepared.desired.services.contains_key(args.service()) {
         return Err(CommandError::new(format!("the gateway stands in for service `{}`", args.service()))
             .hint("`stack gateway --help` shows what it does"));
@@ -214,8 +221,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 
 /// Brings up what the service needs and makes the container; its id, none with `--dry-run`.
 async fn make(prepared: &mut Prepared, container: &OneOff) -> Result<Option<String>> {
-    let engine = prepared.runner.engine.clone();
-    let observed = up::observe(&engine, &prepared.desired, &prepared.options).await?;
+    prepared.provide().await?;
+    let observed = prepared.observe().await?;
     let observed = prepared.settle_images(observed).await?;
     let (plan, made) = up::one_off(&prepared.desired, &observed, &prepared.options, container)?;
     let mut signals = Signals::new()?;

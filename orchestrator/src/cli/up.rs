@@ -3,6 +3,7 @@
 mod attach;
 mod options;
 mod preview;
+mod programs;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -154,7 +155,8 @@ impl Prepared {
         if self.runner.after_a_kill() {
             settle(&*self.runner.engine, &self.desired.project).await?;
         }
-        let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
+        self.provide().await?;
+        let observed = self.observe().await?;
         self.look_at_gateway().await?;
         self.ask_about_volumes(&observed).await?;
         let observed = self.settle_images(observed).await?;
@@ -183,7 +185,7 @@ impl Prepared {
     /// # Errors
     /// What stands in the way.
     pub async fn preview(&mut self) -> Result<Preview> {
-        let observed = up::observe(&self.runner.engine, &self.desired, &self.options).await?;
+        let observed = self.observe().await?;
         self.look_at_gateway().await?;
         if self.yes {
             let changed = up::changed_volumes(&self.desired, &observed);

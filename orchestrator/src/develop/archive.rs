@@ -1,18 +1,14 @@
-//! Files as tar archives that engines unpack at `/`.
+//! Files as a tar archive that engines unpack at `/`, written while it is sent: however large they are, a few pieces are in
+//! memory.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-
-use bytes::Bytes;
-
-/// An archive of this size is closed and another one begun: a large tree is not held in memory as a whole.
-const ENOUGH: usize = 32 * 1024 * 1024;
+use std::path::{Component, Path, PathBuf};
 
 /// Who files belong to, by number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,84 +19,131 @@ pub struct Owner {
     pub gid: u64,
 }
 
-/// A part of the files to be copied.
-#[derive(Debug, Default)]
-pub struct Part {
-    /// The archive; empty where none of the files could be packed.
-    pub tar: Bytes,
+/// How the writing went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Packed {
     /// Paths in the container of files that have vanished meanwhile.
     pub vanished: Vec<String>,
     /// What could not be read, and why.
     pub problems: Vec<String>,
-    /// The first path in the container that has not been packed yet.
-    pub rest: Option<String>,
 }
 
-/// Packs files (by their paths in the container), from `start` on, until there is enough. Folders come without what is in
-/// them. Blocks.
+/// What one file becomes.
+enum Entry {
+    Link(PathBuf),
+    Folder,
+    /// Open, with the size that the archive will have it at.
+    File(File, u64),
+}
+
+/// Writes files (by their paths in the container) as an archive; nothing at all where none of them can be. Folders come
+/// without what is in them. Blocks.
 ///
 /// # Errors
-/// None that is known: the archive is written to memory.
-pub fn pack(files: &BTreeMap<String, PathBuf>, start: Option<&str>, owner: Owner) -> io::Result<Part> {
-    let mut part = Part::default();
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut packed = false;
-    for (place, path) in files.range::<str, _>((
-        start.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included),
-        std::ops::Bound::Unbounded,
-    )) {
-        if tar.get_ref().len() >= ENOUGH {
-            part.rest = Some(place.clone());
-            break;
-        }
-        let before = tar.get_ref().len();
-        match add(&mut tar, place, path, owner) {
-            Ok(added) => packed |= added,
-            Err(error) => {
-                // What has been written of it would spoil the rest.
-                tar.get_mut().truncate(before);
-                if error.kind() == io::ErrorKind::NotFound {
-                    part.vanished.push(place.clone());
-                } else {
-                    part.problems.push(format!("cannot copy `{}`: {error}", path.display()));
-                }
+/// What `output` fails with.
+pub fn write(files: &BTreeMap<String, PathBuf>, owner: Owner, output: impl Write) -> io::Result<Packed> {
+    let mut packed = Packed::default();
+    let (mut unused, mut archive) = (Some(output), None);
+    for (place, path) in files {
+        let (found, entry) = match look(place, path) {
+            Ok(Some(found)) => found,
+            // Sockets and devices mean nothing elsewhere.
+            Ok(None) => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                packed.vanished.push(place.clone());
+                continue;
             }
+            Err(error) => {
+                packed.problems.push(format!("cannot copy `{}`: {error}", path.display()));
+                continue;
+            }
+        };
+        if let Some(output) = unused.take() {
+            archive = Some(tar::Builder::new(output));
+        }
+        let Some(archive) = &mut archive else { continue };
+        if let Some(why) = add(archive, place.trim_start_matches('/'), &found, entry, owner)? {
+            packed.problems.push(format!("cannot copy all of `{}`: {why}", path.display()));
         }
     }
-    if packed {
-        part.tar = tar.into_inner()?.into();
+    if let Some(archive) = archive {
+        archive.into_inner()?.flush()?;
     }
-    Ok(part)
+    Ok(packed)
 }
 
-/// Whether something was added: sockets and devices mean nothing elsewhere.
-fn add(tar: &mut tar::Builder<Vec<u8>>, place: &str, path: &Path, owner: Owner) -> io::Result<bool> {
+fn look(place: &str, path: &Path) -> io::Result<Option<(Metadata, Entry)>> {
+    if Path::new(place).components().any(|part| part == Component::ParentDir) {
+        return Err(io::Error::other(format!("`{place}` leads upwards")));
+    }
     let found = fs::symlink_metadata(path)?;
-    let inside = place.trim_start_matches('/');
+    let entry = if found.is_symlink() {
+        Entry::Link(fs::read_link(path)?)
+    } else if found.is_dir() {
+        Entry::Folder
+    } else if found.is_file() {
+        let file = File::open(path)?;
+        // The size may have changed since: the open file's counts.
+        let size = file.metadata()?.len();
+        Entry::File(file, size)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some((found, entry)))
+}
+
+/// Adds an entry; why a file could not be read to its end.
+fn add(
+    archive: &mut tar::Builder<impl Write>,
+    inside: &str,
+    found: &Metadata,
+    entry: Entry,
+    owner: Owner,
+) -> io::Result<Option<io::Error>> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(found.permissions().mode() & 0o7777);
     header.set_mtime(u64::try_from(found.mtime()).unwrap_or(0));
     header.set_uid(owner.uid);
     header.set_gid(owner.gid);
     header.set_size(0);
-    if found.is_symlink() {
-        let link = fs::read_link(path)?;
-        header.set_entry_type(tar::EntryType::Symlink);
-        tar.append_link(&mut header, inside, link)?;
-    } else if found.is_dir() {
-        header.set_entry_type(tar::EntryType::Directory);
-        tar.append_data(&mut header, format!("{inside}/"), io::empty())?;
-    } else if found.is_file() {
-        let file = File::open(path)?;
-        // The size may have changed since: the open file's counts.
-        let size = file.metadata()?.len();
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_size(size);
-        // A file that is cut short while it is read ends in zeros, and is copied again by the event of its change.
-        let whole = file.chain(io::repeat(0)).take(size);
-        tar.append_data(&mut header, inside, whole)?;
-    } else {
-        return Ok(false);
+    match entry {
+        Entry::Link(target) => {
+            header.set_entry_type(tar::EntryType::Symlink);
+            archive.append_link(&mut header, inside, target)?;
+        }
+        Entry::Folder => {
+            header.set_entry_type(tar::EntryType::Directory);
+            archive.append_data(&mut header, format!("{inside}/"), io::empty())?;
+        }
+        Entry::File(file, size) => {
+            header.set_entry_type(tar::EntryType::Regular);
+            header.set_size(size);
+            let mut content = Padded { file, failure: None };
+            archive.append_data(&mut header, inside, (&mut content).take(size))?;
+            return Ok(content.failure);
+        }
     }
-    Ok(true)
+    Ok(None)
+}
+
+/// A file with zeros behind it: the archive has been told a size. One that is cut short while it is read is copied again by
+/// the event of its change.
+struct Padded {
+    file: File,
+    failure: Option<io::Error>,
+}
+
+impl Read for Padded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.failure.is_none() {
+            match self.file.read(buffer) {
+                Ok(0) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+                Err(error) => self.failure = Some(error),
+                read => return read,
+            }
+        }
+        buffer.fill(0);
+        Ok(buffer.len())
+    }
 }

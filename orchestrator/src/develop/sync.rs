@@ -4,13 +4,17 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::Arc;
+
+use futures_util::StreamExt as _;
 
 use super::archive::{self, Owner};
 use super::batch::Transfer;
 use super::{owner, run};
-use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State};
+use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State, Unpack};
 use crate::labels;
+use crate::pipe;
 use crate::reconcile::observed::is_oneoff;
 
 /// Bytes of paths that one `rm` takes: the kernel limits the length of a command line.
@@ -140,28 +144,24 @@ impl Sync {
             Err(error) if error.kind == ErrorKind::NotFound => return,
             Err(error) => return problems.push(error.message),
         };
-        let mut start = None;
-        let mut vanished = BTreeSet::new();
-        loop {
-            let files = Arc::clone(transfer);
-            let packed = tokio::task::spawn_blocking(move || archive::pack(&files.copy, start.as_deref(), owner)).await;
-            let part = match packed {
-                Ok(Ok(part)) => part,
-                Ok(Err(error)) => return problems.push(format!("cannot pack the files: {error}")),
-                Err(error) => return problems.push(format!("packing the files was cut off: {error}")),
-            };
-            problems.extend(part.problems);
-            vanished.extend(part.vanished);
-            if !part.tar.is_empty()
-                && let Err(error) = engine.put_archive(&container.id, "/", part.tar).await
-            {
-                return problems.push(format!("cannot copy files: {}", error.message));
-            }
-            start = part.rest;
-            if start.is_none() {
-                break;
-            }
+        let files = Arc::clone(transfer);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (upload, fault) = pipe::written(move |output| {
+            let packed = archive::write(&files.copy, owner, output)?;
+            // Whoever asked may have gone.
+            let _ = tell.send(packed);
+            Ok(())
+        });
+        let mut upload = upload.peekable();
+        // Where nothing could be packed nothing is sent.
+        if Pin::new(&mut upload).peek().await.is_some()
+            && let Err(error) = engine.put_archive_stream(&container.id, "/", upload.boxed(), Unpack::Replacing).await
+        {
+            return problems.push(format!("cannot copy files: {}", fault.reason().unwrap_or(error.message)));
         }
+        let Ok(packed) = told.await else { return problems.push("packing the files was cut off".to_owned()) };
+        problems.extend(packed.problems);
+        let vanished = packed.vanished.into_iter().collect();
         self.remove(engine, container, &vanished, problems).await;
     }
 

@@ -8,6 +8,7 @@ use compose_schema::model::Hook;
 
 use crate::backend::{Attachment, BuildSpec, ContainerSpec, NetworkSpec, VolumeSpec};
 use crate::labels;
+use crate::provide::{Provision, Task};
 use crate::reconcile::desired::references;
 use crate::reconcile::plan::StepId;
 
@@ -132,7 +133,7 @@ impl Create {
     }
 }
 
-/// One call to the engine. A wait is one look, and another at each event about its containers; a pull is followed by
+/// One call to the engine, or to a program that provides something. A wait is one look, and another at each event about its containers; a pull is followed by
 /// a look at what came.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -285,6 +286,8 @@ pub enum Action {
         /// Which.
         target: Target,
     },
+    /// Has a program bring something, or take it away.
+    Provide(Box<Provision>),
     /// Runs a hook in a container.
     Hook {
         /// Which container.
@@ -299,9 +302,14 @@ pub enum Action {
 }
 
 impl Action {
-    /// It changes something at the engine; waits only look.
+    /// It changes something at the engine; waits only look. A program that brings something is asked each time, and knows
+    /// itself whether there is anything to do.
     pub fn changes(&self) -> bool {
-        !matches!(self, Self::Wait { .. } | Self::Monitor { .. } | Self::Pause(_))
+        match self {
+            Self::Wait { .. } | Self::Monitor { .. } | Self::Pause(_) => false,
+            Self::Provide(provision) => matches!(provision.task, Task::Service { down: true, .. }),
+            _ => true,
+        }
     }
 
     /// It mostly waits, for something else than a call to the engine.

@@ -5,6 +5,7 @@ mod files;
 pub mod fingerprint;
 mod mounts;
 mod networks;
+pub(in crate::reconcile) mod provided;
 pub mod references;
 mod socket;
 
@@ -17,6 +18,8 @@ use crate::backend::{Attachment, BuildSpec, Labels, NetworkSpec, VolumeSpec};
 use crate::error::CommandError;
 use crate::labels;
 use crate::reconcile::action::InjectedFile;
+
+pub use provided::{Programs, Provided};
 
 /// Which part of a project a command is about.
 #[derive(Debug, Clone, Default)]
@@ -40,16 +43,6 @@ pub enum ProjectError {
     /// Nothing is left to run.
     #[error("no service selected")]
     NothingSelected,
-    /// An attribute that cannot be honoured.
-    #[error("service `{service}` uses `{attribute}`, which is not supported{}", at(.place))]
-    Unsupported {
-        /// The service.
-        service: String,
-        /// The attribute.
-        attribute: &'static str,
-        /// `file:line`, where known.
-        place: Option<String>,
-    },
     /// Builds that begin with each other's images.
     #[error("services `{}` build on each other: `additional_contexts` go round in a circle{}", .services.join("`, `"), at(.place))]
     BuildCycle {
@@ -116,7 +109,6 @@ impl From<ProjectError> for CommandError {
         let hint = match &error {
             ProjectError::NoSuchService(_) => "`stack config --services` lists the services".to_owned(),
             ProjectError::NothingSelected => "is a profile missing? `--profile NAME` switches it on".to_owned(),
-            ProjectError::Unsupported { attribute, .. } => format!("take `{attribute}` out of the service"),
             ProjectError::BuildCycle { .. } => "let one of them begin with something else".to_owned(),
             ProjectError::ExternalFile { .. } => "use `file:`, `environment:` or `content:` instead".to_owned(),
             ProjectError::VariableNotSet { variable, .. } => format!("set `{variable}` in the shell or in `.env`"),
@@ -207,6 +199,8 @@ pub struct Desired {
     pub networks: BTreeMap<String, Resource<NetworkSpec>>,
     /// Volumes that those services use, by key.
     pub volumes: BTreeMap<String, Resource<VolumeSpec>>,
+    /// What programs bring for those services.
+    pub programs: Programs,
 }
 
 impl Desired {
@@ -229,8 +223,11 @@ impl Desired {
             adopted: selection.adopted.clone(),
             ..Self::default()
         };
+        let names: BTreeSet<String> = chosen.keys().cloned().collect();
         for (name, selected) in chosen {
-            let Some(service) = project.services.get(&name) else { continue };
+            let Some(service) = project.services.get(&name).filter(|service| service.provider.is_none()) else {
+                continue;
+            };
             let replicas = selection.scale.get(&name).copied().unwrap_or_else(|| service.replicas());
             let service = one(project, &name, service, replicas, selected, place)?;
             for key in &service.network_keys {
@@ -245,6 +242,7 @@ impl Desired {
             }
             desired.services.insert(name, service);
         }
+        desired.add_programs(project, &names, place);
         desired.bases = builds::bases(project, &desired.services, place)?;
         // The gateway stands in for them, and keeps what it has for them where they would.
         for service in selection.adopted.iter().filter_map(|name| project.services.get(name)) {
@@ -316,10 +314,6 @@ fn one(
     place: &dyn Fn(&[&str]) -> Option<String>,
 ) -> Result<DesiredService, ProjectError> {
     let here = |key: &str| place(&["services", name, key]);
-    let unsupported = [(service.provider.is_some(), "provider"), (!service.models.is_empty(), "models")];
-    if let Some((_, attribute)) = unsupported.into_iter().find(|(used, _)| *used) {
-        return Err(ProjectError::Unsupported { service: name.to_owned(), attribute, place: here(attribute) });
-    }
     if replicas > 1 && !service.container_name.is_empty() {
         return Err(ProjectError::NameForSeveral {
             service: name.to_owned(),

@@ -15,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{self, Engine};
+use crate::provide::{Refusal, Variables};
 use crate::reconcile::action::{Action, HookKind, Target};
 use crate::reconcile::plan::{Need, Plan, Step, StepId};
 use crate::ui::progress::{Reporter, Status, Update};
@@ -108,6 +109,9 @@ pub enum StepError {
     /// The gateway did not do what was asked of it.
     #[error("{0}")]
     Gateway(String),
+    /// A program did not bring what it is to bring.
+    #[error("{0}")]
+    Provide(Refusal),
     /// A step it refers to made nothing: a fault in the plan.
     #[error("`{0}` has no id yet")]
     NoId(String),
@@ -149,6 +153,8 @@ fn shown_cause(step: &Step) -> &str {
 enum End {
     /// Done; the id of what it made, if it made something.
     Done(Option<String>),
+    /// A program has set variables.
+    Provided(Variables),
     /// Not done, and that is fine; the reason.
     Stays(&'static str),
 }
@@ -166,6 +172,8 @@ pub struct Outcome {
     pub interrupted: bool,
     /// Ids of what steps made: containers and images.
     pub made: BTreeMap<StepId, String>,
+    /// Variables that programs have set.
+    pub provided: BTreeMap<StepId, Variables>,
 }
 
 impl Outcome {
@@ -283,7 +291,7 @@ impl Executor {
                     self.reporter.update(Update { id: &step.resource, status: Status::Working, text, details });
                 }
                 let shared = &shared;
-                running.push(async move { (id, step, shared.run(&step.action).await) });
+                running.push(async move { (id, step, shared.run(step).await) });
             }
             let ended = tokio::select! {
                 biased;
@@ -300,8 +308,14 @@ impl Executor {
                 Ok(end) => {
                     outcome.done.insert(id);
                     self.report_end(step, &end);
-                    if let End::Done(Some(made)) = end {
-                        shared.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id, made);
+                    match end {
+                        End::Done(Some(made)) => {
+                            shared.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id, made);
+                        }
+                        End::Provided(variables) => {
+                            outcome.provided.insert(id, variables);
+                        }
+                        End::Done(None) | End::Stays(_) => {}
                     }
                 }
                 Err(error) => self.report_failure(plan, id, error, &mut outcome),
@@ -316,8 +330,8 @@ impl Executor {
     fn report_end(&self, step: &Step, end: &End) {
         match (end, step.words.done) {
             (End::Stays(reason), _) => self.reporter.warning(&step.resource, "Warning", reason),
-            (End::Done(_), Some(word)) => self.reporter.done(&step.resource, word),
-            (End::Done(_), None) => {}
+            (End::Done(_) | End::Provided(_), Some(word)) => self.reporter.done(&step.resource, word),
+            (End::Done(_) | End::Provided(_), None) => {}
         }
     }
 

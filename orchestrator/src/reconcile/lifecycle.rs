@@ -12,6 +12,7 @@ use crate::backend::{Container, State};
 use crate::edge::has_routes;
 use crate::labels;
 use crate::reconcile::action::{Action, HookKind, Target, Until};
+use crate::reconcile::desired::provided;
 use crate::reconcile::observed::{Observed, dependencies_of, is_oneoff, service_of};
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
 use crate::reconcile::version::kept_image;
@@ -279,6 +280,7 @@ pub fn down(observed: &Observed, name: &str, project: Option<&Project>, options:
         let remove = Action::Remove { target: target(container), volumes: options.volumes };
         removed.push(plan.add(step(container, remove, Words::both("Removing", "Removed")), needs));
     }
+    take_away(&mut plan, project, &dependencies, &named, &removed);
     let stays: Vec<&Container> = observed.containers.iter().filter(|container| !goes(container)).collect();
     let orphans: Vec<&str> =
         stays.iter().filter(|container| !known(container)).map(|container| container.name.as_str()).collect();
@@ -291,6 +293,33 @@ pub fn down(observed: &Observed, name: &str, project: Option<&Project>, options:
     remove_resources(&mut plan, observed, options, &stays, &removed);
     remove_images(&mut plan, observed, name, project, options, &removed);
     plan
+}
+
+/// Has programs take away what they brought, once no container is left that may need it; dependents first.
+fn take_away(
+    plan: &mut Plan,
+    project: Option<&Project>,
+    dependencies: &Dependencies<'_>,
+    named: &[&str],
+    removed: &[StepId],
+) {
+    let Some(project) = project else { return };
+    let wanted = |name: &str| named.is_empty() || dependencies.with_dependents(named, false).contains(name);
+    let provided = project.services.iter().filter(|(name, service)| service.provider.is_some() && wanted(name));
+    let provided: BTreeSet<&str> = provided.map(|(name, _)| name.as_str()).collect();
+    let mut steps: BTreeMap<&str, StepId> = BTreeMap::new();
+    for name in dependencies.dependents_first(&provided) {
+        let Some(provision) = provided::service(project, name, true, &|_| None) else { continue };
+        let before: Vec<StepId> =
+            dependencies.dependents(name).filter_map(|dependent| steps.get(dependent)).copied().collect();
+        let step = Step {
+            action: Action::Provide(Box::new(provision)),
+            cause: String::new(),
+            resource: format!("Service {name}"),
+            words: Words::both("Removing", "Removed"),
+        };
+        steps.insert(name, plan.add(step, success(removed).into_iter().chain(success(&before))));
+    }
 }
 
 fn remove_resources(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::provide::Task;
 use crate::reconcile::action::{Action, Target, Until};
 use crate::reconcile::plan::{Need, Plan, StepId};
 
@@ -81,6 +82,12 @@ impl fmt::Display for Action {
             Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target, plain)),
             Self::Pause(time) => write!(f, "pause for {time:?}"),
             Self::Discard { target } => write!(f, "remove {} again", Named(target, plain)),
+            Self::Provide(provision) => match &provision.task {
+                Task::Service { name, kind, down: false, .. } => write!(f, "have `{kind}` bring service {name}"),
+                Task::Service { name, kind, down: true, .. } => write!(f, "have `{kind}` take service {name} away"),
+                Task::Model { model, .. } => write!(f, "have `docker model` bring model {model}"),
+                Task::Endpoint => write!(f, "ask `docker model` for its address"),
+            },
             Self::Hook { target, hook, kind, .. } => {
                 write!(f, "run {} hook `{}` in {}", kind.name(), hook.command.join(" "), Named(target, plain))
             }

@@ -6,6 +6,7 @@ mod dependencies;
 mod down;
 mod images;
 mod one_off;
+mod provide;
 mod recovery;
 mod replace;
 mod rollout;

@@ -7,6 +7,7 @@ mod fetch;
 mod images;
 mod one_off;
 mod orphans;
+mod provide;
 mod resources;
 pub(in crate::reconcile) mod rollout;
 
@@ -27,6 +28,7 @@ pub use fetch::{Pulls, builds, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
 pub use one_off::{OneOff, one_off};
+pub use provide::provisions;
 pub use resources::changed_volumes;
 
 /// When containers that are there are replaced.
@@ -70,6 +72,8 @@ pub struct UpOptions {
     pub no_build: bool,
     /// Images that have been pulled or built for this `up` already.
     pub settled: BTreeSet<String>,
+    /// Programs that bring services and models have been asked already.
+    pub provided: bool,
     /// Volumes (by key) whose definition has changed and that are made anew, their data lost.
     pub recreate_volumes: BTreeSet<String>,
     /// Recreate, scale and start nothing but what exists: never make a container (`start`).
@@ -174,6 +178,7 @@ pub fn plan(desired: &Desired, observed: &Observed, options: &UpOptions) -> Resu
     let mut planner = Planner::new(desired, observed, options);
     planner.notice_other_folder();
     planner.judge();
+    planner.programs();
     planner.images()?;
     planner.networks()?;
     planner.volumes()?;

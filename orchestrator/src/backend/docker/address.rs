@@ -107,7 +107,7 @@ fn refuse(object: &str, message: impl Into<String>) -> Error {
 }
 
 /// The folder of the `docker` command's configuration: `DOCKER_CONFIG`, else `~/.docker`.
-pub(super) fn config_folder(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+pub(crate) fn config_folder(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     set("DOCKER_CONFIG").map(PathBuf::from).or_else(|| set("HOME").map(|home| Path::new(home).join(".docker")))
 }

@@ -106,6 +106,7 @@ answer!(ConfigAnswer {
 answer!(Policy { name: String });
 answer!(LogConfig { r#type: String });
 answer!(HostAnswer { restart_policy: Policy, network_mode: String, log_config: LogConfig });
+answer!(LogPlace { id: String, log_path: String, host_config: HostAnswer });
 answer!(Inspected {
     id: String,
     created: String,

@@ -14,7 +14,7 @@ use super::image::split_name;
 use super::stream::{self, Origin};
 use super::transport::Call;
 use super::{Docker, answers, container_path, parse, read};
-use crate::backend::{CommitSpec, ErrorKind, PathInfo, PathKind, Result, Upload};
+use crate::backend::{CommitSpec, ErrorKind, PathInfo, PathKind, Result, Unpack, Upload};
 
 /// Header with what a path is: JSON in base64.
 const PATH_HEADER: &str = "x-docker-container-path-stat";
@@ -44,11 +44,12 @@ impl Docker {
         Ok(PathInfo { kind: PathKind::of_mode(answer.mode), link_target: answer.link_target })
     }
 
-    pub(super) async fn upload(&self, id: &str, path: &str, tar: Upload, owners: bool) -> Result<()> {
+    pub(super) async fn upload(&self, id: &str, path: &str, tar: Upload, how: Unpack) -> Result<()> {
         // However long it takes: the archive is as large as it is.
         let call = Call { name: "copy into container", object: id, limit: None };
-        let query =
-            [("path", path), ("noOverwriteDirNonDir", "true"), ("copyUIDGID", if owners { "true" } else { "" })];
+        let sparing = if how == Unpack::Replacing { "" } else { "true" };
+        let owners = if how == Unpack::ForUser { "true" } else { "" };
+        let query = [("path", path), ("noOverwriteDirNonDir", sparing), ("copyUIDGID", owners)];
         let mut message = self.message(Method::PUT, &container_path(id, "/archive"), &query).await?;
         message.headers.push(("content-type", "application/x-tar".to_owned()));
         message.body = StreamBody::new(tar.map(|piece| piece.map(Frame::data))).boxed_unsync();

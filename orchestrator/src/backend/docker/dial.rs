@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::io;
 use std::pin::Pin;
@@ -9,14 +10,11 @@ use std::process::Stdio;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
-use super::address::{Address, TlsFiles};
+use super::address::Address;
 use crate::backend::{Error, ErrorKind, Result};
 
 /// What of `ssh`'s last words is shown.
@@ -31,7 +29,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 /// How connections are made, with everything that can be prepared once.
 pub(super) struct Dialer {
     pub(super) address: Address,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<tls::Connector>,
 }
 
 impl std::fmt::Debug for Dialer {
@@ -47,7 +45,7 @@ impl Dialer {
     /// [`ErrorKind::Invalid`] for files that cannot be read or used.
     pub(super) fn new(address: Address) -> Result<Self> {
         let tls = match &address {
-            Address::Tls { host, files } => Some(prepare(host, files).map_err(|message| Error {
+            Address::Tls { host, files } => Some(tls::Connector::new(host, files).map_err(|message| Error {
                 kind: ErrorKind::Invalid,
                 call: "find engine",
                 object: address.to_string(),
@@ -62,9 +60,7 @@ impl Dialer {
     pub(super) async fn dial(&self) -> io::Result<Box<dyn Wire>> {
         Ok(match (&self.address, &self.tls) {
             (Address::Unix(path), _) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            (Address::Tls { host, .. }, Some((connector, name))) => {
-                Box::new(connector.connect(name.clone(), tcp(host).await?).await.map_err(|error| explain(&error))?)
-            }
+            (Address::Tls { host, .. }, Some(connector)) => Box::new(connector.connect(tcp(host).await?).await?),
             (Address::Tcp(host) | Address::Tls { host, .. }, _) => Box::new(tcp(host).await?),
             (Address::Ssh { host, socket }, _) => Box::new(Ssh::start(host, socket.as_deref())?),
         })
@@ -77,52 +73,10 @@ async fn tcp(host: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn prepare(host: &str, files: &TlsFiles) -> std::result::Result<(TlsConnector, ServerName<'static>), String> {
-    let read = |path: &std::path::Path| {
-        std::fs::read(path).map_err(|error| format!("cannot read the certificates: {}: {error}", path.display()))
-    };
-    let authorities = files.authority.iter().map(|path| read(path)).collect::<std::result::Result<_, _>>()?;
-    let own =
-        files.own.as_ref().map(|(certificate, key)| Ok::<_, String>((read(certificate)?, read(key)?))).transpose()?;
-    let config = proxy::client_tls(authorities, own, files.verify).map_err(|reason| {
-        let named = files.authority.iter().chain(files.own.iter().flat_map(|(certificate, key)| [certificate, key]));
-        let named = named.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        format!("{reason} ({named})")
-    })?;
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-    let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name of a host"))?;
-    Ok((TlsConnector::from(config), name))
-}
-
-/// The usual misunderstandings about TLS, in words.
-fn explain(error: &io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let words = match inner {
-        Some(rustls::Error::InvalidCertificate(reason)) => match reason {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                "no authority in `ca.pem` (or of this system) vouches for the engine's certificate"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the engine's certificate is for other names than the one that it is reached by"
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the engine's certificate has expired"
-            }
-            _ => "the engine's certificate cannot be trusted",
-        },
-        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
-            "the engine wants a certificate of ours, and there is no `cert.pem`"
-        }
-        Some(rustls::Error::InvalidMessage(_)) => "what answers there does not speak TLS",
-        _ => "TLS",
-    };
-    io::Error::new(error.kind(), format!("{words}: {error}"))
-}
-
-/// `ssh` has ended before the engine said a word: nothing has reached it.
+/// The way to the engine has ended before it said a word: nothing has reached it. With the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("`ssh` ended: {0}")]
-pub(super) struct SshEnded(String);
+#[error("{0}")]
+pub(super) struct Closed(String);
 
 /// `docker system dial-stdio` at the other end of `ssh`.
 struct Ssh {
@@ -194,7 +148,9 @@ impl AsyncRead for Ssh {
             self.end = Some(Box::pin(Self::last_words(said, child)));
         }
         let Some(end) = &mut self.end else { return Poll::Ready(Ok(())) };
-        end.as_mut().poll(context).map(|words| Err(io::Error::new(io::ErrorKind::NotConnected, SshEnded(words))))
+        end.as_mut()
+            .poll(context)
+            .map(|words| Err(io::Error::new(io::ErrorKind::NotConnected, Closed(format!("`ssh` ended: {words}")))))
     }
 }
 
@@ -218,13 +174,13 @@ impl AsyncWrite for Ssh {
     }
 }
 
-/// The reason of [`SshEnded`] somewhere among the causes of an error.
-pub(super) fn ssh_ended<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a SshEnded> {
+/// The reason of [`Closed`] somewhere among the causes of an error.
+pub(super) fn closed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Closed> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(ended) = inner.and_then(|inner| inner.downcast_ref::<SshEnded>()) {
-            return Some(ended);
+        if let Some(closed) = inner.and_then(|inner| inner.downcast_ref::<Closed>()) {
+            return Some(closed);
         }
         cause = error.source();
     }

@@ -1,5 +1,7 @@
 //! Images: pulling, pushing, loading.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::Method;
@@ -10,6 +12,7 @@ use super::stream::{self, Origin};
 use super::transport::{self, Call, encode};
 use super::{Docker, MOVE};
 use crate::backend::{Backend, ErrorKind, Progress, ProgressSink, Result};
+use crate::ui::style::printable;
 
 /// One message of a pull, a load or a build.
 #[derive(Debug, Default, Deserialize)]
@@ -72,8 +75,50 @@ fn is_missing(message: &str) -> bool {
         .any(|words| message.contains(words))
 }
 
+/// Words of failures on the way to a registry that may be over in a moment.
+const PASSING: [&str; 10] = [
+    "timeout",
+    "connection reset",
+    "broken pipe",
+    "unexpected EOF",
+    ": EOF",
+    "500 Internal Server Error",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway",
+    "blob upload unknown",
+];
+
+/// Pauses between tries; the engine itself tries each layer several times.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Tries again, after longer and longer pauses, where a registry could not be reached for a moment.
+async fn persistently<Try: Future<Output = Result<()>>>(progress: &ProgressSink, work: impl Fn() -> Try) -> Result<()> {
+    for pause in PAUSES {
+        match work().await {
+            Err(error)
+                if error.kind == ErrorKind::Engine && PASSING.iter().any(|words| error.message.contains(words)) =>
+            {
+                let text = format!("{}; trying again in {} s", printable(&error.message), pause.as_secs());
+                progress(Progress::Line(text));
+            }
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+    }
+    work().await
+}
+
 impl Docker {
     pub(super) async fn pull_image(&self, image: &str, platform: &str, progress: &ProgressSink) -> Result<()> {
+        persistently(progress, || self.pull_once(image, platform, progress)).await
+    }
+
+    pub(super) async fn push_image(&self, image: &str, progress: &ProgressSink) -> Result<()> {
+        persistently(progress, || self.push_once(image, progress)).await
+    }
+
+    async fn pull_once(&self, image: &str, platform: &str, progress: &ProgressSink) -> Result<()> {
         let call = Call { name: "pull image", object: image, limit: None };
         let (repository, tag) = split_name(image);
         let query = [("fromImage", repository), ("tag", tag), ("platform", platform)];
@@ -102,7 +147,7 @@ impl Docker {
         self.check_platform(call, image, platform).await
     }
 
-    pub(super) async fn push_image(&self, image: &str, progress: &ProgressSink) -> Result<()> {
+    async fn push_once(&self, image: &str, progress: &ProgressSink) -> Result<()> {
         let call = Call { name: "push image", object: image, limit: None };
         let (repository, tag) = split_name(image);
         let path = format!("/images/{}/push", path_name(repository));
@@ -153,5 +198,46 @@ impl Docker {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Tries, how it ended, and what was said.
+    async fn tries(words: &str, failures: usize) -> (usize, bool, Vec<String>) {
+        let (count, said) = (AtomicUsize::new(0), Arc::new(Mutex::new(Vec::new())));
+        let into = Arc::clone(&said);
+        let sink: ProgressSink = Arc::new(move |progress| {
+            if let Progress::Line(line) = progress {
+                into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+            }
+        });
+        let call = Call { name: "push image", object: "a", limit: None };
+        let outcome = persistently(&sink, || async {
+            if count.fetch_add(1, Ordering::Relaxed) < failures {
+                Err(call.error(ErrorKind::Engine, words))
+            } else {
+                Ok(())
+            }
+        });
+        let done = outcome.await.is_ok();
+        let said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        (count.into_inner(), done, said)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_tried_again() {
+        let reset = "read tcp 10.0.0.1:5->10.0.0.2:443: read: connection reset by peer";
+        let again = |pause: u32| format!("{reset}; trying again in {pause} s");
+        assert_eq!(tries(reset, 2).await, (3, true, vec![again(1), again(2)]));
+        assert_eq!(tries(reset, 9).await, (4, false, vec![again(1), again(2), again(4)]));
+        let denied = tries("denied: requested access to the resource is denied", 9).await;
+        assert_eq!(denied, (1, false, vec![]), "that does not pass");
+        assert_eq!(tries("", 0).await, (1, true, vec![]));
     }
 }

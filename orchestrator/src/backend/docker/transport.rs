@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
 use super::address::Address;
-use super::dial::{Dialer, ssh_ended};
+use super::dial::{Dialer, closed};
 use crate::backend::{Error, ErrorKind, Result};
 
 /// Body of a request: whole, or streamed.
@@ -202,8 +202,8 @@ impl Transport {
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if kept => request = unsent,
                     _ => {
-                        return Err(match ssh_ended(error.error()) {
-                            Some(ended) => self.unreachable(call, &std::io::Error::other(ended.to_string())),
+                        return Err(match closed(error.error()) {
+                            Some(closed) => self.unreachable(call, &std::io::Error::other(closed.to_string())),
                             None => call.broken(error.error()),
                         });
                     }

@@ -14,8 +14,8 @@ use super::world::{Outcome, Refusal, World};
 use crate::backend::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo,
     Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
-    NetworkSpec, PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Upload, Usage, VolumeInfo,
-    VolumeSpec,
+    NetworkSpec, PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Unpack, Upload, Usage,
+    VolumeInfo, VolumeSpec,
 };
 
 /// A session without output whose input goes nowhere.
@@ -268,8 +268,8 @@ impl Backend for Memory {
         Ok(if follow { samples.chain(stream::pending()).boxed() } else { samples.boxed() })
     }
 
-    async fn put_archive_stream(&self, id: &str, path: &str, mut tar: Upload, owners: bool) -> Result<()> {
-        let call = if owners { "copy into container for its user" } else { "copy into container" };
+    async fn put_archive_stream(&self, id: &str, path: &str, mut tar: Upload, how: Unpack) -> Result<()> {
+        let call = if how == Unpack::ForUser { "copy into container for its user" } else { "copy into container" };
         let mut bytes = Vec::new();
         while let Some(piece) = tar.next().await {
             let broken = |error: std::io::Error| {

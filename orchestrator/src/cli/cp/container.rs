@@ -6,9 +6,10 @@ use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 use super::place::{Destination, Found, Source, absolute, is_as_folder, is_content, place};
-use super::{pack, pipe, unpack};
-use crate::backend::{self, Container, Engine, ErrorKind, PathInfo, PathKind, Upload};
+use super::{pack, unpack as files};
+use crate::backend::{self, Container, Engine, ErrorKind, PathInfo, PathKind, Unpack, Upload};
 use crate::error::{CommandError, Result};
+use crate::pipe;
 use crate::reconcile::observed::service_of;
 use crate::ui::style::printable;
 
@@ -104,13 +105,18 @@ pub(super) async fn copy_in(
             let _ = notes.send(note);
         })
     });
-    let sent = engine.put_archive_stream(&container.id, &text(&place.folder)?, upload, owners).await;
+    let sent = engine.put_archive_stream(&container.id, &text(&place.folder)?, upload, unpack(owners)).await;
     // What cannot be read breaks the request: that is the cause, not what the engine made of it.
     if let Some(reason) = fault.reason() {
         return Err(CommandError::new(reason));
     }
     sent.map_err(plain)?;
     Ok(noted.try_iter().collect())
+}
+
+/// A file never takes the place of a folder, as with `docker cp`.
+fn unpack(owners: bool) -> Unpack {
+    if owners { Unpack::ForUser } else { Unpack::Sparing }
 }
 
 /// Unpacks an archive in a folder of the container.
@@ -122,7 +128,7 @@ pub(super) async fn put(engine: &Engine, container: &Container, path: &str, tar:
     if destination.found != Found::Folder {
         return Err(CommandError::new("the destination of an archive must be a folder that is there"));
     }
-    engine.put_archive_stream(&container.id, &text(&destination.path)?, tar, owners).await.map_err(plain)
+    engine.put_archive_stream(&container.id, &text(&destination.path)?, tar, unpack(owners)).await.map_err(plain)
 }
 
 /// What to ask the engine for, and what it is. With `follow` a link at the end is followed, and what it leads to keeps
@@ -161,7 +167,7 @@ pub(super) async fn copy_out(
     let (asked, source) = source(engine, container, path, follow).await?;
     let place = place(&source, to).map_err(CommandError::new)?;
     let archive = engine.get_archive(&container.id, &asked).await.map_err(plain)?;
-    let unpacked = pipe::read(archive, move |input| unpack::unpack(input, &place, owners)).await;
+    let unpacked = pipe::read(archive, move |input| files::unpack(input, &place, owners)).await;
     let notes = unpacked.map_err(|error| CommandError::new(error.to_string()))?;
     let mut words: Vec<String> =
         notes.left_out.iter().map(|name| format!("{} is a device: left out", printable(name))).collect();

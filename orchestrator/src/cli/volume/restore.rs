@@ -12,10 +12,10 @@ use super::helper::Helper;
 use super::target::Target;
 use crate::backend::Upload;
 use crate::cli::carry_out::{INTERRUPTED, Runner, Signals};
-use crate::cli::cp::pipe;
 use crate::cli::scope::Scope;
 use crate::cli::{Context, block_on, dry_run};
 use crate::error::{CommandError, Result};
+use crate::pipe;
 use crate::ui::style::printable;
 use crate::ui::{prompt, terminal};
 

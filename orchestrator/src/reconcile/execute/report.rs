@@ -125,6 +125,7 @@ fn hint(step: &Step, error: &StepError, desired: Option<&Desired>) -> Option<Str
             StepError::NotCompleted { service, .. } => Some(format!("`stack logs {service}` shows what it printed")),
             StepError::NoHealthcheck { .. } => Some("add `healthcheck:`, or wait for `service_started`".to_owned()),
             StepError::Foreign { .. } => Some(FOREIGN_HINT.to_owned()),
+            StepError::Provide(refusal) => refusal.hint.clone(),
             _ => None,
         };
     };

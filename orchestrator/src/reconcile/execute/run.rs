@@ -11,8 +11,10 @@ use super::{End, Shared, StepError, files};
 use crate::backend::{Backend, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
 use crate::edge::shift::{self, Left};
 use crate::error::CommandError;
+use crate::provide::Task;
 use crate::reconcile::action::{Action, HookKind, Target};
 use crate::reconcile::observed;
+use crate::reconcile::plan::Step;
 use crate::reconcile::platform;
 
 /// Lines of a failing hook's output that are shown.
@@ -54,7 +56,7 @@ impl Shared<'_> {
         targets.iter().map(|target| self.id(target)).collect()
     }
 
-    pub(super) async fn run(&self, action: &Action) -> Result<End, StepError> {
+    pub(super) async fn run(&self, Step { action, resource, .. }: &Step) -> Result<End, StepError> {
         let engine = &*self.executor.engine;
         match action {
             Action::CreateNetwork(spec) => match engine.create_network(spec).await {
@@ -137,6 +139,16 @@ impl Shared<'_> {
             }
             Action::Pause(time) => tokio::time::sleep(*time).await,
             Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
+            Action::Provide(provision) => {
+                let reporter = &self.executor.reporter;
+                let say = |text: &str| {
+                    let silent = self.executor.quiet_pull && matches!(provision.task, Task::Model { .. });
+                    if !silent {
+                        reporter.working(resource, text);
+                    }
+                };
+                return provision.run(say).await.map(End::Provided).map_err(StepError::Provide);
+            }
             Action::Hook { target, service, hook, kind } => self.hook(&self.id(target)?, service, hook, *kind).await?,
         }
         Ok(End::Done(None))

@@ -412,8 +412,12 @@ impl<'a> Planner<'a> {
     pub(super) fn dependencies(&mut self, service: &'a DesiredService) -> Vec<(StepId, Need)> {
         let mut needs = Vec::new();
         for (name, dependency) in &service.service.depends_on {
-            let Some((parent, _)) = self.desired.services.get_key_value(name) else { continue };
             let need = if dependency.required { Need::Success } else { Need::End };
+            let Some((parent, _)) = self.desired.services.get_key_value(name) else {
+                // What a program brings is there once it has ended.
+                needs.extend(self.ready.get(name.as_str()).into_iter().flatten().map(|step| (*step, need)));
+                continue;
+            };
             let until = match dependency.condition {
                 Condition::Started => {
                     needs.extend(self.ready.get(parent.as_str()).into_iter().flatten().map(|step| (*step, need)));

@@ -39,6 +39,7 @@ pub fn one_off(
     let mut planner = Planner::new(desired, observed, options);
     planner.notice_other_folder();
     planner.judge();
+    planner.programs();
     planner.images()?;
     planner.networks()?;
     planner.volumes()?;

@@ -97,7 +97,16 @@ async fn an_engine_behind_tls_is_reached_and_verified() {
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.message.contains("the engine's certificate is for other names"), "{error}");
     assert_eq!(reach("127.0.0.1", true, false).await.unwrap(), 0, "without verification the name does not matter");
-    assert!(reach("localhost", false, true).await.is_err(), "the engine wants to know who we are");
+    let error = reach("localhost", false, true).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(error.message.contains("the engine wants a certificate of ours, and there is no `cert.pem`"), "{error}");
+    write("cert.pem", &server.certificate);
+    write("key.pem", &server.key);
+    let error = reach("localhost", true, true).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(error.message.contains("the engine does not accept our certificate (`cert.pem`)"), "{error}");
+    write("cert.pem", &client.certificate);
+    write("key.pem", &client.key);
 
     write("ca.pem", &client.authority);
     let error = reach("localhost", true, true).await.unwrap_err();

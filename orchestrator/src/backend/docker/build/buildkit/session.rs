@@ -14,10 +14,11 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use tokio::io::AsyncReadExt as _;
 
+use super::Failure;
 use super::filter::Filter;
 use super::grpc::{self, INVALID, Messages, NOT_FOUND, Status, UNIMPLEMENTED, UNKNOWN};
+use super::ssh::{self, Agents};
 use super::sync::{self, Folder};
-use super::{Failure, ssh};
 use crate::backend::docker::credentials;
 use crate::backend::docker::transport::Body;
 use crate::backend::{BuildSecret, SecretValue};
@@ -41,8 +42,8 @@ pub(super) struct Provider {
     pub folders: BTreeMap<String, Folder>,
     /// Secrets.
     pub secrets: Vec<BuildSecret>,
-    /// Sockets of SSH agents by id.
-    pub agents: BTreeMap<String, PathBuf>,
+    /// SSH agents.
+    pub agents: Agents,
     /// Where registry credentials are.
     pub environment: BTreeMap<String, String>,
     /// Why files could not be sent, for the message of the build.
@@ -133,7 +134,7 @@ impl Provider {
     fn agent(&self, id: &str) -> Result<&PathBuf, Status> {
         let id = if id.is_empty() { ssh::DEFAULT } else { id };
         self.agents
-            .get(id)
+            .socket(id)
             .ok_or_else(|| Status::new(NOT_FOUND, format!("SSH key `{id}` is not among the build's `ssh`")))
     }
 }

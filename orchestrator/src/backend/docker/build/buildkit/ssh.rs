@@ -1,4 +1,6 @@
-//! SSH agents of the user, for `RUN --mount=type=ssh`.
+//! SSH agents, for `RUN --mount=type=ssh`.
+
+mod keys;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,36 +20,55 @@ pub(super) const DEFAULT: &str = "default";
 /// Bytes that are passed on at once.
 const PIECE: usize = 32 * 1024;
 
-/// The agents' sockets by id.
+/// The agents of a build by id: the user's, and some of our own for keys in files, which end with this.
+#[derive(Debug, Default)]
+pub(super) struct Agents {
+    sockets: BTreeMap<String, PathBuf>,
+    own: Vec<keys::Agent>,
+}
+
+impl Agents {
+    /// The socket of an agent.
+    pub(super) fn socket(&self, id: &str) -> Option<&PathBuf> {
+        self.sockets.get(id)
+    }
+}
+
+/// Finds the agents that a build asks for; starts some for keys in files.
 ///
 /// # Errors
-/// No agent where one is asked for; a key's file, which only an agent can use.
-pub(super) async fn agents(
-    call: Call<'_>,
-    keys: &[SshKey],
-    environment: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, PathBuf>> {
-    let mut agents = BTreeMap::new();
+/// No agent where one is asked for; a key that cannot be read or used.
+pub(super) async fn agents(call: Call<'_>, keys: &[SshKey], environment: &BTreeMap<String, String>) -> Result<Agents> {
+    let mut agents = Agents::default();
     for key in keys {
-        let path = if key.path.is_empty() {
-            environment.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from).ok_or_else(|| {
+        let socket = if key.path.is_empty() {
+            let named = environment.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
+            let socket = named.ok_or_else(|| {
                 let message = format!(
                     "`build.ssh` asks for the SSH agent (`{}`), and `SSH_AUTH_SOCK` names none; start one with `ssh-agent`",
                     key.id
                 );
                 call.error(ErrorKind::Invalid, message)
-            })?
+            })?;
+            if !is_socket(&socket).await {
+                let message = format!("`SSH_AUTH_SOCK`: {} is not the socket of an SSH agent", socket.display());
+                return Err(call.error(ErrorKind::Invalid, message));
+            }
+            socket
         } else {
-            PathBuf::from(&key.path)
+            let path = PathBuf::from(&key.path);
+            if is_socket(&path).await {
+                path
+            } else {
+                let agent = keys::Agent::with(&path)
+                    .await
+                    .map_err(|why| call.error(ErrorKind::Invalid, format!("`build.ssh` (`{}`): {why}", key.id)))?;
+                let socket = agent.socket.clone();
+                agents.own.push(agent);
+                socket
+            }
         };
-        if !is_socket(&path).await {
-            let path = path.display();
-            let message = format!(
-                "`build.ssh`: {path} is not the socket of an SSH agent; key files are not read, `ssh-add {path}` gives one to your agent"
-            );
-            return Err(call.error(ErrorKind::Unsupported, message));
-        }
-        agents.insert(key.id.clone(), path);
+        agents.sockets.insert(key.id.clone(), socket);
     }
     Ok(agents)
 }

@@ -17,11 +17,11 @@ const WAITING: usize = 8;
 
 /// Why an upload ended early, if it was our fault: the engine only says that it broke off.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fault(Arc<OnceLock<String>>);
+pub(crate) struct Fault(Arc<OnceLock<String>>);
 
 impl Fault {
     /// The reason.
-    pub(super) fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         self.0.get().cloned()
     }
 }
@@ -31,7 +31,7 @@ fn received(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Upload {
 }
 
 /// What `work` writes, on a thread of its own.
-pub(super) fn written(work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> (Upload, Fault) {
+pub(crate) fn written(work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> (Upload, Fault) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let fault = Fault::default();
     let told = fault.clone();
@@ -63,7 +63,7 @@ impl Write for Pieces {
 
 /// What `input` gives, to `count` readers at once: it is read once, as fast as the slowest reads. The thread is waited for
 /// by nobody, since a read of standard input cannot be taken back.
-pub(in crate::cli) fn shared(mut input: impl Read + Send + 'static, count: usize) -> Vec<Upload> {
+pub(crate) fn shared(mut input: impl Read + Send + 'static, count: usize) -> Vec<Upload> {
     let (mut senders, uploads): (Vec<_>, Vec<_>) = (0..count)
         .map(|_| {
             let (sender, receiver) = mpsc::channel(WAITING);
@@ -94,7 +94,7 @@ pub(in crate::cli) fn shared(mut input: impl Read + Send + 'static, count: usize
 }
 
 /// Hands a stream to `work`, which reads it on a thread of its own.
-pub(super) async fn read<T: Send + 'static>(
+pub(crate) async fn read<T: Send + 'static>(
     mut stream: BoxStream<'static, backend::Result<Bytes>>,
     work: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
