@@ -48,7 +48,9 @@ pub(crate) fn written(work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send
     (received(receiver), fault)
 }
 
-struct Pieces(mpsc::Sender<io::Result<Bytes>>);
+/// A writer whose pieces go through a channel; it waits while enough of them are on their way. Not for asynchronous threads.
+#[derive(Debug)]
+pub(crate) struct Pieces(pub(crate) mpsc::Sender<io::Result<Bytes>>);
 
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -14,6 +14,7 @@ use super::FOREIGN_DOCKERFILE;
 use crate::backend::docker::build::Failure;
 use crate::backend::docker::transport::Body;
 use crate::ignore::Ignore;
+use crate::pipe::Pieces;
 
 /// Size of the pieces that are sent.
 const PIECE: usize = 64 * 1024;
@@ -210,19 +211,5 @@ impl<R: Read> Read for Counted<R> {
         let count = self.inner.read(buffer)?;
         self.count += u64::try_from(count).unwrap_or(0);
         Ok(count)
-    }
-}
-
-/// Hands pieces over to the request; waits while enough of them are on their way.
-struct Pieces(mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
