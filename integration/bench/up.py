@@ -34,19 +34,22 @@ ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 def launch(command, folder, output=subprocess.DEVNULL):
     """Starts a program, with its output to a file descriptor; when it began, and its process id.
 
-    What a process held before it became another program counts as that one's peak of memory: so a small shell starts it,
-    not this process.
+    What a process held before it became another program counts as that one's peak of memory: so a child of a small shell
+    becomes it, not one of this process. The child waits until that shell is gone, which could otherwise be the one to reap
+    it.
     """
     told, tell = os.pipe()
-    script = f'read go; "$@" </dev/null {tell}>&- & echo $! >&{tell}'
+    script = f'exec 3<&0; {{ read go <&3; exec "$@" </dev/null 3<&- {tell}>&-; }} & echo $! >&{tell}'
     arguments = ["sh", "-c", script, "sh", *map(str, command)]
     streams = {"stdin": subprocess.PIPE, "stdout": output, "stderr": subprocess.DEVNULL, "pass_fds": (tell,)}
     with subprocess.Popen(arguments, cwd=folder, **streams) as shell, open(told) as answer:
         os.close(tell)
+        process = int(answer.readline())
+        shell.wait()
         began = time.monotonic()
         shell.stdin.write(b"go\n")
-        shell.stdin.close()
-        return began, int(answer.read())
+        shell.stdin.flush()
+        return began, process
 
 
 def measure(command, folder):
