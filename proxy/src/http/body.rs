@@ -18,7 +18,7 @@ use crate::upstream::pool::UpstreamBody;
 
 use super::exchange::Finish;
 use super::expectation::Expectation;
-use super::http3::upload::Upload;
+use super::http3;
 use super::outbox::Outbox;
 use super::spool::SpoolReader;
 use super::trailers;
@@ -29,6 +29,9 @@ pub(crate) enum BodyError {
     /// The sender's connection failed.
     #[error("the body was cut off")]
     Cut(#[from] hyper::Error),
+    /// The server's connection failed, or what came over it is no body.
+    #[error("the body was cut off")]
+    Server(#[source] std::io::Error),
     /// The sender reset its stream.
     #[error("the stream was reset")]
     Reset(#[from] h2::Error),
@@ -49,9 +52,13 @@ pub(crate) enum BodyError {
     Idle(Duration),
 }
 
-/// A request's body on its way to a server; fails when the client stops sending.
+/// A request's body on its way to a server; fails when the client stops sending. Most requests have none, and are the
+/// smaller for it.
+#[derive(Debug, Default)]
+pub(crate) struct RequestBody(Option<Box<Upload>>);
+
 #[derive(Debug)]
-pub(crate) struct RequestBody {
+struct Upload {
     kind: RequestKind,
     /// What was read of it and put back.
     before: Option<Bytes>,
@@ -70,7 +77,7 @@ enum RequestKind {
     Client(Incoming),
     /// Of HTTP/2, with the bytes left of the length that was announced.
     Stream(RecvStream, Option<u64>),
-    Http3(Box<Upload>),
+    Http3(Box<http3::upload::Upload>),
     Held(Option<Bytes>),
     Spooled(SpoolReader),
 }
@@ -78,50 +85,83 @@ enum RequestKind {
 impl RequestBody {
     /// The client's body, which must not pause for longer than `idle` (zero: no limit).
     pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
-        let kind = if body.is_end_stream() { RequestKind::Empty } else { RequestKind::Client(body) };
-        Self { kind, idle, ..Self::empty() }
+        Self::of((!body.is_end_stream()).then_some(RequestKind::Client(body)), idle)
     }
 
     /// The body of a client's stream of HTTP/2 with these headers, as [`RequestBody::client`].
     pub(crate) fn stream(stream: RecvStream, headers: &HeaderMap, idle: Duration) -> Self {
+        if stream.is_end_stream() {
+            return Self::empty();
+        }
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let kind = if stream.is_end_stream() { RequestKind::Empty } else { RequestKind::Stream(stream, length) };
-        Self { kind, idle, ..Self::empty() }
+        Self::of(Some(RequestKind::Stream(stream, length)), idle)
     }
 
     /// The body of a client's stream of HTTP/3, as [`RequestBody::client`].
-    pub(crate) fn http3(body: Option<Box<Upload>>, idle: Duration) -> Self {
-        Self { kind: body.map_or(RequestKind::Empty, RequestKind::Http3), idle, ..Self::empty() }
+    pub(crate) fn http3(body: Option<Box<http3::upload::Upload>>, idle: Duration) -> Self {
+        Self::of(body.map(RequestKind::Http3), idle)
+    }
+
+    /// No body.
+    pub(crate) const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// A body that is in memory.
+    pub(crate) fn held(bytes: Bytes) -> Self {
+        Self::of((!bytes.is_empty()).then_some(RequestKind::Held(Some(bytes))), Duration::ZERO)
+    }
+
+    /// A body that was put aside as a whole.
+    pub(crate) fn spooled(reader: SpoolReader) -> Self {
+        Self::of((!reader.is_end_stream()).then_some(RequestKind::Spooled(reader)), Duration::ZERO)
+    }
+
+    fn of(kind: Option<RequestKind>, idle: Duration) -> Self {
+        Self(kind.map(|kind| Box::new(Upload::new(kind, idle))))
     }
 
     /// The client may send it only when it is asked for; what is known about that is shared in `expectation`.
-    pub(crate) fn expected(mut self, expectation: Arc<Expectation>) -> Self {
-        if self.is_empty() {
-            expectation.completed();
+    pub(crate) fn expect(&mut self, expectation: Arc<Expectation>) {
+        match &mut self.0 {
+            Some(upload) if !upload.is_empty() => upload.expectation = Some(expectation),
+            _ => expectation.completed(),
         }
-        self.expectation = Some(expectation);
-        self
     }
 
     /// The number of bytes of it that have come from now on; `None` if it is empty.
     pub(crate) fn counted(&mut self) -> Option<Arc<AtomicU64>> {
-        (!self.is_empty()).then(|| Arc::clone(self.received.get_or_insert_default()))
+        let upload = self.0.as_mut().filter(|upload| !upload.is_empty())?;
+        Some(Arc::clone(upload.received.get_or_insert_default()))
     }
 
     /// From now on it is not asked for before the server wants it. Returns through what the body learns that; `None` where
     /// the client sends it unasked.
     pub(crate) fn wait_until_wanted(&mut self) -> Option<Arc<Expectation>> {
-        let expectation = self.expectation.clone().filter(|_| !self.is_empty())?;
-        self.on_demand.get_or_insert_default();
+        let upload = self.0.as_mut().filter(|upload| !upload.is_empty())?;
+        let expectation = upload.expectation.clone()?;
+        upload.on_demand.get_or_insert_default();
         Some(expectation)
     }
 
-    /// No body.
-    pub(crate) fn empty() -> Self {
+    /// Puts back what was read, so that it comes once more.
+    pub(crate) fn put_back(&mut self, read: Bytes) {
+        let upload = self.0.get_or_insert_with(|| Box::new(Upload::new(RequestKind::Empty, Duration::ZERO)));
+        upload.before = Some(read);
+    }
+
+    /// True when there is nothing to send, so that the request can be sent again.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|upload| upload.is_empty())
+    }
+}
+
+impl Upload {
+    fn new(kind: RequestKind, idle: Duration) -> Self {
         Self {
-            kind: RequestKind::Empty,
+            kind,
             before: None,
-            idle: Duration::ZERO,
+            idle,
             timer: None,
             waiting: false,
             expectation: None,
@@ -130,57 +170,33 @@ impl RequestBody {
         }
     }
 
-    /// A body that is in memory.
-    pub(crate) fn held(bytes: Bytes) -> Self {
-        let kind = if bytes.is_empty() { RequestKind::Empty } else { RequestKind::Held(Some(bytes)) };
-        Self { kind, ..Self::empty() }
-    }
-
-    /// A body that was put aside as a whole.
-    pub(crate) fn spooled(reader: SpoolReader) -> Self {
-        let kind = if reader.is_end_stream() { RequestKind::Empty } else { RequestKind::Spooled(reader) };
-        Self { kind, ..Self::empty() }
-    }
-
-    /// Puts back what was read, so that it comes once more.
-    pub(crate) fn put_back(&mut self, read: Bytes) {
-        self.before = Some(read);
-    }
-
-    /// True when there is nothing to send, so that the request can be sent again.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.before.is_none() && matches!(self.kind, RequestKind::Empty)
     }
 
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.idle.is_zero() {
-            return Poll::Pending;
+    fn is_end_stream(&self) -> bool {
+        if self.before.is_some() {
+            return false;
         }
-        let deadline = Instant::now() + self.idle;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if !self.waiting {
-            self.waiting = true;
-            timer.as_mut().reset(deadline);
+        match &self.kind {
+            RequestKind::Empty => true,
+            RequestKind::Held(bytes) => bytes.is_none(),
+            RequestKind::Spooled(reader) => reader.is_end_stream(),
+            RequestKind::Client(body) => body.is_end_stream(),
+            RequestKind::Stream(stream, _) => stream.is_end_stream(),
+            RequestKind::Http3(upload) => upload.is_end_stream(),
         }
-        ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Some(Err(BodyError::Idle(self.idle))))
     }
-}
 
-impl HttpBody for RequestBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        if let Some(read) = this.before.take() {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(read) = self.before.take() {
             return Poll::Ready(Some(Ok(Frame::data(read))));
         }
-        if let (Some(timer), Some(expectation)) = (&mut this.on_demand, &this.expectation) {
+        if let (Some(timer), Some(expectation)) = (&mut self.on_demand, &self.expectation) {
             ready!(expectation.poll_wanted(cx, timer));
-            this.on_demand = None;
+            self.on_demand = None;
         }
-        let polled = match &mut this.kind {
+        let polled = match &mut self.kind {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
@@ -210,18 +226,18 @@ impl HttpBody for RequestBody {
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        if self.before.is_some() {
-            return false;
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.idle.is_zero() {
+            return Poll::Pending;
         }
-        match &self.kind {
-            RequestKind::Empty => true,
-            RequestKind::Held(bytes) => bytes.is_none(),
-            RequestKind::Spooled(reader) => reader.is_end_stream(),
-            RequestKind::Client(body) => body.is_end_stream(),
-            RequestKind::Stream(stream, _) => stream.is_end_stream(),
-            RequestKind::Http3(upload) => upload.is_end_stream(),
+        let deadline = Instant::now() + self.idle;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if !self.waiting {
+            self.waiting = true;
+            timer.as_mut().reset(deadline);
         }
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyError::Idle(self.idle))))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -241,6 +257,26 @@ impl HttpBody for RequestBody {
             }
         }
         rest
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Some(upload) => upload.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|upload| upload.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |upload| upload.size_hint())
     }
 }
 

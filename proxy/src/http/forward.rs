@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use http::header::{CONNECTION, EXPECT, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 
 use crate::middleware::content_type;
 use crate::snapshot::{LoadBalancer, View};
-use crate::upstream::answer_head::Interim;
+use crate::upstream::call::Call;
 use crate::upstream::failure::{Failure, chain};
-use crate::upstream::pool::{Answer, Lease, Pool, Unanswered, UnderWay};
-use crate::upstream::server::{Scheme, Server};
+use crate::upstream::http1::{Interim, Unanswered};
+use crate::upstream::pool::{Answer, Pool, UnderWay};
+use crate::upstream::server::Server;
 use crate::upstream::sticky::put_first;
 
-use super::body::{Body, RequestBody};
+use super::body::Body;
 use super::error_response::Reason;
 use super::exchange::{Exchange, Held, Upgrade};
 use super::headers;
@@ -90,7 +92,7 @@ async fn send(
     retry: Option<Retry>,
     held: &mut Vec<Held>,
 ) -> Result<Response<Body>, NoAnswer> {
-    let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.parts.headers)).map(str::to_owned);
+    let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.call.headers)).map(str::to_owned);
     let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
     let mut tried = 0_u64;
     let mut attempt = 1_u32;
@@ -113,7 +115,7 @@ async fn send(
         if let Some(trace) = &mut exchange.trace {
             let target = exchange.target.for_server(&server.base_path);
             let target = target.as_ref().map_or("/", |target| target.as_str());
-            trace.asks("ReverseProxy", server, &outgoing.method, target, &mut outgoing.parts.headers);
+            trace.asks("ReverseProxy", server, &outgoing.call.method, target, &mut outgoing.call.headers);
         }
         let result = outgoing.attempt(exchange, pool, balancer).await;
         if let Some(trace) = &mut exchange.trace {
@@ -125,7 +127,7 @@ async fn send(
                 held.extend(load);
                 server.trust();
                 let repin = pinned.as_deref() != Some(server.cookie.as_str());
-                let response = finish(exchange, answer, &outgoing.method, balancer, server, repin, held)
+                let response = finish(exchange, answer, &outgoing.call.method, balancer, server, repin, held)
                     .map_err(NoAnswer::Failed)?;
                 let response = if outgoing.unzip { unzip::response(response) } else { response };
                 // As in Traefik, where passing one on undoes that answers without a type stay without.
@@ -190,10 +192,9 @@ async fn pause(retry: Option<Retry>, attempt: u32) {
 
 /// A request that may have to be sent more than once.
 struct Outgoing {
-    parts: request::Parts,
-    method: Method,
-    body: Option<RequestBody>,
-    upgrade: Option<HeaderValue>,
+    call: Call,
+    /// It asks for another protocol, which HTTP/1 alone can switch to.
+    upgrades: bool,
     /// An informational answer was passed on.
     informed: bool,
     /// The server may compress its answer although the client did not ask for it.
@@ -202,32 +203,31 @@ struct Outgoing {
 
 impl Outgoing {
     fn take(exchange: &mut Exchange) -> Self {
-        let mut parts = Request::new(()).into_parts().0;
-        parts.method = exchange.parts.method.clone();
-        parts.headers = std::mem::take(&mut exchange.parts.headers);
+        let method = exchange.parts.method.clone();
+        let mut headers = std::mem::take(&mut exchange.parts.headers);
         if !std::mem::replace(&mut exchange.forwarded_for, true) {
-            headers::append_forwarded_for(&mut parts.headers, &exchange.client);
+            headers::append_forwarded_for(&mut headers, &exchange.client);
         }
-        let body = std::mem::replace(&mut exchange.body, RequestBody::empty());
-        let upgrade = exchange.upgrade.as_ref().map(|upgrade| upgrade.protocol.clone());
-        if let Some(protocol) = &upgrade {
-            parts.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-            parts.headers.insert(UPGRADE, protocol.clone());
+        if let Some(upgrade) = &exchange.upgrade {
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, upgrade.protocol.clone());
         }
-        if parts.headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
-            parts.headers.remove(USER_AGENT);
+        if headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
+            headers.remove(USER_AGENT);
         }
-        let unzip = unzip::ask(&parts.method, &mut parts.headers);
-        Self { method: parts.method.clone(), parts, body: Some(body), upgrade, informed: false, unzip }
+        let unzip = unzip::ask(&method, &mut headers);
+        let (target, host) = (PathAndQuery::from_static("/"), exchange.host.value.clone());
+        let call = Call { method, target, host, headers, body: std::mem::take(&mut exchange.body) };
+        Self { call, upgrades: exchange.upgrade.is_some(), informed: false, unzip }
     }
 
     /// Gives an unsent request back.
     fn put_back(mut self, exchange: &mut Exchange) {
         if self.unzip {
-            unzip::take_back(&mut self.parts.headers);
+            unzip::take_back(&mut self.call.headers);
         }
-        exchange.parts.headers = self.parts.headers;
-        exchange.body = self.body.unwrap_or_else(RequestBody::empty);
+        exchange.parts.headers = self.call.headers;
+        exchange.body = self.call.body;
     }
 
     /// One server, at most two connections: a kept one may turn out to have been closed by the server just now.
@@ -237,24 +237,22 @@ impl Outgoing {
         pool: &Arc<Pool>,
         balancer: &LoadBalancer,
     ) -> Result<Answer, Failure> {
-        // From here on the server is not to be taken away: connecting takes time too.
-        let _under_way = UnderWay::new(pool);
+        self.address(exchange, pool, balancer);
         let mut fresh = false;
         loop {
-            let lease = pool.lease(fresh, self.upgrade.is_some()).await?;
+            // From here on the server is not to be taken away: connecting takes time too.
+            let under_way = UnderWay::new(pool);
+            let lease = pool.lease(fresh, self.upgrades).await?;
             let reused = lease.is_reused();
-            let mut body = self.body.take().unwrap_or_else(RequestBody::empty);
-            // Only a request without body to a method that may be repeated can be sent again once it was sent; its head
-            // is copied for that, and only when the connection is one that may just be closing.
-            let replay = reused && body.is_empty() && self.method.is_idempotent();
-            let head = if replay {
-                self.parts.clone()
-            } else {
-                std::mem::replace(&mut self.parts, Request::new(()).into_parts().0)
-            };
-            let expects = !lease.is_http2() && head.headers.contains_key(EXPECT);
-            let expectation = expects.then(|| body.wait_until_wanted()).flatten();
-            let request = prepare(head, body, exchange, pool, balancer, &lease);
+            // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
+            if !lease.is_http2() && exchange.parts.version >= Version::HTTP_2 {
+                headers::join_cookies(&mut self.call.headers);
+            }
+            // Only a request without body to a method that may be repeated can be sent again once it was sent, and only
+            // when the connection is one that may just be closing.
+            let replay = reused && self.call.body.is_empty() && self.call.method.is_idempotent();
+            let expects = !lease.is_http2() && self.call.headers.contains_key(EXPECT);
+            let expectation = expects.then(|| self.call.body.wait_until_wanted()).flatten();
             let outbox = exchange.outbox.as_ref();
             let informed = &mut self.informed;
             let mut inform = |interim: Interim| match (&expectation, outbox) {
@@ -266,61 +264,28 @@ impl Outgoing {
                 }
                 (_, None) => {}
             };
-            match lease.send(pool, request, &mut inform).await {
+            match lease.send(under_way, &mut self.call, &mut inform).await {
                 Ok(answer) => return Ok(answer),
-                Err(Unanswered { request: Some(request), failure: _ }) if reused => {
-                    let (parts, body) = request.into_parts();
-                    (self.parts, self.body) = (parts, Some(body));
-                    self.parts.headers.remove(TRANSFER_ENCODING);
-                }
+                Err(Unanswered { untouched: true, .. }) if reused => {}
                 Err(Unanswered { failure: Failure::HungUp(_), .. }) if replay => {}
                 Err(Unanswered { failure, .. }) => return Err(failure),
             }
             fresh = true;
         }
     }
-}
 
-fn prepare(
-    mut head: request::Parts,
-    body: RequestBody,
-    exchange: &Exchange,
-    pool: &Pool,
-    balancer: &LoadBalancer,
-    lease: &Lease,
-) -> Request<RequestBody> {
-    let server = &pool.server;
-    let host = match &exchange.upstream_host {
-        Some(host) => host,
-        None if balancer.pass_host_header && !exchange.host.value.is_empty() => &exchange.host.value,
-        None => &server.host_header,
-    };
-    let target = exchange.target.for_server(&server.base_path);
-    match lease {
-        Lease::Http1 { .. } => {
-            head.version = Version::HTTP_11;
-            head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
-            head.headers.insert(HOST, host.clone());
-            // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
-            if exchange.parts.version >= Version::HTTP_2 {
-                headers::join_cookies(&mut head.headers);
-            }
-            if !body.is_empty() && !head.headers.contains_key(CONTENT_LENGTH) {
-                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            }
-        }
-        Lease::Http2(_) => {
-            head.version = Version::HTTP_2;
-            head.headers.remove(HOST);
-            let scheme = if server.scheme == Scheme::Https { "https" } else { "http" };
-            let mut uri = http::uri::Parts::default();
-            uri.scheme = scheme.parse().ok();
-            uri.authority = host.to_str().ok().and_then(|host| host.parse().ok());
-            uri.path_and_query = target;
-            head.uri = Uri::from_parts(uri).unwrap_or_default();
-        }
+    /// Says to a server what it is asked for, and in whose name.
+    fn address(&mut self, exchange: &Exchange, pool: &Pool, balancer: &LoadBalancer) {
+        let server = &pool.server;
+        let host = match &exchange.upstream_host {
+            Some(host) => host,
+            None if balancer.pass_host_header && !exchange.host.value.is_empty() => &exchange.host.value,
+            None => &server.host_header,
+        };
+        self.call.host = host.clone();
+        self.call.target =
+            exchange.target.for_server(&server.base_path).unwrap_or_else(|| PathAndQuery::from_static("/"));
     }
-    Request::from_parts(head, body)
 }
 
 fn finish(
@@ -344,14 +309,8 @@ fn finish(
         }
         Answer::Response(response) => {
             let (mut parts, body) = response.into_parts();
-            if parts.version < Version::HTTP_2 {
-                let chunked = headers::is_chunked(&parts.headers).map_err(|_| Failure::BadCoding)?;
-                if parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().contains(&b',')) {
-                    return Err(Failure::BadLength);
-                }
-                if !chunked {
-                    parts.headers.remove(TRAILER);
-                }
+            if parts.version < Version::HTTP_2 && !parts.headers.contains_key(TRANSFER_ENCODING) {
+                parts.headers.remove(TRAILER);
             }
             headers::strip_response(&mut parts.headers, true);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {

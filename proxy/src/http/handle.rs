@@ -31,78 +31,117 @@ use super::tunnel::ClientTunnel;
 /// Longest request method; the longest in use has half of it.
 const LONGEST_METHOD: usize = 40;
 
-/// Answers one request of `client` over HTTP/1.
-pub(crate) async fn handle_http1(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
-    let connection = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
-    let body = RequestBody::client(body, client.entry.limits.body_idle);
-    // Clients of HTTP/1.0 know neither informational answers nor trailers.
-    let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
-    let mut response = handle(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone()).await;
-    if let Some(outbox) = outbox {
-        if outbox.informs() {
-            // What the server said before its answer goes before it.
-            poll_fn(|cx| outbox.poll_flushed(cx)).await;
-        }
-        response.body_mut().outbox = Some(outbox);
-    }
-    response
+/// A request that was looked at as far as needs no waiting. The request itself lies in a place of its own: this moves from one
+/// place to another before it is waited for, and must be small.
+pub(crate) struct Handling {
+    client: Arc<Client>,
+    admitted: Result<Box<Exchange>, Box<Response<Body>>>,
+    finish: Finish,
+    record: Option<Box<Record>>,
+    expected: Option<Arc<Expectation>>,
+    /// Over HTTP/1, the requests on this connection up to this one.
+    count: Option<u32>,
+    advertises: bool,
 }
 
-/// Answers one request of `client`. `connection` is for protocols to switch to; what is to be said before the answer is put into
-/// `outbox`.
-pub(crate) async fn handle(
-    client: Arc<Client>,
-    parts: http::request::Parts,
-    mut body: RequestBody,
-    connection: Option<ClientTunnel>,
+/// A [`Handling`] of a request over HTTP/1.
+pub(crate) struct Http1Handling {
+    handling: Handling,
     outbox: Option<Arc<Outbox>>,
-) -> Response<Body> {
-    let count = client.meter.begin();
-    let mut finish = Finish::new(&client);
-    let http1 = parts.version <= Version::HTTP_11;
-    let advertises = client.tls.is_some() && parts.version != Version::HTTP_3;
-    let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
-    if let Some(expected) = &expected {
-        body = body.expected(Arc::clone(expected));
+}
+
+impl Http1Handling {
+    /// A request of `client`.
+    pub(crate) fn new(client: &Arc<Client>, mut request: Request<Incoming>) -> Self {
+        let connection = hyper::upgrade::on(&mut request);
+        let (parts, body) = request.into_parts();
+        let body = RequestBody::client(body, client.entry.limits.body_idle);
+        // Clients of HTTP/1.0 know neither informational answers nor trailers.
+        let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
+        let handling = Handling::new(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone());
+        Self { handling, outbox }
     }
-    let mut record = record(&client, &parts);
-    let mut response = match admit(&client, parts, body, connection) {
-        Ok(mut exchange) => {
+
+    /// The answer.
+    pub(crate) async fn answer(self) -> Response<Body> {
+        let mut response = self.handling.answer().await;
+        if let Some(outbox) = self.outbox {
+            if outbox.informs() {
+                // What the server said before its answer goes before it.
+                poll_fn(|cx| outbox.poll_flushed(cx)).await;
+            }
+            response.body_mut().outbox = Some(outbox);
+        }
+        response
+    }
+}
+
+impl Handling {
+    /// A request of `client`. `connection` is for protocols to switch to; what is to be said before the answer is put into `outbox`.
+    pub(crate) fn new(
+        client: &Arc<Client>,
+        parts: http::request::Parts,
+        mut body: RequestBody,
+        connection: Option<ClientTunnel>,
+        outbox: Option<Arc<Outbox>>,
+    ) -> Self {
+        let count = client.meter.begin();
+        let finish = Finish::new(client);
+        let http1 = parts.version <= Version::HTTP_11;
+        let advertises = client.tls.is_some() && parts.version != Version::HTTP_3;
+        let expected = (http1 && parts.headers.contains_key(EXPECT)).then(|| Arc::new(Expectation::default()));
+        if let Some(expected) = &expected {
+            body.expect(Arc::clone(expected));
+        }
+        let mut record = record(client, &parts);
+        let mut admitted = admit(client, parts, body, connection);
+        if let Ok(exchange) = &mut admitted {
             exchange.outbox = outbox;
             exchange.record = record.take();
-            exchange.measure = measure(&client, &mut exchange);
-            exchange.trace = client.worker.shared.tracer.load_full().map(|tracer| Trace::begin(tracer, &exchange));
-            let response = respond(&mut exchange, &mut finish).await;
-            record = exchange.record;
-            if let Some(mut measure) = exchange.measure {
-                measure.answered(response.status(), response.headers());
-                finish.count(Some(measure));
-            }
-            if let Some(mut trace) = exchange.trace {
-                trace.answered(response.status(), response.headers());
-                finish.trace(Some(trace));
-            }
-            response
+            exchange.measure = measure(client, exchange);
+            exchange.trace = client.worker.shared.tracer.load_full().map(|tracer| Trace::begin(tracer, exchange));
         }
-        Err(response) => *response,
-    };
-    if let Some(record) = &mut record {
-        record.status = response.status();
+        let (client, count) = (Arc::clone(client), http1.then_some(count));
+        Self { client, admitted, finish, record, expected, count, advertises }
     }
-    // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
-    let unread = expected.is_some_and(|expected| !expected.is_complete());
-    if http1 && (unread || closes(&client, count)) {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    } else if !http1 {
-        response.headers_mut().remove(CONNECTION);
+
+    /// The answer.
+    pub(crate) async fn answer(mut self) -> Response<Body> {
+        let mut response = match self.admitted {
+            Ok(mut exchange) => {
+                let response = respond(&mut exchange, &mut self.finish).await;
+                self.record = exchange.record;
+                if let Some(mut measure) = exchange.measure {
+                    measure.answered(response.status(), response.headers());
+                    self.finish.count(Some(measure));
+                }
+                if let Some(mut trace) = exchange.trace {
+                    trace.answered(response.status(), response.headers());
+                    self.finish.trace(Some(trace));
+                }
+                response
+            }
+            Err(response) => *response,
+        };
+        if let Some(record) = &mut self.record {
+            record.status = response.status();
+        }
+        // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
+        let unread = self.expected.is_some_and(|expected| !expected.is_complete());
+        match self.count {
+            Some(count) if unread || closes(&self.client, count) => {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Some(_) => {}
+            None => drop(response.headers_mut().remove(CONNECTION)),
+        }
+        if self.advertises {
+            advertise(&self.client.entry, &mut response);
+        }
+        self.finish.log(self.record);
+        response.body_mut().finish = Some(self.finish);
+        response
     }
-    if advertises {
-        advertise(&client.entry, &mut response);
-    }
-    finish.log(record);
-    response.body_mut().finish = Some(finish);
-    response
 }
 
 /// Says where the same is to be had over HTTP/3 (RFC 7838 section 3), before what the server says about itself.
@@ -175,7 +214,7 @@ fn admit(
     mut parts: http::request::Parts,
     body: RequestBody,
     connection: Option<ClientTunnel>,
-) -> Result<Exchange, Box<Response<Body>>> {
+) -> Result<Box<Exchange>, Box<Response<Body>>> {
     let mark = client.worker.shared.mark_errors;
     let refuse = |reason: Reason| Box::new(reason.response(mark));
     if parts.method.as_str().len() > LONGEST_METHOD {
@@ -226,7 +265,7 @@ fn admit(
     let upgrade = upgrade.zip(connection).map(|(protocol, connection)| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
     headers::describe_client(&mut parts.headers, client, &host, websocket);
-    Ok(Exchange {
+    Ok(Box::new(Exchange {
         client: Arc::clone(client),
         parts,
         body,
@@ -241,7 +280,7 @@ fn admit(
         measure: None,
         trace: None,
         served: false,
-    })
+    }))
 }
 
 /// Whether a target has a form that its method may have: the asterisk is `OPTIONS`'s, an authority alone `CONNECT`'s (RFC 9112 section 3.2).

@@ -24,11 +24,11 @@ use super::date;
 use super::error_response::Aborted;
 use super::exchange::Client;
 use super::frame_guard::{Guarded, Verdict};
-use super::handle::handle;
+use super::handle::Handling;
 use super::meter::Meter;
 use super::outbox::Outbox;
 use super::serve::within;
-use super::websocket;
+use super::websocket::{self, Asked};
 
 /// Most bytes of a header list: header compression makes larger ones cheap to send.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -134,7 +134,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
                     match accepted {
                         Poll::Ready(Some(accepted)) => {
                             let (request, answer) = accepted?;
-                            tokio::spawn(serve(Arc::clone(&this.client), request, answer));
+                            if let Some(serving) = serve(&this.client, request, answer) {
+                                tokio::spawn(serving);
+                            }
                         }
                         Poll::Ready(None) => *ending = true,
                         Poll::Pending if holding => holding = false,
@@ -185,13 +187,18 @@ impl Probe {
     }
 }
 
-/// Serves one stream.
-async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: SendResponse<Bytes>) {
+/// Serves one stream. What needs no waiting is done at once: see [`Handling`].
+fn serve(
+    client: &Arc<Client>,
+    request: Request<RecvStream>,
+    mut answer: SendResponse<Bytes>,
+) -> Option<impl Future<Output = ()> + use<>> {
     let (mut parts, stream) = request.into_parts();
     let (mut websocket, mut tunnel) = (None, None);
     let body = if websocket::is_asked(&parts) {
         let Some((asked, opened)) = websocket::translate(&mut parts, stream) else {
-            return answer.send_reset(Reason::INTERNAL_ERROR);
+            answer.send_reset(Reason::INTERNAL_ERROR);
+            return None;
         };
         (websocket, tunnel) = (Some(asked), Some(opened));
         RequestBody::empty()
@@ -200,28 +207,52 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     };
     let stall = client.entry.limits.write_stall;
     let outbox = Arc::new(Outbox::default());
-    let mut handling = std::pin::pin!(handle(client, parts, body, tunnel, Some(Arc::clone(&outbox))));
-    let handled = poll_fn(|cx| {
-        let polled = handling.as_mut().poll(cx);
-        for interim in outbox.take_interim() {
-            let mut head = Response::new(());
-            *head.status_mut() = interim.status;
-            *head.headers_mut() = interim.headers;
-            strip(head.headers_mut());
-            head.headers_mut().remove(CONTENT_LENGTH);
-            // A stream that takes none takes no answer either, which is found out there.
-            let _ = answer.send_informational(head);
-        }
-        match polled {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => answer.poll_reset(cx).map(|_| None),
+    let handling = Handling::new(client, parts, body, tunnel, Some(Arc::clone(&outbox)));
+    Some(async move {
+        let begun = {
+            let mut handling = std::pin::pin!(handling.answer());
+            poll_fn(|cx| {
+                let polled = handling.as_mut().poll(cx);
+                inform(&outbox, &mut answer);
+                match polled {
+                    Poll::Ready(response) => Poll::Ready(begin(response, &mut answer, websocket.take())),
+                    Poll::Pending => answer.poll_reset(cx).map(|_| None),
+                }
+            })
+            .await
+        };
+        if let Some((mut body, mut stream)) = begun {
+            send(&mut body, &mut stream, stall).await;
         }
     })
-    .await;
-    let Some(response) = handled else { return };
-    let Ok(response) = Aborted::check(response) else { return answer.send_reset(Reason::INTERNAL_ERROR) };
+}
+
+/// Passes informational answers on.
+fn inform(outbox: &Outbox, answer: &mut SendResponse<Bytes>) {
+    for interim in outbox.take_interim() {
+        let mut head = Response::new(());
+        *head.status_mut() = interim.status;
+        *head.headers_mut() = interim.headers;
+        strip(head.headers_mut());
+        head.headers_mut().remove(CONTENT_LENGTH);
+        // A stream that takes none takes no answer either, which is found out there.
+        let _ = answer.send_informational(head);
+    }
+}
+
+/// Sends the head of an answer; returns what is left to be sent.
+fn begin(
+    response: Response<Body>,
+    answer: &mut SendResponse<Bytes>,
+    websocket: Option<Asked>,
+) -> Option<(Body, SendStream<Bytes>)> {
+    let Ok(response) = Aborted::check(response) else {
+        answer.send_reset(Reason::INTERNAL_ERROR);
+        return None;
+    };
     if let Some(asked) = websocket.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
-        return asked.open(response, answer);
+        asked.open(response, answer);
+        return None;
     }
     let (mut parts, body) = response.into_parts();
     strip(&mut parts.headers);
@@ -233,11 +264,12 @@ async fn serve(client: Arc<Client>, request: Request<RecvStream>, mut answer: Se
     }
     match answer.send_response(Response::from_parts(parts, ()), empty) {
         // The finish that is in an empty body is due now.
-        Ok(_) if empty => drop(body),
-        Ok(stream) => send(body, stream, stall).await,
+        Ok(_) if empty => None,
+        Ok(stream) => Some((body, stream)),
         Err(error) => {
             tracing::debug!(%error, "an answer cannot be sent");
             answer.send_reset(Reason::INTERNAL_ERROR);
+            None
         }
     }
 }
@@ -250,11 +282,11 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 }
 
 /// Sends a body as fast as the client takes it, who must not make it wait for longer than `stall` (zero: no limit).
-async fn send(mut body: Body, mut stream: SendStream<Bytes>, stall: Duration) {
+async fn send(body: &mut Body, stream: &mut SendStream<Bytes>, stall: Duration) {
     loop {
         stream.reserve_capacity(1);
         if stream.capacity() == 0 {
-            match within(stall, poll_fn(|cx| poll_room(&mut stream, cx))).await {
+            match within(stall, poll_fn(|cx| poll_room(stream, cx))).await {
                 Some(true) => {}
                 Some(false) => return,
                 None => {
@@ -263,7 +295,7 @@ async fn send(mut body: Body, mut stream: SendStream<Bytes>, stall: Duration) {
                 }
             }
         }
-        let Some(frame) = poll_fn(|cx| poll_next(&mut body, &mut stream, cx)).await else { return };
+        let Some(frame) = poll_fn(|cx| poll_next(body, stream, cx)).await else { return };
         let sent = match frame {
             None => return drop(stream.send_data(Bytes::new(), true)),
             Some(Err(_)) => return stream.send_reset(Reason::INTERNAL_ERROR),

@@ -12,7 +12,7 @@ use futures_util::task::AtomicWaker;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING};
 
-use crate::upstream::answer_head::Interim;
+use crate::upstream::http1::Interim;
 
 /// The end of a chunked body without trailers, as hyper writes it.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::HeaderValue;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,7 +29,7 @@ use crate::worker::{Place, Worker};
 
 use super::error_response::Aborted;
 use super::exchange::{Client, TlsSession};
-use super::handle::handle_http1;
+use super::handle::Http1Handling;
 use super::http2::Http2;
 use super::meter::{Exceeded, Meter, Metered};
 use super::outbox::Outbox;
@@ -43,6 +45,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) const MAX_HEADERS: usize = 1600;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
+///
+/// Most connections are idle most of the time: each step has a place of its own in memory, which goes when the step is over.
 pub(crate) async fn serve(
     mut stream: TcpStream,
     mut peer: std::net::SocketAddr,
@@ -69,18 +73,18 @@ pub(crate) async fn serve(
     let tcp = worker.view.load().snapshot.tcp.entry(&entry.name).cloned();
     let client = peer.ip().to_canonical();
     if let Some(route) = tcp.as_ref().and_then(|tcp| tcp.early(client)) {
-        return carry(route, stream, peer).await;
+        return Box::pin(carry(route, stream, peer)).await;
     }
     let Some(first) = first_bytes(&stream, &entry, &drain).await else { return };
     if !matches!(first, First::Tls)
         && let Some(route) = tcp.as_ref().and_then(|tcp| tcp.plain(client))
     {
-        return carry(route, stream, peer).await;
+        return Box::pin(carry(route, stream, peer)).await;
     }
     let connection = Connection { peer, entry, worker, drain };
     match first {
         First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
-            Some(tcp) => connection.tls_or_tcp(stream, &tcp).await,
+            Some(tcp) => Box::pin(connection.tls_or_tcp(stream, &tcp)).await,
             None => connection.tls(stream).await,
         },
         First::Http2 => connection.http2(stream, None, Meter::new()).await,
@@ -136,8 +140,12 @@ async fn lingered(drain: &CancellationToken) {
 }
 
 /// `future`, unless it takes longer than `limit` (zero: no limit).
-pub(super) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    if limit.is_zero() { Some(future.await) } else { tokio::time::timeout(limit, future).await.ok() }
+pub(super) fn within<F: Future>(limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {
+    if limit.is_zero() {
+        Either::Left(future.map(Some))
+    } else {
+        Either::Right(tokio::time::timeout(limit, future).map(Result::ok))
+    }
 }
 
 struct Connection {
@@ -180,19 +188,27 @@ impl Connection {
     }
 
     async fn tls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let meter = Meter::new();
-        match within(self.entry.limits.handshake, self.handshake(stream)).await {
-            Some(Ok(Some((stream, session)))) => {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                if http2 {
-                    self.http2(stream, Some(session), meter).await;
-                } else {
-                    self.http1(stream, Some(session), meter).await;
-                }
-            }
-            Some(Ok(None)) => tracing::debug!(client = %self.peer, "connection closed after the TLS hello"),
-            Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
-            None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
+        // What the handshake took is let go before the connection is served.
+        let serving = match within(self.entry.limits.handshake, Box::pin(self.handshake(stream))).await {
+            Some(Ok(Some((stream, session)))) => self.encrypted(stream, session),
+            Some(Ok(None)) => return tracing::debug!(client = %self.peer, "connection closed after the TLS hello"),
+            Some(Err(error)) => return tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
+            None => return tracing::debug!(client = %self.peer, "TLS handshake took too long"),
+        };
+        serving.await;
+    }
+
+    /// Serves HTTP of the version that the handshake agreed on.
+    fn encrypted<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: TlsStream<S>,
+        session: TlsSession,
+    ) -> impl Future<Output = ()> {
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        if http2 {
+            Either::Left(self.http2(stream, Some(session), Meter::new()))
+        } else {
+            Either::Right(self.http1(stream, Some(session), Meter::new()))
         }
     }
 
@@ -241,12 +257,12 @@ impl Connection {
         })
     }
 
-    async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         self,
         stream: S,
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
-    ) {
+    ) -> impl Future<Output = ()> {
         let outbox = Arc::new(Outbox::default());
         let client = self.client(tls, &meter, Some(&outbox));
         let served = http1::Builder::new()
@@ -258,23 +274,24 @@ impl Connection {
             .serve_connection(
                 TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
                 service_fn(move |request: http::Request<Incoming>| {
-                    let client = Arc::clone(&client);
-                    async move { Aborted::check(handle_http1(client, request).await) }
+                    let handling = Http1Handling::new(&client, request);
+                    async move { Aborted::check(handling.answer().await) }
                 }),
             )
             .with_upgrades();
-        self.watch(std::pin::pin!(served), &meter, false).await;
+        let mut served = Box::pin(served);
+        async move { self.watch(served.as_mut(), &meter, false).await }
     }
 
-    async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         self,
         stream: S,
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
-    ) {
+    ) -> impl Future<Output = ()> {
         let client = self.client(tls, &meter, None);
-        let served = Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry);
-        self.watch(std::pin::pin!(served), &meter, true).await;
+        let mut served = Box::pin(Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry));
+        async move { self.watch(served.as_mut(), &meter, true).await }
     }
 
     /// Drives a connection to its end, within its limits; on `drain` it finishes what is under way and closes.

@@ -55,7 +55,7 @@ fn accept(key: &str) -> String {
 impl Asked {
     /// Tells the client that the server has switched, and lets the bytes flow. The client cannot check the server's proof any more, so that is
     /// done here.
-    pub(super) fn open(self, response: Response<Body>, mut answer: SendResponse<Bytes>) {
+    pub(super) fn open(self, response: Response<Body>, answer: &mut SendResponse<Bytes>) {
         let (mut parts, body) = response.into_parts();
         let proof = parts.headers.remove(SEC_WEBSOCKET_ACCEPT);
         if proof.is_none_or(|proof| proof.as_bytes() != self.accept.as_bytes()) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::http::body::BodyError;
 use crate::http::error_response::Reason;
 
+use super::http1::head::BadHead;
+
 /// The failure of one attempt to forward a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -33,13 +35,16 @@ pub(crate) enum Failure {
     },
     /// The connection ended before an answer came.
     #[error("the server closed the connection before it answered")]
-    HungUp(#[source] hyper::Error),
+    HungUp(#[source] io::Error),
     /// No answer's head in time.
     #[error("the server sent no answer for {} ms", .0.as_millis())]
     HeaderTimeout(Duration),
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
     BadAnswer(#[source] hyper::Error),
+    /// The answer's head is none, over HTTP/1.
+    #[error("the server's answer is not valid HTTP")]
+    BadHead(#[source] BadHead),
     /// The answer's length is a list.
     #[error("the server's answer has more than one length")]
     BadLength,
@@ -67,11 +72,18 @@ impl Failure {
     /// The answer that tells the client.
     pub(crate) fn reason(&self) -> Reason {
         match self {
-            Self::Connect { .. } | Self::Left { .. } | Self::HungUp(_) | Self::ClientGone => Reason::BadGateway,
+            Self::Connect { .. }
+            | Self::Left { .. }
+            | Self::HungUp(_)
+            | Self::BadHead(BadHead::Interim)
+            | Self::ClientGone => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. } | Self::BadAnswer(_) | Self::BadCoding | Self::BadLength | Self::BadUpgrade => {
-                Reason::BadAnswer
-            }
+            Self::Tls { .. }
+            | Self::BadAnswer(_)
+            | Self::BadHead(_)
+            | Self::BadCoding
+            | Self::BadLength
+            | Self::BadUpgrade => Reason::BadAnswer,
             Self::LowStatus => Reason::LowStatus,
             Self::ClientIdle => Reason::RequestTimeout,
             Self::Disk(_) => Reason::Disk,
@@ -83,18 +95,29 @@ impl Failure {
         matches!(self, Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
     }
 
-    /// Sorts what hyper reports while an answer is awaited.
+    /// Sorts what hyper reports while an answer is awaited over HTTP/2.
     pub(crate) fn from_hyper(error: hyper::Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {
-            match cause.downcast_ref::<BodyError>() {
-                Some(BodyError::Idle(_)) => return Self::ClientIdle,
-                Some(disk @ BodyError::Disk(_)) => return Self::Disk(chain(disk)),
-                Some(_) => return Self::ClientGone,
-                None => source = cause.source(),
+            if let Some(body) = cause.downcast_ref() {
+                return Self::from_body(body);
             }
+            source = cause.source();
         }
-        if error.is_parse() || error.is_parse_too_large() { Self::BadAnswer(error) } else { Self::HungUp(error) }
+        if error.is_parse() || error.is_parse_too_large() {
+            Self::BadAnswer(error)
+        } else {
+            Self::HungUp(io::Error::other(error))
+        }
+    }
+
+    /// What a request's body that ended early says about its sender.
+    pub(crate) fn from_body(error: &BodyError) -> Self {
+        match error {
+            BodyError::Idle(_) => Self::ClientIdle,
+            BodyError::Disk(_) => Self::Disk(chain(error)),
+            _ => Self::ClientGone,
+        }
     }
 }
 

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt;
 use tokio::task::JoinSet;
 
 use crate::config::dynamic::ServerHealthCheck;
 use crate::http::body::RequestBody;
 
+use super::call::Call;
 use super::failure::{Failure, chain};
-use super::pool::{Answer, Pool};
+use super::pool::{Answer, Pool, UnderWay};
 use super::server::Server;
 use super::transport::Transport;
 
@@ -198,21 +200,14 @@ impl Probe {
         if self.is_grpc && !lease.is_http2() {
             return Err("it does not speak HTTP/2, which gRPC needs".to_owned());
         }
-        let path = url.path_and_query().cloned().unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
-        let body = if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() };
-        let mut request = Request::new(body);
-        *request.method_mut() = method.clone();
-        *request.headers_mut() = self.headers.clone();
-        if lease.is_http2() {
-            *request.version_mut() = Version::HTTP_2;
-            let authority = host.to_str().unwrap_or_default();
-            *request.uri_mut() =
-                Uri::builder().scheme("http").authority(authority).path_and_query(path).build().unwrap_or_default();
-        } else {
-            *request.uri_mut() = Uri::from(path);
-            request.headers_mut().insert(HOST, host.clone());
-        }
-        match lease.send(pool, request, &mut |_| ()).await {
+        let mut call = Call {
+            method: method.clone(),
+            target: url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
+            host: host.clone(),
+            headers: self.headers.clone(),
+            body: if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() },
+        };
+        match lease.send(UnderWay::new(pool), &mut call, &mut |_| ()).await {
             Err(unanswered) => Err(said(unanswered.failure)),
             Ok(Answer::Switched(..)) => Err("the server switched protocols".to_owned()),
             Ok(Answer::Response(response)) => {

@@ -1,36 +1,34 @@
 //! Kept connections to one server, owned by one worker.
 //!
-//! An HTTP/1.1 connection is driven by the task that uses it: no task of its own, no wake-up from one task to another.
-//! While idle nobody polls it; before it is used again it is polled once, which finds out whether the server closed it.
-//! A connection goes back only when hyper says that it is ready for a request, so that neither an unread answer nor an
-//! unsent request can leak into the next exchange.
+//! An HTTP/1.1 connection is looked at once before it is used again, which finds out whether the server closed it. It goes back
+//! only when it is ready for a request.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::HOST;
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::body::{BodyError, RequestBody};
 
-use super::answer_head::{AnswerStream, Awaited, Interim};
+use super::call::Call;
 use super::dial::{UpstreamStream, dial};
 use super::failure::Failure;
+use super::http1::{Connection, Interim, Unanswered};
 use super::server::{Scheme, Server};
 use super::transport::Transport;
 
-/// Most header fields that a server's answer may have.
-const MAX_HEADERS: usize = 1600;
-/// Most bytes of a server's answer head.
-const MAX_HEAD: usize = 1 << 20;
+/// Most bytes of the header fields of an HTTP/2 server's answer.
+const MAX_HEAD: u32 = 1 << 20;
 /// HTTP/2 windows for answers.
 const H2_WINDOW: u32 = 1 << 20;
 /// A silent HTTP/2 connection is probed after this.
@@ -76,34 +74,17 @@ struct Kept {
 
 #[derive(Debug)]
 struct Idle {
-    link: Box<Link>,
+    connection: Box<Connection>,
     since: Instant,
-}
-
-/// An HTTP/1.1 connection and its driver.
-#[derive(Debug)]
-pub(crate) struct Link {
-    sender: http1::SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<AnswerStream>, RequestBody>,
-    awaited: Arc<Awaited>,
 }
 
 /// A connection to send one request over.
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// HTTP/1.1; `reused` when it has carried requests before.
-    Http1 { link: Box<Link>, reused: bool },
+    Http1 { connection: Box<Connection>, reused: bool },
     /// HTTP/2, shared with other requests.
     Http2(http2::SendRequest<RequestBody>),
-}
-
-/// A request that got no answer; the request itself when not a byte of it was sent.
-#[derive(Debug)]
-pub(crate) struct Unanswered {
-    /// The request, if it was not touched.
-    pub(crate) request: Option<Request<RequestBody>>,
-    /// Why.
-    pub(crate) failure: Failure,
 }
 
 impl Pool {
@@ -164,7 +145,7 @@ impl Pool {
                 .initial_stream_window_size(H2_WINDOW)
                 .initial_connection_window_size(4 * H2_WINDOW)
                 .keep_alive_interval(H2_PING)
-                .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+                .max_header_list_size(MAX_HEAD)
                 .handshake(TokioIo::new(stream))
                 .await
                 .map_err(Failure::from_hyper)?;
@@ -172,15 +153,7 @@ impl Pool {
             self.kept().http2 = Some(sender.clone());
             return Ok(Lease::Http2(sender));
         }
-        let awaited = Arc::new(Awaited::default());
-        let (sender, driver) = http1::Builder::new()
-            .title_case_headers(true)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(AnswerStream::new(stream, Arc::clone(&awaited))))
-            .await
-            .map_err(Failure::from_hyper)?;
-        Ok(Lease::Http1 { link: Box::new(Link { sender, driver, awaited }), reused: false })
+        Ok(Lease::Http1 { connection: Box::new(Connection::new(stream)), reused: false })
     }
 
     fn reuse(&self, http1_only: bool) -> Option<Lease> {
@@ -192,18 +165,18 @@ impl Pool {
             kept.http2 = None;
         }
         let limit = self.transport.options.idle_timeout;
-        while let Some(Idle { mut link, since }) = kept.idle.pop() {
-            if (limit.is_zero() || since.elapsed() < limit) && link.settle() {
-                return Some(Lease::Http1 { link, reused: true });
+        while let Some(Idle { mut connection, since }) = kept.idle.pop() {
+            if (limit.is_zero() || since.elapsed() < limit) && connection.is_open() {
+                return Some(Lease::Http1 { connection, reused: true });
             }
         }
         None
     }
 
     /// Takes a connection back if it is ready for another request.
-    fn keep(&self, mut link: Box<Link>) {
-        if self.max_idle > 0 && link.settle() {
-            self.kept().idle.push(Idle { link, since: Instant::now() });
+    fn keep(&self, mut connection: Box<Connection>) {
+        if self.max_idle > 0 && connection.rest() {
+            self.kept().idle.push(Idle { connection, since: Instant::now() });
         }
     }
 
@@ -212,17 +185,9 @@ impl Pool {
     pub(crate) fn sweep(&self) {
         let limit = self.transport.options.idle_timeout;
         let mut kept = self.kept();
-        kept.idle.retain_mut(|idle| (limit.is_zero() || idle.since.elapsed() < limit) && idle.link.settle());
+        kept.idle.retain_mut(|idle| (limit.is_zero() || idle.since.elapsed() < limit) && idle.connection.is_open());
         let surplus = kept.idle.len().saturating_sub(self.max_idle);
         kept.idle.drain(..surplus);
-    }
-}
-
-impl Link {
-    /// Lets the connection notice what has happened; true when it can take a request.
-    fn settle(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        self.driver.poll_without_shutdown(&mut cx).is_pending() && self.sender.is_ready()
     }
 }
 
@@ -256,100 +221,94 @@ impl Lease {
         matches!(self, Self::Http2(_))
     }
 
-    /// Sends `request` and waits for the answer's head; `inform` is told what the server says before.
+    /// Sends `call` and waits for the answer's head; `inform` is told what the server says before. A `call` that is
+    /// untouched is as it was; otherwise its body is gone, over HTTP/2 its header fields, too.
     pub(crate) async fn send(
         self,
-        pool: &Arc<Pool>,
-        request: Request<RequestBody>,
+        under_way: UnderWay,
+        call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
     ) -> Result<Answer, Unanswered> {
-        let limit = pool.transport.options.response_header_timeout;
+        let limit = under_way.0.transport.options.response_header_timeout;
         if limit.is_zero() {
-            return self.exchange(pool, request, inform).await;
+            return self.exchange(under_way, call, inform).await;
         }
-        match tokio::time::timeout(limit, Box::pin(self.exchange(pool, request, inform))).await {
+        match tokio::time::timeout(limit, Box::pin(self.exchange(under_way, call, inform))).await {
             Ok(done) => done,
-            Err(_) => Err(Unanswered { request: None, failure: Failure::HeaderTimeout(limit) }),
+            Err(_) => Err(Failure::HeaderTimeout(limit).into()),
         }
     }
 
     async fn exchange(
         self,
-        pool: &Arc<Pool>,
-        request: Request<RequestBody>,
+        under_way: UnderWay,
+        call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
     ) -> Result<Answer, Unanswered> {
-        let under_way = UnderWay::new(pool);
         match self {
-            Self::Http1 { link, .. } => exchange_http1(link, under_way, request, inform).await,
-            Self::Http2(mut sender) => {
-                let response = sender.try_send_request(request).await.map_err(unanswered)?;
-                Ok(Answer::Response(response.map(|incoming| UpstreamBody { incoming, link: None, under_way })))
+            Self::Http1 { mut connection, .. } => {
+                let head = connection.exchange(call, inform).await?;
+                let mut response = Response::new(());
+                *response.status_mut() = head.status;
+                *response.version_mut() = head.version;
+                *response.headers_mut() = head.headers;
+                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    let (stream, early) = connection.into_switched();
+                    return Ok(Answer::Switched(response, stream, early, under_way));
+                }
+                let source = Source::Http1(Some(connection));
+                Ok(Answer::Response(response.map(|()| UpstreamBody { source, under_way }.settled())))
             }
+            // Rare, and large: it has a place of its own in memory.
+            Self::Http2(sender) => Box::pin(exchange_http2(sender, under_way, call)).await,
         }
     }
 }
 
-fn unanswered(mut error: TrySendError<Request<RequestBody>>) -> Unanswered {
-    Unanswered { request: error.take_message(), failure: Failure::from_hyper(error.into_error()) }
-}
-
-async fn exchange_http1(
-    mut link: Box<Link>,
+async fn exchange_http2(
+    mut sender: http2::SendRequest<RequestBody>,
     under_way: UnderWay,
-    request: Request<RequestBody>,
-    inform: &mut (dyn FnMut(Interim) + Send),
+    call: &mut Call,
 ) -> Result<Answer, Unanswered> {
-    link.awaited.expect();
-    let mut answer = std::pin::pin!(link.sender.try_send_request(request));
-    let mut over = false;
-    let response = std::future::poll_fn(|cx| {
-        over = over || link.driver.poll_without_shutdown(cx).is_ready();
-        link.awaited.take().into_iter().for_each(&mut *inform);
-        answer.as_mut().poll(cx)
-    })
-    .await
-    .map_err(|error| match unanswered(error) {
-        Unanswered { failure: Failure::BadAnswer(_), request } if link.awaited.has_low_status() => {
-            Unanswered { failure: Failure::LowStatus, request }
+    let mut request = Request::new(std::mem::take(&mut call.body));
+    *request.version_mut() = Version::HTTP_2;
+    *request.method_mut() = call.method.clone();
+    *request.headers_mut() = std::mem::take(&mut call.headers);
+    request.headers_mut().remove(HOST);
+    let mut uri = http::uri::Parts::default();
+    uri.scheme = if under_way.0.server.scheme == Scheme::Https { "https" } else { "http" }.parse().ok();
+    uri.authority = call.host.to_str().ok().and_then(|host| host.parse().ok());
+    uri.path_and_query = Some(call.target.clone());
+    *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+    match sender.try_send_request(request).await {
+        Ok(response) => {
+            Ok(Answer::Response(response.map(|incoming| UpstreamBody { source: Source::Http2(incoming), under_way })))
         }
-        other => other,
-    })?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switched(link, &response, over, under_way).await;
+        Err(mut error) => {
+            let request = error.take_message();
+            let untouched = request.is_some();
+            if let Some((parts, body)) = request.map(Request::into_parts) {
+                (call.headers, call.body) = (parts.headers, body);
+            }
+            Err(Unanswered { untouched, failure: Failure::from_hyper(error.into_error()) })
+        }
     }
-    Ok(Answer::Response(response.map(|incoming| {
-        let link = (!over).then_some(link);
-        UpstreamBody { incoming, link, under_way }.settled()
-    })))
-}
-
-async fn switched(
-    mut link: Box<Link>,
-    response: &Response<Incoming>,
-    over: bool,
-    under_way: UnderWay,
-) -> Result<Answer, Unanswered> {
-    if !over {
-        std::future::poll_fn(|cx| link.driver.poll_without_shutdown(cx))
-            .await
-            .map_err(|error| Unanswered { request: None, failure: Failure::from_hyper(error) })?;
-    }
-    let parts = link.driver.into_parts();
-    let mut head = Response::new(());
-    *head.status_mut() = response.status();
-    *head.headers_mut() = response.headers().clone();
-    let (stream, rest) = parts.io.into_inner().into_parts();
-    let early = if rest.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &rest].concat().into() };
-    Ok(Answer::Switched(head, stream, early, under_way))
 }
 
 /// An answer's body; reading it drives the connection, reading it to the end gives the connection back.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
-    link: Option<Box<Link>>,
+    source: Source,
     under_way: UnderWay,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// `None` once it was given back.
+    Http1(Option<Box<Connection>>),
+    Http2(Incoming),
+    /// Nothing comes of it any more, and it is not known how much was to come.
+    Broken,
 }
 
 impl UpstreamBody {
@@ -360,10 +319,10 @@ impl UpstreamBody {
     }
 
     fn settle(&mut self) {
-        if self.incoming.is_end_stream()
-            && let Some(link) = self.link.take()
+        if let Source::Http1(connection) = &mut self.source
+            && let Some(connection) = connection.take_if(|connection| connection.is_over())
         {
-            self.under_way.0.keep(link);
+            self.under_way.0.keep(connection);
         }
     }
 }
@@ -373,39 +332,34 @@ impl HttpBody for UpstreamBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(link) = &mut self.link
-        {
-            if link.driver.poll_without_shutdown(cx).is_ready() {
-                self.link = None;
+        let frame = match &mut self.source {
+            Source::Http1(None) | Source::Broken => None,
+            Source::Http1(Some(connection)) => ready!(connection.poll_frame(cx)),
+            Source::Http2(incoming) => {
+                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| frame.map_err(BodyError::Cut))
             }
-            polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        };
+        match &frame {
+            Some(Err(_)) => self.source = Source::Broken,
+            _ => self.settle(),
         }
-        match &polled {
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
-            Poll::Ready(Some(Err(_))) => self.link = None,
-            Poll::Ready(None) => {
-                if let Some(link) = self.link.take() {
-                    self.under_way.0.keep(link);
-                }
-            }
-        }
-        polled.map(|frame| frame.map(|result| result.map_err(BodyError::Cut)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Http1(connection) => connection.as_ref().is_none_or(|connection| connection.is_over()),
+            Source::Http2(incoming) => incoming.is_end_stream(),
+            Source::Broken => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl Drop for UpstreamBody {
-    fn drop(&mut self) {
-        // hyper does not poll past the last byte of a body of known length.
-        self.settle();
+        match &self.source {
+            Source::Http1(None) => SizeHint::with_exact(0),
+            Source::Http1(Some(connection)) => connection.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Http2(incoming) => incoming.size_hint(),
+            Source::Broken => SizeHint::default(),
+        }
     }
 }

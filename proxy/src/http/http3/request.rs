@@ -17,7 +17,7 @@ use super::link::{Link, Sending, Stopped};
 use super::upload::Upload;
 use crate::http::body::{Body, RequestBody};
 use crate::http::exchange::Client;
-use crate::http::handle::handle;
+use crate::http::handle::Handling;
 use crate::http::http2::strip;
 use crate::http::outbox::Outbox;
 use crate::http::serve::{MAX_HEADERS, within};
@@ -107,7 +107,8 @@ async fn answer(
     stopped: &mut Option<Stopped>,
 ) -> Option<Response<Body>> {
     let outbox = Arc::new(Outbox::default());
-    let mut handling = std::pin::pin!(handle(Arc::clone(client), parts, body, None, Some(Arc::clone(&outbox))));
+    let handling = Handling::new(client, parts, body, None, Some(Arc::clone(&outbox)));
+    let mut handling = std::pin::pin!(handling.answer());
     loop {
         let (interim, answer, gone) = poll_fn(|cx| {
             let answer = handling.as_mut().poll(cx);
