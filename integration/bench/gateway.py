@@ -164,8 +164,8 @@ def write(path, text):
 def nginx_file(folder, name, servers):
     return write(
         folder / f"{name}.conf",
-        f"""daemon off; worker_processes 1; worker_rlimit_nofile 16384; pid {folder}/{name}.pid; error_log {folder}/{name}.log crit;
-events {{ worker_connections 8192; }}
+        f"""daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log crit;
+events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000; {servers} }}
 """,
     )
@@ -203,7 +203,7 @@ proxy_set_header X-Forwarded-For $remote_addr; }} }}""",
         folder / "haproxy.cfg",
         f"""global
   nbthread 1
-  maxconn 8192
+  maxconn 4096
 defaults
   mode http
   option forwardfor
@@ -277,7 +277,8 @@ def table(title, rows, format="{:.1f}", peers=True):
 
 def main():
     options = arguments()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16_384, 16_384))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for tool in ["nginx", "h2load", "wrk", "openssl"]:
         if not shutil.which(tool):
             sys.exit(f"error: `{tool}` is needed: apt-get install nginx-light nghttp2-client wrk openssl")

@@ -187,12 +187,30 @@ impl Wish {
         if self.is_known(look) {
             return Ok(());
         }
-        let known = deploy::read_projects(engine, &look.pair).await?.readable;
+        let mut found = self.obstacle(engine, &look.pair).await?;
+        if found.is_some() {
+            // Another command may just have started the gateway, which then is what listens.
+            let pair = Pair::observe(engine.as_ref()).await?;
+            let id = |pair: &Pair| pair.gateway.as_ref().map(|gateway| gateway.id.clone());
+            if id(&pair) != id(&look.pair) {
+                found = self.obstacle(engine, &pair).await?;
+            }
+        }
+        found.map_or(Ok(()), |obstacle| {
+            Err(CommandError::new(format!("the gateway cannot listen on {obstacle}")).hint(
+                "stop what holds the port, or publish the entry point on another one (`ports` of the Traefik service)",
+            ))
+        })
+    }
+
+    /// An address where the gateway would have to listen and cannot, and why.
+    async fn obstacle(&self, engine: &Engine, pair: &Pair) -> Result<Option<String>> {
+        let known = deploy::read_projects(engine, pair).await?.readable;
         let served = compile::compile(&known, &[], None).listeners;
         let wanted = compile::preview(&known, &self.file).listeners;
         let new: Vec<_> = wanted.keys().filter(|listener| !served.contains_key(*listener)).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let local = engine.is_local();
         let containers = engine.containers(&LabelFilter::default()).await?;
@@ -217,11 +235,10 @@ impl Wish {
                 None => None,
             };
             if let Some(obstacle) = obstacle {
-                return Err(CommandError::new(format!("the gateway cannot listen on {}: {obstacle}", listener.name()))
-                    .hint("stop what holds the port, or publish the entry point on another one (`ports` of the Traefik service)"));
+                return Ok(Some(format!("{}: {obstacle}", listener.name())));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Services that are routed to by their labels.

@@ -397,15 +397,28 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
     run(engine, spec).await
 }
 
-/// Creates and starts a container. Another `up` may have done so in the meantime: then it is taken as it is.
+/// How often a container is created whose name somebody else has, who then is gone.
+const NAME_TRIES: u32 = 5;
+
+/// Creates and starts a container. A command of another user, whom no lock of ours holds, may have done so in the meantime: then
+/// it is taken as it is; or may just be removing it: then it is created once that is done.
 pub(super) async fn run(engine: &Engine, spec: &ContainerSpec) -> Result<()> {
-    let id = match engine.create_container(spec).await {
-        Ok((id, _)) => id,
-        Err(error) if error.kind == ErrorKind::Conflict => spec.name.clone(),
-        Err(error) => return Err(error.into()),
-    };
-    engine.start_container(&id).await?;
-    Ok(())
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (id, ours) = match engine.create_container(spec).await {
+            Ok((id, _)) => (id, true),
+            Err(error) if error.kind == ErrorKind::Conflict => (spec.name.clone(), false),
+            Err(error) => return Err(error.into()),
+        };
+        match engine.start_container(&id).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind == ErrorKind::NotFound && !ours && tries < NAME_TRIES => {
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Faces the internet: the host's network, no engine socket, nothing writable but its certificates, one capability.
