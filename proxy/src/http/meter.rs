@@ -141,6 +141,15 @@ impl Meter {
         self.is_idle() && !self.unsent.load(Relaxed)
     }
 
+    /// Whether for so long, after at least one request, nothing has been under way and nothing has come.
+    pub(crate) fn is_idle_for(&self, time: Duration) -> bool {
+        let since = Duration::from_millis(self.idle_since.load(Relaxed));
+        self.is_settled()
+            && self.begun() > 0
+            && self.head_since.load(Relaxed) == 0
+            && Duration::from_millis(self.now()) >= since + time
+    }
+
     /// A request line holds a `#`.
     pub(crate) fn saw_fragment(&self, line: Vec<u8>) {
         *self.fragment_line.lock().unwrap_or_else(PoisonError::into_inner) = line;
@@ -164,7 +173,8 @@ impl Meter {
         self.reads.load(Relaxed)
     }
 
-    fn read(&self) {
+    /// Something has come in, which without a request under way begins one.
+    pub(crate) fn read(&self) {
         self.reads.fetch_add(1, Relaxed);
         if self.in_flight.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now(), Relaxed);
@@ -227,6 +237,11 @@ impl<S> Metered<S> {
     /// `stream`, noted in `meter`.
     pub(crate) fn new(stream: S, meter: Arc<Meter>) -> Self {
         Self { stream, meter }
+    }
+
+    /// The stream itself.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.stream
     }
 }
 

@@ -1,9 +1,10 @@
 //! One client connection: which protocol it speaks, and watching over it until it ends.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use crate::entry_point::EntryPoint;
 use crate::listen;
 use crate::observe::metrics::Opened;
 use crate::rule::TcpCandidate;
+use crate::tcp::hello::Replay;
 use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
@@ -41,6 +43,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a connection without a request under way goes on after it is asked to end.
 const LINGER: Duration = Duration::from_secs(1);
+/// After this time without a request an HTTP/1.1 connection is put aside.
+const IDLE: Duration = Duration::from_secs(1);
 /// Most header fields of a request.
 pub(super) const MAX_HEADERS: usize = 1600;
 
@@ -187,7 +191,7 @@ impl Connection {
         }
     }
 
-    async fn tls<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    async fn tls<S: Quiet + Unpin + Send + 'static>(self, stream: S) {
         // What the handshake took is let go before the connection is served.
         let serving = match within(self.entry.limits.handshake, Box::pin(self.handshake(stream))).await {
             Some(Ok(Some((stream, session)))) => self.encrypted(stream, session),
@@ -199,11 +203,12 @@ impl Connection {
     }
 
     /// Serves HTTP of the version that the handshake agreed on.
-    fn encrypted<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    fn encrypted<S: Quiet + Unpin + Send + 'static>(
         self,
         stream: TlsStream<S>,
         session: TlsSession,
     ) -> impl Future<Output = ()> {
+        let stream = Box::new(stream);
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         if http2 {
             Either::Left(self.http2(stream, Some(session), Meter::new()))
@@ -257,7 +262,7 @@ impl Connection {
         })
     }
 
-    fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    fn http1<S: Quiet + Unpin + Send + 'static>(
         self,
         stream: S,
         tls: Option<TlsSession>,
@@ -265,22 +270,58 @@ impl Connection {
     ) -> impl Future<Output = ()> {
         let outbox = Arc::new(Outbox::default());
         let client = self.client(tls, &meter, Some(&outbox));
-        let served = http1::Builder::new()
-            .title_case_headers(true)
-            .max_headers(MAX_HEADERS)
-            .max_header_size(self.entry.max_header_bytes)
-            .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
-            .header_read_timeout(None)
-            .serve_connection(
-                TokioIo::new(Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox)),
-                service_fn(move |request: http::Request<Incoming>| {
-                    let handling = Http1Handling::new(&client, request);
-                    async move { Aborted::check(handling.answer().await) }
-                }),
-            )
-            .with_upgrades();
-        let mut served = Box::pin(served);
-        async move { self.watch(served.as_mut(), &meter, false).await }
+        let wire = Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox);
+        let mut stream = Replay::new(Vec::new(), wire);
+        async move {
+            loop {
+                let client = Arc::clone(&client);
+                let served = http1::Builder::new()
+                    .title_case_headers(true)
+                    .max_headers(MAX_HEADERS)
+                    .max_header_size(self.entry.max_header_bytes)
+                    .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
+                    .header_read_timeout(None)
+                    .serve_connection(
+                        TokioIo::new(stream),
+                        service_fn(move |request: http::Request<Incoming>| {
+                            let handling = Http1Handling::new(&client, request);
+                            async move { Aborted::check(handling.answer().await) }
+                        }),
+                    )
+                    .with_upgrades();
+                let mut served = Box::new(served);
+                let Watched::Idle = self.watch(Pin::new(&mut *served), &meter, false).await else { return };
+                // Without a request it needs none of what hyper has for one.
+                let Some(parts) = served.into_parts() else { return };
+                stream = parts.io.into_inner();
+                if !parts.read_buf.is_empty() {
+                    // The beginning of a request that came along with the one before.
+                    meter.read();
+                    stream = Replay::new(parts.read_buf.into(), stream.into_inner());
+                } else if !self.is_said_more(&stream, &meter).await {
+                    // Its client has gone, or is no longer waited for.
+                    let _ = within(LINGER, stream.shutdown()).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until the client of an idle connection says something; false when it has had its time.
+    async fn is_said_more<S: Quiet>(&self, stream: &S, meter: &Meter) -> bool {
+        let mut ended = std::pin::pin!(lingered(&self.drain));
+        let mut alarm = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| stream.poll_said(cx)) => return true,
+                () = alarm.as_mut() => match meter.check(&self.entry.limits, false) {
+                    Ok(next) => alarm.as_mut().reset(next),
+                    Err(_) => return false,
+                },
+                () = ended.as_mut() => return false,
+            }
+        }
     }
 
     fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -291,13 +332,20 @@ impl Connection {
     ) -> impl Future<Output = ()> {
         let client = self.client(tls, &meter, None);
         let mut served = Box::pin(Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry));
-        async move { self.watch(served.as_mut(), &meter, true).await }
+        async move {
+            self.watch(served.as_mut(), &meter, true).await;
+        }
     }
 
-    /// Drives a connection to its end, within its limits; on `drain` it finishes what is under way and closes.
-    async fn watch<C: Graceful>(&self, mut served: Pin<&mut C>, meter: &Meter, multiplexed: bool) {
+    /// Drives a connection to its end, or until it has been idle for a while, within its limits; on `drain` it finishes what
+    /// is under way and closes.
+    async fn watch<C: Graceful>(&self, mut served: Pin<&mut C>, meter: &Meter, multiplexed: bool) -> Watched {
         let limits = &self.entry.limits;
-        let first = meter.check(limits, multiplexed).unwrap_or_else(|_| tokio::time::Instant::now());
+        let look = || {
+            let next = meter.check(limits, multiplexed)?;
+            Ok(if multiplexed { next } else { next.min(tokio::time::Instant::now() + IDLE) })
+        };
+        let first = look().unwrap_or_else(|_: Exceeded| tokio::time::Instant::now());
         let mut alarm = std::pin::pin!(tokio::time::sleep_until(first));
         let mut drained = std::pin::pin!(self.drain.cancelled());
         let (mut leaving, mut draining) = (false, false);
@@ -308,14 +356,15 @@ impl Connection {
                     if let Err(error) = result {
                         tracing::debug!(client = %self.peer, error = %crate::upstream::failure::chain(&error), "client connection failed");
                     }
-                    return;
+                    return Watched::Over;
                 }
-                () = alarm.as_mut() => match meter.check(limits, multiplexed) {
+                () = alarm.as_mut() => match look() {
                     _ if leaving && !draining => {
                         draining = true;
                         served.as_mut().graceful();
                         alarm.as_mut().reset(tokio::time::Instant::now());
                     }
+                    Ok(_) if !multiplexed && !leaving && !draining && meter.is_idle_for(IDLE) => return Watched::Idle,
                     Ok(next) => alarm.as_mut().reset(next),
                     Err(Exceeded::KeepAlive) if !draining => {
                         draining = true;
@@ -324,7 +373,7 @@ impl Connection {
                     }
                     Err(exceeded) => {
                         tracing::debug!(client = %self.peer, ?exceeded, "client connection closed: too slow");
-                        return;
+                        return Watched::Over;
                     }
                 },
                 () = drained.as_mut(), if !leaving => {
@@ -344,6 +393,51 @@ impl Connection {
     }
 }
 
+/// Why a connection is no longer watched.
+enum Watched {
+    /// It has ended.
+    Over,
+    /// Nothing is under way.
+    Idle,
+}
+
+/// A stream of which can be known, without reading from it, that there may be something to read.
+trait Quiet: AsyncRead + AsyncWrite {
+    /// Ready when there may be.
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Quiet for TcpStream {
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(cx).map(drop)
+    }
+}
+
+impl<S: Quiet + Unpin> Quiet for Box<TlsStream<S>> {
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // What was deciphered was read, too: hyper reads until there is no more.
+        self.get_ref().0.poll_said(cx)
+    }
+}
+
+impl<S: Quiet + Unpin> Quiet for Replay<S> {
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_replaying() { Poll::Ready(()) } else { self.get_ref().poll_said(cx) }
+    }
+}
+
+impl<S: Quiet + Unpin> Quiet for Wire<S> {
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_ref().poll_said(cx)
+    }
+}
+
+impl<S: Quiet + Unpin> Quiet for Metered<S> {
+    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_ref().poll_said(cx)
+    }
+}
+
 /// A connection that can be asked to end.
 trait Graceful: Future<Output = Result<(), Self::Error>> {
     /// Why it may break.
@@ -353,7 +447,7 @@ trait Graceful: Future<Output = Result<(), Self::Error>> {
     fn graceful(self: Pin<&mut Self>);
 }
 
-impl<S, F, B> Graceful for http1::UpgradeableConnection<TokioIo<Wire<Metered<S>>>, F>
+impl<S, F, B> Graceful for http1::UpgradeableConnection<TokioIo<Replay<Wire<Metered<S>>>>, F>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: hyper::service::HttpService<Incoming, ResBody = B>,

@@ -55,6 +55,11 @@ impl<S> Wire<S> {
         }
     }
 
+    /// The stream itself.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     /// Looks for a fragment in the request line, if one begins or goes on here. Returns the length of a line that is
     /// here as a whole.
     fn look(&mut self, bytes: &[u8]) -> Option<usize> {

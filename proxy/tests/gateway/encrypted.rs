@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
@@ -9,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proxy::config::dynamic::{ClientAuth, Configuration, StoredCertificate, TlsOptions};
 use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -172,9 +174,61 @@ async fn a_reset_upload_does_not_look_complete_to_the_server() {
     let mut sender = prior_knowledge(running.web).await.ready().await.unwrap();
     let (response, mut body) = sender.send_request(request("POST"), false).unwrap();
     body.send_data("part".into(), false).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     body.send_reset(h2::Reason::CANCEL);
     assert!(response.await.is_err());
     let text = seen.await.unwrap();
     assert!(text.contains("Transfer-Encoding: chunked") && !text.contains("0\r\n\r\n"), "{text}");
+}
+
+/// The body of the next answer.
+async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    let length =
+        head.to_ascii_lowercase().split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse();
+    let mut body = vec![0; length.unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+/// Requests with pauses between them, in which the gateway puts the connection aside.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, limit: Duration) {
+    let pause = Duration::from_millis(1300);
+    for path in ["/1", "/2", "/3"] {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n").as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with(&format!("GET {path} ")));
+        tokio::time::sleep(pause).await;
+    }
+    // Of the next request one half comes with the one before, the other after the pause.
+    stream.write_all(b"GET /4 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /5 HTTP/1.1\r\nHo").await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("GET /4 "));
+    tokio::time::sleep(pause).await;
+    stream.write_all(b"st: a.test\r\n\r\n").await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("GET /5 "));
+    let silent = tokio::time::Instant::now();
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "an idle connection ends in order");
+    assert!(silent.elapsed() + Duration::from_millis(100) > limit && silent.elapsed() < limit * 2);
+}
+
+#[tokio::test]
+async fn idle_connections_are_put_aside_and_go_on() {
+    let mut configuration = Configuration::default();
+    let server = echo().await;
+    route(&mut configuration, "a", true, std::slice::from_ref(&server));
+    route(&mut configuration, "b", false, &[server]);
+    configuration.http.routers.values_mut().for_each(|router| router.rule = "Host(`a.test`)".to_owned());
+    let (root, pair) = made(&["a.test"]);
+    configuration.tls.certificates.push(pair);
+    let limit = Duration::from_millis(2500);
+    let mut options = options();
+    for entry in &mut options.entry_points {
+        entry.limits.keep_alive = limit;
+    }
+    let running = run(options, configuration).await;
+    let encrypted = connect(running.websecure, "a.test", &[root], "http/1.1").await.unwrap();
+    let plain = TcpStream::connect(running.web).await.unwrap();
+    tokio::join!(converse(encrypted, limit), converse(plain, limit));
 }
