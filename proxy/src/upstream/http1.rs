@@ -12,12 +12,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::TRAILER;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body as _, Frame};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use crate::http::body::{BodyError, RequestBody};
+use crate::http::headers;
 
 use super::call::Call;
 use super::dial::UpstreamStream;
@@ -76,6 +78,8 @@ struct Sending {
     first: Option<Frame<Bytes>>,
     /// All of the body was taken.
     complete: bool,
+    /// Names of trailers that the head announces: only these are sent (RFC 9110 section 6.6.2), as by Traefik.
+    announced: Vec<HeaderValue>,
 }
 
 /// A request that got no answer.
@@ -128,8 +132,9 @@ impl Connection {
         self.asked_for_head = call.method == Method::HEAD;
         self.interims = 0;
         if let Some(framing) = self.output.head(call) {
-            self.sending =
-                Some(Sending { body: std::mem::take(&mut call.body), framing, first: None, complete: false });
+            let announced = call.headers.get_all(TRAILER).iter().cloned().collect();
+            let body = std::mem::take(&mut call.body);
+            self.sending = Some(Sending { body, framing, first: None, complete: false, announced });
         }
     }
 
@@ -323,7 +328,13 @@ impl Sending {
         };
         self.complete = true;
         match self.framing {
-            Framing::Chunked => output.end(trailers.as_ref()),
+            Framing::Chunked => {
+                let announced = |name: &HeaderName| {
+                    let mut names = self.announced.iter().flat_map(headers::tokens);
+                    names.any(|announced| announced.eq_ignore_ascii_case(name.as_str()))
+                };
+                output.end(trailers.iter().flatten().filter(|(name, _)| announced(name)));
+            }
             // With a length there is no place for trailers.
             Framing::Length(0) => {}
             Framing::Length(_) => return Poll::Ready(Err(BodyError::Length)),

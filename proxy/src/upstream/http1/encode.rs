@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 
 use crate::upstream::call::Call;
@@ -89,10 +89,10 @@ impl Output {
     }
 
     /// Puts the end of a body in chunks.
-    pub(super) fn end(&mut self, trailers: Option<&HeaderMap>) {
+    pub(super) fn end<'a>(&mut self, trailers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) {
         self.end_chunk();
         self.buffer.extend_from_slice(b"0\r\n");
-        for (name, value) in trailers.into_iter().flatten() {
+        for (name, value) in trailers {
             field(&mut self.buffer, name, value);
         }
         self.buffer.extend_from_slice(b"\r\n");
@@ -175,8 +175,8 @@ fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use http::Method;
     use http::uri::PathAndQuery;
+    use http::{HeaderMap, Method};
 
     use super::*;
     use crate::http::body::RequestBody;
@@ -249,7 +249,7 @@ mod tests {
             assert!(!output.has_room());
             let mut text = written(&mut output, step);
             let trailers = HeaderMap::from_iter([(HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))]);
-            output.end(Some(&trailers));
+            output.end(trailers.iter());
             text += &written(&mut output, step);
             let body = "x".repeat(COPIED + 1);
             assert_eq!(text, format!("2\r\nab\r\n{:x}\r\n{body}\r\n0\r\nX-Sum: 1\r\n\r\n", COPIED + 1));
