@@ -231,8 +231,12 @@ impl Connection {
             return Ok(None);
         }
         let name = hello.client_hello().server_name().map(super::host::compared);
-        let terms = self.worker.view.load().snapshot.policy.terms_of(name.as_deref()).clone();
-        let Some(config) = terms.config else { return Ok(None) };
+        let (identity, config) = {
+            let view = self.worker.view.load();
+            let terms = view.snapshot.policy.terms_of(name.as_deref());
+            let Some(config) = terms.config_for(&hello.client_hello()) else { return Ok(None) };
+            (Arc::clone(&terms.identity), config)
+        };
         let stream = hello.into_stream(config).await?;
         let connection = stream.get_ref().1;
         let version = match connection.protocol_version() {
@@ -244,7 +248,7 @@ impl Connection {
             .map_or_else(String::new, |suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
         let certificates: Vec<_> =
             connection.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
-        let session = TlsSession { terms: terms.identity, version, cipher, certificates: certificates.into() };
+        let session = TlsSession { terms: identity, version, cipher, certificates: certificates.into() };
         Ok(Some((stream, session)))
     }
 

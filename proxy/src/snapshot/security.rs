@@ -96,7 +96,14 @@ fn prepare(
 ) -> Result<Terms, BadTlsOptions> {
     let config = server_config(options, Arc::clone(store), Arc::clone(obtained), tickets)?;
     let quic = crate::tls::quic::config(&config);
-    Ok(Terms { identity: Arc::from(format!("{options:?}")), config: Some(Arc::new(config)), quic })
+    let mut client_order = config.clone();
+    client_order.ignore_client_order = false;
+    Ok(Terms {
+        identity: Arc::from(format!("{options:?}")),
+        config: Some(Arc::new(config)),
+        client_order: Some(Arc::new(client_order)),
+        quic,
+    })
 }
 
 /// A router's wish: these hosts with these options.
@@ -111,10 +118,9 @@ pub(crate) struct Wish {
 /// The policy that fulfils the wishes. A host for which routers wish different options gets the default ones, and is
 /// returned; hosts whose options are missing or unusable are closed.
 pub(crate) fn policy(wishes: &[Wish], options: &Options) -> (Policy, Vec<String>) {
-    let closed = |why: &str| Terms { identity: Arc::from(why), config: None, quic: None };
     let terms = |name: &str| match options.get(name) {
         Some(Ok(terms)) => terms.clone(),
-        _ => closed(name),
+        _ => Terms::closed(name),
     };
     let mut policy = Policy::new(terms("default"));
     let mut chosen: HashMap<String, &str> = HashMap::new();

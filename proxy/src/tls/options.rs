@@ -8,8 +8,8 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme, SupportedCipherSuite,
-    SupportedProtocolVersion,
+    CipherSuite, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedCipherSuite, SupportedProtocolVersion,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -95,6 +95,7 @@ pub(crate) fn server_config(
         .filter(|name| *name == "h2" || *name == "http/1.1")
         .map(|name| name.as_bytes().to_vec())
         .collect();
+    config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;
     match tickets.for_options(options) {
@@ -151,7 +152,34 @@ pub(super) fn ciphers(options: &TlsOptions) -> Result<Vec<SupportedCipherSuite>,
         let found = all.iter().find(|suite| format!("{:?}", suite.suite()) == wanted);
         chosen.push(*found.ok_or_else(|| BadTlsOptions::Cipher(name.clone()))?);
     }
+    // As in Go, it is not their order that is chosen.
+    sort(&mut chosen);
     Ok(chosen)
+}
+
+/// Puts ciphers in the order in which they are preferred.
+pub(super) fn sort(suites: &mut [SupportedCipherSuite]) {
+    suites.sort_by_key(|suite| {
+        let aes_128 = format!("{:?}", suite.suite()).contains("AES_128");
+        (suite.tls13().is_none(), is_chacha(suite.suite()), !aes_128)
+    });
+}
+
+const fn is_chacha(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+    )
+}
+
+/// Whether the first of a client's ciphers that are known here is AES: other clients have no instructions for it and are
+/// faster with ChaCha20.
+pub(super) fn is_fast_with_aes(offered: &[CipherSuite]) -> bool {
+    let known = provider();
+    let first = offered.iter().find(|suite| known.cipher_suites.iter().any(|known| known.suite() == **suite));
+    first.is_none_or(|suite| !is_chacha(*suite))
 }
 
 fn groups(options: &TlsOptions) -> Result<Vec<&'static dyn SupportedKxGroup>, BadTlsOptions> {

@@ -69,8 +69,23 @@ pub(crate) struct Terms {
     pub(crate) identity: Arc<str>,
     /// `None` where the options are missing or unusable: such connections are closed.
     pub(crate) config: Option<Arc<ServerConfig>>,
+    /// The same for clients that have their reasons for the order of their ciphers.
+    pub(crate) client_order: Option<Arc<ServerConfig>>,
     /// The same for HTTP/3; `None` also where the options do not allow TLS 1.3.
     pub(crate) quic: Option<quic::Config>,
+}
+
+impl Terms {
+    /// No options, or none that can be used.
+    pub(crate) fn closed(identity: &str) -> Self {
+        Self { identity: Arc::from(identity), config: None, client_order: None, quic: None }
+    }
+
+    /// For the client that says this.
+    pub(crate) fn config_for(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+        let ours = super::options::is_fast_with_aes(hello.cipher_suites());
+        if ours { self.config.clone() } else { self.client_order.clone() }
+    }
 }
 
 /// TLS options and the hosts that ask for others than `default`.
@@ -114,7 +129,7 @@ mod tests {
 
     #[test]
     fn exact_before_wildcard_before_default() {
-        let terms = |identity: &str| Terms { identity: Arc::from(identity), config: None, quic: None };
+        let terms = |identity: &str| Terms::closed(identity);
         let mut policy = Policy::new(terms("default"));
         policy.assign("*.Wild.test", terms("wild"));
         policy.assign("www.wild.test.", terms("exact"));

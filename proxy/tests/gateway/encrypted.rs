@@ -181,6 +181,33 @@ async fn a_reset_upload_does_not_look_complete_to_the_server() {
     assert!(text.contains("Transfer-Encoding: chunked") && !text.contains("0\r\n\r\n"), "{text}");
 }
 
+#[tokio::test]
+async fn ciphers_are_chosen_for_speed_and_for_clients_without_aes() {
+    use rustls::CipherSuite;
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "a", true, &[echo().await]);
+    let (root, pair) = made(&["a.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run(options(), configuration).await;
+    let aes = CipherSuite::TLS13_AES_128_GCM_SHA256;
+    let chacha = CipherSuite::TLS13_CHACHA20_POLY1305_SHA256;
+    for (first, chosen) in [(CipherSuite::TLS13_AES_256_GCM_SHA384, aes), (aes, aes), (chacha, chacha)] {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites.sort_by_key(|suite| suite.suite() != first);
+        let mut store = rustls::RootCertStore::empty();
+        store.add(root.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(store)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(running.websecure).await.unwrap();
+        let name = ServerName::try_from("a.test").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite(), chosen, "{first:?}");
+    }
+}
+
 /// The body of the next answer.
 async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     let mut head = String::new();
