@@ -48,6 +48,7 @@ pub struct Names {
 /// A folder that cannot be watched, threads that cannot be started.
 pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
+    super::descriptors::raise_limit();
     let known = ConfigurationFiles::default();
     let mut files = FileWatch::new({
         let known = known.clone();

@@ -19,6 +19,7 @@ use proxy::{Resolver, assemble};
 use super::authority;
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
+use crate::edge::descriptors::raise_limit;
 use crate::edge::serve::{hostname, tracer};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
@@ -32,6 +33,7 @@ use crate::watch::{ConfigurationFiles, FileWatch};
 pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
     let config = static_config(context, flags)?;
     trace::init_as(level(&config.log.level), config.log.format.eq_ignore_ascii_case("json"));
+    raise_limit();
     block_on(async move {
         let base = config.api.as_ref().map_or("", |api| api.base_path.as_str());
         let dashboard = config.api.as_ref().is_some_and(|api| api.dashboard);
