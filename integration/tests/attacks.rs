@@ -15,10 +15,10 @@ fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
             for line in text.lines().map(str::trim) {
                 if line == "#[test]" || line.starts_with("#[tokio::test") {
                     is_test = true;
-                } else if let Some(name) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ") {
-                    if std::mem::take(&mut is_test) {
-                        found.extend(name.split('(').next().map(str::to_owned));
-                    }
+                } else if let Some(name) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
+                    && std::mem::take(&mut is_test)
+                {
+                    found.extend(name.split('(').next().map(str::to_owned));
                 }
             }
         }

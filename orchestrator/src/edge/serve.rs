@@ -288,7 +288,7 @@ impl Serving {
 /// # Errors
 /// A thread that cannot be started.
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    AccessLog::start(options.into(), options.into(), std::io::stdout())
+    AccessLog::start(options, std::io::stdout())
         .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
 }
 

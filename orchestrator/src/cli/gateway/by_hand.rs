@@ -12,7 +12,7 @@ use proxy::config::statics::{self, Severity, Sources, StaticConfig};
 use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::inspect::Inspector;
-use proxy::observe::access_log::{AccessLog, Filters, Format};
+use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
 use proxy::{Resolver, assemble};
 
@@ -264,14 +264,13 @@ fn default_file(context: &Context) -> Option<PathBuf> {
 }
 
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    let (format, filters) = (Format::from(options), Filters::from(options));
     let place = if options.file_path.is_empty() { "standard output" } else { options.file_path.as_str() };
     let fail = |error: std::io::Error| CommandError::new(format!("cannot write the access log to {place}: {error}"));
     let started = if options.file_path.is_empty() {
-        AccessLog::start(format, filters, std::io::stdout())
+        AccessLog::start(options, std::io::stdout())
     } else {
         let file = fs::File::options().create(true).append(true).open(&options.file_path).map_err(fail)?;
-        AccessLog::start(format, filters, file)
+        AccessLog::start(options, file)
     };
     started.map_err(fail)
 }
