@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The gateway beside HAProxy, nginx, Traefik and Caddy, in turns, in one run on two cores.
 
-    gateway.py [--stack BIN] [--seconds N] [--rounds N] [--only TEXT]
+    gateway.py [--stack BIN] [--seconds N] [--rounds N] [--only TEXT] [--quick]
 
 The gateways share core 0, one at a time with work; the load (h2load, wrk) and the origin (nginx) have core 1. TLS 1.3
 with a P-256 certificate in front, plain HTTP/1.1 that is kept alive behind. `stack gateway` and Traefik read the same
 files. Each figure is the median of the rounds, in which every gateway has its turn: machines are noisy, the ratios of one
-run are what can be read.
+run are what can be read, and behind each figure stands how far its rounds were apart. It takes some four minutes,
+`--quick` one, with figures to match.
 
 A gateway that is not installed is left out, and so it is said. Nothing leaves 127.0.0.1.
 """
@@ -27,21 +28,35 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-ORIGIN = 19600
-# Of each gateway; the next one is for HTTP without TLS.
-PORTS = {"stack": 19610, "haproxy": 19620, "nginx": 19630, "traefik": 19640, "caddy": 19650}
 IDLE_CONNECTIONS = 2_000
 ROUTERS = (10, 10_000)
 BIG = 10_000_000
+GATEWAYS = ["stack", "haproxy", "nginx", "traefik", "caddy"]
+
+
+def free_ports(count):
+    """Ports that nobody has: another run, or what a machine serves, must not answer in a gateway's place."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in held]
+
+
+ORIGIN, *REST = free_ports(1 + len(GATEWAYS) + len(ROUTERS))
+PORTS = dict(zip(GATEWAYS, REST))
+ROUTER_PORTS = dict(zip(ROUTERS, REST[len(GATEWAYS) :]))
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default=Path(__file__).parent / "../../target/release/stack", type=Path)
-    parser.add_argument("--seconds", type=int, default=3, help="of each load")
+    parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="workloads whose name has this in it")
-    return parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="one round of one second each")
+    options = parser.parse_args()
+    if options.quick:
+        options.seconds = options.rounds = 1
+    return options
 
 
 # What is measured: processor time, memory, and how loads are made.
@@ -75,7 +90,11 @@ def resident(process):
 
 def load(command):
     """What a load generator prints."""
-    return subprocess.run(["taskset", "-c", "1", *map(str, command)], capture_output=True, text=True).stdout
+    command = ["taskset", "-c", "1", *map(str, command)]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    except subprocess.TimeoutExpired:
+        sys.exit(f"error: no end in two minutes: {' '.join(command)}")
 
 
 def h2load(seconds, *options):
@@ -106,11 +125,11 @@ def new_connections(port, seconds):
 
 
 def big_bodies(port, seconds):
-    said = load(["h2load", "--h1", "-c4", f"-n{seconds * 30}", f"https://127.0.0.1:{port}/big"])
-    done = re.search(r"status codes: (\d+) 2xx", said)
-    if not done or int(done[1]) != seconds * 30:
+    said = load(["h2load", "--h1", "-c4", f"-D{seconds}", f"https://127.0.0.1:{port}/big"])
+    bytes_read = re.search(r"traffic: .*\((\d+)\) total", said)
+    if not bytes_read or int(bytes_read[1]) < BIG or not re.search(r"0 failed, 0 errored", said):
         sys.exit(f"error: the load fails:\n{said[-1500:]}")
-    return int(done[1])
+    return int(bytes_read[1]) / BIG  # those that were cut off at the end count in part
 
 
 # Each makes a load and returns how many requests it had.
@@ -249,13 +268,14 @@ def running(name, command, port, core, folder):
         environment = {**os.environ, "GOMAXPROCS": "1", "HOME": str(folder)}
         process = subprocess.Popen(["taskset", "-c", core, *map(str, command)], stdout=out, stderr=out, env=environment)
     try:
-        for _ in range(400):
+        until = time.monotonic() + 20
+        while True:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
+            if process.poll() is not None or time.monotonic() > until:
+                sys.exit(f"error: {name} does not start:\n{(folder / f'{name}.out').read_text()[-1500:]}")
             time.sleep(0.05)
-        else:
-            sys.exit(f"error: {name} does not start:\n{(folder / f'{name}.out').read_text()[-1500:]}")
         yield process.pid
     finally:
         process.terminate()
@@ -266,13 +286,17 @@ def running(name, command, port, core, folder):
             process.wait()
 
 
-def table(title, rows, format="{:.1f}", peers=True):
-    """Prints a row for each gateway; beside ours, the ratio to the best of the others."""
+def table(title, samples, places=1, most=False):
+    """Prints a row for each gateway: the median of its samples, how far they are apart, and ours against the best peer's."""
     print(f"\n{title}")
-    others = [value for name, value in rows.items() if name != "stack"]
+    rows = {name: statistics.median(values) for name, values in samples.items()}
+    peers = [value for name, value in rows.items() if name != "stack"]
     for name, value in rows.items():
-        note = f"   {value / min(others):.2f} of the best of the others" if name == "stack" and others and peers else ""
-        print(f"  {name:<10}{format.format(value):>12}{note}")
+        values = samples[name]
+        apart = f"  ({min(values):.{places}f} to {max(values):.{places}f})" if len(values) > 1 else ""
+        note = f"  {value / (max if most else min)(peers):.2f} of the best peer's" if name == "stack" and peers else ""
+        print(f"  {name:<10}{value:>12.{places}f}{apart:<24}{note}".rstrip())
+
 
 
 def main():
@@ -305,46 +329,44 @@ def main():
 
 
 def measure(options, gateways, folder):
-    idle = {name: resident(process) for name, process in gateways.items()}
+    idle = {name: [resident(process)] for name, process in gateways.items()}
+    held = {}
+    for name, process in gateways.items():
+        keep_alive(PORTS[name], 1)  # what every gateway makes once, with its first requests
+        before = resident(process)
+        opened = idle_connections(PORTS[name])
+        held[name] = [(resident(process) - before) * 1000 / len(opened)]
+        for stream in opened:
+            stream.close()
     rates = {}
     for workload, make in WORKLOADS.items():
         if options.only not in workload:
             continue
-        samples = {name: [] for name in gateways}
+        costs = {name: [] for name in gateways}
+        rates[workload] = {name: [] for name in gateways}
         for _ in range(options.rounds):
             for name, process in gateways.items():
                 before, began = processor_seconds(process), time.monotonic()
                 requests = make(PORTS[name], options.seconds)
-                rates[workload, name] = requests / (time.monotonic() - began)
-                samples[name].append((processor_seconds(process) - before) / requests * 1e6)
-        table(
-            f"{workload}: processor microseconds a request",
-            {name: statistics.median(values) for name, values in samples.items()},
-        )
-        print("  requests a second: " + ", ".join(f"{name} {rates[workload, name]:.0f}" for name in gateways))
+                rates[workload][name].append(requests / (time.monotonic() - began))
+                costs[name].append((processor_seconds(process) - before) / requests * 1e6)
+        table(f"{workload}: processor microseconds a request", costs)
+        table(f"{workload}: requests a second", rates[workload], places=0, most=True)
     table("resident memory after start, MB", idle)
-    table("resident memory after these loads, MB", {name: resident(process) for name, process in gateways.items()})
-
-    held = {}
-    for name, process in gateways.items():
-        before = resident(process)
-        opened = idle_connections(PORTS[name])
-        held[name] = (resident(process) - before) * 1000 / len(opened)
-        for stream in opened:
-            stream.close()
     table(f"memory of an idle TLS connection ({IDLE_CONNECTIONS} of them), KB", held)
-
+    table("resident memory after all these, MB", {name: [resident(process)] for name, process in gateways.items()})
     kept = "HTTP/1.1 kept alive, 64 connections"
-    if reference := rates.get((kept, "haproxy")):
-        rate = reference * 0.7
-        rounds = [
-            {name: latencies(PORTS[name], rate, folder, options.seconds) for name in gateways} for _ in range(options.rounds)
-        ]
+    if reference := rates.get(kept, {}).get("haproxy"):
+        rate = statistics.median(reference) * 0.7
+        waits = {name: [] for name in gateways}
+        for _ in range(options.rounds):
+            for name in gateways:
+                waits[name].append(latencies(PORTS[name], rate, folder, options.seconds))
         for index, which in enumerate(["half", "99 of 100"]):
             table(
                 f"{which} of the requests are answered in ms, at {rate:.0f} requests a second (70 % of HAProxy's most)",
-                {name: statistics.median(each[name][index] for each in rounds) for name in gateways},
-                format="{:.2f}",
+                {name: [each[index] for each in values] for name, values in waits.items()},
+                places=2,
             )
     many_routers(options, gateways, folder)
 
@@ -358,8 +380,7 @@ def many_routers(options, gateways, folder):
         samples = {count: [] for count in ROUTERS}
         with contextlib.ExitStack() as stack:
             processes = {}
-            for index, count in enumerate(ROUTERS):
-                port = 19660 + index
+            for count, port in ROUTER_PORTS.items():
                 file = dynamic(folder, f"{name}-{count}", port, count)
                 command = [binary, "gateway", f"--configFile={file}"] if name == "stack" else [binary, f"--configFile={file}"]
                 process = stack.enter_context(running(f"{name}-{count}", command, port, "0", folder))

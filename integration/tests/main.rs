@@ -10,6 +10,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod attacks;
 mod attributes;
 mod build;
 mod care;

@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod ask;
 pub mod deploy;
+pub mod descriptors;
 pub mod exchange;
 pub mod handover;
 pub mod image;

@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_the_gateway_is_served_unasked() {
+        let all = internal(&config(&["--entrypoints.web.address=:80"]));
+        assert_eq!(all.http.routers.keys().collect::<Vec<_>>(), Vec::<&String>::new());
+        let all = internal(&config(&["--entrypoints.web.address=:80", "--api"]));
+        assert_eq!(
+            all.http.routers.keys().collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "a router has to be written for it"
+        );
+    }
+
+    #[test]
     fn what_traefik_routes_by_itself() {
         let all = internal(&config(&[
             "--entrypoints.web.address=:80",

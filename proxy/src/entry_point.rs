@@ -43,6 +43,8 @@ pub struct EntryPoint {
     pub encode_query_semicolons: bool,
     /// What happens to header names with an underscore.
     pub underscores: Underscores,
+    /// What happens to header names with anything but letters, digits and hyphens; underscores are among it.
+    pub aliases: Underscores,
 }
 
 /// HTTP/3 on an entry point: the same number of port, over UDP.
@@ -64,7 +66,7 @@ impl Http3 {
     }
 }
 
-/// Header names with an underscore, which many applications take for the same name with a hyphen.
+/// Header names with an underscore or the like, which many applications take for the same name with a hyphen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Underscores {
     /// They are passed on.
@@ -74,6 +76,16 @@ pub enum Underscores {
     Delete,
     /// The request is refused.
     Reject,
+}
+
+impl Underscores {
+    fn of(strategy: &str) -> Self {
+        match strategy {
+            "delete" => Self::Delete,
+            "reject" => Self::Reject,
+            _ => Self::Keep,
+        }
+    }
 }
 
 /// Treatment of `X-Forwarded-*`.
@@ -171,11 +183,8 @@ impl EntryPoint {
                 question_mark: !http.encoded_characters.allow_encoded_question_mark,
                 hash: !http.encoded_characters.allow_encoded_hash,
             },
-            underscores: match http.underscore_headers_strategy.as_str() {
-                "delete" => Underscores::Delete,
-                "reject" => Underscores::Reject,
-                _ => Underscores::Keep,
-            },
+            underscores: Underscores::of(&http.underscore_headers_strategy),
+            aliases: Underscores::of(&http.alias_headers_strategy),
             encode_query_semicolons: http.encode_query_semicolons,
             ..Self::new(name, options.address.clone())
         }
@@ -199,6 +208,7 @@ impl EntryPoint {
             sanitize_path: true,
             encode_query_semicolons: false,
             underscores: Underscores::Keep,
+            aliases: Underscores::Keep,
         }
     }
 }

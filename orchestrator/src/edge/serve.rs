@@ -48,6 +48,7 @@ pub struct Names {
 /// A folder that cannot be watched, threads that cannot be started.
 pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) -> Result<()> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("the gateway cannot run: {error}"));
+    super::descriptors::raise_limit();
     let known = ConfigurationFiles::default();
     let mut files = FileWatch::new({
         let known = known.clone();
@@ -287,7 +288,7 @@ impl Serving {
 /// # Errors
 /// A thread that cannot be started.
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    AccessLog::start(options.into(), options.into(), std::io::stdout())
+    AccessLog::start(options, std::io::stdout())
         .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
 }
 

@@ -173,6 +173,8 @@ pub struct HttpDefaults {
     pub max_header_bytes: u64,
     /// `keep`, `delete` or `reject`: what becomes of header names with an underscore.
     pub underscore_headers_strategy: String,
+    /// The same for header names with anything but letters, digits and hyphens.
+    pub alias_headers_strategy: String,
     /// Which encoded characters paths may hold.
     pub encoded_characters: EncodedCharacters,
 }
@@ -186,7 +188,8 @@ impl Default for HttpDefaults {
             encode_query_semicolons: false,
             sanitize_path: true,
             max_header_bytes: 1024 * 1024,
-            underscore_headers_strategy: "keep".to_owned(),
+            underscore_headers_strategy: String::new(),
+            alias_headers_strategy: String::new(),
             encoded_characters: EncodedCharacters::default(),
         }
     }
@@ -408,11 +411,73 @@ pub struct AccessLog {
     pub format: String,
     /// Which requests.
     pub filters: AccessLogFilters,
+    /// What of them.
+    pub fields: AccessLogFields,
 }
 
 impl Default for AccessLog {
     fn default() -> Self {
-        Self { file_path: String::new(), format: "common".to_owned(), filters: AccessLogFilters::default() }
+        Self {
+            file_path: String::new(),
+            format: "common".to_owned(),
+            filters: AccessLogFilters::default(),
+            fields: AccessLogFields::default(),
+        }
+    }
+}
+
+/// What the access log says of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AccessLogFields {
+    /// `keep` or `drop`, for fields that are not named.
+    pub default_mode: String,
+    /// `keep` or `drop`, by field.
+    pub names: BTreeMap<String, String>,
+    /// Headers of request and answer.
+    pub headers: AccessLogHeaders,
+    /// Queries of paths.
+    pub query_parameters: AccessLogQueries,
+}
+
+impl Default for AccessLogFields {
+    fn default() -> Self {
+        Self {
+            default_mode: "keep".to_owned(),
+            names: BTreeMap::new(),
+            headers: AccessLogHeaders::default(),
+            query_parameters: AccessLogQueries::default(),
+        }
+    }
+}
+
+/// Queries in the access log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AccessLogQueries {
+    /// `keep` or `drop`.
+    pub default_mode: String,
+}
+
+impl Default for AccessLogQueries {
+    fn default() -> Self {
+        Self { default_mode: "keep".to_owned() }
+    }
+}
+
+/// Headers in the access log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AccessLogHeaders {
+    /// `keep`, `drop` or `redact`, for headers that are not named.
+    pub default_mode: String,
+    /// `keep`, `drop` or `redact`, by header.
+    pub names: BTreeMap<String, String>,
+}
+
+impl Default for AccessLogHeaders {
+    fn default() -> Self {
+        Self { default_mode: "drop".to_owned(), names: BTreeMap::new() }
     }
 }
 

@@ -204,6 +204,9 @@ struct Outgoing {
 impl Outgoing {
     fn take(exchange: &mut Exchange) -> Self {
         let method = exchange.parts.method.clone();
+        if let Some(noted) = exchange.record.as_mut().and_then(|record| record.headers.as_mut()) {
+            noted.request = Some(exchange.parts.headers.clone());
+        }
         let mut headers = std::mem::take(&mut exchange.parts.headers);
         if !std::mem::replace(&mut exchange.forwarded_for, true) {
             headers::append_forwarded_for(&mut headers, &exchange.client);

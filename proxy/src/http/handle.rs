@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT, REFERER, USER_AGENT};
+use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -111,6 +111,9 @@ impl Handling {
             Ok(mut exchange) => {
                 let response = respond(&mut exchange, &mut self.finish).await;
                 self.record = exchange.record;
+                if let Some(headers) = self.record.as_mut().and_then(|record| record.headers.as_mut()) {
+                    headers.request.get_or_insert(exchange.parts.headers);
+                }
                 if let Some(mut measure) = exchange.measure {
                     measure.answered(response.status(), response.headers());
                     self.finish.count(Some(measure));
@@ -125,6 +128,9 @@ impl Handling {
         };
         if let Some(record) = &mut self.record {
             record.status = response.status();
+            if let Some(headers) = &mut record.headers {
+                headers.response.clone_from(response.headers());
+            }
         }
         // A client that was not told to go on may send its body or leave it: what comes next cannot be told apart.
         let unread = self.expected.is_some_and(|expected| !expected.is_complete());
@@ -172,7 +178,7 @@ fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>
 }
 
 fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> {
-    client.worker.shared.access_log.load().as_ref()?;
+    let headers = client.worker.shared.access_log.load().as_ref()?.headers();
     let size =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     Some(Box::new(Record {
@@ -193,8 +199,7 @@ fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> 
                 .unwrap_or_else(|| HeaderValue::from_static(""))
         }),
         path: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
-        referer: parts.headers.get(REFERER).cloned(),
-        user_agent: parts.headers.get(USER_AGENT).cloned(),
+        headers,
         tls: client.tls.as_ref().map(|session| (session.version, session.cipher.clone())),
         request_size: size.unwrap_or(0),
         router: None,

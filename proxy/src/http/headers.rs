@@ -47,20 +47,27 @@ pub(crate) fn is_managed(name: &str) -> bool {
     name.starts_with("x-") && MANAGED.contains(&name)
 }
 
-/// A header with an underscore in its name is refused by the entry point.
+/// Whether an application may take a name for another one, with hyphens where this one has something else.
+fn is_alias(name: &str) -> bool {
+    name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
+}
+
+/// A header with an underscore or the like in its name is refused by the entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnderscoreRefused;
 
 /// Removes what an untrusted client must not say, under any spelling, and headers that the entry point bans.
 ///
 /// # Errors
-/// The entry point refuses underscores and there is one.
+/// The entry point refuses such names and there is one.
 pub(crate) fn admit(headers: &mut HeaderMap, trusted: bool, entry: &EntryPoint) -> Result<(), UnderscoreRefused> {
     let mut banned: Vec<HeaderName> = Vec::new();
     for name in headers.keys() {
         let text = name.as_str();
-        if text.contains('_') {
-            match entry.underscores {
+        let underscore = text.contains('_');
+        if underscore || (entry.aliases != Underscores::Keep && is_alias(text)) {
+            let strategy = if entry.aliases == Underscores::Keep { entry.underscores } else { entry.aliases };
+            match strategy {
                 Underscores::Keep if trusted || !is_managed(&text.replace('_', "-")) => {}
                 Underscores::Keep | Underscores::Delete => banned.push(name.clone()),
                 Underscores::Reject => return Err(UnderscoreRefused),

@@ -3,6 +3,7 @@
 //! A request only fills in a record; a thread of its own formats and writes. When the writer cannot follow, lines are
 //! dropped and counted rather than requests delayed.
 
+mod fields;
 mod format;
 
 use std::io::Write;
@@ -11,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderValue, Method, StatusCode, Version};
+use fields::Fields;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use crate::config::statics;
 
@@ -20,7 +22,7 @@ const BACKLOG: usize = 8192;
 
 /// The format of a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Format {
+enum Format {
     /// Common log format with Traefik's four additions.
     #[default]
     Common,
@@ -32,7 +34,7 @@ pub enum Format {
 
 /// Which requests are logged; a request that meets any condition is. Without condition all are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filters {
+struct Filters {
     /// Ranges of status codes, both ends included.
     pub status_codes: Vec<(u16, u16)>,
     /// Only requests that were retried.
@@ -80,8 +82,8 @@ pub(crate) struct Record {
     pub(crate) scheme: &'static str,
     pub(crate) host: HeaderValue,
     pub(crate) path: String,
-    pub(crate) referer: Option<HeaderValue>,
-    pub(crate) user_agent: Option<HeaderValue>,
+    /// `None` where no header is logged.
+    pub(crate) headers: Option<Box<Headers>>,
     pub(crate) tls: Option<(&'static str, String)>,
     pub(crate) request_size: u64,
     pub(crate) router: Option<Arc<str>>,
@@ -94,27 +96,43 @@ pub(crate) struct Record {
     pub(crate) retries: u32,
 }
 
+/// Headers of a request and its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    /// As the service was asked; as the client asked, where none was.
+    pub(crate) request: Option<HeaderMap>,
+    pub(crate) response: HeaderMap,
+}
+
 /// Where finished requests are reported.
 #[derive(Debug)]
 pub struct AccessLog {
     queue: SyncSender<Box<Record>>,
     filters: Filters,
+    has_headers: bool,
     dropped: Arc<AtomicU64>,
 }
 
 impl AccessLog {
-    /// Starts the thread that writes lines to `out`. It ends with the last clone of the log, or when `out` fails.
+    /// Starts the thread that writes lines to `out`, as the options ask for it. It ends with the last clone of the log, or when `out` fails.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(format: Format, filters: Filters, out: impl Write + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(options: &statics::AccessLog, out: impl Write + Send + 'static) -> std::io::Result<Self> {
+        let (format, filters, fields) = (Format::from(options), Filters::from(options), Fields::from(&options.fields));
+        let has_headers = fields.has_headers();
         let (queue, records) = sync_channel(BACKLOG);
         let dropped = Arc::new(AtomicU64::new(0));
         let missed = Arc::clone(&dropped);
         std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(format, &records, &missed, out))?;
-        Ok(Self { queue, filters, dropped })
+            .spawn(move || write_all(format, &fields, &records, &missed, out))?;
+        Ok(Self { queue, filters, has_headers, dropped })
+    }
+
+    /// Where headers are noted, if any are logged.
+    pub(crate) fn headers(&self) -> Option<Box<Headers>> {
+        self.has_headers.then(Box::default)
     }
 
     pub(crate) fn write(&self, record: Box<Record>) {
@@ -137,7 +155,7 @@ impl AccessLog {
     }
 }
 
-fn write_all(format: Format, records: &Receiver<Box<Record>>, dropped: &AtomicU64, out: impl Write) {
+fn write_all(format: Format, fields: &Fields, records: &Receiver<Box<Record>>, dropped: &AtomicU64, out: impl Write) {
     let mut out = std::io::BufWriter::with_capacity(32 * 1024, out);
     let mut line = Vec::with_capacity(1024);
     let mut count = 0_u64;
@@ -146,7 +164,7 @@ fn write_all(format: Format, records: &Receiver<Box<Record>>, dropped: &AtomicU6
         while let Some(record) = next {
             count += 1;
             line.clear();
-            format::line(&mut line, format, &record, count);
+            format::line(&mut line, format, fields, &record, count);
             if out.write_all(&line).is_err() {
                 return;
             }

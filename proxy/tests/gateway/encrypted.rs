@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use proxy::config::dynamic::{ClientAuth, Configuration, StoredCertificate, TlsOptions};
+use proxy::config::dynamic::{ClientAuth, Configuration, HttpServersTransport, StoredCertificate, TlsOptions};
 use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -258,4 +258,73 @@ async fn idle_connections_are_put_aside_and_go_on() {
     let encrypted = connect(running.websecure, "a.test", &[root], "http/1.1").await.unwrap();
     let plain = TcpStream::connect(running.web).await.unwrap();
     tokio::join!(converse(encrypted, limit), converse(plain, limit));
+}
+
+/// A server of HTTP/2 over TLS that answers with a body, and in trailers with the trailers of the request. Its address and certificate.
+async fn encrypted_origin() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["origin.test".to_owned()]).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let url = crate::support::origin(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            assert_eq!(stream.get_ref().1.server_name(), Some("origin.test"));
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, mut answer))) = connection.accept().await {
+                tokio::spawn(async move {
+                    let mut body = request.into_body();
+                    let mut size = 0;
+                    while let Some(data) = body.data().await {
+                        let data = data.unwrap();
+                        body.flow_control().release_capacity(data.len()).unwrap();
+                        size += data.len();
+                    }
+                    let mut trailers = body.trailers().await.unwrap().unwrap_or_default();
+                    trailers.insert("x-size", size.into());
+                    let mut sending = answer.send_response(http::Response::new(()), false).unwrap();
+                    sending.send_data("answer".into(), false).unwrap();
+                    sending.send_trailers(trailers).unwrap();
+                });
+            }
+        }
+    });
+    (url.await.replace("http://", "https://"), made.cert.pem())
+}
+
+#[tokio::test]
+async fn trailers_go_both_ways_to_servers_of_http_2_over_tls() {
+    let (url, certificate) = encrypted_origin().await;
+    let mut configuration = crate::support::routed("a", &[url]);
+    let transport = HttpServersTransport {
+        server_name: "origin.test".to_owned(),
+        root_cas: vec![certificate],
+        ..HttpServersTransport::default()
+    };
+    configuration.http.servers_transports.insert("t@file".to_owned(), transport);
+    let service = configuration.http.services.get_mut("a@file").unwrap();
+    service.load_balancer.as_mut().unwrap().servers_transport = "t@file".to_owned();
+    let running = run(options(), configuration).await;
+    let mut sender = prior_knowledge(running.web).await.ready().await.unwrap();
+    for number in 0..3_u32 {
+        let (response, mut body) = sender.send_request(request("POST"), false).unwrap();
+        body.send_data("hello".into(), false).unwrap();
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("x-number", number.into());
+        body.send_trailers(trailers).unwrap();
+        let (parts, mut body) = response.await.unwrap().into_parts();
+        assert_eq!(parts.status, 200);
+        assert_eq!(body.data().await.unwrap().unwrap(), "answer");
+        assert!(body.data().await.is_none());
+        let trailers = body.trailers().await.unwrap().unwrap();
+        assert_eq!((&trailers["x-number"], &trailers["x-size"]), (&number.into(), &5_u32.into()));
+    }
 }

@@ -1,6 +1,7 @@
 //! The gateway as its clients and servers see it: real sockets on ports that the system chooses.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod attacks;
 mod beside;
 mod checks;
 mod conformance;

@@ -12,13 +12,14 @@ use proxy::config::statics::{self, Severity, Sources, StaticConfig};
 use proxy::entry_point::EntryPoint;
 use proxy::gateway::{Announce, Gateway, Listener, Options, Update};
 use proxy::inspect::Inspector;
-use proxy::observe::access_log::{AccessLog, Filters, Format};
+use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
 use proxy::{Resolver, assemble};
 
 use super::authority;
 use crate::cli::carry_out::Signals;
 use crate::cli::{Context, block_on};
+use crate::edge::descriptors::raise_limit;
 use crate::edge::serve::{hostname, tracer};
 use crate::error::{CommandError, Result};
 use crate::ui::{output, trace};
@@ -32,6 +33,7 @@ use crate::watch::{ConfigurationFiles, FileWatch};
 pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
     let config = static_config(context, flags)?;
     trace::init_as(level(&config.log.level), config.log.format.eq_ignore_ascii_case("json"));
+    raise_limit();
     block_on(async move {
         let base = config.api.as_ref().map_or("", |api| api.base_path.as_str());
         let dashboard = config.api.as_ref().is_some_and(|api| api.dashboard);
@@ -262,14 +264,13 @@ fn default_file(context: &Context) -> Option<PathBuf> {
 }
 
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    let (format, filters) = (Format::from(options), Filters::from(options));
     let place = if options.file_path.is_empty() { "standard output" } else { options.file_path.as_str() };
     let fail = |error: std::io::Error| CommandError::new(format!("cannot write the access log to {place}: {error}"));
     let started = if options.file_path.is_empty() {
-        AccessLog::start(format, filters, std::io::stdout())
+        AccessLog::start(options, std::io::stdout())
     } else {
         let file = fs::File::options().create(true).append(true).open(&options.file_path).map_err(fail)?;
-        AccessLog::start(format, filters, file)
+        AccessLog::start(options, file)
     };
     started.map_err(fail)
 }

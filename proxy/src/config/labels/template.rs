@@ -62,6 +62,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_stays_within_its_quotes() {
+        let template = "Host(`{{ normalize \"a`) || PathPrefix(`/\" }}.test`)";
+        assert_eq!(rendered(template).as_deref(), Ok("Host(`a-PathPrefix.test`)"));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(
             rendered("{{ frobnicate .Name }}").unwrap_err(),

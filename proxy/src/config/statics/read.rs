@@ -95,16 +95,25 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             place: format!("entryPoints.{name}.address"),
             message: format!("`{}` is no address, write for example `:443` or `127.0.0.1:8080`", point.address),
         });
-    let strategies = config
-        .entry_points
-        .iter()
-        .map(|(name, point)| (name, &point.http.underscore_headers_strategy))
-        .filter(|(_, strategy)| !["keep", "delete", "reject"].contains(&strategy.as_str()))
-        .map(|(name, strategy)| Problem {
+    let strategies = config.entry_points.iter().flat_map(|(name, point)| {
+        let (underscores, aliases) = (&point.http.underscore_headers_strategy, &point.http.alias_headers_strategy);
+        let of = |option: &str, message: String| Problem {
             severity: Severity::Error,
-            place: format!("entryPoints.{name}.http.underscoreHeadersStrategy"),
-            message: format!("takes `keep`, `delete` or `reject`, not `{strategy}`"),
+            place: format!("entryPoints.{name}.http.{option}"),
+            message,
+        };
+        let unknown = [("underscoreHeadersStrategy", underscores), ("aliasHeadersStrategy", aliases)]
+            .into_iter()
+            .filter(|(_, strategy)| !["", "keep", "delete", "reject"].contains(&strategy.as_str()))
+            .map(|(option, strategy)| of(option, format!("takes `keep`, `delete` or `reject`, not `{strategy}`")));
+        let differ = !underscores.is_empty() && !aliases.is_empty() && underscores != aliases;
+        let both = differ.then(|| {
+            let message =
+                format!("`{aliases}` contradicts `{underscores}` of `underscoreHeadersStrategy`; take that one out");
+            of("aliasHeadersStrategy", message)
         });
+        unknown.chain(both).collect::<Vec<_>>()
+    });
     let prometheus = config.metrics.prometheus.iter();
     let metrics = prometheus.flat_map(|prometheus| {
         let bounds = prometheus.bounds();

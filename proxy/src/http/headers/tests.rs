@@ -40,6 +40,24 @@ fn untrusted_clients_cannot_speak_for_others_in_any_spelling() {
 }
 
 #[test]
+fn aliases_are_names_with_anything_but_letters_digits_and_hyphens() {
+    let aliases = [("q_one", "1"), ("q.one", "1"), ("q~one", "1"), ("q!one", "1"), ("q'one", "1"), ("_q", "1")];
+    let mut entry = EntryPoint::new("web", ":0");
+    let mut headers = map(&aliases);
+    admit(&mut headers, false, &entry).unwrap();
+    assert_eq!(headers.len(), aliases.len());
+    entry.aliases = Underscores::Delete;
+    headers.extend(map(&[("q-one", "2"), ("q--1", "2")]));
+    admit(&mut headers, false, &entry).unwrap();
+    assert_eq!(names(&headers), ["q--1", "q-one"]);
+    entry.aliases = Underscores::Reject;
+    assert_eq!(admit(&mut headers, false, &entry), Ok(()));
+    for alias in aliases {
+        assert_eq!(admit(&mut map(&[alias]), true, &entry), Err(UnderscoreRefused), "{alias:?}");
+    }
+}
+
+#[test]
 fn hop_by_hop_headers_of_a_request_go() {
     let mut headers = map(&[
         ("connection", "keep-alive, X-Drop"),

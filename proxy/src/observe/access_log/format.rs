@@ -1,59 +1,71 @@
 //! The text of a line.
 
+use std::fmt::Display;
 use std::io::Write as _;
 
-use http::{HeaderValue, Version};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Version};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
+use super::fields::Fields;
 use super::{Format, Record};
 
 #[cfg(test)]
 mod tests;
 
 /// Appends the line for `record`, the `count`-th.
-pub(super) fn line(out: &mut Vec<u8>, format: Format, record: &Record, count: u64) {
+pub(super) fn line(out: &mut Vec<u8>, format: Format, fields: &Fields, record: &Record, count: u64) {
     match format {
-        Format::Common => common(out, record, Some(count)),
-        Format::GenericClf => common(out, record, None),
-        Format::Json => json(out, record, count),
+        Format::Common => common(out, fields, record, Some(count)),
+        Format::GenericClf => common(out, fields, record, None),
+        Format::Json => json(out, fields, record, count),
     }
     out.push(b'\n');
 }
 
-fn common(out: &mut Vec<u8>, record: &Record, count: Option<u64>) {
+fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64>) {
     let time = local(Timestamp::try_from(record.started_at).unwrap_or_default());
+    let kept = |name: &str, value: &dyn Display| {
+        if fields.keeps(name) { value.to_string() } else { "-".to_owned() }
+    };
+    let header = |name: &str| {
+        let headers = record.headers.as_ref().and_then(|headers| headers.request.as_ref());
+        headers.and_then(|headers| fields.header(headers, name)).map_or_else(|| "-".to_owned(), |value| escaped(&value))
+    };
     // Writing to a vector cannot fail.
     let _ = write!(
         out,
-        "{} - {} [{}] \"{} {} {}\" {} {} ",
-        record.client.ip().to_canonical(),
-        escaped(record.username.as_deref().unwrap_or("-")),
-        time.strftime("%d/%b/%Y:%H:%M:%S %z"),
-        record.method,
-        escaped(&record.path),
-        protocol(record.version),
-        record.status.as_u16(),
-        record.downstream_size,
+        "{} - {} [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"",
+        kept("ClientHost", &record.client.ip().to_canonical()),
+        kept("ClientUsername", &escaped(record.username.as_deref().unwrap_or("-"))),
+        kept("StartUTC", &time.strftime("%d/%b/%Y:%H:%M:%S %z")),
+        kept("RequestMethod", &record.method),
+        kept("RequestPath", &escaped(fields.path(&record.path))),
+        kept("RequestProtocol", &protocol(record.version)),
+        kept("DownstreamStatus", &record.status.as_u16()),
+        kept("DownstreamContentSize", &record.downstream_size),
+        header("referer"),
+        header("user-agent"),
     );
-    let _ = write!(out, "\"{}\" \"{}\"", header(record.referer.as_ref()), header(record.user_agent.as_ref()));
     if let Some(count) = count {
         let _ = write!(
             out,
-            " {count} \"{}\" \"{}\" {}ms",
-            record.router.as_deref().unwrap_or("-"),
-            record.server_url.as_deref().unwrap_or("-"),
-            record.duration.as_millis()
+            " {} \"{}\" \"{}\" {}ms",
+            kept("RequestCount", &count),
+            kept("RouterName", &record.router.as_deref().unwrap_or("-")),
+            kept("ServiceURL", &record.server_url.as_deref().unwrap_or("-")),
+            if fields.keeps("Duration") { record.duration.as_millis() } else { 0 },
         );
     }
 }
 
-fn json(out: &mut Vec<u8>, record: &Record, count: u64) {
+fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
     let started = Timestamp::try_from(record.started_at).unwrap_or_default();
     let host = record.host.to_str().unwrap_or_default();
     let (request_host, port) = crate::http::host::split_port(host);
     let ip = record.client.ip().to_canonical().to_string();
-    let mut fields = serde_json::json!({
+    let mut line = serde_json::json!({
         "ClientAddr": std::net::SocketAddr::new(record.client.ip().to_canonical(), record.client.port()).to_string(),
         "ClientHost": ip,
         "ClientPort": record.client.port().to_string(),
@@ -70,7 +82,7 @@ fn json(out: &mut Vec<u8>, record: &Record, count: u64) {
         "RequestCount": count,
         "RequestHost": request_host,
         "RequestMethod": record.method.as_str(),
-        "RequestPath": record.path,
+        "RequestPath": fields.path(&record.path),
         "RequestPort": port.map_or_else(|| "-".to_owned(), |port| port.to_string()),
         "RequestProtocol": protocol(record.version),
         "RequestScheme": record.scheme,
@@ -78,12 +90,10 @@ fn json(out: &mut Vec<u8>, record: &Record, count: u64) {
         "StartLocal": local(started).strftime("%Y-%m-%dT%H:%M:%S.%f%:z").to_string(),
         "StartUTC": started.to_string(),
         "entryPointName": &*record.entry_point,
-        "level": "info",
-        "msg": "",
-        "time": local(Timestamp::now()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
     });
+    let Some(object) = line.as_object_mut() else { return };
     let mut set = |name: &str, value: Option<&str>| {
-        if let (Some(object), Some(value)) = (fields.as_object_mut(), value) {
+        if let Some(value) = value {
             object.insert(name.to_owned(), value.into());
         }
     };
@@ -98,7 +108,28 @@ fn json(out: &mut Vec<u8>, record: &Record, count: u64) {
         set("TLSVersion", Some(version));
         set("TLSCipher", Some(cipher));
     }
-    let _ = serde_json::to_writer(out, &fields);
+    object.retain(|name, _| fields.keeps(name));
+    for (name, value) in [("level", "info"), ("msg", "")] {
+        object.insert(name.to_owned(), value.into());
+    }
+    let now = local(Timestamp::now()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    object.insert("time".to_owned(), now.into());
+    if let Some(headers) = &record.headers {
+        let mut put = |kind: &str, headers: &HeaderMap| {
+            let picked = fields.pick(headers).map(|(name, value)| (format!("{kind}_{name}"), value.into()));
+            object.extend(picked);
+        };
+        headers.request.iter().for_each(|request| put("request", request));
+        // Traefik shows the answer as it is in the end under both names.
+        let kinds = if record.origin_status.is_some() { ["downstream", "origin"].as_slice() } else { &["downstream"] };
+        kinds.iter().for_each(|kind| put(kind, &headers.response));
+        if !headers.response.contains_key(CONTENT_TYPE)
+            && let Some(text) = fields.absent(CONTENT_TYPE.as_str())
+        {
+            object.extend(kinds.iter().map(|kind| (format!("{kind}_Content-Type"), text.into())));
+        }
+    }
+    let _ = serde_json::to_writer(out, &line);
 }
 
 fn local(time: Timestamp) -> ZonedDateTime {
@@ -116,10 +147,6 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_3 => "HTTP/3.0",
         _ => "HTTP/1.1",
     }
-}
-
-fn header(value: Option<&HeaderValue>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| escaped(&String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// Text from a client as it may stand in a line: quotes and control characters cannot end it or add another.
