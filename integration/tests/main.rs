@@ -36,6 +36,7 @@ mod rollout;
 mod routed;
 mod scale;
 mod tls;
+mod turns;
 mod watch;
 mod webapp;
 mod websocket;
