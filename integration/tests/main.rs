@@ -37,6 +37,7 @@ mod rollout;
 mod routed;
 mod scale;
 mod tls;
+mod turns;
 mod watch;
 mod webapp;
 mod websocket;

@@ -189,3 +189,75 @@ fn a_rollback_leads_to_the_version_before_and_again_to_the_one_after() {
     let kept = docker(["images", "-q", &format!("stack-previous/{}", s.project)]).ok();
     assert_eq!(kept.stdout, "", "with its containers, a version is gone");
 }
+
+/// Three replicas that are replaced one after another; of every version but `one` only the first two come up.
+fn three_one_by_one(port: u16, failure_action: &str) -> String {
+    format!(
+        r#"
+services:
+  traefik:
+    image: traefik:v3
+    command: ["--providers.docker=true", "--entrypoints.r{port}.address=:{port}"]
+    ports: ["{port}:{port}"]
+  app:
+    image: busybox:stable
+    command:
+      - sh
+      - -c
+      - |
+        if [ $$VERSION != one ]; then
+          [ $$(ls /state | wc -l) -lt 2 ] || exit 3
+          mkdir /state/$$HOSTNAME
+        fi
+        mkdir /www && echo $$VERSION > /www/index.html && exec httpd -f -p 80 -h /www
+    environment:
+      VERSION: ${{VERSION:-one}}
+    volumes: ["./state:/state"]
+    stop_signal: SIGKILL
+    healthcheck: {{test: "wget -q -O /dev/null http://127.0.0.1/", interval: 200ms, timeout: 5s, retries: 50}}
+    deploy:
+      replicas: 3
+      update_config: {{parallelism: 1, failure_action: {failure_action}}}
+    labels:
+      - "traefik.http.routers.app.rule=Host(`{HOST}`)"
+      - "traefik.http.routers.app.entrypoints=r{port}"
+      - "traefik.http.services.app.loadbalancer.server.port=80"
+    x-stack: {{drain: 2s}}
+"#
+    )
+}
+
+#[test]
+fn a_later_batch_that_fails_takes_the_ones_before_it_back() {
+    for (failure_action, after) in [("rollback", ["one"; 3]), ("pause", ["two", "two", "one"])] {
+        let Some(s) = Scenario::new("batches") else { return };
+        let port = free_port();
+        std::fs::create_dir(s.folder().join("state")).unwrap();
+        s.compose_file(&three_one_by_one(port, failure_action));
+        let _ = s.stack(["up", "-d", "--wait"]).ok();
+        let load = Load::start(4, HOST, port, "/");
+        load.settle(50);
+
+        let changed = integration::run(s.stack_command(["up", "-d"]).env("VERSION", "two")).exits(1).says("exited (3)");
+        let said = if failure_action == "rollback" {
+            "service `app` is what it was before".to_owned()
+        } else {
+            let app = |number| format!("{}-app-{number}", s.project);
+            format!("service `app`: {}, {} new, {} as before", app(1), app(2), app(3))
+        };
+        let _ = changed.says(&said);
+        let found = s.containers("app");
+        assert_eq!(found.len(), 3, "no container is left over");
+        for (id, version) in found.iter().zip(after) {
+            let shown = s.inspect(id, "{{.State.Health.Status}} {{.Config.Env}}");
+            assert!(shown.starts_with("healthy") && shown.contains(&format!("VERSION={version}")), "{shown}");
+        }
+        lost_nothing(load, 150);
+
+        // The file as it was brings all of them back, or finds them there.
+        let _ = s.stack(["up", "-d"]).ok();
+        for id in s.containers("app") {
+            assert!(s.inspect(&id, "{{.Config.Env}}").contains("VERSION=one"));
+        }
+    }
+}

@@ -575,6 +575,8 @@ pub trait Backend: Send + Sync {
     fn address(&self) -> String;
     /// It runs on this very host with a Linux kernel, as far as its address tells.
     fn is_local(&self) -> bool;
+    /// Which engine it is, whatever address it is reached at; asked once and remembered.
+    async fn id(&self) -> Result<String>;
     /// Facts about the engine; asked once and remembered.
     async fn info(&self) -> Result<EngineInfo>;
     /// Facts about its host, as they are now.

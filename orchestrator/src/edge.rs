@@ -15,6 +15,7 @@ pub mod serve;
 pub mod shift;
 pub mod state;
 pub mod status;
+pub mod turn;
 pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,15 +30,17 @@ use crate::agent::compile;
 use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State};
 use crate::error::{CommandError, Result};
 use crate::labels;
-use crate::lock::Lock;
-use deploy::Pair;
+use deploy::{Pair, Setback};
 use image::Executable;
 use state::{ProjectFile, Status};
 use status::Told;
+use turn::Turn;
 use wait::Awaited;
 
 /// The gateway answers at once or cannot be asked this way.
 const QUICK: Duration = Duration::from_millis(500);
+/// Milliseconds between looks at gateway and agent that somebody else is changing.
+const PAUSES: [u64; 6] = [100, 200, 400, 800, 1600, 3200];
 
 /// What a project asks of the gateway.
 #[derive(Debug, Clone)]
@@ -268,14 +271,29 @@ impl Wish {
             let urls = look.status.as_ref().and_then(|status| status.urls.get(&self.file.project));
             return Ok(Granted { urls: urls.cloned().unwrap_or_default(), problems: Vec::new() });
         }
-        let lock = lock(engine).await?;
+        let (pair, file) = look_again(async || self.hand_in(engine, &executable, containers_changed).await).await?;
+        let awaited = Awaited::revision(&file.project, &file.revision);
+        let mut status =
+            wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
+        let urls = status.urls.remove(&file.project).unwrap_or_default();
+        Ok(Granted { urls, problems: self.problems(&status) })
+    }
+
+    /// Makes sure that gateway and agent run, and that they have the wish; what they are, and what was written.
+    async fn hand_in(
+        &self,
+        engine: &Engine,
+        executable: &Executable,
+        containers_changed: bool,
+    ) -> Result<(Pair, ProjectFile), Setback> {
+        let _turn = Turn::at(engine).await?;
         let pair = Pair::observe(engine.as_ref()).await?;
         let mut mounts = pair.mounts(engine).await?;
         match self.file.mounts() {
             Some(wanted) => mounts.insert(self.file.project.clone(), wanted),
             None => mounts.remove(&self.file.project),
         };
-        let pair_changed = deploy::ensure(engine, &executable, &pair, &mounts).await?;
+        let pair_changed = deploy::ensure(engine, executable, &pair, &mounts).await?;
         let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
         let known = deploy::read_projects(engine, &pair).await?.readable;
         let known = known.get(&self.file.project);
@@ -288,12 +306,7 @@ impl Wish {
         if known.is_none_or(|known| known.revision != file.revision) {
             deploy::write_project(engine, &file).await?;
         }
-        drop(lock);
-        let awaited = Awaited::revision(&file.project, &file.revision);
-        let mut status =
-            wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
-        let urls = status.urls.remove(&file.project).unwrap_or_default();
-        Ok(Granted { urls, problems: self.problems(&status) })
+        Ok((pair, file))
     }
 
     /// What [`Wish::grant`] would do, in words; nothing where all is in force.
@@ -353,7 +366,11 @@ pub async fn may_route(engine: &Engine, containers: &[Container]) -> Result<bool
 /// # Errors
 /// Whatever the engine answers.
 pub async fn withdraw(engine: &Engine, project: &str, volumes: bool) -> Result<bool> {
-    let _lock = lock(engine).await?;
+    look_again(async || take_back(engine, project, volumes).await).await
+}
+
+async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool, Setback> {
+    let _turn = Turn::at(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if !pair.exists() {
         return Ok(false);
@@ -402,12 +419,17 @@ async fn forget(engine: &Engine, project: &str) -> Result<()> {
     }
 }
 
-/// Gateway and agent are changed by one command at a time: what one finds must still be so when it acts on it.
-async fn lock(engine: &Engine) -> Result<Lock> {
-    let address = engine.address();
-    tokio::task::spawn_blocking(move || Lock::of_engine(&address))
-        .await
-        .map_err(|error| CommandError::new(format!("waiting for other commands was cut off: {error}")))?
+/// Does what begins with a look at gateway and agent; once more where somebody who does not take turns with us (`stack` on
+/// another host, or in a container) has changed them in the middle of it.
+async fn look_again<T>(work: impl AsyncFn() -> Result<T, Setback>) -> Result<T> {
+    for pause in PAUSES {
+        match work().await {
+            Ok(done) => return Ok(done),
+            Err(Setback::Overtaken(_)) => tokio::time::sleep(Duration::from_millis(pause)).await,
+            Err(Setback::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(work().await?)
 }
 
 /// Services whose containers are to be restarted when they have become unhealthy: `x-stack: {restart-unhealthy: true}`.

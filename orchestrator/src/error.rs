@@ -5,7 +5,7 @@ use std::io;
 use compose_schema::{Failure, Level};
 
 /// Result of a command.
-pub type Result<T> = std::result::Result<T, CommandError>;
+pub type Result<T, E = CommandError> = std::result::Result<T, E>;
 
 /// The one error type that reaches the terminal: what is wrong, the ways out, the exit code.
 #[derive(Debug, thiserror::Error)]

@@ -28,7 +28,19 @@ impl Lock {
     /// # Errors
     /// A folder for locks that cannot be made, or is somebody else's.
     pub fn of_project(engine: &str, project: &str) -> Result<Self> {
-        Self::take(&format!("{project}-{}.lock", digest(engine)), Some(project))
+        let (file, path) = open(&format!("{project}-{}.lock", digest(engine)))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let holder = holder.trim();
+                let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+                output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
+                file.lock().map_err(|error| cannot_take(&path, &error))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot_take(&path, &error)),
+        }
+        Ok(Self::taken(file))
     }
 
     /// Takes the lock of whoever watches the files of a project; it does not keep others from changing the project.
@@ -49,33 +61,6 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => Err(cannot_take(&path, &error)),
         }
-    }
-
-    /// Takes the lock of what all projects of an engine share. Held for moments only, so nothing is said. Blocks.
-    ///
-    /// # Errors
-    /// As [`Lock::of_project`].
-    pub fn of_engine(engine: &str) -> Result<Self> {
-        // Project names begin with a letter or a digit: no project's lock is called so.
-        Self::take(&format!("_engine-{}.lock", digest(engine)), None)
-    }
-
-    fn take(name: &str, project: Option<&str>) -> Result<Self> {
-        let (file, path) = open(name)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                if let Some(project) = project {
-                    let holder = fs::read_to_string(&path).unwrap_or_default();
-                    let holder = holder.trim();
-                    let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
-                    output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
-                }
-                file.lock().map_err(|error| cannot_take(&path, &error))?;
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot_take(&path, &error)),
-        }
-        Ok(Self::taken(file))
     }
 
     /// What is to be noted in a file whose lock is held.

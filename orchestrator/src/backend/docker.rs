@@ -77,6 +77,7 @@ pub struct Docker {
     client: OnceCell<bollard::Docker>,
     api: OnceCell<(u32, u32)>,
     info: OnceCell<EngineInfo>,
+    id: OnceCell<String>,
     /// Environment of the client: where registry credentials are.
     environment: BTreeMap<String, String>,
 }
@@ -118,6 +119,7 @@ impl Docker {
             client: OnceCell::new(),
             api: OnceCell::new(),
             info: OnceCell::new(),
+            id: OnceCell::new(),
             environment,
         })
     }
@@ -344,6 +346,15 @@ impl Backend for Docker {
             }
             Address::Tcp(_) | Address::Tls { .. } | Address::Ssh { .. } => false,
         }
+    }
+
+    async fn id(&self) -> Result<String> {
+        let ask = || async {
+            let info: answers::SystemInfo = self.get(read("ask engine", ""), "/info", &[]).await?;
+            // Engines that are not Docker's may have none.
+            Ok(if info.id.is_empty() { self.address() } else { info.id })
+        };
+        self.id.get_or_try_init(ask).await.cloned()
     }
 
     async fn info(&self) -> Result<EngineInfo> {

@@ -97,6 +97,11 @@ impl Runner {
             dry_run::print(&plan.to_string())?;
             return Ok(Outcome::default());
         }
+        self.execute(plan).await.into_result(plan, desired)
+    }
+
+    /// Carries a plan out, whatever `--dry-run` says; how it ended is for the caller to judge.
+    pub async fn execute(&self, plan: &Plan) -> Outcome {
         for notice in &plan.notices {
             self.reporter.message(&format!("warning: {notice}"));
         }
@@ -111,7 +116,7 @@ impl Runner {
         };
         let outcome = executor.execute(plan).await;
         self.reporter.finish();
-        outcome.into_result(plan, desired)
+        outcome
     }
 
     /// [`Runner::carry_out`] as a whole command that an interrupt ends early.

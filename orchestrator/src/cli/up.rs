@@ -18,7 +18,7 @@ use crate::edge::{Look, Wish};
 use crate::error::{CommandError, Result};
 use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
-use crate::reconcile::up::{self, UpOptions};
+use crate::reconcile::up::{self, BrokenOff, UpOptions};
 use crate::reconcile::version::Version;
 use crate::reconcile::{Desired, Observed, Plan, Selection};
 use crate::ui::progress::{Status, Update};
@@ -161,8 +161,51 @@ impl Prepared {
         self.ask_about_volumes(&observed).await?;
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
-        self.runner.carry_out(&plan, Some(&self.desired)).await?;
-        self.route(plan.changes()).await
+        let outcome = self.runner.execute(&plan).await;
+        let broken = up::broken_off(&self.desired, &plan, &outcome);
+        match outcome.into_result(&plan, Some(&self.desired)) {
+            Ok(_) => self.route(plan.changes()).await,
+            Err(error) => Err(self.clean_up(error, &broken).await),
+        }
+    }
+
+    /// After a failure: services that ask for it go back to the version before, of others it is said how they stand.
+    async fn clean_up(&self, mut error: CommandError, broken: &[BrokenOff]) -> CommandError {
+        for service in broken {
+            if service.goes_back && !self.runner.cancel.is_cancelled() {
+                match self.take_back(service).await {
+                    Ok(true) => {
+                        error.message.push_str(&format!("\n  service `{}` is what it was before", service.service));
+                        continue;
+                    }
+                    Ok(false) => {}
+                    Err(again) => {
+                        let name = &service.service;
+                        error.message.push_str(&format!("\n  service `{name}` cannot go back: {}", again.message));
+                        error.hints.extend(again.hints);
+                    }
+                }
+            }
+            if let Some(state) = service.state() {
+                error.message.push_str(&format!("\n{state}"));
+            }
+        }
+        error
+    }
+
+    /// Replaces the containers of a service that this run has made by what they took the place of; false where there are
+    /// none.
+    async fn take_back(&self, broken: &BrokenOff) -> Result<bool> {
+        let name = &broken.service;
+        let observed = Observed::project(&*self.runner.engine, &self.desired.project).await?;
+        let Some((desired, options)) = up::way_back(broken, &self.desired, &observed, &self.options) else {
+            return Ok(false);
+        };
+        self.runner.reporter.message(&format!("service `{name}` has failed: it goes back to the version before"));
+        let observed = up::observe(&self.runner.engine, &desired, &options).await?;
+        let plan = up::plan(&desired, &observed, &options)?;
+        self.runner.carry_out(&plan, Some(&desired)).await?;
+        Ok(true)
     }
 
     /// [`Prepared::converge`], but only to bring containers (by id) back to versions that were there before.

@@ -13,7 +13,7 @@ use super::exchange;
 use super::image::{Archive, Executable};
 use super::state::{self, ProjectFile};
 use crate::backend::{
-    Backend, Container, ContainerSpec, Engine, EngineInfo, ErrorKind, LabelFilter, Labels, State, VolumeSpec,
+    self, Backend, Container, ContainerSpec, Engine, EngineInfo, ErrorKind, LabelFilter, Labels, State, VolumeSpec,
 };
 use crate::error::{CommandError, Result};
 
@@ -38,6 +38,38 @@ const MOUNTS: &str = "stack.mounts";
 
 /// Host mounts by project.
 pub type ProjectMounts = BTreeMap<String, BTreeSet<HostMount>>;
+
+/// Why gateway and agent are not as they shall be.
+#[derive(Debug)]
+pub enum Setback {
+    /// What was found has been changed by somebody else meanwhile: it is worth looking again.
+    Overtaken(CommandError),
+    /// Looking again would not help.
+    Failed(CommandError),
+}
+
+impl From<backend::Error> for Setback {
+    fn from(error: backend::Error) -> Self {
+        match error.kind {
+            ErrorKind::NotFound | ErrorKind::Conflict => Self::Overtaken(error.into()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<CommandError> for Setback {
+    fn from(error: CommandError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Setback> for CommandError {
+    fn from(setback: Setback) -> Self {
+        match setback {
+            Setback::Overtaken(error) | Setback::Failed(error) => error,
+        }
+    }
+}
 
 /// Gateway and agent as they are now.
 #[derive(Debug, Clone, Default)]
@@ -165,7 +197,12 @@ pub(super) fn socket_of(labels: &Labels) -> Option<&str> {
 ///
 /// # Errors
 /// Whatever the engine answers; an executable that cannot become an image.
-pub async fn ensure(engine: &Engine, executable: &Executable, pair: &Pair, mounts: &ProjectMounts) -> Result<bool> {
+pub async fn ensure(
+    engine: &Engine,
+    executable: &Executable,
+    pair: &Pair,
+    mounts: &ProjectMounts,
+) -> Result<bool, Setback> {
     let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts);
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
@@ -237,7 +274,7 @@ async fn load(engine: &Engine, executable: &Executable, digest: &str, info: &Eng
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub async fn remove(engine: &Engine, pair: &Pair) -> Result<()> {
+pub async fn remove(engine: &Engine, pair: &Pair) -> Result<(), Setback> {
     let keeps_certificates = match &pair.gateway {
         Some(gateway) => holds_files(engine, &gateway.id, state::CERTIFICATES).await?,
         None => true,
@@ -315,7 +352,7 @@ async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Optio
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<()> {
+pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<(), Setback> {
     let content = serde_json::to_vec_pretty(file)
         .map_err(|error| CommandError::new(format!("cannot write down the routes of `{}`: {error}", file.project)))?;
     let pack = || -> std::io::Result<Vec<u8>> {
@@ -371,7 +408,7 @@ fn unpack_projects(tar: &[u8]) -> Result<Known> {
 }
 
 /// Starts what somebody stopped; whether there was anything.
-async fn start_stopped(engine: &Engine, pair: &Pair) -> Result<bool> {
+async fn start_stopped(engine: &Engine, pair: &Pair) -> Result<bool, Setback> {
     let stopped = [&pair.gateway, &pair.agent].into_iter().flatten().filter(|found| found.state != State::Running);
     let mut changed = false;
     for container in stopped {
@@ -389,7 +426,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 }
 
 /// Ends the old one before the new one begins.
-async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec) -> Result<()> {
+async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec) -> Result<(), Setback> {
     if let Some(old) = old {
         engine.stop_container(&old.id, None).await?;
         engine.remove_container(&old.id, false).await?;
@@ -397,28 +434,11 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
     run(engine, spec).await
 }
 
-/// How often a container is created whose name somebody else has, who then is gone.
-const NAME_TRIES: u32 = 5;
-
-/// Creates and starts a container. A command of another user, whom no lock of ours holds, may have done so in the meantime: then
-/// it is taken as it is; or may just be removing it: then it is created once that is done.
-pub(super) async fn run(engine: &Engine, spec: &ContainerSpec) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let (id, ours) = match engine.create_container(spec).await {
-            Ok((id, _)) => (id, true),
-            Err(error) if error.kind == ErrorKind::Conflict => (spec.name.clone(), false),
-            Err(error) => return Err(error.into()),
-        };
-        match engine.start_container(&id).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind == ErrorKind::NotFound && !ours && tries < NAME_TRIES => {
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// Creates and starts a container.
+pub(super) async fn run(engine: &Engine, spec: &ContainerSpec) -> Result<(), Setback> {
+    let (id, _) = engine.create_container(spec).await?;
+    engine.start_container(&id).await?;
+    Ok(())
 }
 
 /// Faces the internet: the host's network, no engine socket, nothing writable but its certificates, one capability.

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::deploy::{self, Pair};
+use super::new_revision;
 use super::state::ProjectFile;
+use super::turn::Turn;
 use super::wait::{self, Awaited, until};
-use super::{lock, new_revision};
 use crate::backend::{Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 
@@ -78,7 +79,7 @@ async fn rewrite(
     project: &str,
     change: impl FnOnce(&mut ProjectFile),
 ) -> Result<Option<(Pair, String)>> {
-    let _lock = lock(engine).await?;
+    let _turn = Turn::at(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if !pair.works() {
         return Ok(None);

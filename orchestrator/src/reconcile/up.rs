@@ -1,5 +1,6 @@
 //! `up`: from what is there to what shall be. Pure: the same two descriptions give the same plan.
 
+mod aftermath;
 mod containers;
 mod explain;
 mod fate;
@@ -22,6 +23,7 @@ use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, StepId};
 use crate::reconcile::version::Version;
 
+pub use aftermath::{BrokenOff, broken_off, way_back};
 pub use explain::unplaced;
 use fate::worth_inspecting;
 pub use fetch::{Pulls, builds, pulls};

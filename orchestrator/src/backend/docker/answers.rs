@@ -28,7 +28,12 @@ macro_rules! answer {
     };
 }
 
-answer!(SystemInfo { docker_root_dir: String, system_time: String });
+answer!(SystemInfo {
+    #[serde(rename = "ID")]
+    id: String,
+    docker_root_dir: String,
+    system_time: String,
+});
 
 answer!(Version {
     version: String,

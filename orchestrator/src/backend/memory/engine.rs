@@ -126,6 +126,10 @@ impl Backend for Memory {
         true
     }
 
+    async fn id(&self) -> Result<String> {
+        Ok("memory".to_owned())
+    }
+
     async fn info(&self) -> Result<EngineInfo> {
         self.call("ask engine", "", false, |_| {
             Ok(EngineInfo {

@@ -3,6 +3,7 @@
 use compose_schema::model::{Deploy, Duration, Healthcheck, Mount, Port, Service, UpdateConfig};
 use insta::assert_snapshot;
 
+use super::super::up::{broken_off, plan as plan_up, way_back};
 use super::scene::{Scene, service, with_env, with_volume};
 use crate::backend::State;
 use crate::backend::memory::Behaviour;
@@ -163,6 +164,63 @@ async fn replicas_are_replaced_in_batches() {
     assert!(!scene.execute(&plan).await.is_success());
     let after: Vec<String> = scene.engine.snapshot().values().map(|container| container.id.clone()).collect();
     assert_eq!(before, after);
+}
+
+/// Three replicas, replaced one after another, the last of which does not come up; what is left of them then.
+async fn last_of_three_fails(failure_action: &str, order: &str) -> Scene {
+    let config = UpdateConfig {
+        parallelism: Some(1),
+        failure_action: failure_action.to_owned(),
+        order: order.to_owned(),
+        ..UpdateConfig::default()
+    };
+    let mut scene = routed(Service { scale: Some(3), ..update(service("app"), config) });
+    scene.up().await;
+    change(&mut scene);
+    let passing = format!("{}_demo-app-3", &scene.engine.snapshot()["demo-app-3"].id[..12]);
+    scene.engine.behave(if order == "stop-first" { "demo-app-3" } else { &passing }, Behaviour::Exit(1));
+    scene
+}
+
+/// Variables of all running replicas.
+async fn versions(scene: &Scene) -> Vec<bool> {
+    let labels: Vec<_> = scene.engine.snapshot().values().map(|it| (it.state, it.labels.clone())).collect();
+    let new = &scene.desired().services["app"];
+    let hash = crate::reconcile::desired::references::config_hash(&new.service, &std::collections::BTreeMap::new());
+    assert!(labels.iter().all(|(state, _)| *state == State::Running), "{labels:?}");
+    labels.iter().map(|(_, labels)| labels[crate::labels::CONFIG_HASH] == hash).collect()
+}
+
+#[tokio::test]
+async fn a_service_whose_later_batch_fails_goes_back_as_a_whole() {
+    for order in ["start-first", "stop-first"] {
+        let scene = last_of_three_fails("rollback", order).await;
+        let plan = scene.plan().await;
+        let outcome = scene.execute(&plan).await;
+        let [broken] = &broken_off(&scene.desired(), &plan, &outcome)[..] else { panic!("one service fails") };
+        assert!(broken.goes_back && broken.new.starts_with(&["demo-app-1".to_owned(), "demo-app-2".to_owned()]));
+        scene.engine.behave("demo-app-3", Behaviour::Run);
+        let (desired, options) =
+            way_back(broken, &scene.desired(), &scene.observe().await, &scene.options).expect("a way back");
+        let engine: crate::backend::Engine = scene.engine.clone();
+        let observed = crate::reconcile::up::observe(&engine, &desired, &options).await.unwrap();
+        let back = plan_up(&desired, &observed, &options).unwrap();
+        assert!(scene.execute(&back).await.is_success());
+        assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-app-2 Running", "demo-app-3 Running"]);
+        assert_eq!(versions(&scene).await, [false; 3], "{order}");
+        assert!(scene.text().await.contains("environment.VERSION"), "the next `up` tries again");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_leaves_both_versions_and_says_which_is_which() {
+    let scene = last_of_three_fails("pause", "").await;
+    let plan = scene.plan().await;
+    let outcome = scene.execute(&plan).await;
+    let [broken] = &broken_off(&scene.desired(), &plan, &outcome)[..] else { panic!("one service fails") };
+    assert!(!broken.goes_back);
+    assert_eq!(broken.state().as_deref(), Some("  service `app`: demo-app-1, demo-app-2 new, demo-app-3 as before"),);
+    assert_eq!(versions(&scene).await, [true, true, false]);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub(in crate::reconcile) fn drain(service: &model::Service) -> Duration {
     given.map_or(DRAIN, |drain| Duration::from_nanos(u64::try_from(drain.0).unwrap_or(0)))
 }
 
-fn update_config(service: &DesiredService) -> Option<&UpdateConfig> {
+pub(super) fn update_config(service: &DesiredService) -> Option<&UpdateConfig> {
     service.service.deploy.as_ref()?.update_config.as_ref()
 }
 
@@ -117,16 +117,17 @@ impl<'a> Planner<'a> {
         let replaced: Vec<&Fate<'a>> =
             fates.iter().filter(|fate| matches!(fate.verdict, Verdict::Replace { .. })).collect();
         if !replaced.is_empty() {
-            self.warn_of(service, replaced.len() > at_once);
+            self.warn_of(service);
         }
         let continues = config.is_some_and(|config| config.failure_action == "continue");
+        let goes_back = config.is_some_and(|config| config.failure_action == "rollback");
         let need = if continues { Need::End } else { Need::Success };
         let last = replaced.len().saturating_sub(1);
         let mut ends = Vec::new();
         for (index, fate) in replaced.into_iter().enumerate() {
             let Verdict::Replace { cause, remove_first } = &fate.verdict else { continue };
             let batched = at_once <= last;
-            if let Some(end) = self.one_replacement(service, fate, cause, *remove_first, batched)? {
+            if let Some(end) = self.one_replacement(service, fate, cause, *remove_first, batched || goes_back)? {
                 ends.push((end, need));
             }
             if batched && (index + 1) % at_once == 0 && index < last {
@@ -148,7 +149,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What of `update_config` and `rollback_config` is not done.
-    fn warn_of(&mut self, service: &DesiredService, in_batches: bool) {
+    fn warn_of(&mut self, service: &DesiredService) {
         if service.service.deploy.as_ref().is_some_and(|deploy| deploy.rollback_config.is_some()) {
             self.plan.notices.push(format!(
                 "service `{}`: `rollback_config` has no effect: containers that fail are taken back at once",
@@ -162,22 +163,16 @@ impl<'a> Planner<'a> {
                 service.name
             ));
         }
-        if config.failure_action == "rollback" && in_batches {
-            self.plan.notices.push(format!(
-                "service `{}`: `failure_action: rollback` takes back the batch that fails; those before it stay",
-                service.name
-            ));
-        }
     }
 
-    /// Returns the step after which the container is replaced.
+    /// Returns the step after which the container is replaced; with `watched` the new one has also come up by then.
     fn one_replacement(
         &mut self,
         service: &'a DesiredService,
         fate: &Fate<'a>,
         cause: &str,
         remove_first: bool,
-        batched: bool,
+        watched: bool,
     ) -> Result<Option<StepId>, PlanError> {
         let order = if remove_first { Order::StopFirst(None) } else { self.order(service, fate.container) };
         let cause = match &order {
@@ -186,7 +181,7 @@ impl<'a> Planner<'a> {
         };
         if order != Order::StartFirst {
             let (new, begun) = self.replace(service, fate, &cause, remove_first)?;
-            let waits = batched && !begun.is_empty();
+            let waits = watched && !begun.is_empty();
             return Ok(if waits { Some(self.up_and_healthy(service, &new, &begun)) } else { begun.last().copied() });
         }
         let new = self.create(service, fate.number, Some(fate.container), &cause, Words::opening("Recreate"))?;

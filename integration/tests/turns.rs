@@ -1,0 +1,85 @@
+//! The first `up`s of several projects at once: all of them make the gateway, and only one does.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use integration::command::Background;
+use integration::{PrivateEngine, run, stack};
+
+const PROJECTS: [&str; 3] = ["one", "two", "three"];
+
+/// A project whose adopted Traefik has a folder of its own, so that each `up` wants another agent.
+fn write(folder: &Path, project: &str, port: usize) {
+    std::fs::create_dir_all(folder.join("dynamic")).expect("the project's folder");
+    let file = format!(
+        r#"
+services:
+  traefik:
+    image: traefik:v3
+    command: ["--providers.docker=true", "--entrypoints.e{port}.address=:{port}", "--providers.file.directory=/dynamic"]
+    ports: ["{port}:{port}"]
+    volumes: ["./dynamic:/dynamic:ro"]
+  app:
+    image: busybox:stable
+    command: ["sh", "-c", "mkdir /www && echo {project} > /www/index.html && exec httpd -f -p 80 -h /www"]
+    stop_signal: SIGKILL
+    labels:
+      - "traefik.http.routers.{project}.rule=Host(`{project}.example.com`)"
+      - "traefik.http.routers.{project}.entrypoints=e{port}"
+      - "traefik.http.services.{project}.loadbalancer.server.port=80"
+"#
+    );
+    std::fs::write(folder.join("docker-compose.yml"), file).expect("its compose file");
+}
+
+/// Runs `stack` on all projects at once, each started by `start`; all must end well.
+fn at_once(root: &Path, words: &[&str], start: impl Fn(&str) -> Command) {
+    let running = PROJECTS.map(|project| {
+        let mut command = start(project);
+        command.args(words).current_dir(root.join(project));
+        Background::start(&mut command)
+    });
+    for one in running {
+        let _ = one.wait(Duration::from_secs(200)).ok();
+    }
+}
+
+#[test]
+fn first_ups_of_several_projects_share_one_gateway_whoever_starts_them() {
+    let Some(engine) = PrivateEngine::start("turns", &["busybox:stable"]) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    for (index, project) in PROJECTS.into_iter().enumerate() {
+        write(&root.join(project), project, 8001 + index);
+    }
+    // Users whose locks lie in different folders.
+    let users = |project: &str| {
+        let mut command = engine.inside(&stack().to_string_lossy());
+        command.env("XDG_RUNTIME_DIR", root.join(project));
+        command
+    };
+    // Hosts, or containers, that share nothing but the engine.
+    let hosts = |_: &str| {
+        let mut command = Command::new("unshare");
+        command.arg("--net").arg(stack()).env("DOCKER_HOST", engine.address());
+        command
+    };
+    let starts: [(&str, &dyn Fn(&str) -> Command); 2] = [("users", &users), ("hosts", &hosts)];
+    for (who, start) in starts {
+        at_once(root, &["up", "-d"], start);
+        for (index, project) in PROJECTS.into_iter().enumerate() {
+            let to = format!("{project}.example.com:{}:127.0.0.1", 8001 + index);
+            let url = format!("http://{project}.example.com:{}/", 8001 + index);
+            let flags =
+                ["--silent", "--fail", "--retry", "20", "--retry-delay", "1", "--retry-all-errors", "--resolve"];
+            let answer = run(engine.inside("curl").args(flags).args([&to, &url])).ok();
+            assert_eq!(answer.stdout.trim(), project, "{who}");
+        }
+        at_once(root, &["down"], users);
+        let left = run(engine.inside("docker").args(["ps", "--all", "--format", "{{.Names}}"])).ok();
+        assert_eq!(left.stdout, "", "{who}");
+        let volumes = run(engine.inside("docker").args(["volume", "ls", "--quiet"])).ok();
+        assert_eq!(volumes.stdout, "", "{who}");
+    }
+}
