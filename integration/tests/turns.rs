@@ -65,8 +65,8 @@ fn first_ups_of_several_projects_share_one_gateway_whoever_starts_them() {
         command.arg("--net").arg(stack()).env("DOCKER_HOST", engine.address());
         command
     };
-    let starts: [(&str, &dyn Fn(&str) -> Command); 2] = [("users", &users), ("hosts", &hosts)];
-    for (who, start) in starts {
+    type Start<'a> = &'a dyn Fn(&str) -> Command;
+    for (who, start) in [("users", &users as Start), ("hosts", &hosts)] {
         at_once(root, &["up", "-d"], start);
         for (index, project) in PROJECTS.into_iter().enumerate() {
             let to = format!("{project}.example.com:{}:127.0.0.1", 8001 + index);

@@ -197,7 +197,9 @@ async fn a_service_whose_later_batch_fails_goes_back_as_a_whole() {
         let scene = last_of_three_fails("rollback", order).await;
         let plan = scene.plan().await;
         let outcome = scene.execute(&plan).await;
-        let [broken] = &broken_off(&scene.desired(), &plan, &outcome)[..] else { panic!("one service fails") };
+        let broken = broken_off(&scene.desired(), &plan, &outcome);
+        assert_eq!(broken.len(), 1);
+        let broken = broken.first().expect("one service fails");
         assert!(broken.goes_back && broken.new.starts_with(&["demo-app-1".to_owned(), "demo-app-2".to_owned()]));
         scene.engine.behave("demo-app-3", Behaviour::Run);
         let (desired, options) =
@@ -217,7 +219,9 @@ async fn a_pause_leaves_both_versions_and_says_which_is_which() {
     let scene = last_of_three_fails("pause", "").await;
     let plan = scene.plan().await;
     let outcome = scene.execute(&plan).await;
-    let [broken] = &broken_off(&scene.desired(), &plan, &outcome)[..] else { panic!("one service fails") };
+    let broken = broken_off(&scene.desired(), &plan, &outcome);
+    assert_eq!(broken.len(), 1);
+    let broken = broken.first().expect("one service fails");
     assert!(!broken.goes_back);
     assert_eq!(broken.state().as_deref(), Some("  service `app`: demo-app-1, demo-app-2 new, demo-app-3 as before"),);
     assert_eq!(versions(&scene).await, [true, true, false]);
