@@ -247,14 +247,9 @@ impl Prepared {
     /// # Errors
     /// What makes the goal impossible.
     pub fn plan(&mut self, observed: &Observed) -> Result<Plan> {
-        let plan = up::plan(&self.desired, observed, &self.options)?;
         // Finding places takes time, and is of use only where something is replaced.
-        let unplaced = up::unplaced(&self.desired, &plan);
-        if unplaced.is_empty() {
-            return Ok(plan);
-        }
         let Self { loaded, desired, .. } = self;
-        for (service, paths) in unplaced {
+        for (service, paths) in up::unplaced(desired, observed) {
             let Some(desired) = desired.services.get_mut(&service) else { continue };
             for path in paths {
                 let (attribute, entry) = path.split_once('.').map_or((path.as_str(), None), |(a, e)| (a, Some(e)));

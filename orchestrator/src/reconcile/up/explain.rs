@@ -4,42 +4,42 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::Container;
 use crate::labels;
-use crate::reconcile::Plan;
-use crate::reconcile::action::Action;
 use crate::reconcile::desired::{Desired, DesiredService, at, fingerprint};
 use crate::reconcile::observed::Observed;
 
 /// Changes that are named; the rest are counted.
 const NAMED: usize = 4;
+/// What the path of a variable begins with.
+const VARIABLE: &str = "environment.";
 
-fn changed(container: &Container, service: &DesiredService) -> Vec<String> {
-    let label = container.labels.get(labels::STACK_CONFIG).map_or("", String::as_str);
-    fingerprint::changed(label, &service.service)
-}
-
-/// Attributes that a plan calls changed without saying where they are written, by service; those whose places
-/// [`DesiredService::places`] could tell.
-pub fn unplaced(desired: &Desired, plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
-    const CHANGED: &str = " has changed";
+/// Attributes that a plan will call changed and whose places are not known yet, by service; [`DesiredService::places`] is for
+/// them. Only of containers that were inspected, which are those to be replaced.
+pub fn unplaced(desired: &Desired, observed: &Observed) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (_, step) in plan.steps() {
-        let Action::Create(create) = &step.action else { continue };
-        let Some(name) = create.spec.labels.get(labels::SERVICE) else { continue };
+    for container in observed.containers.iter().filter(|container| observed.details.contains_key(&container.id)) {
+        let Some(name) = container.labels.get(labels::SERVICE) else { continue };
         let Some(service) = desired.services.get(name) else { continue };
-        let paths = step.cause.split(", ").filter_map(|cause| cause.strip_suffix(CHANGED));
-        let paths = paths.filter(|path| !path.contains([' ', '`']) && !service.places.contains_key(*path));
-        found.entry(name.clone()).or_default().extend(paths.map(str::to_owned));
+        // The image and each variable of the environment bring their places along.
+        let paths = changes(observed, service, container)
+            .into_iter()
+            .take(NAMED)
+            .filter(|path| path != "image" && !path.starts_with(VARIABLE) && !service.places.contains_key(path));
+        found.entry(name.clone()).or_default().extend(paths);
     }
     found.retain(|_, paths| !paths.is_empty());
     found
 }
 
+/// Paths of the attributes that differ between a container and its service.
+fn changes(observed: &Observed, service: &DesiredService, container: &Container) -> Vec<String> {
+    let label = container.labels.get(labels::STACK_CONFIG).map_or("", String::as_str);
+    let changes = fingerprint::changed(label, &service.service);
+    if changes.is_empty() { visible(observed, service, container) } else { changes }
+}
+
 /// What changed, in words: `environment.DEBUG: "0" -> "1" (compose.yaml:14)`.
 pub(super) fn explain(observed: &Observed, service: &DesiredService, container: &Container) -> String {
-    let mut changes: Vec<String> = changed(container, service);
-    if changes.is_empty() {
-        changes = visible(observed, service, container);
-    }
+    let changes = changes(observed, service, container);
     if changes.is_empty() {
         return "its configuration has changed (config-hash)".to_owned();
     }
@@ -64,7 +64,7 @@ fn visible(observed: &Observed, service: &DesiredService, container: &Container)
                 .environment
                 .iter()
                 .filter(|variable| !detail.environment.contains(variable))
-                .filter_map(|variable| Some(format!("environment.{}", variable.split_once('=')?.0))),
+                .filter_map(|variable| Some(format!("{VARIABLE}{}", variable.split_once('=')?.0))),
         );
     }
     paths
@@ -74,7 +74,7 @@ fn describe(observed: &Observed, service: &DesiredService, container: &Container
     if path == "image" {
         return format!("image: `{}` -> `{}`{}", container.image, service.image, at(&service.image_place));
     }
-    let Some(name) = path.strip_prefix("environment.") else {
+    let Some(name) = path.strip_prefix(VARIABLE) else {
         return format!("{path} has changed{}", at(&service.places.get(path).cloned()));
     };
     let old = observed.details.get(&container.id).and_then(|detail| value(&detail.environment, name));
