@@ -335,6 +335,7 @@ def measure(options, gateways, folder):
         keep_alive(PORTS[name], 1)  # what every gateway makes once, with its first requests
         before = resident(process)
         opened = idle_connections(PORTS[name])
+        time.sleep(2)
         held[name] = [(resident(process) - before) * 1000 / len(opened)]
         for stream in opened:
             stream.close()

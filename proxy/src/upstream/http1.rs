@@ -12,14 +12,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::header::TRAILER;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body as _, Frame};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use crate::http::body::{BodyError, RequestBody};
-use crate::http::headers;
 
 use super::call::Call;
 use super::dial::UpstreamStream;
@@ -78,8 +76,6 @@ struct Sending {
     first: Option<Frame<Bytes>>,
     /// All of the body was taken.
     complete: bool,
-    /// Names of trailers that the head announces: only these are sent (RFC 9110 section 6.6.2), as by Traefik.
-    announced: Vec<HeaderValue>,
 }
 
 /// A request that got no answer.
@@ -132,9 +128,8 @@ impl Connection {
         self.asked_for_head = call.method == Method::HEAD;
         self.interims = 0;
         if let Some(framing) = self.output.head(call) {
-            let announced = call.headers.get_all(TRAILER).iter().cloned().collect();
             let body = std::mem::take(&mut call.body);
-            self.sending = Some(Sending { body, framing, first: None, complete: false, announced });
+            self.sending = Some(Sending { body, framing, first: None, complete: false });
         }
     }
 
@@ -313,29 +308,19 @@ impl Sending {
     fn poll_next(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
         self.first = frame.as_ref().filter(|_| !output.begun).map(copy);
-        let trailers = match frame.map(Frame::into_data) {
-            Some(Ok(mut data)) => {
-                if let Framing::Length(left) = &mut self.framing {
-                    data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
-                    *left -= data.len() as u64;
-                }
-                output.data(data, self.framing);
-                self.complete = self.framing == Framing::Length(0);
-                return Poll::Ready(Ok(()));
+        if let Some(Ok(mut data)) = frame.map(Frame::into_data) {
+            if let Framing::Length(left) = &mut self.framing {
+                data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= data.len() as u64;
             }
-            Some(Err(frame)) => frame.into_trailers().ok(),
-            None => None,
-        };
+            output.data(data, self.framing);
+            self.complete = self.framing == Framing::Length(0);
+            return Poll::Ready(Ok(()));
+        }
+        // As by Traefik, trailers are for servers of HTTP/2 alone.
         self.complete = true;
         match self.framing {
-            Framing::Chunked => {
-                let announced = |name: &HeaderName| {
-                    let mut names = self.announced.iter().flat_map(headers::tokens);
-                    names.any(|announced| announced.eq_ignore_ascii_case(name.as_str()))
-                };
-                output.end(trailers.iter().flatten().filter(|(name, _)| announced(name)));
-            }
-            // With a length there is no place for trailers.
+            Framing::Chunked => output.end(),
             Framing::Length(0) => {}
             Framing::Length(_) => return Poll::Ready(Err(BodyError::Length)),
         }

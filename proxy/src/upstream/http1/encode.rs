@@ -89,13 +89,9 @@ impl Output {
     }
 
     /// Puts the end of a body in chunks.
-    pub(super) fn end<'a>(&mut self, trailers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) {
+    pub(super) fn end(&mut self) {
         self.end_chunk();
-        self.buffer.extend_from_slice(b"0\r\n");
-        for (name, value) in trailers {
-            field(&mut self.buffer, name, value);
-        }
-        self.buffer.extend_from_slice(b"\r\n");
+        self.buffer.extend_from_slice(b"0\r\n\r\n");
     }
 
     fn end_chunk(&mut self) {
@@ -175,8 +171,8 @@ fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use http::Method;
     use http::uri::PathAndQuery;
-    use http::{HeaderMap, Method};
 
     use super::*;
     use crate::http::body::RequestBody;
@@ -248,11 +244,10 @@ mod tests {
             output.data(large.clone(), Framing::Chunked);
             assert!(!output.has_room());
             let mut text = written(&mut output, step);
-            let trailers = HeaderMap::from_iter([(HeaderName::from_static("x-sum"), HeaderValue::from_static("1"))]);
-            output.end(trailers.iter());
+            output.end();
             text += &written(&mut output, step);
             let body = "x".repeat(COPIED + 1);
-            assert_eq!(text, format!("2\r\nab\r\n{:x}\r\n{body}\r\n0\r\nX-Sum: 1\r\n\r\n", COPIED + 1));
+            assert_eq!(text, format!("2\r\nab\r\n{:x}\r\n{body}\r\n0\r\n\r\n", COPIED + 1));
         }
         let mut output = Output::default();
         output.data(large, Framing::Length(COPIED as u64 + 1));
