@@ -298,7 +298,6 @@ def table(title, samples, places=1, most=False):
         print(f"  {name:<10}{value:>12.{places}f}{apart:<24}{note}".rstrip())
 
 
-
 def main():
     options = arguments()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -21,6 +21,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// The longest turn replaces a gateway that has requests under way; one that takes longer has been stopped or is not one
 /// of ours.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Until the next try where nobody can be asked.
+const UNASKED: Duration = Duration::from_millis(20);
 
 /// A turn; dropping it lets the next one go on.
 #[derive(Debug)]
@@ -49,9 +51,10 @@ impl Turn {
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {}
                 Err(error) => return Err(fail(error)),
             }
-            // Whoever has just let go of it cannot be asked.
-            let Ok(mut holder) = UnixStream::connect_addr(&address) else { continue };
-            let who = process(&holder).map_or_else(|_| String::new(), |id| format!(" (process {id})"));
+            // Whoever has just let go of it cannot be asked, nor can what is none of ours.
+            let holder = UnixStream::connect_addr(&address).ok();
+            let id = holder.as_ref().and_then(|holder| process(holder).ok());
+            let who = id.map_or_else(String::new, |id| format!(" (process {id})"));
             let left = patience.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(CommandError::new(format!(
@@ -60,6 +63,10 @@ impl Turn {
                 ))
                 .hint("end it if it is stuck, and try again"));
             }
+            let Some(mut holder) = holder else {
+                std::thread::sleep(UNASKED.min(left));
+                continue;
+            };
             let wait = if said { left } else { SILENCE.min(left) };
             holder.set_read_timeout(Some(wait)).map_err(fail)?;
             // It never says anything: this ends when the turn does, or the time.
@@ -84,7 +91,21 @@ fn name(engine: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, socket};
+
     use super::*;
+
+    #[test]
+    fn a_name_that_nobody_answers_for_is_not_waited_for_without_end() -> std::result::Result<(), String> {
+        let engine = format!("turn-test-mute-{}", std::process::id());
+        // Bound, and deaf.
+        let address = SocketAddrUnix::new_abstract_name(name(&engine).as_bytes()).map_err(|error| error.to_string())?;
+        let deaf = socket(AddressFamily::UNIX, SocketType::STREAM, None).map_err(|error| error.to_string())?;
+        bind(&deaf, &address).map_err(|error| error.to_string())?;
+        let refused = Turn::take(&engine, Duration::from_millis(50)).map_err(|error| error.message);
+        assert_eq!(refused.err(), Some("another `stack` has been changing the gateway for 0 s".to_owned()));
+        Ok(())
+    }
 
     #[test]
     fn turns_follow_one_another_and_whoever_waits_too_long_learns_for_whom() -> std::result::Result<(), String> {

@@ -173,6 +173,21 @@ fn strip_connection(headers: &mut HeaderMap, kept: &[HeaderName]) -> bool {
     upgrade
 }
 
+/// A name with capitals, as Go and most clients write it.
+pub(crate) fn title_case(name: &str) -> impl Iterator<Item = u8> {
+    let mut starts = true;
+    name.bytes()
+        .map(move |byte| if std::mem::replace(&mut starts, byte == b'-') { byte.to_ascii_uppercase() } else { byte })
+}
+
+/// Writes a line of a head of HTTP/1.1. Names begin with capitals: some programs know no others.
+pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    out.extend(title_case(name.as_str()));
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
 /// The elements of a comma separated header line.
 pub(crate) fn tokens(line: &HeaderValue) -> impl Iterator<Item = &str> {
     line.to_str().unwrap_or_default().split(',').map(str::trim).filter(|token| !token.is_empty())

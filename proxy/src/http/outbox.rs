@@ -14,6 +14,8 @@ use http::header::{CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING};
 
 use crate::upstream::http1::Interim;
 
+use super::headers::write_field;
+
 /// The end of a chunked body without trailers, as hyper writes it.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -134,14 +136,7 @@ fn write_fields(bytes: &mut Vec<u8>, headers: &HeaderMap) {
         if [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, TE, HOST].contains(name) {
             continue;
         }
-        let mut first = true;
-        for byte in name.as_str().bytes() {
-            bytes.push(if first { byte.to_ascii_uppercase() } else { byte });
-            first = byte == b'-';
-        }
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
+        write_field(bytes, name, value);
     }
 }
 

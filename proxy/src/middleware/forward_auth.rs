@@ -16,7 +16,7 @@ use crate::http::body::Body;
 use crate::http::buffer::{self, Unbuffered};
 use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
-use crate::http::headers::strip_response;
+use crate::http::headers::{strip_response, title_case};
 use crate::rule::pattern;
 use crate::snapshot::View;
 use crate::upstream::ask::ask;
@@ -223,7 +223,7 @@ impl ForwardAuth {
             copy(to, name);
         }
         if let Some(pattern) = &self.response_pattern {
-            let fits = |name: &&HeaderName| pattern.is_match(title_case(name.as_str()).as_bytes());
+            let fits = |name: &&HeaderName| pattern.is_match(&title_case(name.as_str()).collect::<Vec<u8>>());
             let gone: Vec<HeaderName> = to.keys().filter(fits).cloned().collect();
             for name in gone {
                 to.remove(name);
@@ -233,18 +233,6 @@ impl ForwardAuth {
             }
         }
     }
-}
-
-/// A header's name as Go spells it, which is how patterns are written.
-fn title_case(name: &str) -> String {
-    let mut up = true;
-    name.chars()
-        .map(|c| {
-            let next = if up { c.to_ascii_uppercase() } else { c };
-            up = c == '-';
-            next
-        })
-        .collect()
 }
 
 fn is_cookie(cookie: &HeaderValue, name: &str) -> bool {

@@ -72,8 +72,8 @@ pub(crate) struct Connection {
 struct Sending {
     body: RequestBody,
     framing: Framing,
-    /// What was taken from the body before a byte of the request was written: at most one frame.
-    first: Option<Frame<Bytes>>,
+    /// What was taken from the body before a byte of the request was written.
+    first: Option<Bytes>,
     /// All of the body was taken.
     complete: bool,
 }
@@ -119,7 +119,10 @@ impl Connection {
     ) -> Result<Head, Unanswered> {
         self.begin(call);
         std::future::poll_fn(|cx| self.poll_head(cx, inform)).await.map_err(|failure| {
-            let untouched = matches!(failure, Failure::HungUp(_)) && !self.output.begun && self.take_back(call);
+            let untouched = matches!(failure, Failure::HungUp(_)) && !self.output.begun;
+            if untouched {
+                self.take_back(call);
+            }
             Unanswered { untouched, failure }
         })
     }
@@ -133,16 +136,13 @@ impl Connection {
         }
     }
 
-    /// Gives back a body of which nothing was written; false if it cannot be had any more.
-    fn take_back(&mut self, call: &mut Call) -> bool {
-        let Some(mut sending) = self.sending.take() else { return true };
-        match sending.first.map(Frame::into_data) {
-            None => {}
-            Some(Ok(first)) => sending.body.put_back(first),
-            Some(Err(_)) => return false,
+    /// Gives back a body of which nothing was written.
+    fn take_back(&mut self, call: &mut Call) {
+        let Some(mut sending) = self.sending.take() else { return };
+        if let Some(first) = sending.first {
+            sending.body.put_back(first);
         }
         call.body = sending.body;
-        true
     }
 
     /// Sends what there is of the request and reads the head of the answer.
@@ -299,7 +299,7 @@ impl Connection {
 }
 
 impl Sending {
-    /// Whether more of the body is to be taken. Before a byte is written only one frame is, which can be given back.
+    /// Whether more of the body is to be taken. Before a byte is written only one piece is, which can be given back.
     fn may_go_on(&self, output: &Output) -> bool {
         !self.complete && output.has_room() && (output.begun || self.first.is_none())
     }
@@ -307,8 +307,11 @@ impl Sending {
     /// Puts the next of the body into `output`.
     fn poll_next(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
-        self.first = frame.as_ref().filter(|_| !output.begun).map(copy);
+        self.first = None;
         if let Some(Ok(mut data)) = frame.map(Frame::into_data) {
+            if !output.begun {
+                self.first = Some(data.clone());
+            }
             if let Framing::Length(left) = &mut self.framing {
                 data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= data.len() as u64;
@@ -325,13 +328,5 @@ impl Sending {
             Framing::Length(_) => return Poll::Ready(Err(BodyError::Length)),
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-/// The same frame once more; bytes are shared.
-fn copy(frame: &Frame<Bytes>) -> Frame<Bytes> {
-    match (frame.data_ref(), frame.trailers_ref()) {
-        (Some(data), _) => Frame::data(data.clone()),
-        (None, trailers) => Frame::trailers(trailers.cloned().unwrap_or_default()),
     }
 }

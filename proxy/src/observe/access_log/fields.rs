@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::HOST;
 
 use crate::config::statics;
+use crate::http::headers::title_case;
 
 /// Which fields and headers a line has.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -114,17 +115,8 @@ impl Fields {
     /// All headers that stand in a line, with names as Traefik writes them.
     pub(super) fn pick(&self, headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
         let names = headers.keys().filter(|name| *name != HOST);
-        names.filter_map(|name| Some((canonical(name.as_str()), self.header(headers, name.as_str())?)))
-    }
-}
-
-/// `x-real-ip` as `X-Real-Ip`.
-fn canonical(name: &str) -> String {
-    let mut begins = true;
-    name.chars()
-        .map(|c| {
-            let first = std::mem::replace(&mut begins, c == '-');
-            if first { c.to_ascii_uppercase() } else { c }
+        names.filter_map(|name| {
+            Some((title_case(name.as_str()).map(char::from).collect(), self.header(headers, name.as_str())?))
         })
-        .collect()
+    }
 }

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue};
 use tokio::io::AsyncWrite;
 
+use crate::http::headers::write_field;
 use crate::upstream::call::Call;
 
 /// Data up to this size is copied behind what waits already; more is written from where it is.
@@ -60,7 +60,7 @@ impl Output {
             if *name == CONTENT_LENGTH {
                 length = value.to_str().ok().and_then(|text| text.parse().ok());
             }
-            field(out, name, value);
+            write_field(out, name, value);
         }
         let framing = (!call.body.is_empty()).then(|| length.map_or(Framing::Chunked, Framing::Length));
         if framing == Some(Framing::Chunked) {
@@ -154,25 +154,12 @@ impl Output {
     }
 }
 
-/// One line of a head. Names begin with capitals, as those of most clients do: some servers know no others.
-fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    let mut start = true;
-    out.extend(name.as_str().bytes().map(|byte| {
-        let shown = if start { byte.to_ascii_uppercase() } else { byte };
-        start = byte == b'-';
-        shown
-    }));
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use http::Method;
     use http::uri::PathAndQuery;
+    use http::{HeaderName, HeaderValue, Method};
 
     use super::*;
     use crate::http::body::RequestBody;
