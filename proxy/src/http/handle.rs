@@ -424,7 +424,7 @@ pub(crate) async fn serve(
     let mut answer = route.service.answer(exchange, view, after).await;
     if let Err(no_answer) = answer {
         // Rare, and large: it has a place of its own in memory.
-        answer = Box::pin(super::wait::for_server(exchange, &route.name, no_answer, after)).await;
+        answer = Box::pin(super::wait::for_server(exchange, view, route, no_answer, after)).await;
     }
     match answer {
         Ok(mut response) => {

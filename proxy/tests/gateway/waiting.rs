@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use proxy::config::dynamic::Configuration;
 use proxy::gateway::Options;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -24,6 +25,36 @@ async fn a_request_waits_for_the_next_configuration() {
     let (head, echoed) = asked.await.unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(echoed.ends_with("hello") && echoed.matches("X-Forwarded-For: ").count() == 1, "{echoed}");
+}
+
+/// Router and service `from`, called `to`: what happens when another project comes to have one of the same name.
+fn renamed(mut configuration: Configuration, from: &str, to: &str) -> Configuration {
+    let http = &mut configuration.http;
+    let mut router = http.routers.remove(from).unwrap();
+    router.service = to.to_owned();
+    http.routers.insert(to.to_owned(), router);
+    let service = http.services.remove(from).unwrap();
+    http.services.insert(to.to_owned(), service);
+    configuration
+}
+
+#[tokio::test]
+async fn a_router_that_gets_another_name_meanwhile_is_still_the_one_that_is_waited_for() {
+    let running = run(patient(), routed("a", &[])).await;
+    let web = running.web;
+    let asked = tokio::spawn(async move { ask(web, &get("a.test", "/")).await });
+    assert!(ask(web, &get("b.test", "/")).await.0.starts_with("HTTP/1.1 404"));
+    running.apply(renamed(routed("a", &[]), "a@file", "a-one@file")).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert!(!asked.is_finished());
+    // The old name is now another's, whose servers are not for this request.
+    let mut both = renamed(routed("a", &[echo().await]), "a@file", "a-one@file");
+    let other = renamed(routed("b", &[]), "b@file", "a@file");
+    both.http.routers.extend(other.http.routers);
+    both.http.services.extend(other.http.services);
+    running.apply(both).await;
+    let (head, _) = asked.await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
 }
 
 #[tokio::test]
