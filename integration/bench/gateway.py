@@ -117,6 +117,17 @@ def streams(port, seconds):
 
 
 def new_connections(port, seconds):
+    """Four clients, each with one connection after another, none of which resumes a session."""
+    ask = f"openssl s_time -new -www / -time {seconds} -connect 127.0.0.1:{port}"
+    said = load(["sh", "-c", f"for _ in 1 2 3 4; do {ask} & done; wait"])
+    done = [(int(count), int(size)) for count, size in re.findall(r"(\d+) connections in \d+ real .*, (\d+) bytes", said)]
+    if len(done) != 4 or any(size < 1024 for _, size in done):
+        sys.exit(f"error: the load fails:\n{said[-1500:]}")
+    return sum(count for count, _ in done)
+
+
+def resumed_connections(port, seconds):
+    """wrk offers each session again."""
     said = load(["wrk", "-t1", "-c16", f"-d{seconds}", "-H", "Connection: close", f"https://127.0.0.1:{port}/"])
     done = re.search(r"(\d+) requests in", said)
     if not done or "Non-2xx" in said:
@@ -137,6 +148,7 @@ WORKLOADS = {
     "HTTP/1.1 kept alive, 64 connections": keep_alive,
     "HTTP/2, 64 connections x 10 streams": streams,
     "a new TLS connection per request": new_connections,
+    "a resumed TLS connection per request": resumed_connections,
     "10 MB body": big_bodies,
 }
 
@@ -215,6 +227,7 @@ def commands(folder, stack):
         "nginx",
         f"""upstream o {{ server 127.0.0.1:{ORIGIN}; keepalive 640; keepalive_requests 100000000; }}
 server {{ listen 127.0.0.1:{PORTS["nginx"]} ssl http2 reuseport; ssl_certificate {cert}; ssl_certificate_key {key};
+server_name bench.test; ssl_protocols TLSv1.2 TLSv1.3;
 location / {{ proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
 proxy_set_header X-Forwarded-For $remote_addr; }} }}""",
     )
