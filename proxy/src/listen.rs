@@ -149,18 +149,21 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Says what holds for each connection that a listening socket will accept: they get its options (Linux, as the BSDs).
+pub(crate) fn prepare(listener: &tokio::net::TcpListener) {
+    let socket = SockRef::from(listener);
+    // Without these connections work all the same.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE));
+}
+
 /// Accepts the next connection. Failures of single connections are passed over; when descriptors or memory run out it
 /// waits longer and longer instead of spinning.
 pub(crate) async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, SocketAddr) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Without these the connection works all the same.
-                let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE));
-                return (stream, peer);
-            }
+            Ok(accepted) => return accepted,
             Err(error) if one_connection_failed(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for the moment");
@@ -183,6 +186,17 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_have_the_options_of_the_listening_socket() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        prepare(&listener);
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = accept(&listener).await;
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE);
+    }
 
     #[test]
     fn addresses() {

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::entry_point::EntryPoint;
 use crate::http::http3::serve_endpoint;
 use crate::http::serve::serve;
-use crate::listen::accept;
+use crate::listen::{accept, prepare};
 use crate::observe::quota::Quota;
 use crate::snapshot::View;
 use crate::udp;
@@ -161,6 +161,7 @@ async fn accept_all(
             return;
         }
     };
+    prepare(&listener);
     // Its own, so that connections of this worker wait on nothing that other workers touch.
     let drain = stop.child_token();
     loop {
