@@ -308,7 +308,7 @@ fn finish(
         Answer::Switched(head, stream, early, under_way) => {
             let upgrade: Option<Upgrade> = exchange.upgrade.take();
             let held = (std::mem::take(held), under_way);
-            super::upgrade::switch(&exchange.client.worker, upgrade, head, stream, early, held)?
+            super::upgrade::switch(&exchange.client, upgrade, head, stream, early, held)?
         }
         Answer::Response(response) => {
             let (mut parts, body) = response.into_parts();

@@ -62,6 +62,10 @@ pub(crate) struct Meter {
     unsent: AtomicBool,
     /// The next answer is the last one.
     leaving: AtomicBool,
+    /// A request has more fields than there is room for.
+    crowded: AtomicBool,
+    /// What comes from now on is no HTTP.
+    switched: AtomicBool,
     fragment: AtomicBool,
     /// The request line in which a fragment was seen.
     fragment_line: Mutex<Vec<u8>>,
@@ -80,6 +84,8 @@ impl Meter {
             reads: AtomicU32::new(0),
             unsent: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            crowded: AtomicBool::new(false),
+            switched: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
             fragment_line: Mutex::default(),
         })
@@ -148,6 +154,31 @@ impl Meter {
             && self.begun() > 0
             && self.head_since.load(Relaxed) == 0
             && Duration::from_millis(self.now()) >= since + time
+    }
+
+    /// The connection goes on in another protocol.
+    pub(crate) fn switch(&self) {
+        self.switched.store(true, Relaxed);
+    }
+
+    /// Whether what comes in is no HTTP any more.
+    pub(crate) fn has_switched(&self) -> bool {
+        self.switched.load(Relaxed)
+    }
+
+    /// A request that comes in has more fields than there is room for.
+    pub(crate) fn crowd(&self) {
+        self.crowded.store(true, Relaxed);
+    }
+
+    /// Whether room has to be made for a request, and nothing else is going on.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.load(Relaxed) && self.is_settled()
+    }
+
+    /// There is room for any request.
+    pub(crate) fn spread(&self) {
+        self.crowded.store(false, Relaxed);
     }
 
     /// A request line holds a `#`.

@@ -277,14 +277,15 @@ impl Connection {
         let wire = Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox);
         let mut stream = Replay::new(Vec::new(), wire);
         async move {
+            let mut builder = http1::Builder::new();
+            builder
+                .title_case_headers(true)
+                .max_header_size(self.entry.max_header_bytes)
+                .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
+                .header_read_timeout(None);
             loop {
                 let client = Arc::clone(&client);
-                let served = http1::Builder::new()
-                    .title_case_headers(true)
-                    .max_headers(MAX_HEADERS)
-                    .max_header_size(self.entry.max_header_bytes)
-                    .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
-                    .header_read_timeout(None)
+                let served = builder
                     .serve_connection(
                         TokioIo::new(stream),
                         service_fn(move |request: http::Request<Incoming>| {
@@ -294,11 +295,21 @@ impl Connection {
                     )
                     .with_upgrades();
                 let mut served = Box::new(served);
-                let Watched::Idle = self.watch(Pin::new(&mut *served), &meter, false).await else { return };
+                let watched = self.watch(Pin::new(&mut *served), &meter, false).await;
+                if let Watched::Over = watched {
+                    return;
+                }
                 // Without a request it needs none of what hyper has for one.
                 let Some(parts) = served.into_parts() else { return };
                 stream = parts.io.into_inner();
-                if !parts.read_buf.is_empty() {
+                if let Watched::Crowded = watched {
+                    // Room that hyper clears for each request: not for those that do without.
+                    builder.max_headers(MAX_HEADERS);
+                    let (mut seen, mut wire) = (Vec::from(parts.read_buf), stream.into_inner());
+                    seen.append(&mut wire.make_room());
+                    meter.spread();
+                    stream = Replay::new(seen, wire);
+                } else if !parts.read_buf.is_empty() {
                     // The beginning of a request that came along with the one before.
                     meter.read();
                     stream = Replay::new(parts.read_buf.into(), stream.into_inner());
@@ -362,6 +373,8 @@ impl Connection {
                     }
                     return Watched::Over;
                 }
+                // It has just been asked to go on, and so has sent what it had.
+                () = poll_fn(|_| if meter.is_crowded() { Poll::Ready(()) } else { Poll::Pending }) => return Watched::Crowded,
                 () = alarm.as_mut() => match look() {
                     _ if leaving && !draining => {
                         draining = true;
@@ -403,6 +416,8 @@ enum Watched {
     Over,
     /// Nothing is under way.
     Idle,
+    /// Nothing is under way but a request that there is no room for.
+    Crowded,
 }
 
 /// A stream of which can be known, without reading from it, that there may be something to read.

@@ -8,10 +8,9 @@ use tokio::io::AsyncWriteExt;
 use crate::upstream::dial::UpstreamStream;
 use crate::upstream::failure::Failure;
 use crate::upstream::pool::UnderWay;
-use crate::worker::Worker;
 
 use super::body::Body;
-use super::exchange::{Held, Upgrade};
+use super::exchange::{Client, Held, Upgrade};
 use super::headers;
 
 /// The client's 101 answer; once it is sent, bytes flow both ways until either side ends. `early` is what the server
@@ -20,7 +19,7 @@ use super::headers;
 /// # Errors
 /// The server switches to a protocol that the client did not ask for.
 pub(crate) fn switch(
-    worker: &Worker,
+    client: &Client,
     upgrade: Option<Upgrade>,
     head: Response<()>,
     mut server: UpstreamStream,
@@ -36,7 +35,8 @@ pub(crate) fn switch(
     headers::strip_response(response.headers_mut(), true);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, agreed);
-    worker.tasks.spawn(async move {
+    client.meter.switch();
+    client.worker.tasks.spawn(async move {
         // Places among requests in flight and the like are kept as long as the tunnel is.
         let _held = held;
         let Some(mut client) = upgrade.connection.open().await else { return };

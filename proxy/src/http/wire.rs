@@ -1,6 +1,6 @@
 //! The bytes of an HTTP/1 connection, where hyper alone does not do: a fragment in a request's target, which hyper drops
 //! in silence, is noticed; characters that ought to be encoded are; an answer that hyper gives by itself, to what is no request, gets a text; what is in
-//! the [`Outbox`] is put where it belongs.
+//! the [`Outbox`] is put where it belongs; a head with more fields than hyper has room for is held until it has more.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +15,8 @@ use super::outbox::{LAST_CHUNK, Outbox, encode};
 
 /// A request line longer than this is not looked at.
 const LONGEST_LINE: usize = 16 * 1024;
+/// Lines of a head for which hyper has room that costs nothing: the request line, 100 fields, and the empty line.
+const FEW_LINES: usize = 102;
 
 /// An HTTP/1 stream on its way to hyper.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ pub(crate) struct Wire<S> {
     answer: Option<Answer>,
     /// Informational answers that are being sent.
     interim: Vec<u8>,
+    /// Requests that had begun when lines were last counted, and lines that have come since; `None`: any number may.
+    lines: Option<(u32, usize)>,
+    /// What came last of too many lines.
+    held: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -52,7 +58,29 @@ impl<S> Wire<S> {
             reading: false,
             answer: None,
             interim: Vec::new(),
+            lines: Some((0, 0)),
+            held: Vec::new(),
         }
+    }
+
+    /// What is held of a crowded head ([`Meter::is_crowded`]). From now on there is room for any.
+    pub(crate) fn make_room(&mut self) -> Vec<u8> {
+        self.lines = None;
+        std::mem::take(&mut self.held)
+    }
+
+    /// Whether there are more lines than there is room for, with those in `bytes`. Where requests come before the answer to
+    /// the one before, only those of the first are counted.
+    fn is_crowded_by(&mut self, bytes: &[u8]) -> bool {
+        let Some((begun, lines)) = &mut self.lines else { return false };
+        if !self.meter.is_idle() {
+            return false;
+        }
+        if *begun != self.meter.begun() {
+            (*begun, *lines) = (self.meter.begun(), 0);
+        }
+        *lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        *lines > FEW_LINES
     }
 
     /// The stream itself.
@@ -156,12 +184,25 @@ fn explained(head: &[u8]) -> Option<Vec<u8>> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.held.is_empty() {
+            // Whoever watches the connection makes room.
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let Some(new) = buf.filled().get(before..).filter(|new| !new.is_empty())
-            && let Some(length) = self.look(new)
-        {
+        if self.meter.has_switched() {
+            return polled;
+        }
+        let Some(new) = buf.filled().get(before..).filter(|new| !new.is_empty()) else { return polled };
+        let crowded = self.is_crowded_by(new);
+        if let Some(length) = self.look(new) {
             encode_line(buf, before, length);
+        }
+        if crowded {
+            self.held = buf.filled().get(before..).unwrap_or_default().to_vec();
+            buf.set_filled(before);
+            self.meter.crowd();
+            return Poll::Pending;
         }
         polled
     }

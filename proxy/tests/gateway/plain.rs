@@ -263,3 +263,37 @@ async fn a_taken_port_is_reported_and_taken_over_when_it_is_free() {
     gateway.apply(update).await.unwrap();
     assert!(ask(address, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 404"));
 }
+
+#[tokio::test]
+async fn requests_with_many_fields_are_taken_and_those_with_too_many_are_not() {
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    let fields = |count: usize| {
+        let lines: String = (0..count).map(|number| format!("X-{number}: {number}\r\n")).collect();
+        format!("GET / HTTP/1.1\r\nHost: a.test\r\n{lines}\r\n")
+    };
+    // With the host there are 100, 101 and 1600; after a large one a small one, and one that comes in pieces.
+    for count in [99, 100, 1599, 3, 800] {
+        let whole = fields(count);
+        let (first, rest) = whole.split_at(if count == 800 { 5000 } else { whole.len() });
+        stream.write_all(first.as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let (head, echoed) = read_message(&mut stream).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{count}: {head}");
+        assert!(echoed.contains(&format!("X-{0}: {0}\r\n", count - 1)), "{count}: {echoed}");
+    }
+    // On a new connection: the first one is crowded, begins in pieces, and another one follows at once.
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    let whole = fields(300);
+    let (first, rest) = whole.split_at(700);
+    stream.write_all(first.as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    stream.write_all(format!("{rest}{}", fields(2)).as_bytes()).await.unwrap();
+    for last in ["X-299: 299\r\n", "X-1: 1\r\n"] {
+        let (head, echoed) = read_message(&mut stream).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200") && echoed.contains(last), "{head}{echoed}");
+    }
+    let (head, _) = ask(running.web, &fields(1700)).await;
+    assert!(head.starts_with("HTTP/1.1 431"), "{head}");
+}

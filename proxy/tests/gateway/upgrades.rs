@@ -1,5 +1,7 @@
 //! Connections that leave HTTP.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,6 +44,11 @@ async fn a_websocket_echoes_through_the_gateway() {
     status.wait_for(|status| status.leaving.is_empty()).await.unwrap();
 }
 
+/// What a client says in a protocol of its own, though it begins as a request would and has many lines.
+fn theirs() -> String {
+    format!("GET http:///<a>#b HTTP/1.1\n{}", "a line\n".repeat(300))
+}
+
 #[tokio::test]
 async fn any_protocol_that_both_sides_agree_on() {
     let url = origin(|mut stream| async move {
@@ -51,7 +58,7 @@ async fn any_protocol_that_both_sides_agree_on() {
             .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: my-proto\r\n\r\nearly")
             .await
             .unwrap();
-        let mut bytes = [0; 3];
+        let mut bytes = vec![0; theirs().len()];
         stream.read_exact(&mut bytes).await.unwrap();
         stream.write_all(&bytes).await.unwrap();
     })
@@ -64,10 +71,13 @@ async fn any_protocol_that_both_sides_agree_on() {
         .unwrap();
     let (head, _) = read_message(&mut stream).await.unwrap();
     assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
-    stream.write_all(b"abc").await.unwrap();
+    for part in theirs().as_bytes().chunks(60) {
+        stream.write_all(part).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
-    assert_eq!(text, "earlyabc");
+    assert_eq!(text, format!("early{}", theirs()));
 }
 
 #[tokio::test]
