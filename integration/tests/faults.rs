@@ -293,14 +293,12 @@ fn commands_take_turns_and_a_killed_one_lets_go() {
     let Some(s) = Scenario::new("turns") else { return };
     s.compose_file(crate::lifecycle::TWO_SERVICES);
     let engine = FaultyEngine::start(s.folder());
-    let up = || {
-        let mut command = s.stack_command(["up", "-d"]);
-        Background::start(command.env("DOCKER_HOST", engine.address()))
-    };
     engine.arm(Some((Fault::Stuck, 3)));
-    let first = up();
+    let first = Background::start(s.stack_command(["up", "-d"]).env("DOCKER_HOST", engine.address()));
     integration::eventually("the first one is held up by the engine", || engine.fired());
-    let mut second = up();
+    // The same engine at another address, as somebody else who sees none of the first one's files.
+    std::fs::create_dir(s.folder().join("run")).unwrap();
+    let mut second = Background::start(s.stack_command(["up", "-d"]).env("XDG_RUNTIME_DIR", s.folder().join("run")));
     second.until_it_says("waiting for another `stack` (process");
     assert!(!second.has_ended(), "it has its turn later");
     first.signal("KILL");
