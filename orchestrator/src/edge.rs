@@ -390,6 +390,12 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
         }
         let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
         deploy::write_project(engine, &gone).await?;
+        // Somebody on another host may have taken the other projects back meanwhile, each of us taking the other for the one
+        // who stays: whoever writes last sees that nobody does.
+        let pair = Pair::observe(engine.as_ref()).await?;
+        if pair.exists() && deploy::read_projects(engine, &pair).await?.names().next().is_none() {
+            deploy::remove(engine, &pair).await?;
+        }
     }
     Ok(was_known)
 }
