@@ -165,7 +165,7 @@ impl Prepared {
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
         let outcome = self.runner.execute(&plan).await;
-        let broken = up::broken_off(&self.desired, &plan, &outcome);
+        let broken = up::broken_off(&self.desired, &observed, &plan, &outcome);
         match outcome.into_result(&plan, Some(&self.desired)) {
             Ok(_) => self.route(plan.changes()).await,
             Err(error) => Err(self.clean_up(error, &broken).await),
