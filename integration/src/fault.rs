@@ -1,9 +1,9 @@
 //! The machine's engine with a fault at one call: a proxy in front of its socket.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
@@ -94,19 +94,57 @@ impl Fault {
     }
 }
 
+/// Calls that are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Calls {
+    /// All.
+    All,
+    /// Those that change nothing.
+    Looks,
+    /// The others.
+    Changes,
+}
+
+impl Calls {
+    fn has(self, method: &Method) -> bool {
+        let looks = matches!(*method, Method::GET | Method::HEAD);
+        match self {
+            Self::All => true,
+            Self::Looks => looks,
+            Self::Changes => !looks,
+        }
+    }
+}
+
+/// A call, counted from 1 among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point(pub Calls, pub usize);
+
+type Work = Box<dyn FnOnce() + Send>;
+
 #[derive(Debug)]
 struct State {
     engine: PathBuf,
-    calls: AtomicUsize,
     armed: Mutex<Armed>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Armed {
-    /// What, at which call.
-    fault: Option<(Fault, usize)>,
+    at: Option<Point>,
+    /// What happens to that call.
+    fault: Option<Fault>,
+    /// What is done before that call goes on to the engine.
+    work: Option<Work>,
+    /// Calls so far, by kind.
+    calls: BTreeMap<Calls, usize>,
     /// The call it happened to.
     fired: Option<String>,
+}
+
+impl std::fmt::Debug for Armed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:?} at {:?}, {:?}", self.fault, self.at, self.calls)
+    }
 }
 
 /// A socket that leads to the machine's engine. It is gone with this value.
@@ -122,7 +160,13 @@ impl FaultyEngine {
     #[must_use]
     pub fn start(folder: &Path) -> Self {
         let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-        let engine = PathBuf::from(host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock"));
+        Self::before(Path::new(host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock")), folder)
+    }
+
+    /// The same in front of another engine.
+    #[must_use]
+    pub fn before(engine: &Path, folder: &Path) -> Self {
+        let engine = engine.to_owned();
         let socket = folder.join("engine.sock");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -130,9 +174,15 @@ impl FaultyEngine {
             .build()
             .expect("an async runtime");
         let listener = runtime.block_on(async { UnixListener::bind(&socket) }).expect("a socket");
-        let state = Arc::new(State { engine, calls: AtomicUsize::new(0), armed: Mutex::default() });
+        let state = Arc::new(State { engine, armed: Mutex::default() });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Self { socket, state, _runtime: runtime }
+    }
+
+    /// The socket of the engine behind it.
+    #[must_use]
+    pub fn engine(&self) -> &Path {
+        &self.state.engine
     }
 
     /// The socket's address, as `DOCKER_HOST` takes it.
@@ -141,16 +191,21 @@ impl FaultyEngine {
         format!("unix://{}", self.socket.display())
     }
 
-    /// Counts calls from 1 again; the fault happens to call number `call`.
-    pub fn arm(&self, fault: Option<(Fault, usize)>) {
-        *self.state.armed() = Armed { fault, fired: None };
-        self.state.calls.store(0, Ordering::SeqCst);
+    /// Counts calls from 1 again; the fault happens to one of them.
+    pub fn arm(&self, fault: Option<(Fault, Point)>) {
+        let (fault, at) = fault.unzip();
+        *self.state.armed() = Armed { at, fault, ..Armed::default() };
     }
 
-    /// Calls so far.
+    /// Counts calls from 1 again; one of them waits until this is done.
+    pub fn arm_work(&self, at: Point, work: impl FnOnce() + Send + 'static) {
+        *self.state.armed() = Armed { at: Some(at), work: Some(Box::new(work)), ..Armed::default() };
+    }
+
+    /// Calls of a kind since it was armed.
     #[must_use]
-    pub fn calls(&self) -> usize {
-        self.state.calls.load(Ordering::SeqCst)
+    pub fn count(&self, calls: Calls) -> usize {
+        self.state.armed().calls.get(&calls).copied().unwrap_or_default()
     }
 
     /// The call that the fault happened to.
@@ -165,15 +220,22 @@ impl State {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fault that happens to this call.
-    fn next(&self, request: &Request<Incoming>) -> Option<Fault> {
-        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+    /// What happens to this call.
+    fn next(&self, request: &Request<Incoming>) -> (Option<Fault>, Option<Work>) {
         let mut armed = self.armed();
-        let (fault, at) = armed.fault?;
-        if number == at {
-            armed.fired = Some(format!("{} {}", request.method(), request.uri()));
+        let kinds = [Calls::All, Calls::Looks, Calls::Changes].into_iter().filter(|kind| kind.has(request.method()));
+        let mut here = Vec::new();
+        for kind in kinds {
+            let count = armed.calls.entry(kind).or_default();
+            *count += 1;
+            here.push(Point(kind, *count));
         }
-        (number == at || (fault == Fault::Frozen && number > at)).then_some(fault)
+        if !armed.at.is_some_and(|at| here.contains(&at)) {
+            let frozen = armed.fired.is_some() && armed.fault == Some(Fault::Frozen);
+            return (armed.fault.filter(|_| frozen), None);
+        }
+        armed.fired = Some(format!("{} {}", request.method(), request.uri()));
+        (armed.fault, armed.work.take())
     }
 }
 
@@ -195,7 +257,11 @@ async fn accept(listener: UnixListener, state: Arc<State>) {
 /// An error ends the client's connection.
 async fn answer(state: Arc<State>, client: Option<i32>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let lost = || io::Error::from(io::ErrorKind::ConnectionReset);
-    let Some(fault) = state.next(&request) else { return forward(&state.engine, request).await };
+    let (fault, work) = state.next(&request);
+    if let Some(work) = work {
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
+    }
+    let Some(fault) = fault else { return forward(&state.engine, request).await };
     if let Some((status, text)) = fault.refusal() {
         let body = serde_json::json!({ "message": text }).to_string();
         let mut response = Response::new(Full::new(Bytes::from(body)).map_err(never).boxed_unsync());

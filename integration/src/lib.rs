@@ -3,6 +3,7 @@
 //! Helpers fail by panicking with everything that was printed: they are called by tests only.
 #![expect(clippy::panic, clippy::expect_used, reason = "a helper of tests fails by panicking")]
 
+pub mod api;
 pub mod client;
 pub mod command;
 pub mod engine;
@@ -16,12 +17,13 @@ pub mod registry;
 pub mod scenario;
 pub mod wait;
 
+pub use api::Api;
 pub use client::{Answer, Curl, free_port};
 pub use command::{Background, Run, run};
-pub use fault::{Fault, FaultyEngine};
+pub use fault::{Calls, Fault, FaultyEngine, Point};
 pub use name_server::NameServer;
 pub use pebble::Pebble;
-pub use private::PrivateEngine;
+pub use private::{PrivateEngine, Way};
 pub use recorder::Recorder;
 pub use registry::Registry;
 pub use scenario::{Scenario, stack};

@@ -1,6 +1,7 @@
 //! An engine of the scenario's own, that may be killed: in a network of its own, so that ports and firewall rules of the
-//! machine's engine stay untouched.
+//! machine's engine stay untouched, and with its data in memory, where nothing waits for a disk.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +11,38 @@ use tempfile::TempDir;
 use crate::command::run;
 use crate::engine::skip;
 use crate::wait::{eventually, holds_within};
+
+/// What an engine's data may grow to, in MiB.
+const ROOM: u32 = 4096;
+
+/// How an engine is reached that has a network of its own.
+#[derive(Debug, Clone)]
+pub struct Way {
+    network: PathBuf,
+    socket: PathBuf,
+}
+
+impl Way {
+    /// A program that runs in the engine's network and talks to this engine.
+    #[must_use]
+    pub fn run(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.network.display())).arg(program).env("DOCKER_HOST", self.address());
+        command
+    }
+
+    /// The engine's address, as `DOCKER_HOST` takes it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+
+    /// The engine's socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+}
 
 /// A `dockerd` with its own data, socket and network namespace.
 #[derive(Debug)]
@@ -29,18 +62,29 @@ impl PrivateEngine {
         Self::with(scenario, images, |_| Vec::new())
     }
 
+    /// Whether this machine, and this user, can start one.
+    #[must_use]
+    pub fn can_be_had() -> bool {
+        let able = "[ $(id -u) = 0 ] && command -v dockerd unshare nsenter ip && unshare --net --mount true";
+        run(Command::new("sh").args(["-c", able])).code() == 0
+    }
+
     /// As [`Self::start`], with flags of `dockerd`, which `prepare` makes files for in the engine's folder.
     #[must_use]
     pub fn with(scenario: &str, images: &[&str], prepare: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
-        let able = "[ $(id -u) = 0 ] && command -v dockerd unshare nsenter ip && unshare --net true";
-        if run(Command::new("sh").args(["-c", able])).code() != 0 {
-            skip(scenario, "an engine of its own needs root, dockerd, network namespaces and iproute2");
+        if !Self::can_be_had() {
+            skip(scenario, "an engine of its own needs root, dockerd, mounts, network namespaces and iproute2");
             return None;
         }
         let folder = tempfile::Builder::new().prefix("stack-engine-").tempdir().expect("a temporary folder");
+        let size = format!("size={ROOM}m,mode=700");
+        let mounted = run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()));
+        assert!(mounted.code() == 0, "{mounted}");
         let holder = Command::new("unshare")
-            .args(["--net", "sh", "-c", "ip link set lo up && exec sleep 1000"])
-            .stdin(Stdio::null())
+            .args(["--net", "sh", "-c", "ip link set lo up && exec cat"])
+            // Its end is that of the scenario, however that ends.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
             .spawn()
             .expect("unshare");
         let flags = prepare(folder.path());
@@ -56,19 +100,31 @@ impl PrivateEngine {
         Some(private)
     }
 
+    /// How it is reached.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        let network = PathBuf::from(format!("/proc/{}/ns/net", self.holder.id()));
+        Way { network, socket: self.path("docker.sock") }
+    }
+
     /// The engine's address, as `DOCKER_HOST` takes it.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("unix://{}", self.path("docker.sock").display())
+        self.way().address()
     }
 
     /// A program that runs in the engine's network and talks to this engine.
     #[must_use]
     pub fn inside(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.holder.id())).arg(program);
-        command.env("DOCKER_HOST", self.address());
-        command
+        self.way().run(program)
+    }
+
+    /// Leaves this many KiB of room for its data, whatever it has by now.
+    pub fn leave_room(&self, kilobytes: u64) {
+        let used = run(Command::new("df").args(["--output=used", "-k"]).arg(self.folder.path())).ok();
+        let used: u64 = used.stdout.lines().last().and_then(|line| line.trim().parse().ok()).expect("a number");
+        let size = format!("remount,size={}k", used + kilobytes);
+        let _ = run(Command::new("mount").args(["-o", &size]).arg(self.folder.path())).ok();
     }
 
     /// Ends the engine as a power cut would; containers go on for the time being.

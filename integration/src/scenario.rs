@@ -1,5 +1,6 @@
 //! A project of one scenario: its own folder and name on the shared engine, gone when the scenario ends.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use crate::command::{Background, Run, run};
-use crate::engine::{self, docker};
+use crate::engine;
+use crate::private::Way;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -18,8 +20,11 @@ pub struct Scenario {
     /// Name of the project, that of its folder.
     pub project: String,
     folder: PathBuf,
+    /// To an engine of its own; none: the machine's.
+    way: Option<Way>,
     _temporary: TempDir,
-    _turn: File,
+    /// At the machine's engine.
+    _turn: Option<File>,
 }
 
 impl Scenario {
@@ -47,17 +52,33 @@ impl Scenario {
         let turn = File::create(std::env::temp_dir().join("stack-integration.lock")).expect("the lock file");
         let taken = if alone { turn.lock() } else { turn.lock_shared() };
         taken.expect("a lock on the lock file");
+        Some(Self::of(name, None, Some(turn)))
+    }
+
+    /// A project on an engine of its own.
+    #[must_use]
+    pub fn by(name: &str, way: Way) -> Self {
+        Self::of(name, Some(way), None)
+    }
+
+    fn of(name: &str, way: Option<Way>, turn: Option<File>) -> Self {
         let temporary = tempfile::Builder::new().prefix("stack-it-").tempdir().expect("a temporary folder");
         let project = format!("it-{name}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = temporary.path().join(&project);
         fs::create_dir(&folder).expect("the project's folder");
-        Some(Self { project, folder, _temporary: temporary, _turn: turn })
+        Self { project, folder, way, _temporary: temporary, _turn: turn }
     }
 
     /// The project's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// How its engine is reached, where that is not the machine's.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        self.way.clone()
     }
 
     /// Writes a file of the project.
@@ -104,9 +125,20 @@ impl Scenario {
     /// As [`Self::stack_command`], with another `stack` than the one under test.
     #[must_use]
     pub fn command_of<const N: usize>(&self, stack: &Path, arguments: [&str; N]) -> Command {
-        let mut command = Command::new(stack);
+        let mut command = self.program(stack);
         command.args(arguments).current_dir(&self.folder).env_remove("COMPOSE_PROJECT_NAME").env_remove("COMPOSE_FILE");
         command
+    }
+
+    /// A program that talks to the project's engine.
+    #[must_use]
+    pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        self.way.as_ref().map_or_else(|| Command::new(&program), |way| way.run(&program))
+    }
+
+    /// Runs the `docker` client.
+    pub fn docker<const N: usize>(&self, arguments: [&str; N]) -> Run {
+        run(self.program("docker").args(arguments))
     }
 
     /// Runs `stack` to its end.
@@ -137,18 +169,19 @@ impl Scenario {
     pub fn containers(&self, service: &str) -> Vec<String> {
         let project = format!("label=com.docker.compose.project={}", self.project);
         let service = format!("label=com.docker.compose.service={service}");
-        let listed = docker([
-            "ps",
-            "--all",
-            "--no-trunc",
-            "--filter",
-            &project,
-            "--filter",
-            &service,
-            "--format",
-            "{{.Names}} {{.ID}}",
-        ])
-        .ok();
+        let listed = self
+            .docker([
+                "ps",
+                "--all",
+                "--no-trunc",
+                "--filter",
+                &project,
+                "--filter",
+                &service,
+                "--format",
+                "{{.Names}} {{.ID}}",
+            ])
+            .ok();
         let mut lines: Vec<&str> = listed.stdout.lines().collect();
         lines.sort_unstable();
         lines.iter().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect()
@@ -165,15 +198,25 @@ impl Scenario {
     /// A value of a container, as `docker inspect --format` prints it.
     #[must_use]
     pub fn inspect(&self, container: &str, format: &str) -> String {
-        docker(["inspect", "--format", format, container]).ok().stdout.trim().to_owned()
+        self.docker(["inspect", "--format", format, container]).ok().stdout.trim().to_owned()
     }
 
     /// Names of the project's networks (`network`) or volumes (`volume`).
     #[must_use]
     pub fn owned(&self, kind: &str) -> Vec<String> {
         let project = format!("label=com.docker.compose.project={}", self.project);
-        let listed = docker([kind, "ls", "--filter", &project, "--format", "{{.Name}}"]).ok();
+        let listed = self.docker([kind, "ls", "--filter", &project, "--format", "{{.Name}}"]).ok();
         listed.stdout.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Scenario {
+    fn sweep<const N: usize, const M: usize>(&self, list: [&str; N], remove: [&str; M]) {
+        let Ok(listed) = self.program("docker").args(list).output() else { return };
+        let found = String::from_utf8_lossy(&listed.stdout);
+        if !found.trim().is_empty() {
+            let _ = self.program("docker").args(remove).args(found.split_whitespace()).output();
+        }
     }
 }
 
@@ -181,24 +224,17 @@ impl Drop for Scenario {
     fn drop(&mut self) {
         // By labels and with the plain client, so that a scenario that failed half-way is cleaned up as well; `stack down`
         // first, because only it knows what the project asked of the gateway.
-        let _ = Command::new(stack())
+        let _ = self
+            .program(stack())
             .args(["--project-name", &self.project, "down", "--volumes", "--timeout", "1", "--remove-orphans"])
             .current_dir(std::env::temp_dir())
             .output();
         let label = format!("label=com.docker.compose.project={}", self.project);
-        sweep(["ps", "--all", "--quiet", "--filter", &label], ["rm", "--force", "--volumes"]);
-        sweep(["network", "ls", "--quiet", "--filter", &label], ["network", "rm"]);
-        sweep(["volume", "ls", "--quiet", "--filter", &label], ["volume", "rm"]);
+        self.sweep(["ps", "--all", "--quiet", "--filter", &label], ["rm", "--force", "--volumes"]);
+        self.sweep(["network", "ls", "--quiet", "--filter", &label], ["network", "rm"]);
+        self.sweep(["volume", "ls", "--quiet", "--filter", &label], ["volume", "rm"]);
         let reference = format!("reference={}*", self.project);
-        sweep(["image", "ls", "--quiet", "--filter", &reference], ["image", "rm", "--force"]);
-    }
-}
-
-fn sweep<const N: usize, const M: usize>(list: [&str; N], remove: [&str; M]) {
-    let Ok(listed) = Command::new("docker").args(list).output() else { return };
-    let found = String::from_utf8_lossy(&listed.stdout);
-    if !found.trim().is_empty() {
-        let _ = Command::new("docker").args(remove).args(found.split_whitespace()).output();
+        self.sweep(["image", "ls", "--quiet", "--filter", &reference], ["image", "rm", "--force"]);
     }
 }
 

@@ -212,6 +212,7 @@ services:
         mkdir /www && echo $$VERSION > /www/index.html && exec httpd -f -p 80 -h /www
     environment:
       VERSION: ${{VERSION:-one}}
+      RELEASE: ${{RELEASE:-second}}
     volumes: ["./state:/state"]
     stop_signal: SIGKILL
     healthcheck: {{test: "wget -q -O /dev/null http://127.0.0.1/", interval: 200ms, timeout: 5s, retries: 50}}
@@ -234,6 +235,9 @@ fn a_later_batch_that_fails_takes_the_ones_before_it_back() {
         let port = free_port();
         std::fs::create_dir(s.folder().join("state")).unwrap();
         s.compose_file(&three_one_by_one(port, failure_action));
+        if failure_action == "rollback" {
+            let _ = integration::run(s.stack_command(["up", "-d", "--wait"]).env("RELEASE", "first")).ok();
+        }
         let _ = s.stack(["up", "-d", "--wait"]).ok();
         let load = Load::start(4, HOST, port, "/");
         load.settle(50);
@@ -253,6 +257,13 @@ fn a_later_batch_that_fails_takes_the_ones_before_it_back() {
             assert!(shown.starts_with("healthy") && shown.contains(&format!("VERSION={version}")), "{shown}");
         }
         lost_nothing(load, 150);
+        if failure_action == "rollback" {
+            // It leads where it would have led before the version that failed.
+            let _ = s.stack(["rollback", "app"]).ok();
+            for id in s.containers("app") {
+                assert!(s.inspect(&id, "{{.Config.Env}}").contains("RELEASE=first"));
+            }
+        }
 
         // The file as it was brings all of them back, or finds them there.
         let _ = s.stack(["up", "-d"]).ok();

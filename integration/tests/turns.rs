@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use integration::command::Background;
-use integration::{PrivateEngine, run, stack};
+use integration::{Calls, FaultyEngine, Point, PrivateEngine, run, stack};
 
 const PROJECTS: [&str; 3] = ["one", "two", "three"];
 
@@ -76,10 +76,47 @@ fn first_ups_of_several_projects_share_one_gateway_whoever_starts_them() {
             let answer = run(engine.inside("curl").args(flags).args([&to, &url])).ok();
             assert_eq!(answer.stdout.trim(), project, "{who}");
         }
-        at_once(root, &["down"], users);
+        at_once(root, &["down"], start);
         let left = run(engine.inside("docker").args(["ps", "--all", "--format", "{{.Names}}"])).ok();
         assert_eq!(left.stdout, "", "{who}");
         let volumes = run(engine.inside("docker").args(["volume", "ls", "--quiet"])).ok();
         assert_eq!(volumes.stdout, "", "{who}");
     }
+}
+
+#[test]
+fn the_last_two_downs_from_two_hosts_leave_no_gateway() {
+    let Some(engine) = PrivateEngine::start("lastdowns", &["busybox:stable"]) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path();
+    let stack_in = |project: &str, address: &str, words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.arg("--net").arg(stack()).args(words).current_dir(root.join(project)).env("DOCKER_HOST", address);
+        command
+    };
+    for (index, project) in ["one", "two"].into_iter().enumerate() {
+        write(&root.join(project), project, 8001 + index);
+        // Without a folder of its own, so that the agent stays the same.
+        let path = root.join(project).join("docker-compose.yml");
+        let file = std::fs::read_to_string(&path).expect("its compose file");
+        let file = file
+            .replace(r#", "--providers.file.directory=/dynamic""#, "")
+            .replace(r#"volumes: ["./dynamic:/dynamic:ro"]"#, "");
+        std::fs::write(&path, file).expect("its compose file");
+        let _ = run(&mut stack_in(project, &engine.address(), &["up", "-d"])).ok();
+    }
+    // Each has seen the other's project when it takes its own back.
+    let proxy = FaultyEngine::before(engine.way().socket(), root);
+    let mut second = stack_in("two", &engine.address(), &["down", "-t", "1"]);
+    let (sender, ended) = std::sync::mpsc::channel();
+    proxy.arm_work(Point(Calls::Changes, 1), move || {
+        let _ = sender.send(run(&mut second).code());
+    });
+    let _ = run(&mut stack_in("one", &proxy.address(), &["down", "-t", "1"])).ok();
+    assert_eq!(ended.recv(), Ok(0));
+    assert!(proxy.fired().is_some_and(|call| call.contains("/archive")), "{:?}", proxy.fired());
+    let left = run(engine.inside("docker").args(["ps", "--all", "--format", "{{.Names}}"])).ok();
+    assert_eq!(left.stdout, "");
+    let volumes = run(engine.inside("docker").args(["volume", "ls", "--quiet"])).ok();
+    assert_eq!(volumes.stdout, "");
 }

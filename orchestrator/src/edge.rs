@@ -15,7 +15,6 @@ pub mod serve;
 pub mod shift;
 pub mod state;
 pub mod status;
-pub mod turn;
 pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +29,11 @@ use crate::agent::compile;
 use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State};
 use crate::error::{CommandError, Result};
 use crate::labels;
+use crate::lock::Lock;
 use deploy::{Pair, Setback};
 use image::Executable;
 use state::{ProjectFile, Status};
 use status::Told;
-use turn::Turn;
 use wait::Awaited;
 
 /// The gateway answers at once or cannot be asked this way.
@@ -286,7 +285,7 @@ impl Wish {
         executable: &Executable,
         containers_changed: bool,
     ) -> Result<(Pair, ProjectFile), Setback> {
-        let _turn = Turn::at(engine).await?;
+        let _turn = Lock::of_edge(engine).await?;
         let pair = Pair::observe(engine.as_ref()).await?;
         let mut mounts = pair.mounts(engine).await?;
         match self.file.mounts() {
@@ -370,7 +369,7 @@ pub async fn withdraw(engine: &Engine, project: &str, volumes: bool) -> Result<b
 }
 
 async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool, Setback> {
-    let _turn = Turn::at(engine).await?;
+    let _turn = Lock::of_edge(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if !pair.exists() {
         return Ok(false);
@@ -391,6 +390,12 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
         }
         let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
         deploy::write_project(engine, &gone).await?;
+        // Somebody on another host may have taken the other projects back meanwhile, each of us taking the other for the one
+        // who stays: whoever writes last sees that nobody does.
+        let pair = Pair::observe(engine.as_ref()).await?;
+        if pair.exists() && deploy::read_projects(engine, &pair).await?.names().next().is_none() {
+            deploy::remove(engine, &pair).await?;
+        }
     }
     Ok(was_known)
 }

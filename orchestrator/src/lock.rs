@@ -1,173 +1,193 @@
-//! One command at a time changes a project: two `up`s take turns.
+//! One command at a time: what one changes, no other changes meanwhile.
 //!
-//! The lock is a file of this user on this host, held as long as the process lives; the kernel lets go of it however
-//! the process ends.
+//! A lock is a name that a socket of this host is bound to (unix(7), "abstract"), made of the engine's own id: whoever works
+//! with the same engine finds it taken, whatever user they are, wherever they keep their files and whichever of the engine's
+//! addresses they use. The kernel lets go of it however the process ends. Whoever shares neither this host nor its network
+//! is not kept out; what all projects share is then looked at again (see [`crate::edge::deploy::Setback`]).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+mod mark;
+
+use std::io::{ErrorKind, Write as _};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::backend::Engine;
 use crate::error::{CommandError, Result};
 use crate::ui::output;
+use mark::Mark;
+
+/// Whoever waits longer wants to know for whom.
+const SILENCE: Duration = Duration::from_secs(2);
+/// The longest change of a gateway replaces one that has requests under way; what takes longer has been stopped or is none of
+/// ours.
+const EDGE_PATIENCE: Duration = Duration::from_secs(180);
+/// Builds and pulls of a project take long, but nobody should have to find a command that still waits the next day.
+const PROJECT_PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// Until the next try where nobody can be asked.
+const UNASKED: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it lets the next one go on.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
-    /// Whoever had it before was killed while it worked.
+    /// None once it has been let go of.
+    socket: Option<UnixListener>,
+    mark: Option<Mark>,
+    /// Whoever had it before was killed while it worked, as far as that is known.
     pub abandoned: bool,
 }
 
+/// What is locked.
+#[derive(Debug)]
+struct Subject {
+    /// The socket's name.
+    name: String,
+    /// What whoever has it `works` on or `changes`.
+    does: String,
+    /// The same, for some time.
+    has_been: String,
+    patience: Duration,
+}
+
 impl Lock {
-    /// Takes the lock of a project on an engine (its address); waits for whoever holds it, and says so. Blocks: call it
-    /// before the async runtime starts.
+    /// The lock of whoever changes a project; waits for its turn.
     ///
     /// # Errors
-    /// A folder for locks that cannot be made, or is somebody else's.
-    pub fn of_project(engine: &str, project: &str) -> Result<Self> {
-        let (file, path) = open(&format!("{project}-{}.lock", digest(engine)))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
-                let holder = holder.trim();
-                let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
-                output::stderr(&format!("waiting for another `stack`{who} that works on project `{project}`\n"));
-                file.lock().map_err(|error| cannot_take(&path, &error))?;
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot_take(&path, &error)),
+    /// An engine that does not say which it is; another command that does not come to its end.
+    pub async fn of_project(engine: &Engine, project: &str) -> Result<Self> {
+        let subject = Subject {
+            name: name("project", &[&engine.id().await?, project]),
+            does: format!("works on project `{project}`"),
+            has_been: format!("working on project `{project}`"),
+            patience: PROJECT_PATIENCE,
+        };
+        let mut lock = Self::take(&subject).await?;
+        let set = tokio::task::spawn_blocking(move || Mark::set(&subject.name));
+        // Where no mark can be kept, only those who wait learn that somebody was killed.
+        if let Ok(Ok((mark, found))) = set.await {
+            lock.mark = Some(mark);
+            lock.abandoned |= found;
         }
-        Ok(Self::taken(file))
+        Ok(lock)
     }
 
-    /// Takes the lock of whoever watches the files of a project; it does not keep others from changing the project.
+    /// The lock of whoever changes what all projects of an engine share: gateway, agent, their volumes and files. Waits for
+    /// its turn.
+    ///
+    /// # Errors
+    /// As [`Lock::of_project`].
+    pub async fn of_edge(engine: &Engine) -> Result<Self> {
+        Self::take(&Subject {
+            name: name("edge", &[&engine.id().await?]),
+            does: "changes the gateway".to_owned(),
+            has_been: "changing the gateway".to_owned(),
+            patience: EDGE_PATIENCE,
+        })
+        .await
+    }
+
+    /// The lock of whoever watches the files of a project; it does not keep others from changing the project.
     ///
     /// # Errors
     /// Somebody watches them already; as [`Lock::of_project`].
-    pub fn of_watch(engine: &str, project: &str) -> Result<Self> {
-        let (file, path) = open(&format!("{project}-{}.watch", digest(engine)))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self::taken(file)),
-            Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
-                Err(CommandError::new(format!(
-                    "cannot take exclusive lock for project \"{project}\": process with PID {} is still running",
-                    holder.trim()
-                ))
-                .hint("one `stack watch` or `stack up --watch` at a time watches a project; stop the other one first"))
-            }
-            Err(TryLockError::Error(error)) => Err(cannot_take(&path, &error)),
+    pub async fn of_watch(engine: &Engine, project: &str) -> Result<Self> {
+        let name = name("watch", &[&engine.id().await?, project]);
+        if let Some(socket) = bind(&name)? {
+            return Ok(Self::held(socket, false));
         }
+        let who = holder(&name).await.and_then(|holder| process(&holder));
+        let who = who.map_or_else(|| "another process".to_owned(), |id| format!("process with PID {id}"));
+        Err(CommandError::new(format!("cannot take exclusive lock for project \"{project}\": {who} is still running"))
+            .hint("one `stack watch` or `stack up --watch` at a time watches a project; stop the other one first"))
     }
 
-    /// What is to be noted in a file whose lock is held.
-    fn taken(mut file: File) -> Self {
-        // Whoever ends in order leaves the file empty.
-        let abandoned = file.metadata().is_ok_and(|found| found.len() > 0);
-        // For the message of whoever waits; a file that cannot be written locks all the same.
-        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Self { file, abandoned }
+    fn held(socket: UnixListener, abandoned: bool) -> Self {
+        Self { socket: Some(socket), mark: None, abandoned }
+    }
+
+    async fn take(subject: &Subject) -> Result<Self> {
+        let began = Instant::now();
+        let (mut said, mut killed) = (false, false);
+        loop {
+            if let Some(socket) = bind(&subject.name)? {
+                return Ok(Self::held(socket, killed));
+            }
+            // Whoever has just let go of it cannot be asked, nor can what is none of ours.
+            let holder = holder(&subject.name).await;
+            let id = holder.as_ref().and_then(process);
+            let who = id.map_or_else(String::new, |id| format!(" (process {id})"));
+            let left = subject.patience.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                let seconds = subject.patience.as_secs();
+                return Err(CommandError::new(format!(
+                    "another `stack`{who} has been {} for {seconds} s",
+                    subject.has_been
+                ))
+                .hint("end it if it is stuck, and try again"));
+            }
+            let Some(mut holder) = holder else {
+                sleep(UNASKED.min(left)).await;
+                continue;
+            };
+            let wait = if said { left } else { SILENCE.min(left) };
+            // It says one thing only: that it is done. A connection that ends without that was a killed one's.
+            match timeout(wait, holder.read_u8()).await {
+                Ok(word) => killed = word.is_err(),
+                Err(_) if said => {}
+                Err(_) => {
+                    output::stderr(&format!("waiting for another `stack`{who} that {}\n", subject.does));
+                    said = true;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Not being able to is taken for an abandoned lock next time, which costs one look more.
-        let _ = self.file.set_len(0);
+        self.mark = None;
+        let Some(socket) = self.socket.take() else { return };
+        let mut waiting = Vec::new();
+        if socket.set_nonblocking(true).is_ok() {
+            waiting.extend(std::iter::from_fn(|| Some(socket.accept().ok()?.0)));
+        }
+        // They try to take it as soon as they are told.
+        drop(socket);
+        for mut waiter in waiting {
+            let _ = waiter.write_all(b".");
+        }
     }
 }
 
-/// Opens the file of a lock.
-fn open(name: &str) -> Result<(File, PathBuf)> {
-    let folder = folder();
-    let path = folder.join(name);
-    own_folder(&folder)?;
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    Ok((file.map_err(|error| cannot_take(&path, &error))?, path))
-}
-
-fn cannot_take(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::new(format!("cannot take the lock `{}`: {error}", path.display()))
-}
-
-fn folder() -> PathBuf {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_dir());
-    runtime.map_or_else(
-        || std::env::temp_dir().join(format!("stack-locks-{}", rustix::process::geteuid().as_raw())),
-        |folder| PathBuf::from(folder).join("stack-locks"),
-    )
-}
-
-/// Makes the folder for this user alone; one that somebody else put there is not used.
-fn own_folder(folder: &Path) -> Result<()> {
-    let fail = |what: &dyn std::fmt::Display| {
-        CommandError::new(format!("cannot keep locks in `{}`: {what}", folder.display()))
-            .hint("set XDG_RUNTIME_DIR to a folder of your own")
-    };
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(fail(&error)),
+/// Takes a name, if it is free.
+fn bind(name: &str) -> Result<Option<UnixListener>> {
+    let bound = SocketAddr::from_abstract_name(name).and_then(|address| UnixListener::bind_addr(&address));
+    match bound {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(CommandError::new(format!("cannot wait for other commands: {error}"))),
     }
-    let found = fs::symlink_metadata(folder).map_err(|error| fail(&error))?;
-    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(fail(&"it belongs to somebody else"));
-    }
-    Ok(())
 }
 
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+/// A connection to whoever has a name.
+async fn holder(name: &str) -> Option<UnixStream> {
+    UnixStream::connect(format!("\0{name}")).await.ok()
+}
+
+/// The process that has a name; none where it is out of our sight.
+fn process(holder: &UnixStream) -> Option<i32> {
+    holder.peer_cred().ok()?.pid().filter(|id| *id > 0)
+}
+
+fn name(kind: &str, parts: &[&str]) -> String {
+    let digest = Sha256::digest(parts.join("\0").as_bytes());
+    format!("stack-{kind}-{}", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_at_a_time_watches_a_project() -> std::result::Result<(), String> {
-        let project = format!("watch-test-{}", std::process::id());
-        let first = Lock::of_watch("unix:///a", &project).map_err(|error| error.message)?;
-        // Watching keeps nobody from working on the project.
-        let _work = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;
-        let expected = format!(
-            "cannot take exclusive lock for project \"{project}\": process with PID {} is still running",
-            std::process::id()
-        );
-        assert_eq!(Lock::of_watch("unix:///a", &project).map_err(|error| error.message).err(), Some(expected));
-        drop(first);
-        assert!(Lock::of_watch("unix:///a", &project).is_ok());
-        for end in ["lock", "watch"] {
-            let _ = fs::remove_file(folder().join(format!("{project}-{}.{end}", digest("unix:///a"))));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_lock_is_held_until_it_is_dropped() -> std::result::Result<(), String> {
-        let project = format!("lock-test-{}", std::process::id());
-        let first = Lock::of_project("unix:///a", &project).map_err(|error| error.message)?;
-        // Another engine's project of the same name is another project.
-        let _other = Lock::of_project("unix:///b", &project).map_err(|error| error.message)?;
-        let (sender, taken) = std::sync::mpsc::channel();
-        let waiter = std::thread::spawn({
-            let project = project.clone();
-            move || {
-                let lock = Lock::of_project("unix:///a", &project);
-                let _ = sender.send(lock.is_ok());
-            }
-        });
-        assert!(taken.recv_timeout(std::time::Duration::from_millis(100)).is_err(), "it had to wait");
-        assert!(!first.abandoned);
-        drop(first);
-        assert_eq!(taken.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
-        waiter.join().map_err(|_| "the waiting thread failed".to_owned())?;
-        for engine in ["unix:///a", "unix:///b"] {
-            let _ = fs::remove_file(folder().join(format!("{project}-{}.lock", digest(engine))));
-        }
-        Ok(())
-    }
-}
+mod tests;

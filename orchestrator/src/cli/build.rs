@@ -155,8 +155,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut runner = Runner::new(context, &loaded.project.name)?;
-    // Containers stay as they are: nobody has to wait for this.
-    runner.release();
     runner.quiet_build = args.quiet;
     let pushes = args.push.then(|| {
         let built = desired.services.iter().filter(|(_, service)| service.build.is_some()).map(|(name, _)| name);
@@ -182,8 +180,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 
 /// Has the Dockerfiles checked, one after the other; anything to complain about is a failure.
 fn check(context: &Context, desired: &Desired) -> Result<ExitCode> {
-    let mut runner = Runner::new(context, &desired.project)?;
-    runner.release();
+    let runner = Runner::new(context, &desired.project)?;
     block_on(async {
         runner.watch_signals()?;
         let mut clean = true;

@@ -9,11 +9,11 @@ use crate::backend::Engine;
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
 use crate::reconcile::execute::{Executor, Outcome};
-use crate::reconcile::{Desired, Plan};
+use crate::reconcile::{Desired, Observed, Plan};
 use crate::ui::output;
 use crate::ui::progress::{Mode, Reporter};
 
-/// What a command works with: an engine, a project that nobody else changes meanwhile, a place for progress.
+/// What a command works with: an engine, a project that nobody else changes from [`Runner::begin`] on, a place for progress.
 pub struct Runner {
     /// The engine.
     pub engine: Engine,
@@ -34,10 +34,10 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// For a command that changes a project; waits for others that do. Call it before the async runtime starts.
+    /// For a command about a project. Nothing is sent yet.
     ///
     /// # Errors
-    /// Global flags that make no sense; a lock that cannot be taken.
+    /// Global flags that make no sense; an engine's address that makes none.
     pub fn new(context: &Context, project: &str) -> Result<Self> {
         let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
         let parallel = match context.global.parallel {
@@ -45,11 +45,8 @@ impl Runner {
             0 => return Err(CommandError::new("`--parallel 0` would do nothing").hint("leave it out for no limit")),
             limit => usize::try_from(limit).ok(),
         };
-        let engine = context.engine()?;
-        let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
-        let lock = if context.global.dry_run { None } else { Some(Lock::of_project(address, project)?) };
         Ok(Self {
-            engine,
+            engine: context.engine()?,
             project: project.to_owned(),
             reporter: Reporter::new(mode),
             cancel: CancellationToken::new(),
@@ -57,8 +54,34 @@ impl Runner {
             quiet_pull: false,
             quiet_build: false,
             parallel,
-            lock,
+            lock: None,
         })
+    }
+
+    /// From now on nobody else changes the project: waits for other commands that do. Nothing where that is so already, or
+    /// where nothing is to be changed.
+    ///
+    /// # Errors
+    /// An engine that cannot be asked; another command that does not come to its end; an interrupt.
+    pub async fn begin(&mut self) -> Result<()> {
+        if self.dry_run || self.lock.is_some() {
+            return Ok(());
+        }
+        let lock = tokio::select! {
+            lock = Lock::of_project(&self.engine, &self.project) => lock?,
+            () = self.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+        };
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    /// [`Runner::begin`], then a look at what there is.
+    ///
+    /// # Errors
+    /// As there; the engine's.
+    pub async fn observe(&mut self) -> Result<Observed> {
+        self.begin().await?;
+        Ok(Observed::project(&*self.engine, &self.project).await?)
     }
 
     /// Whoever worked on the project before was killed: the engine may still be doing what it had asked for.

@@ -46,9 +46,9 @@ pub fn change(
     plan: impl FnOnce(&Scope, &Observed, &[String]) -> Result<Plan>,
 ) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, named)?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     block_on(async {
-        let mut observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let mut observed = runner.observe().await?;
         observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
         scope.check(named, &observed.containers)?;
         let plan = plan(&scope, &observed, &services(&scope, named))?;

@@ -8,9 +8,9 @@ use super::scope::Scope;
 use super::{Context, block_on};
 use crate::edge;
 use crate::error::Result;
+use crate::reconcile::Plan;
 use crate::reconcile::action::Action;
 use crate::reconcile::lifecycle::{self, DownOptions, Images};
-use crate::reconcile::{Observed, Plan};
 use crate::ui::style::printable;
 use crate::ui::{output, prompt};
 
@@ -42,7 +42,7 @@ pub struct Args {
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, &args.services)?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     let options = DownOptions {
         services: args.services.clone(),
         volumes: args.volumes,
@@ -51,7 +51,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         timeout: args.timeout.map(Duration::from_secs),
     };
     block_on(async {
-        let observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let observed = runner.observe().await?;
         scope.check(&args.services, &observed.containers)?;
         let plan = lifecycle::down(&observed, &scope.name, scope.project(), &options);
         if runner.dry_run {

@@ -55,8 +55,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     };
     let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
     let mut runner = Runner::new(context, &loaded.project.name)?;
-    // Containers stay as they are: nobody has to wait for this.
-    runner.release();
     runner.quiet_pull = args.quiet;
     block_on(async {
         runner.watch_signals()?;

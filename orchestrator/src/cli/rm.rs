@@ -10,7 +10,7 @@ use super::{Context, block_on};
 use crate::edge;
 use crate::error::{CommandError, Result};
 use crate::reconcile::action::Action;
-use crate::reconcile::{Observed, Plan, lifecycle};
+use crate::reconcile::{Plan, lifecycle};
 use crate::ui::output;
 use crate::ui::style::printable;
 
@@ -57,9 +57,9 @@ fn confirmed() -> Result<bool> {
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, &args.services)?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     let plan = block_on(async {
-        let mut observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let mut observed = runner.observe().await?;
         if args.stop {
             observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
         }

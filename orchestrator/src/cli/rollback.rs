@@ -44,8 +44,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let work = Work { selection, options, adopt: true, yes: false, ask: false, route: true };
     let mut prepared = Prepared::new(context, loaded, work)?;
     block_on(async move {
+        let observed = prepared.runner.observe().await?;
         prepared.runner.watch_signals()?;
-        let observed = Observed::project(&*prepared.runner.engine, &prepared.desired.project).await?;
         let versions = versions(&prepared.runner.engine, &observed, &args.services).await?;
         for (name, service) in &mut prepared.desired.services {
             // How many there are is no part of a version.

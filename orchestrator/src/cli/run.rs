@@ -221,6 +221,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 
 /// Brings up what the service needs and makes the container; its id, none with `--dry-run`.
 async fn make(prepared: &mut Prepared, container: &OneOff) -> Result<Option<String>> {
+    prepared.runner.begin().await?;
     prepared.provide().await?;
     let observed = prepared.observe().await?;
     let observed = prepared.settle_images(observed).await?;

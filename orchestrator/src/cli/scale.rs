@@ -59,6 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let work = Work { selection, options, adopt: true, yes: false, ask: true, route: false };
     let mut prepared = Prepared::new(context, loaded, work)?;
     block_on(async move {
+        prepared.runner.begin().await?;
         prepared.runner.watch_signals()?;
         prepared.converge().await?;
         Ok(ExitCode::SUCCESS)

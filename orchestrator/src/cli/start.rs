@@ -33,9 +33,9 @@ pub struct Args {
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let scope = Scope::find_whole(context, &args.services)?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     block_on(async {
-        let observed = Observed::project(&*runner.engine, &scope.name).await?;
+        let observed = runner.observe().await?;
         scope.check(&args.services, &observed.containers)?;
         let has = |service: &str| {
             observed.containers.iter().any(|container| !is_oneoff(container) && service_of(container) == service)

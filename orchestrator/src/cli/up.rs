@@ -66,6 +66,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let attached = args.attaches() && !prepared.runner.dry_run;
     let watch = (attached && args.watch).then(|| attach::Watch::start(context, &prepared, how)).transpose()?;
     block_on(async move {
+        // An interrupt ends the waiting for others at once.
+        prepared.runner.begin().await?;
         if !attached {
             prepared.runner.watch_signals()?;
             prepared.converge().await?;
@@ -86,6 +88,7 @@ pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitCode> {
     prepared.runner.quiet_pull = args.quiet_pull;
     prepared.runner.quiet_build = args.quiet_build;
     block_on(async move {
+        prepared.runner.begin().await?;
         prepared.runner.watch_signals()?;
         prepared.converge().await?;
         Ok(ExitCode::SUCCESS)
@@ -98,7 +101,7 @@ pub struct Prepared {
     pub loaded: Arc<Loaded>,
     /// What shall be.
     pub desired: Desired,
-    /// Engine, lock, progress.
+    /// Engine, turn, progress.
     pub runner: Runner,
     pub(super) options: UpOptions,
     /// All questions are answered with yes.
@@ -112,8 +115,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Works out what shall be, and takes the project's lock. Blocks while another command holds it: call it before
-    /// the async runtime starts.
+    /// Works out what shall be. Nothing is sent yet.
     ///
     /// # Errors
     /// A project that cannot be run as it is written.
@@ -143,7 +145,7 @@ impl Prepared {
         })
     }
 
-    /// Brings the engine to what shall be: images whose newness decides something first, then the plan, then the
+    /// Brings the engine to what shall be, once it is our turn: images whose newness decides something first, then the plan, then the
     /// routes.
     ///
     /// # Errors
@@ -152,6 +154,7 @@ impl Prepared {
         if self.runner.dry_run {
             return dry_run::print(&self.preview().await?.to_string());
         }
+        self.runner.begin().await?;
         if self.runner.after_a_kill() {
             settle(&*self.runner.engine, &self.desired.project).await?;
         }
@@ -162,7 +165,7 @@ impl Prepared {
         let observed = self.settle_images(observed).await?;
         let plan = self.plan(&observed)?;
         let outcome = self.runner.execute(&plan).await;
-        let broken = up::broken_off(&self.desired, &plan, &outcome);
+        let broken = up::broken_off(&self.desired, &observed, &plan, &outcome);
         match outcome.into_result(&plan, Some(&self.desired)) {
             Ok(_) => self.route(plan.changes()).await,
             Err(error) => Err(self.clean_up(error, &broken).await),

@@ -10,7 +10,6 @@ use super::scope::{Scope, runs};
 use super::{Context, block_on, dry_run};
 use crate::backend::Container;
 use crate::error::{CommandError, Result};
-use crate::reconcile::Observed;
 use crate::reconcile::lifecycle::{self, DownOptions};
 use crate::ui::output;
 use crate::ui::style::printable;
@@ -64,9 +63,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         Ok(last)
     })?;
     if args.down_project {
-        let runner = Runner::new(context, &scope.name)?;
+        let mut runner = Runner::new(context, &scope.name)?;
         block_on(async {
-            let observed = Observed::project(&*runner.engine, &scope.name).await?;
+            let observed = runner.observe().await?;
             let plan = lifecycle::down(&observed, &scope.name, scope.project(), &DownOptions::default());
             runner.finish(&plan, None).await
         })?;

@@ -90,6 +90,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let stop = CancellationToken::new();
     let mut watching = Watching::start(context, &prepared, how, Say::Stdout(stop.clone()), stop.clone())?;
     block_on(async move {
+        watching.claim().await?;
+        if !args.no_up {
+            // An interrupt ends the waiting for others at once.
+            prepared.runner.begin().await?;
+        }
         let mut signals = Signals::new()?;
         if !args.no_up && !bring_up(&mut prepared, &mut signals).await? {
             return Ok(ExitCode::from(INTERRUPTED));

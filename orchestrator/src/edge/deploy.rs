@@ -431,11 +431,6 @@ async fn replace(engine: &Engine, old: Option<&Container>, spec: &ContainerSpec)
         engine.stop_container(&old.id, None).await?;
         engine.remove_container(&old.id, false).await?;
     }
-    run(engine, spec).await
-}
-
-/// Creates and starts a container.
-pub(super) async fn run(engine: &Engine, spec: &ContainerSpec) -> Result<(), Setback> {
     let (id, _) = engine.create_container(spec).await?;
     engine.start_container(&id).await?;
     Ok(())

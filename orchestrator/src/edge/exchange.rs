@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use super::deploy::{self, GATEWAY, Pair};
+use super::deploy::{self, GATEWAY, Pair, Setback};
 use super::wait::{self, Awaited};
 use crate::backend::{Container, ContainerSpec, Engine, ErrorKind, State};
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 
 /// How long requests under way keep the old gateway; it cuts them off by itself a little earlier.
 const DRAIN: Duration = Duration::from_secs(35);
@@ -19,11 +19,20 @@ const DRAIN: Duration = Duration::from_secs(35);
 ///
 /// # Errors
 /// Whatever the engine answers. A successor that does not serve is taken away again, and the old gateway goes on.
-pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &ContainerSpec) -> Result<bool> {
+pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &ContainerSpec) -> Result<bool, Setback> {
     let (Some(old), Some(_)) = (&pair.gateway, pair.handover()) else { return Ok(false) };
     engine.rename_container(&old.id, &retired_name(&old.id)).await?;
+    let id = match engine.create_container(successor).await {
+        Ok((id, _)) => id,
+        // The name is somebody else's by now, and so is what becomes of the old one: whoever looks next ends it.
+        Err(error) if error.kind == ErrorKind::Conflict => return Err(error.into()),
+        Err(error) => {
+            reinstate(engine, old).await?;
+            return Err(Setback::Failed(serves_on(error.into())));
+        }
+    };
     let took_over = async {
-        deploy::run(engine, successor).await?;
+        engine.start_container(&id).await?;
         wait::until(engine, deploy::socket_of(&successor.labels), &Awaited::anything()).await
     };
     match took_over.await {
@@ -32,11 +41,16 @@ pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &Containe
             Ok(true)
         }
         Err(error) => {
-            engine.remove_container(GATEWAY, false).await?;
+            // By its id: what has its name may be somebody else's.
+            engine.remove_container(&id, false).await?;
             reinstate(engine, old).await?;
-            Err(error.hint("the gateway that was there serves on"))
+            Err(Setback::Failed(serves_on(error)))
         }
     }
+}
+
+fn serves_on(error: CommandError) -> CommandError {
+    error.hint("the gateway that was there serves on")
 }
 
 /// Ends what a killed command has left: gateways that another has taken over from, a gateway under the wrong name. Returns
@@ -44,7 +58,7 @@ pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &Containe
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub(super) async fn clear_away(engine: &Engine, pair: &Pair) -> Result<Pair> {
+pub(super) async fn clear_away(engine: &Engine, pair: &Pair) -> Result<Pair, Setback> {
     let mut pair = pair.clone();
     for container in pair.retired.drain(..) {
         end(engine, &container.id).await?;
@@ -57,7 +71,7 @@ pub(super) async fn clear_away(engine: &Engine, pair: &Pair) -> Result<Pair> {
 }
 
 /// Gives a gateway its name back, and its listening sockets if it has given them away.
-async fn reinstate(engine: &Engine, gateway: &Container) -> Result<()> {
+async fn reinstate(engine: &Engine, gateway: &Container) -> Result<(), Setback> {
     engine.rename_container(&gateway.id, GATEWAY).await?;
     if gateway.state != State::Running {
         return Ok(());

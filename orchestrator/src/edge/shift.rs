@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::deploy::{self, Pair};
 use super::new_revision;
 use super::state::ProjectFile;
-use super::turn::Turn;
 use super::wait::{self, Awaited, until};
 use crate::backend::{Engine, ErrorKind};
 use crate::error::{CommandError, Result};
+use crate::lock::Lock;
 
 /// How a departure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ async fn rewrite(
     project: &str,
     change: impl FnOnce(&mut ProjectFile),
 ) -> Result<Option<(Pair, String)>> {
-    let _turn = Turn::at(engine).await?;
+    let _turn = Lock::of_edge(engine).await?;
     let pair = Pair::observe(engine.as_ref()).await?;
     if !pair.works() {
         return Ok(None);

@@ -54,12 +54,18 @@ impl Version {
     /// The version that a container took the place of, if it did and its label can be read.
     #[must_use]
     pub fn before(container: &Container) -> Option<Self> {
-        let packed = STANDARD_NO_PAD.decode(container.labels.get(labels::PREVIOUS)?).ok()?;
+        Self::in_labels(&container.labels)
+    }
+
+    /// The same of a container with these labels.
+    #[must_use]
+    pub fn in_labels(labels: &Labels) -> Option<Self> {
+        let packed = STANDARD_NO_PAD.decode(labels.get(labels::PREVIOUS)?).ok()?;
         let mut text = Vec::new();
         ZlibDecoder::new(packed.as_slice()).take(LARGEST).read_to_end(&mut text).ok()?;
         let version: Self = serde_json::from_slice(&text).ok()?;
         // An image that was made of a container brings that one's labels into containers of others.
-        let own = |name: &str| version.labels.get(name) == container.labels.get(name);
+        let own = |name: &str| version.labels.get(name) == labels.get(name);
         (own(labels::PROJECT) && own(labels::SERVICE)).then_some(version)
     }
 

@@ -28,12 +28,7 @@ macro_rules! answer {
     };
 }
 
-answer!(SystemInfo {
-    #[serde(rename = "ID")]
-    id: String,
-    docker_root_dir: String,
-    system_time: String,
-});
+answer!(SystemInfo { docker_root_dir: String, system_time: String });
 
 answer!(Version {
     version: String,

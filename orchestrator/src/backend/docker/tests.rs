@@ -33,3 +33,49 @@ async fn an_engine_that_never_answers_is_given_up() {
     let error = engine.pull("app:1", "", Arc::new(|_| {})).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
 }
+
+/// An engine that answers each call with the body that `answer` has for its path; 404 for none.
+fn answering(answer: fn(&str) -> Option<&'static str>) -> (tempfile::TempDir, Engine) {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("engine.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(std::result::Result::ok) {
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(&stream).lines().map_while(std::result::Result::ok);
+                while let Some(request) = lines.next() {
+                    while lines.next().is_some_and(|line| !line.is_empty()) {}
+                    let path = request.split(' ').nth(1).unwrap_or_default();
+                    let (status, body) = answer(path).map_or((404, "{}"), |body| (200, body));
+                    let head =
+                        format!("HTTP/1.1 {status} x\r\nApi-Version: 1.41\r\ncontent-length: {}\r\n\r\n", body.len());
+                    (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", socket.display()));
+    let engine = connect(&BTreeMap::from([host])).unwrap();
+    (folder, engine)
+}
+
+#[tokio::test]
+async fn an_engine_is_known_by_its_network_none_or_else_by_its_socket() {
+    let docker = |path: &str| match path {
+        "/_ping" => Some("OK"),
+        "/networks/none" => Some(r#"{"Name": "none", "Id": "0fd6"}"#),
+        _ => None,
+    };
+    let (_folder, engine) = answering(docker);
+    assert_eq!(engine.id().await.unwrap(), "0fd6");
+    let (folder, engine) = answering(|path| (path == "/_ping").then_some("OK"));
+    let socket = folder.path().join("engine.sock");
+    let expected = format!("unix://{}", socket.canonicalize().unwrap().display());
+    assert_eq!(engine.id().await.unwrap(), expected);
+    // By whichever name its socket is reached.
+    let other = folder.path().join("other.sock");
+    std::os::unix::fs::symlink(&socket, &other).unwrap();
+    let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", other.display()));
+    assert_eq!(connect(&BTreeMap::from([host])).unwrap().id().await.unwrap(), expected);
+}

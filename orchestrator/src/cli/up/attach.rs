@@ -11,18 +11,18 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use super::Prepared;
 use super::options::Args;
-use super::{Prepared, Runner};
-use crate::backend::{ErrorKind, LabelFilter, State};
+use crate::backend::{Engine, ErrorKind, State};
 use crate::cli::carry_out::{INTERRUPTED, Signals};
 use crate::cli::scope::runs;
 use crate::cli::watch::Word;
 use crate::edge;
 use crate::error::Result;
-use crate::labels;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Item, Logs, Request, Source};
-use crate::reconcile::{Observed, lifecycle};
+use crate::reconcile::lifecycle;
+use crate::reconcile::observed::of_project;
 use crate::ui::output;
 use beside::Beside;
 pub(super) use beside::{NOTHING_TO_WATCH, Watch};
@@ -34,8 +34,11 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// See [`crate::error::CommandError`].
-pub(super) async fn run(prepared: &mut Prepared, args: &Args, watch: Option<Watch>) -> Result<ExitCode> {
+pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<Watch>) -> Result<ExitCode> {
     let shown = args.shown(prepared)?;
+    if let Some(watch) = &mut watch {
+        watch.watching.claim().await?;
+    }
     let mut signals = Signals::new()?;
     let since = jiff::Timestamp::now().to_string();
     let cancel = prepared.runner.cancel.clone();
@@ -223,13 +226,13 @@ impl Session<'_> {
         }
         let code = ExitCode::from(self.end.unwrap_or_default());
         let stopped = {
-            let prepared: &Prepared = self.prepared;
-            let mut stop = std::pin::pin!(stop_services(prepared, self.args));
+            let (engine, project) = (self.prepared.runner.engine.clone(), self.prepared.runner.project.clone());
+            let mut stop = std::pin::pin!(stop_services(self.prepared, self.args));
             loop {
                 tokio::select! {
                     result = &mut stop => break result,
                     () = signals.next() => {
-                        kill(&prepared.runner).await?;
+                        kill(&engine, &project).await?;
                         return Ok(code);
                     }
                     more = show(&mut output, &self.shown) => {
@@ -263,9 +266,9 @@ async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
     }
 }
 
-async fn stop_services(prepared: &Prepared, args: &Args) -> Result<()> {
+async fn stop_services(prepared: &mut Prepared, args: &Args) -> Result<()> {
+    let mut observed = prepared.runner.observe().await?;
     let runner = &prepared.runner;
-    let mut observed = Observed::project(&*runner.engine, &runner.project).await?;
     observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
     let services: Vec<String> = prepared.desired.services.keys().cloned().collect();
     let plan = lifecycle::stop(&observed, Some(&prepared.loaded.project), &services, args.timeout());
@@ -273,11 +276,10 @@ async fn stop_services(prepared: &Prepared, args: &Args) -> Result<()> {
     Ok(())
 }
 
-async fn kill(runner: &Runner) -> Result<()> {
-    let filter = LabelFilter(vec![(labels::PROJECT.to_owned(), Some(runner.project.clone()))]);
-    let containers = runner.engine.containers(&filter).await?;
+async fn kill(engine: &Engine, project: &str) -> Result<()> {
+    let containers = engine.containers(&of_project(project)).await?;
     let running = containers.iter().filter(|container| container.state == State::Running);
-    for killed in join_all(running.map(|container| runner.engine.kill_container(&container.id, "SIGKILL"))).await {
+    for killed in join_all(running.map(|container| engine.kill_container(&container.id, "SIGKILL"))).await {
         killed?;
     }
     Ok(())

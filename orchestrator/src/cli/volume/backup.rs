@@ -49,8 +49,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         _ => Halt::None,
     };
     let scope = Scope::find_whole(context, &[])?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     block_on(async {
+        runner.begin().await?;
         let target = Target::find(&scope, &runner.engine, &args.volume).await?;
         if !target.exists {
             return Err(CommandError::new(format!("volume `{}` does not exist", printable(&target.name)))

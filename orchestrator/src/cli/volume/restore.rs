@@ -50,9 +50,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             .hint("name a file with `-i FILE`, or redirect it"));
     }
     let scope = Scope::find_whole(context, &[])?;
-    let runner = Runner::new(context, &scope.name)?;
+    let mut runner = Runner::new(context, &scope.name)?;
     let file = from.map(|path| open(context, path)).transpose()?;
     block_on(async {
+        runner.begin().await?;
         let target = Target::find(&scope, &runner.engine, &args.volume).await?;
         if !target.exists && target.spec.is_none() {
             return Err(CommandError::new(format!("volume `{}` does not exist", printable(&target.name)))

@@ -15,7 +15,7 @@ use crate::develop::rule::Rule;
 use crate::develop::run;
 use crate::error::{CommandError, Result};
 use crate::reconcile::up::{PullPolicy, Recreate, UpOptions};
-use crate::reconcile::{Desired, Observed, Selection, lifecycle};
+use crate::reconcile::{Desired, Selection, lifecycle};
 
 impl Watching {
     /// Brings the engine to what a project says, as `up -d` does; what that is.
@@ -91,13 +91,13 @@ impl Watching {
     /// Restarts services, and those that depend on them with `restart: true`.
     pub(super) async fn restart(&self, services: &BTreeSet<String>) {
         let (context, project) = (Arc::clone(&self.context), self.loaded.project.name.clone());
-        // It may have to wait for its turn.
+        // Certificates of the engine are files.
         let runner = tokio::task::spawn_blocking(move || Runner::new(&context, &project)).await;
         let outcome = async {
             let mut runner =
                 runner.map_err(|error| CommandError::new(format!("the restart was cut off: {error}")))??;
             runner.cancel = self.stop.clone();
-            let observed = Observed::project(&*runner.engine, &runner.project).await?;
+            let observed = runner.observe().await?;
             let names: Vec<String> = services.iter().cloned().collect();
             let grace = self.how.work.options.timeout;
             let plan = lifecycle::restart(&observed, Some(&self.loaded.project), &names, grace, false);
@@ -144,7 +144,7 @@ impl Watching {
 
     async fn prepare(&self, loaded: &Arc<Loaded>, work: Work) -> Result<Prepared> {
         let (context, loaded) = (Arc::clone(&self.context), Arc::clone(loaded));
-        // It may have to wait for its turn.
+        // Certificates of the engine are files.
         let prepared = tokio::task::spawn_blocking(move || Prepared::new(&context, loaded, work)).await;
         let mut prepared =
             prepared.map_err(|error| CommandError::new(format!("the change was cut off: {error}")))??;

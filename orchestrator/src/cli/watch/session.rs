@@ -56,7 +56,7 @@ pub struct Watching {
     pub(super) say: Say,
     subject: Arc<Subject>,
     tree: TreeWatch,
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 /// The rules of the services that a command is about. Their warnings go to standard error.
@@ -79,11 +79,9 @@ impl Watching {
     /// async runtime starts. Cancelling `stop` ends it.
     ///
     /// # Errors
-    /// Nothing to watch, rules that cannot be followed, folders that cannot be watched; somebody who watches already.
+    /// Nothing to watch, rules that cannot be followed, folders that cannot be watched.
     pub fn start(context: &Context, prepared: &Prepared, how: How, say: Say, stop: CancellationToken) -> Result<Self> {
         let rules = rules(&prepared.loaded, &prepared.desired, &how)?;
-        let address = context.environment.get("DOCKER_HOST").map_or("", String::as_str);
-        let lock = Lock::of_watch(address, &prepared.loaded.project.name)?;
         let mut files = BTreeSet::new();
         if how.follow_project {
             files = files::of(context, &prepared.loaded);
@@ -116,8 +114,17 @@ impl Watching {
             say,
             subject,
             tree,
-            _lock: lock,
+            lock: None,
         })
+    }
+
+    /// From now on nobody else watches the project.
+    ///
+    /// # Errors
+    /// Somebody who watches it already; an engine that cannot be asked.
+    pub async fn claim(&mut self) -> Result<()> {
+        self.lock = Some(Lock::of_watch(&self.engine, &self.loaded.project.name).await?);
+        Ok(())
     }
 
     /// Brings changes in until [`Watching::stop`] is cancelled. What fails is said, and watching goes on.

@@ -8,6 +8,7 @@ use super::scene::{Scene, service, with_env, with_volume};
 use crate::backend::State;
 use crate::backend::memory::Behaviour;
 use crate::reconcile::lifecycle;
+use crate::reconcile::version::Version;
 
 /// `app`, to which the gateway routes; the engine in memory has none, which makes its steps pass.
 fn routed(app: Service) -> Scene {
@@ -176,10 +177,19 @@ async fn last_of_three_fails(failure_action: &str, order: &str) -> Scene {
     };
     let mut scene = routed(Service { scale: Some(3), ..update(service("app"), config) });
     scene.up().await;
+    let app = scene.project.services.get_mut("app").unwrap();
+    *app = with_env(app.clone(), &[("RELEASE", "second")]);
+    scene.up().await;
     change(&mut scene);
     let passing = format!("{}_demo-app-3", &scene.engine.snapshot()["demo-app-3"].id[..12]);
     scene.engine.behave(if order == "stop-first" { "demo-app-3" } else { &passing }, Behaviour::Exit(1));
     scene
+}
+
+/// The configurations that the containers took the place of.
+fn releases_before(scene: &Scene) -> Vec<String> {
+    let before = |container: &crate::backend::Container| Version::before(container).expect("a version before");
+    scene.engine.snapshot().values().map(|it| before(it).labels[crate::labels::CONFIG_HASH].clone()).collect()
 }
 
 /// Variables of all running replicas.
@@ -195,9 +205,10 @@ async fn versions(scene: &Scene) -> Vec<bool> {
 async fn a_service_whose_later_batch_fails_goes_back_as_a_whole() {
     for order in ["start-first", "stop-first"] {
         let scene = last_of_three_fails("rollback", order).await;
-        let plan = scene.plan().await;
+        let before = releases_before(&scene);
+        let (observed, plan) = (scene.observe().await, scene.plan().await);
         let outcome = scene.execute(&plan).await;
-        let broken = broken_off(&scene.desired(), &plan, &outcome);
+        let broken = broken_off(&scene.desired(), &observed, &plan, &outcome);
         assert_eq!(broken.len(), 1);
         let broken = broken.first().expect("one service fails");
         assert!(broken.goes_back && broken.new.starts_with(&["demo-app-1".to_owned(), "demo-app-2".to_owned()]));
@@ -210,6 +221,7 @@ async fn a_service_whose_later_batch_fails_goes_back_as_a_whole() {
         assert!(scene.execute(&back).await.is_success());
         assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-app-2 Running", "demo-app-3 Running"]);
         assert_eq!(versions(&scene).await, [false; 3], "{order}");
+        assert_eq!(releases_before(&scene), before, "`stack rollback` leads where it would have led");
         assert!(scene.text().await.contains("environment.VERSION"), "the next `up` tries again");
     }
 }
@@ -217,9 +229,9 @@ async fn a_service_whose_later_batch_fails_goes_back_as_a_whole() {
 #[tokio::test]
 async fn a_pause_leaves_both_versions_and_says_which_is_which() {
     let scene = last_of_three_fails("pause", "").await;
-    let plan = scene.plan().await;
+    let (observed, plan) = (scene.observe().await, scene.plan().await);
     let outcome = scene.execute(&plan).await;
-    let broken = broken_off(&scene.desired(), &plan, &outcome);
+    let broken = broken_off(&scene.desired(), &observed, &plan, &outcome);
     assert_eq!(broken.len(), 1);
     let broken = broken.first().expect("one service fails");
     assert!(!broken.goes_back);

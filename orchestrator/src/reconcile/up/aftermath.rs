@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::UpOptions;
 use super::rollout::update_config;
+use crate::backend::Container;
 use crate::labels;
 use crate::reconcile::action::Action;
 use crate::reconcile::desired::Desired;
@@ -25,6 +26,8 @@ pub struct BrokenOff {
     pub goes_back: bool,
     /// Ids of the containers that were made, whatever has become of them.
     made: BTreeSet<String>,
+    /// By id of the containers that were there: the label with what each had taken the place of.
+    previous: BTreeMap<String, String>,
 }
 
 impl BrokenOff {
@@ -37,9 +40,9 @@ impl BrokenOff {
     }
 }
 
-/// Services whose replacement did not come to its end.
+/// Services whose replacement did not come to its end; `observed` is what the plan started from.
 #[must_use]
-pub fn broken_off(desired: &Desired, plan: &Plan, outcome: &Outcome) -> Vec<BrokenOff> {
+pub fn broken_off(desired: &Desired, observed: &Observed, plan: &Plan, outcome: &Outcome) -> Vec<BrokenOff> {
     let open: BTreeSet<&str> = plan
         .steps()
         .filter(|(id, step)| step.action.changes() && !plan.is_rescue(*id) && !outcome.done.contains(id))
@@ -55,8 +58,17 @@ pub fn broken_off(desired: &Desired, plan: &Plan, outcome: &Outcome) -> Vec<Brok
         let Some(service) = service.filter(|_| labels.contains_key(labels::REPLACE)) else { continue };
         let (broken, fails) = found.entry(&service.name).or_insert_with(|| {
             let goes_back = update_config(service).is_some_and(|config| config.failure_action == "rollback");
-            let (new, old) = (Vec::new(), Vec::new());
-            (BrokenOff { service: service.name.clone(), new, old, goes_back, made: BTreeSet::new() }, false)
+            let previous =
+                |container: &Container| Some((container.id.clone(), container.labels.get(labels::PREVIOUS)?.clone()));
+            let broken = BrokenOff {
+                service: service.name.clone(),
+                new: Vec::new(),
+                old: Vec::new(),
+                goes_back,
+                made: BTreeSet::new(),
+                previous: observed.of_service(&service.name).filter_map(previous).collect(),
+            };
+            (broken, false)
         });
         let resource = step.resource.as_str();
         *fails |= failed.contains(resource);
@@ -77,8 +89,15 @@ pub fn way_back(
     options: &UpOptions,
 ) -> Option<(Desired, UpOptions)> {
     let made = observed.containers.iter().filter(|container| broken.made.contains(&container.id));
-    let versions: BTreeMap<_, _> =
-        made.filter_map(|container| Some((container.id.clone(), Version::before(container)?))).collect();
+    let as_it_was = |container: &Container| {
+        let mut version = Version::before(container)?;
+        // What `stack rollback` would have led to before is what it leads to again.
+        if let Some(label) = container.labels.get(labels::REPLACE).and_then(|old| broken.previous.get(old)) {
+            version.labels.insert(labels::PREVIOUS.to_owned(), label.clone());
+        }
+        Some((container.id.clone(), version))
+    };
+    let versions: BTreeMap<_, _> = made.filter_map(as_it_was).collect();
     if versions.is_empty() {
         return None;
     }

@@ -292,12 +292,17 @@ impl<'a> Planner<'a> {
             spec.body = Some(Box::new(version.body.clone()));
         }
         spec.labels.insert(labels::REPLACE.to_owned(), old.id.clone());
-        if self.options.forget {
-            return;
+        let before = if self.options.forget {
+            // One that comes back may bring along what it had taken the place of itself.
+            Version::in_labels(&spec.labels)
+        } else {
+            self.observed.details.get(&old.id).and_then(Version::of)
+        };
+        let Some(version) = before else { return };
+        if !self.options.forget {
+            let Some(label) = version.label() else { return };
+            spec.labels.insert(labels::PREVIOUS.to_owned(), label);
         }
-        let Some(version) = self.observed.details.get(&old.id).and_then(Version::of) else { return };
-        let Some(label) = version.label() else { return };
-        spec.labels.insert(labels::PREVIOUS.to_owned(), label);
         let other_image = new_image || spec.labels.get(labels::IMAGE) != Some(&version.image_id);
         if other_image && self.kept.insert(&service.name) {
             let name = kept_image(&self.desired.project, &service.name);
