@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::model::{FileObject, Project};
 use crate::yaml::Node;
+pub(crate) use serialize::TIMESTAMP;
 use serialize::value_of;
 use value::{Fields, Value};
 

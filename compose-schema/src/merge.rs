@@ -36,6 +36,8 @@ impl Merge<'_> {
             return self.apply(rule, base, over, cursor, trail);
         }
         match (base.value, over.value) {
+            // A key without a value takes nothing away.
+            (base_value, Value::Null) => Node::new(base_value, base.span),
             (Value::Mapping(base_entries), Value::Mapping(entries)) => {
                 Node::new(self.mappings(*base_entries, *entries, cursor, trail).into(), base.span)
             }

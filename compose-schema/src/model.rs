@@ -68,8 +68,3 @@ fn octal<S: serde::Serializer>(mode: &Option<u32>, serializer: S) -> Result<S::O
         None => serializer.serialize_none(),
     }
 }
-
-/// A list that Docker Compose writes as `null` when it is empty.
-fn empty_as_null<S: serde::Serializer>(list: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    if list.is_empty() { serializer.serialize_none() } else { serializer.collect_seq(list) }
-}

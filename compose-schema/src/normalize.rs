@@ -25,6 +25,7 @@ pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
             networks.get_or_insert_with("default", || mapping_entry(span));
         }
     }
+    top.get_or_insert_with("name", || text_entry(project_name, span));
     for key in ["networks", "volumes", "configs", "secrets"] {
         for (name, entry) in section(top, key).into_iter().flatten() {
             set_name(name, entry, project_name);

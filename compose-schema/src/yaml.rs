@@ -11,7 +11,7 @@ use crate::source::Span;
 
 pub use mapping::{Iter, IterMut, Mapping};
 pub use parse::{MAX_DEPTH, documents};
-pub use scalar::format_float;
+pub use scalar::{format_float, rfc3339};
 
 /// One value of a YAML document, with its place.
 #[derive(Debug, Clone, PartialEq)]

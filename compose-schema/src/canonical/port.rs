@@ -131,6 +131,7 @@ fn parse(spec: &str) -> Result<Vec<Published<'_>>, String> {
 fn address(ip: &str) -> Result<&str, String> {
     let bare = match ip.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').ok_or_else(|| format!("`{ip}` has no closing bracket"))?,
+        None if ip.contains(':') => return Err(format!("`{ip}` is an IPv6 address without brackets")),
         None => ip,
     };
     if bare.is_empty() || bare.parse::<IpAddr>().is_ok() {

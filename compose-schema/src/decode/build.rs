@@ -11,7 +11,7 @@ pub(super) fn decode(f: &Fields<'_>) -> Build {
         dockerfile: f.text("dockerfile"),
         dockerfile_inline: f.text("dockerfile_inline"),
         entitlements: f.texts("entitlements"),
-        args: f.optional_map("args"),
+        args: f.variables("args"),
         provenance: f.text("provenance"),
         sbom: f.text("sbom"),
         ssh: ssh(f),

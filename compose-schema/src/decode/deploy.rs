@@ -51,7 +51,7 @@ fn resource(f: &Fields<'_>) -> Resource {
     Resource {
         cpus: f.float("cpus"),
         memory: f.bytes("memory"),
-        pids: f.integer("pids").unwrap_or_default(),
+        pids: f.integer_or_text("pids").unwrap_or_default(),
         devices: f.list("devices", device_request),
         generic_resources: f.list("generic_resources", |f| GenericResource {
             discrete_resource_spec: f.object("discrete_resource_spec", |f| GenericResourceSpec {
@@ -98,6 +98,5 @@ pub(super) fn device_request(f: &Fields<'_>) -> DeviceRequest {
         count,
         device_ids: f.texts("device_ids"),
         options: f.map("options"),
-        extensions: f.extensions(),
     }
 }

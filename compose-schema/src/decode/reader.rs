@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use crate::codes::schema::BAD_VALUE;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::emit::TIMESTAMP;
 use crate::model::{Bytes, Duration, Extensions, OptionalMap, StringMap};
-use crate::yaml::{Entry, Mapping, Node, Value};
+use crate::yaml::{Entry, Mapping, Node, Value, rfc3339};
+use serde_yaml::value::{Tag, TaggedValue};
 
 /// The mistakes of one decoding.
 #[derive(Default)]
@@ -172,6 +174,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The same for variables, whose names in lists do not end with a space.
+    pub(super) fn variables(&self, key: &str) -> OptionalMap {
+        for item in self.get(key).and_then(Node::as_sequence).unwrap_or_default() {
+            let name = item.as_str().and_then(|text| text.split('=').next()).unwrap_or_default();
+            if name.ends_with(|c: char| c.is_ascii_whitespace()) {
+                self.refuse(BAD_VALUE, key, item, &format!("the name of `{}` ends with a space", name.trim_end()));
+            }
+        }
+        self.optional_map(key)
+    }
+
     /// `KEY: value` or `- KEY=value`; a key without a value has none.
     pub(super) fn optional_map(&self, key: &str) -> OptionalMap {
         let Some(node) = self.get(key) else { return OptionalMap::new() };
@@ -296,7 +309,11 @@ fn plain(node: &Node) -> serde_yaml::Value {
             _ => (*value as f64).into(),
         },
         Value::Float(value) => (*value).into(),
-        Value::Timestamp(text) | Value::String(text) => text.clone().into(),
+        Value::Timestamp(text) => serde_yaml::Value::Tagged(Box::new(TaggedValue {
+            tag: Tag::new(TIMESTAMP),
+            value: rfc3339(text).unwrap_or_default().into(),
+        })),
+        Value::String(text) => text.clone().into(),
         Value::Sequence(items) => items.iter().map(plain).collect::<Vec<_>>().into(),
         Value::Mapping(entries) => {
             let entries = entries.iter().map(|(key, entry)| (key.clone().into(), plain(&entry.node)));

@@ -52,11 +52,11 @@ pub(super) fn healthcheck(f: &Fields<'_>) -> Healthcheck {
 
 pub(super) fn hook(f: &Fields<'_>) -> Hook {
     Hook {
-        command: command(f, "command").unwrap_or_default(),
+        command: command(f, "command"),
         user: f.text("user"),
         privileged: f.flag("privileged"),
         working_dir: f.text("working_dir"),
-        environment: f.optional_map("environment"),
+        environment: f.variables("environment"),
         extensions: f.extensions(),
     }
 }
@@ -169,11 +169,20 @@ pub(super) fn port(f: &Fields<'_>) -> Port {
         mode: f.text_or("mode", PORT_MODE),
         host_ip: f.text("host_ip"),
         target: f.integer("target").unwrap_or_default(),
-        published: f.text("published"),
+        published: published(f),
         protocol: f.text_or("protocol", PORT_PROTOCOL),
         app_protocol: f.text("app_protocol"),
         extensions: f.extensions(),
     }
+}
+
+/// The port of the host: text or a whole number, though the schema takes `80.0` for one.
+fn published(f: &Fields<'_>) -> String {
+    if let Some(node @ Node { value: Value::Float(_), .. }) = f.get("published") {
+        f.refuse(BAD_VALUE, "published", node, "must be a string, not a number with a fraction");
+        return String::new();
+    }
+    f.text("published")
 }
 
 /// Options of a driver: any scalar, as text.
@@ -216,17 +225,20 @@ pub(super) fn ulimits(f: &Fields<'_>) -> BTreeMap<String, Ulimit> {
 
 /// `HOST=IP[,IP]` or `HOST:IP[,IP]` in a list, or a mapping of hosts to one address or several.
 pub(super) fn extra_hosts(f: &Fields<'_>) -> BTreeMap<String, Vec<String>> {
-    let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut add = |host: &str, addresses: &str| {
+    type Hosts = BTreeMap<String, Vec<String>>;
+    fn add(hosts: &mut Hosts, host: &str, addresses: &str) {
         let bare = |ip: &str| ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip).to_owned();
         hosts.entry(host.to_owned()).or_default().extend(addresses.split(',').map(bare));
-    };
+    }
+    let mut hosts = Hosts::new();
     let Some(node) = f.get("extra_hosts") else { return hosts };
     match &node.value {
         Value::Mapping(entries) => {
             for (host, entry) in entries.iter() {
+                // A host without addresses is one nevertheless: hashes know the difference.
+                hosts.entry(host.clone()).or_default();
                 for address in f.texts_of("extra_hosts", &entry.node) {
-                    add(host, &address);
+                    add(&mut hosts, host, &address);
                 }
             }
         }
@@ -241,7 +253,7 @@ pub(super) fn extra_hosts(f: &Fields<'_>) -> BTreeMap<String, Vec<String>> {
                             &format!("`{line}` does not start with the name of a host"),
                         );
                     }
-                    Some((host, addresses)) => add(host, addresses),
+                    Some((host, addresses)) => add(&mut hosts, host, addresses),
                     None => {
                         let reason = format!("`{line}` has no address; write `HOST=IP`");
                         f.refuse(BAD_VALUE, "extra_hosts", node, &reason);

@@ -39,7 +39,7 @@ fn write(out: &mut String, value: &Value, layout: Option<Layout>) {
         Value::Float(value) if value.is_finite() => out.push_str(&number::json(*value)),
         // JSON has no way to say it.
         Value::Float(_) => out.push_str("null"),
-        Value::Text(text) => string(out, text),
+        Value::Text(text) | Value::Timestamp(text) => string(out, text),
         Value::List(items) => {
             block(out, layout, '[', ']', items, write);
         }

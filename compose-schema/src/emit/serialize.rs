@@ -5,6 +5,9 @@ use serde::ser::{self, Serialize};
 use super::value::{Fields, Value};
 use crate::model::Ulimit;
 
+/// The tag of a point in time below an `x-` key.
+pub(crate) const TIMESTAMP: &str = "!timestamp";
+
 /// The name of the field that holds `x-` keys.
 const EXTENSIONS: &str = "#extensions";
 
@@ -214,8 +217,12 @@ impl ser::SerializeMap for Compound {
         self.map.push((key, value.serialize(Writer)?));
         Ok(())
     }
-    fn end(self) -> Outcome {
-        Ok(Value::Map(self.map))
+    fn end(mut self) -> Outcome {
+        // What has a tag is serialized as a map of the tag to the value.
+        match self.map.as_mut_slice() {
+            [(key, Value::Text(text))] if key == TIMESTAMP => Ok(Value::Timestamp(std::mem::take(text))),
+            _ => Ok(Value::Map(self.map)),
+        }
     }
 }
 

@@ -50,6 +50,32 @@ fn the_last_empty_lines_of_a_file_are_kept() {
 }
 
 #[test]
+fn points_in_time_are_written_as_go_writes_them() {
+    let file = "services: {a: {image: x, depends_on: {b: {condition: service_started, x-why: 2020-01-02}}}, b: {image: x}}\n\
+                x-a: [2020-1-2, 2020-01-02 3:04:5.60, 2020-01-02T03:04:05+02:00, 2020-01-02T03:04:05+00:00, '2020-01-02']\n";
+    let loaded = loaded(&[("compose.yaml", file)]);
+    let yaml = printed(&loaded);
+    assert!(
+        yaml.ends_with(
+            "x-a:\n  - 2020-01-02T00:00:00Z\n  - 2020-01-02T03:04:05.6Z\n  - 2020-01-02T03:04:05+02:00\n  - 2020-01-02T03:04:05Z\n  - \"2020-01-02\"\n"
+        ),
+        "{yaml}"
+    );
+    assert!(yaml.contains("        required: true\n        x-why: 2020-01-02T00:00:00Z\n"), "{yaml}");
+    let json: serde_json::Value = serde_json::from_str(&emit::json(&loaded.project).unwrap()).unwrap();
+    assert_eq!(json["x-a"][0], "2020-01-02T00:00:00Z");
+}
+
+#[test]
+fn empty_things_that_mean_something_are_written() {
+    let file = "services: {a: {image: x, extra_hosts: {h: []}, post_start: [{command: ''}, {command: }]}}\n";
+    let loaded = loaded(&[("compose.yaml", file)]);
+    let json: serde_json::Value = serde_json::from_str(&emit::json(&loaded.project).unwrap()).unwrap();
+    assert_eq!(json["services"]["a"]["extra_hosts"], serde_json::json!([]));
+    assert_eq!(json["services"]["a"]["post_start"], serde_json::json!([{ "command": [] }, { "command": null }]));
+}
+
+#[test]
 fn secrets_from_the_environment_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let text = "services: {a: {image: x, secrets: [s], configs: [c, d]}}\nsecrets: {s: {environment: S}}\n\

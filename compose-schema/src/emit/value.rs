@@ -4,6 +4,7 @@
 //! empty things out. Both decisions need the difference.
 
 use crate::yaml;
+use crate::yaml::rfc3339;
 
 /// One value to write.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub enum Value {
     Float(f64),
     /// Text.
     Text(String),
+    /// A point in time, which YAML writes without quotes.
+    Timestamp(String),
     /// A list.
     List(Vec<Value>),
     /// Keys that people chose.
@@ -47,7 +50,8 @@ pub fn from_node(node: &yaml::Node) -> Value {
         yaml::Value::Bool(value) => Value::Bool(*value),
         yaml::Value::Int(value) => Value::Int(*value),
         yaml::Value::Float(value) => Value::Float(*value),
-        yaml::Value::Timestamp(text) | yaml::Value::String(text) => Value::Text(text.clone()),
+        yaml::Value::Timestamp(text) => Value::Timestamp(rfc3339(text).unwrap_or_default()),
+        yaml::Value::String(text) => Value::Text(text.clone()),
         yaml::Value::Sequence(items) => Value::List(items.iter().map(from_node).collect()),
         yaml::Value::Mapping(entries) => {
             Value::Map(entries.iter().map(|(key, entry)| (key.clone(), from_node(&entry.node))).collect())

@@ -99,6 +99,7 @@ fn block(out: &mut String, value: &Value, indent: usize) {
         Value::Int(value) => out.push_str(&value.to_string()),
         Value::Float(value) => out.push_str(&float(*value)),
         Value::Text(value) => text(out, value, indent),
+        Value::Timestamp(value) => out.push_str(value),
         Value::Map(_) | Value::Struct(_) => {}
     }
 }

@@ -182,14 +182,18 @@ fn name(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Where the brace that was opened before `text` is closed, on the same line; `${` inside opens another.
+/// Where the brace that was opened before `text` is closed, on the same line. Docker Compose takes every `{` for one that
+/// has to be closed, but passes over what follows it; where too few are closed, the last `}` ends the variable.
 fn closing_brace(text: &str) -> Option<usize> {
+    let line = text.split('\n').next().unwrap_or_default();
     let mut open = 1usize;
-    let mut bytes = text.bytes().enumerate().peekable();
+    let mut bytes = line.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
-            b'\n' => return None,
-            b'$' if bytes.next_if(|&(_, next)| next == b'{').is_some() => open += 1,
+            b'{' => {
+                open += 1;
+                bytes.next();
+            }
             b'}' => {
                 open -= 1;
                 if open == 0 {
@@ -199,7 +203,7 @@ fn closing_brace(text: &str) -> Option<usize> {
             _ => {}
         }
     }
-    None
+    line.rfind('}')
 }
 
 /// A variable as a text asks for it.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::LoadOptions;
+use crate::codes::schema::WRONG_TYPE;
 use crate::codes::{input, merge as codes};
 use crate::diagnostic::Diagnostic;
 use crate::interpolate::interpolate;
@@ -124,6 +125,11 @@ pub(crate) fn remote(path: &str, kind: &str, place: Option<Span>) -> Diagnostic 
 /// Takes the tags out and puts variables in.
 fn prepare(document: &mut Node, scope: &Scope<'_>, session: &mut Session) -> Result<Resets, Stop> {
     let resets = Resets::extract(document);
+    // Nothing takes nothing away from earlier files, but services that are nothing are refused even then.
+    if let Some(Node { value: Value::Null, span, .. }) = document.get("services") {
+        let found = Diagnostic::error(WRONG_TYPE, "`services` must be a mapping, not nothing").at(*span, "");
+        session.diagnostics.push(found.hint("write a service, or remove the line"));
+    }
     if scope.options.interpolate {
         interpolate(document, scope.environment, session);
     }

@@ -63,6 +63,70 @@ fn files_are_laid_over_one_another() {
 }
 
 #[test]
+fn a_key_without_a_value_takes_nothing_away() {
+    let base = "services:\n  a: {image: x, hostname: h, cap_add: [A], deploy: {replicas: 2}, networks: {n: {aliases: [b]}}}\nnetworks: {n: {driver: d}}\n";
+    let over = "services:\n  a: {hostname: , cap_add: null, deploy: ~, networks: [n]}\nnetworks: {n: {driver: null}}\n";
+    let project = loaded(&[("a.yaml", base), ("b.yaml", over)], &["a.yaml", "b.yaml"]).project;
+    let a = &project.services["a"];
+    assert_eq!((a.hostname.as_str(), a.cap_add.len()), ("h", 1));
+    assert_eq!(a.deploy.as_ref().unwrap().replicas, Some(2));
+    assert_eq!(a.networks["n"].as_ref().unwrap().aliases, ["b"]);
+    assert_eq!(project.networks["n"].driver, "d");
+    let found = errors(&[("a.yaml", base), ("b.yaml", "services:\n")], &["a.yaml", "b.yaml"]);
+    assert_eq!(found, ["E0502 `services` must be a mapping, not nothing b.yaml:1:9"]);
+}
+
+#[test]
+fn values_are_taken_or_refused_as_by_docker_compose() {
+    let service = |attribute: &str| format!("services:\n  a:\n    image: x\n    {attribute}\n");
+    for attribute in [
+        r#"deploy: {resources: {limits: {pids: "5"}}}"#,
+        r#"environment: {"A ": 1}"#,
+        r#"labels: ["a =1"]"#,
+        r#"group_add: [1, "1"]"#,
+        r#"ports: ["[::1]:80:80"]"#,
+    ] {
+        loaded(&[("compose.yaml", &service(attribute))], &[]);
+    }
+    for (attribute, message) in [
+        (
+            r#"environment: ["A =1"]"#,
+            "E0513 `services.a.environment`: the name of `A` ends with a space compose.yaml:4:19",
+        ),
+        (
+            r#"build: {context: ., args: ["A =1"]}"#,
+            "E0513 `services.a.build.args`: the name of `A` ends with a space compose.yaml:4:32",
+        ),
+        (
+            r#"group_add: ["1", 1]"#,
+            "E0505 `services.a.group_add` has the same item twice, at 0 and 1 compose.yaml:4:22",
+        ),
+        (
+            r#"ports: ["::1:80:80"]"#,
+            "E0507 `services.a.ports` has the entry `::1:80:80`: `::1` is an IPv6 address without brackets compose.yaml:4:13",
+        ),
+        (
+            "ports: [{target: 80, published: 80.0}]",
+            "E0513 `services.a.ports.0.published`: must be a string, not a number with a fraction compose.yaml:4:37",
+        ),
+    ] {
+        assert_eq!(errors(&[("compose.yaml", &service(attribute))], &[]), [message]);
+    }
+}
+
+#[test]
+fn ports_are_the_same_only_where_they_are_written_the_same_way() {
+    let ports = |list: &str| {
+        let text = format!("services: {{a: {{image: x, ports: [{list}]}}}}\n");
+        loaded(&[("compose.yaml", &text)], &[]).project.services["a"].ports.len()
+    };
+    assert_eq!(ports("'80:80', {target: 80, published: '80'}"), 1);
+    assert_eq!(ports("'80:80', {target: 80, published: 80}"), 2);
+    assert_eq!(ports("'80', {target: 80}"), 1);
+    assert_eq!(ports("'80', {target: 80, published: ''}"), 2);
+}
+
+#[test]
 fn kinds_that_differ_are_told_with_both_places() {
     let found = errors(
         &[("a.yaml", "services: {a: {image: x, cap_add: [A]}}\n"), ("b.yaml", "services: {a: {cap_add: {A: 1}}}\n")],

@@ -150,7 +150,10 @@ impl Identity {
                 let target = text("target").ok_or("must have a `target` port")?;
                 let host = text("host_ip").unwrap_or("0.0.0.0".into());
                 let protocol = text("protocol").unwrap_or("tcp".into());
-                Ok(Cow::Owned(format!("{host}:{}:{target}/{protocol}", text("published").unwrap_or_default())))
+                // Docker Compose tells a number from the same text, and nothing from empty text.
+                let kind = item.get("published").map_or("", |published| published.value.kind());
+                let published = text("published").unwrap_or_default();
+                Ok(Cow::Owned(format!("{host}:{kind} {published}:{target}/{protocol}")))
             }
             // Validation tells what is wrong with the rest; here each is only itself.
             (Self::Port | Self::Volume | Self::Device, _) => {

@@ -116,9 +116,6 @@ pub struct DeviceRequest {
     /// Driver options.
     #[serde(skip_serializing_if = "is_empty")]
     pub options: StringMap,
-    /// `x-` keys.
-    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
-    pub extensions: Extensions,
 }
 
 /// A counted resource (Swarm).

@@ -298,7 +298,7 @@ impl Service {
 }
 
 /// One entry of `depends_on`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Dependency {
     /// What to wait for.
     pub condition: Condition,
@@ -307,6 +307,9 @@ pub struct Dependency {
     pub restart: bool,
     /// Fail when it is missing or does not get there.
     pub required: bool,
+    /// `x-` keys.
+    #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
+    pub extensions: Extensions,
 }
 
 /// What a dependent waits for.
@@ -355,8 +358,7 @@ impl Serialize for EnvFile {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Hook {
     /// What to run.
-    #[serde(serialize_with = "super::empty_as_null")]
-    pub command: Vec<String>,
+    pub command: Option<Vec<String>>,
     /// As whom.
     #[serde(skip_serializing_if = "is_empty")]
     pub user: String,
@@ -372,6 +374,14 @@ pub struct Hook {
     /// `x-` keys.
     #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,
+}
+
+impl Hook {
+    /// The command, word by word.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        self.command.as_deref().unwrap_or_default()
+    }
 }
 
 /// `logging`.

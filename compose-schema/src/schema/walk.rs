@@ -129,12 +129,22 @@ impl Walk {
 
     fn equal_items(&mut self, items: &[Node]) {
         let mut seen: HashMap<String, (usize, Span)> = HashMap::new();
+        // A number is what an earlier text says in digits; a text is never what an earlier number is.
+        let mut numbers: HashMap<u64, (usize, Span)> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            let text = match &item.value {
-                Value::String(text) => format!("\"{text}"),
-                _ => json::compact(&value::from_node(item)),
+            let (text, number) = match &item.value {
+                Value::String(text) => {
+                    if let Ok(number) = text.parse::<f64>() {
+                        numbers.entry(number.to_bits()).or_insert((index, item.span));
+                    }
+                    (format!("\"{text}"), None)
+                }
+                value => {
+                    let number = value.text().and_then(|text| text.parse::<f64>().ok());
+                    (json::compact(&value::from_node(item)), number.map(f64::to_bits))
+                }
             };
-            if let Some((first, span)) = seen.get(&text) {
+            if let Some((first, span)) = seen.get(&text).or_else(|| numbers.get(&number?)) {
                 let message = format!("{} has the same item twice, at {first} and {index}", self.place());
                 let found =
                     Diagnostic::error(EQUAL_ITEMS, message).at(item.span, "again here").also(*span, "first here");
@@ -235,6 +245,7 @@ fn kind_in_words(value: &Value) -> &'static str {
         Value::Null => "nothing",
         Value::Bool(_) => "`true` or `false`",
         Value::Int(_) => "a number",
+        Value::Float(value) if value.fract() == 0.0 => "a number",
         Value::Float(_) => "a number with a fraction",
         Value::Timestamp(_) => "a date",
         Value::String(_) => "a string",

@@ -55,7 +55,7 @@ pub(super) fn plain(text: &str) -> Value {
     }
     let number = match text.as_bytes().first() {
         Some(b'.') => float(text),
-        Some(b'+' | b'-' | b'0'..=b'9') if is_timestamp(text) => Some(Value::Timestamp(text.to_owned())),
+        Some(b'+' | b'-' | b'0'..=b'9') if rfc3339(text).is_some() => Some(Value::Timestamp(text.to_owned())),
         Some(b'+' | b'-' | b'0'..=b'9') => number(text),
         _ => None,
     };
@@ -163,8 +163,10 @@ fn float(text: &str) -> Option<Value> {
     value.is_finite().then_some(Value::Float(value))
 }
 
-/// `2001-1-2`, `2001-1-2T3:4:5.6Z`, `2001-1-2 3:4:5`, with dates and times that exist.
-fn is_timestamp(text: &str) -> bool {
+/// `2001-1-2`, `2001-1-2T3:4:5.6Z`, `2001-1-2 3:4:5`, with dates and times that exist, as Go writes them (RFC 3339);
+/// nothing for other texts.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<String> {
     fn take(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<(u32, &str)> {
         let length = text.bytes().take_while(u8::is_ascii_digit).count().min(*digits.end());
         if length < *digits.start() {
@@ -173,47 +175,55 @@ fn is_timestamp(text: &str) -> bool {
         let (number, rest) = text.split_at(length);
         Some((number.parse().ok()?, rest))
     }
-    fn time(text: &str) -> Option<&str> {
+    fn time(text: &str) -> Option<(String, &str)> {
         let (hour, rest) = take(text, 1..=2)?;
         let (minute, rest) = take(rest.strip_prefix(':')?, 1..=2)?;
         let (second, rest) = take(rest.strip_prefix(':')?, 1..=2)?;
-        let rest = match rest.strip_prefix('.') {
-            Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
-            None => rest,
-        };
-        (hour < 24 && minute < 60 && second < 60).then_some(rest)
-    }
-    fn zone(text: &str) -> Option<()> {
-        if text == "Z" {
-            return Some(());
-        }
-        let (_, rest) = take(text.strip_prefix(['+', '-'])?, 2..=2)?;
-        let (minute, rest) = take(rest.strip_prefix(':')?, 2..=2)?;
-        (minute < 60 && rest.is_empty()).then_some(())
-    }
-    fn whole(text: &str) -> Option<()> {
-        let (year, rest) = take(text, 4..=4)?;
-        let (month, rest) = take(rest.strip_prefix('-')?, 1..=2)?;
-        let (day, rest) = take(rest.strip_prefix('-')?, 1..=2)?;
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            2 => 28 + u32::from(leap),
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => return None,
-        };
-        if day == 0 || day > days {
+        if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        if rest.is_empty() {
-            return Some(());
+        let whole = format!("{hour:02}:{minute:02}:{second:02}");
+        let Some(fraction) = rest.strip_prefix('.') else { return Some((whole, rest)) };
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        let (fraction, rest) = fraction.split_at(digits);
+        let nanoseconds = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+        Some((if nanoseconds.is_empty() { whole } else { format!("{whole}.{nanoseconds}") }, rest))
+    }
+    fn zone(text: &str) -> Option<&str> {
+        if text == "Z" {
+            return Some(text);
         }
-        match rest.strip_prefix(['T', 't']) {
-            Some(rest) => zone(time(rest)?),
-            None => time(rest.strip_prefix(' ')?)?.is_empty().then_some(()),
+        let (hour, rest) = take(text.strip_prefix(['+', '-'])?, 2..=2)?;
+        let (minute, rest) = take(rest.strip_prefix(':')?, 2..=2)?;
+        (minute < 60 && rest.is_empty()).then_some(if hour + minute == 0 { "Z" } else { text })
+    }
+    let (year, rest) = take(text, 4..=4)?;
+    let (month, rest) = take(rest.strip_prefix('-')?, 1..=2)?;
+    let (day, rest) = take(rest.strip_prefix('-')?, 1..=2)?;
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > days {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if rest.is_empty() {
+        return Some(format!("{date}T00:00:00Z"));
+    }
+    match rest.strip_prefix(['T', 't']) {
+        Some(rest) => {
+            let (time, rest) = time(rest)?;
+            Some(format!("{date}T{time}{}", zone(rest)?))
+        }
+        None => {
+            let (time, rest) = time(rest.strip_prefix(' ')?)?;
+            rest.is_empty().then(|| format!("{date}T{time}Z"))
         }
     }
-    whole(text).is_some()
 }
 
 /// Standard base64 with padding; line ends do not count.

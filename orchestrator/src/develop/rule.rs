@@ -151,7 +151,7 @@ impl Rules {
             let message = format!("--no-build is incompatible with watch action rebuild in service {name}");
             return Err(CommandError::new(message).hint("leave `--no-build` out"));
         }
-        if action == Action::SyncExec && rule.exec.command.is_empty() {
+        if action == Action::SyncExec && rule.exec.words().is_empty() {
             return Err(CommandError::new(format!(
                 "service `{name}` has a watch rule with the action `sync+exec` and nothing to run"
             ))
@@ -221,7 +221,7 @@ impl fmt::Display for Rule {
             Action::Sync => write!(f, "{path}: sync to {service}:{target}"),
             Action::SyncRestart => write!(f, "{path}: sync to {service}:{target}, restart {service}"),
             Action::SyncExec => {
-                write!(f, "{path}: sync to {service}:{target}, run `{}`", self.exec.command.join(" "))
+                write!(f, "{path}: sync to {service}:{target}, run `{}`", self.exec.words().join(" "))
             }
         }
     }

@@ -89,7 +89,7 @@ impl fmt::Display for Action {
                 Task::Endpoint => write!(f, "ask `docker model` for its address"),
             },
             Self::Hook { target, hook, kind, .. } => {
-                write!(f, "run {} hook `{}` in {}", kind.name(), hook.command.join(" "), Named(target, plain))
+                write!(f, "run {} hook `{}` in {}", kind.name(), hook.words().join(" "), Named(target, plain))
             }
         }
     }

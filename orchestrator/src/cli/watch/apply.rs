@@ -121,7 +121,7 @@ impl Watching {
             None => self.context.environment.get(key).map(|value| format!("{key}={value}")),
         };
         let spec = ExecSpec {
-            command: hook.command.clone(),
+            command: hook.words().to_vec(),
             environment: hook.environment.iter().filter_map(pair).collect(),
             user: hook.user.clone(),
             working_dir: hook.working_dir.clone(),
@@ -134,8 +134,8 @@ impl Watching {
             let name = &container.name;
             match run::run(&*self.engine, &container.id, &spec, line).await {
                 Ok(Some(0)) => {}
-                Ok(Some(code)) => warn(&format!("{name}: `{}` ended with exit code {code}", hook.command.join(" "))),
-                Ok(None) => warn(&format!("{name}: `{}` closed its output and runs on", hook.command.join(" "))),
+                Ok(Some(code)) => warn(&format!("{name}: `{}` ended with exit code {code}", hook.words().join(" "))),
+                Ok(None) => warn(&format!("{name}: `{}` closed its output and runs on", hook.words().join(" "))),
                 Err(error) => warn(&format!("{name}: {error}")),
             }
         }))

@@ -157,7 +157,7 @@ fn the_old_key_for_the_first_sync_still_works() {
 
 /// Rules for other tests: action, path, target of a service `app` that is built from nowhere.
 pub(in crate::develop) fn rules(rules: &[(&str, &Path, &str)]) -> Vec<Rule> {
-    let exec = Hook { command: vec!["true".to_owned()], ..Hook::default() };
+    let exec = Hook { command: Some(vec!["true".to_owned()]), ..Hook::default() };
     let rules = rules.iter().map(|(action, path, target)| WatchRule {
         target: (*target).to_owned(),
         exec: exec.clone(),

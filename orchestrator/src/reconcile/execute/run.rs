@@ -214,7 +214,7 @@ impl Shared<'_> {
     async fn hook(&self, id: &str, service: &str, hook: &Hook, kind: HookKind) -> Result<(), StepError> {
         let engine = &self.executor.engine;
         let spec = ExecSpec {
-            command: hook.command.clone(),
+            command: hook.words().to_vec(),
             environment: hook
                 .environment
                 .iter()

@@ -87,7 +87,7 @@ async fn without_dependencies_and_with_final_waits() {
 
 #[tokio::test]
 async fn hooks_and_files_have_their_place() {
-    let hook = |word: &str| Hook { command: vec![word.to_owned()], ..Hook::default() };
+    let hook = |word: &str| Hook { command: Some(vec![word.to_owned()]), ..Hook::default() };
     let mut app = service("app");
     app.post_start = vec![hook("warm"), hook("tell")];
     app.pre_stop = vec![hook("drain")];

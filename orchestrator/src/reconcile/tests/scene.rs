@@ -26,7 +26,7 @@ pub(in crate::reconcile) fn with_env(mut service: Service, variables: &[(&str, &
 
 /// The same after others.
 pub(in crate::reconcile) fn after(mut service: Service, others: &[(&str, Condition)]) -> Service {
-    let dependency = |condition| Dependency { condition, restart: false, required: true };
+    let dependency = |condition| Dependency { condition, required: true, ..Dependency::default() };
     service.depends_on = others.iter().map(|(name, condition)| ((*name).to_owned(), dependency(*condition))).collect();
     service
 }
