@@ -114,6 +114,15 @@ pub struct HostInfo {
     pub time: String,
 }
 
+/// What the engine's clock says: that of this host may be another one, or have been set meanwhile.
+///
+/// # Errors
+/// The engine's.
+pub async fn now(engine: &dyn Backend) -> Result<jiff::Timestamp> {
+    let host = engine.host().await?;
+    Ok(host.time.parse().unwrap_or_else(|_| jiff::Timestamp::now()))
+}
+
 /// A container as listings show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {

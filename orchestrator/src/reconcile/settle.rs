@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::backend::{Backend, Event, Result};
+use crate::backend::{self, Backend, Event, Result};
 use crate::reconcile::observed::of_project;
 
 /// Without an event for so long, no request of the one that was killed is left.
@@ -26,7 +26,7 @@ pub async fn settle(engine: &dyn Backend, project: &str) -> Result<()> {
     let filter = of_project(project);
     let mut coming = engine.events(&filter).await?;
     let mut ending = BTreeSet::new();
-    let now = jiff::Timestamp::now();
+    let now = backend::now(engine).await?;
     let since = now.checked_sub(BACK).unwrap_or(now).to_string();
     let mut past = engine.events_between(&filter, Some(&since), Some(&now.to_string())).await?;
     let settled = async {
@@ -69,7 +69,7 @@ mod tests {
             kind: "container".to_owned(),
             action: action.to_owned(),
             id: id.to_owned(),
-            attributes: crate::backend::Labels::new(),
+            attributes: backend::Labels::new(),
             time: 0,
         }
     }

@@ -79,3 +79,17 @@ async fn an_engine_is_known_by_its_network_none_or_else_by_its_socket() {
     let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", other.display()));
     assert_eq!(connect(&BTreeMap::from([host])).unwrap().id().await.unwrap(), expected);
 }
+
+#[tokio::test]
+async fn what_happened_after_a_kill_is_asked_for_by_the_engines_own_clock() {
+    let (_folder, engine) = answering(|path| {
+        let past = path.contains("since=1577836740.000000000") && path.contains("until=1577836800.000000000");
+        match path.split('?').next().unwrap_or_default() {
+            "/_ping" => Some("OK"),
+            "/v1.41/info" => Some(r#"{"SystemTime": "2020-01-01T00:00:00Z"}"#),
+            "/v1.41/events" if past || !path.contains("since=") => Some(""),
+            _ => None,
+        }
+    });
+    crate::reconcile::settle::settle(&*engine, "demo").await.unwrap();
+}

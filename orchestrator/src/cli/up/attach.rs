@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Prepared;
 use super::options::Args;
-use crate::backend::{Engine, ErrorKind, State};
+use crate::backend::{self, Engine, ErrorKind, State};
 use crate::cli::carry_out::{INTERRUPTED, Signals};
 use crate::cli::scope::runs;
 use crate::cli::watch::Word;
@@ -39,8 +39,8 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<
     if let Some(watch) = &mut watch {
         watch.watching.claim().await?;
     }
+    let since = backend::now(&*prepared.runner.engine).await?.to_string();
     let mut signals = Signals::new()?;
-    let since = jiff::Timestamp::now().to_string();
     let cancel = prepared.runner.cancel.clone();
     let brought_up = {
         let mut work = std::pin::pin!(prepared.converge());

@@ -95,7 +95,12 @@ impl Agent {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why it was skipped"
+)]
 mod tests {
     use std::process::Command as Blocking;
 
@@ -105,8 +110,14 @@ mod tests {
         let path = folder.join(if passphrase.is_empty() { "open" } else { "locked" });
         let mut made = Blocking::new("ssh-keygen");
         made.args(["-q", "-t", "ed25519", "-N", passphrase, "-C", "a comment", "-f"]).arg(&path);
-        // Not every machine has OpenSSH.
-        made.status().is_ok_and(|status| status.success()).then_some(path)
+        match made.status() {
+            Ok(status) if status.success() => Some(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                eprintln!("skipped: keys of builds: OpenSSH (`ssh-keygen`) is not installed");
+                None
+            }
+            failed => panic!("ssh-keygen: {failed:?}"),
+        }
     }
 
     #[tokio::test]
