@@ -17,7 +17,7 @@ mod verdict;
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use expression::Expression;
 use matcher::{HostName, Matcher, NAMES, canonical};
@@ -35,8 +35,10 @@ pub struct Candidate<'a> {
     pub path: &'a [u8],
     /// The method.
     pub method: &'a str,
-    /// The header fields.
+    /// The header fields, without those of the connection.
     pub headers: &'a HeaderMap,
+    /// The protocol that the client wants to switch to, which `Upgrade` and `Connection` say.
+    pub upgrade: Option<&'a HeaderValue>,
     /// The query string, still encoded, without `?`, and with each `;` already turned into `&` (or `%3B`) as the entry point says: a pair
     /// that still holds a `;` does not count.
     pub query: &'a [u8],

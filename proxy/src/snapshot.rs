@@ -5,7 +5,7 @@ pub(crate) mod internal;
 pub(crate) mod security;
 pub(crate) mod services;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::acme::wanted::Wanted;
@@ -48,6 +48,10 @@ pub(crate) struct Snapshot {
     pub(crate) servers: HashMap<(String, String), Arc<Server>>,
     /// Middlewares that remember something.
     pub(crate) middlewares: Kept,
+    /// HTTP middlewares that cannot be used, by name, with the reason.
+    pub(crate) broken_middlewares: BTreeMap<String, String>,
+    /// HTTP services that cannot be used, by name, with the reason.
+    pub(crate) broken_services: BTreeMap<String, String>,
     /// The active health checks.
     pub(crate) checks: Vec<Check>,
     /// The entry points, in the order in which the table numbers them.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{MapDeserializer, StrDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::near::nearest;
@@ -30,7 +30,7 @@ pub(crate) enum Shape {
 }
 
 /// Options that are switched on by naming them, and off by any value but `true`: type and field.
-const SWITCHES: [(&str, &str); 12] = [
+const SWITCHES: [(&str, &str); 11] = [
     ("Router", "tls"),
     ("TcpRouter", "tls"),
     ("LoadBalancer", "sticky"),
@@ -38,11 +38,21 @@ const SWITCHES: [(&str, &str); 12] = [
     ("Sticky", "cookie"),
     ("Middleware", "compress"),
     ("Middleware", "contentType"),
-    ("Middleware", "grpcWeb"),
     ("IpAllowList", "ipStrategy"),
-    ("SourceCriterion", "ipStrategy"),
     ("TcpLoadBalancer", "proxyProtocol"),
+    ("TcpLoadBalancer", "healthCheck"),
     ("TcpServersTransport", "proxyProtocol"),
+];
+
+/// Lists of structs that labels have: type and field. Each child is an element, whatever its name, and a text is none.
+const STRUCT_LISTS: [(&str, &str); 2] = [("RouterTls", "domains"), ("TcpRouterTls", "domains")];
+
+/// Mappings to texts, whose names may hold dots: type and field.
+const TEXT_MAPPINGS: [(&str, &str); 4] = [
+    ("Headers", "customRequestHeaders"),
+    ("Headers", "customResponseHeaders"),
+    ("Headers", "sslProxyHeaders"),
+    ("ServerHealthCheck", "headers"),
 ];
 
 /// Why a tree cannot be decoded.
@@ -86,11 +96,22 @@ impl Node {
 
     /// Decodes the tree.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        T::deserialize(Decoder { node: self, standalone: true })
+        T::deserialize(Decoder::from(self))
     }
 
     fn text(&self) -> &str {
         self.value.as_deref().unwrap_or_default()
+    }
+
+    /// The texts below this one, each with the names on the way to it.
+    fn texts(&self, path: &str, all: &mut Vec<(String, String)>) {
+        for child in &self.children {
+            let path = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
+            child.texts(&path, all);
+            if let Some(value) = &child.value {
+                all.push((path, value.clone()));
+            }
+        }
     }
 }
 
@@ -107,9 +128,28 @@ struct Decoder<'a> {
     node: &'a Node,
     /// Whether a struct may be named without any of its fields.
     standalone: bool,
+    /// Whether it is one of [`STRUCT_LISTS`].
+    structs: bool,
+    /// Whether it is one of [`TEXT_MAPPINGS`].
+    texts: bool,
+}
+
+impl<'a> From<&'a Node> for Decoder<'a> {
+    fn from(node: &'a Node) -> Self {
+        Self { node, standalone: true, structs: false, texts: false }
+    }
 }
 
 impl Decoder<'_> {
+    /// A struct or a mapping of labels is there by something of its own.
+    fn check_standalone(&self) -> Result<(), DecodeError> {
+        if self.node.children.is_empty() && !self.standalone && self.node.shape == Shape::Plain {
+            let name = &self.node.name;
+            return Err(DecodeError::custom(format!("{name} cannot be a standalone element: set one of its options")));
+        }
+        Ok(())
+    }
+
     fn number(&self) -> Result<i64, DecodeError> {
         let text = self.node.text();
         text.parse().map_err(|_| DecodeError::custom(format!("`{}`: `{text}` is no whole number", self.node.name)))
@@ -120,7 +160,14 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.node.children.is_empty() { visitor.visit_str(self.node.text()) } else { self.deserialize_map(visitor) }
+        let children = &self.node.children;
+        if children.is_empty() && self.node.shape == Shape::Plain {
+            visitor.visit_str(self.node.text())
+        } else if self.node.shape == Shape::List || children.iter().all(|child| child.name.starts_with('[')) {
+            visitor.visit_seq(Elements { nodes: children.iter() })
+        } else {
+            visitor.visit_map(Entries { nodes: children.iter(), value: None })
+        }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -143,8 +190,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             return visitor.visit_seq(Elements { nodes: self.node.children.iter() });
         }
         // Indexed elements are for structs only; a list of texts is one text with commas.
-        let structs = self.node.children.iter().any(|child| !child.children.is_empty());
-        if structs {
+        if self.structs || self.node.children.iter().any(|child| !child.children.is_empty()) {
             visitor.visit_seq(Elements { nodes: self.node.children.iter() })
         } else {
             let text = self.node.text();
@@ -154,6 +200,12 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.check_standalone()?;
+        if self.texts {
+            let mut texts = Vec::new();
+            self.node.texts("", &mut texts);
+            return visitor.visit_map(MapDeserializer::new(texts.into_iter()));
+        }
         visitor.visit_map(Entries { nodes: self.node.children.iter(), value: None })
     }
 
@@ -163,12 +215,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        if self.node.children.is_empty() && !self.standalone && self.node.shape == Shape::Plain {
-            return Err(DecodeError::custom(format!(
-                "{} cannot be a standalone element: set one of its options",
-                self.node.name
-            )));
-        }
+        self.check_standalone()?;
         visitor.visit_map(Fields { nodes: self.node.children.iter(), name, fields, value: None })
     }
 
@@ -186,7 +233,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
     type Error = DecodeError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
-        self.nodes.next().map(|node| seed.deserialize(Decoder { node, standalone: true })).transpose()
+        self.nodes.next().map(|node| seed.deserialize(Decoder::from(node))).transpose()
     }
 }
 
@@ -217,7 +264,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
         let node = self.value.ok_or_else(|| DecodeError::custom("value without key"))?;
-        seed.deserialize(Decoder { node, standalone: true })
+        seed.deserialize(Decoder::from(node))
     }
 }
 
@@ -225,7 +272,8 @@ struct Fields<'a> {
     nodes: std::slice::Iter<'a, Node>,
     name: &'static str,
     fields: &'static [&'static str],
-    value: Option<(&'a Node, bool)>,
+    /// The field, with its own name.
+    value: Option<(&'a Node, &'static str)>,
 }
 
 impl<'de> MapAccess<'de> for Fields<'_> {
@@ -240,22 +288,27 @@ impl<'de> MapAccess<'de> for Fields<'_> {
                     hint: hint.map(|near| format!("did you mean `{}`?", near.to_ascii_lowercase())),
                 });
             };
-            let switch = SWITCHES.contains(&(self.name, field));
-            if switch
+            if SWITCHES.contains(&(self.name, field))
                 && node.children.is_empty()
                 && !node.text().is_empty()
                 && !node.text().eq_ignore_ascii_case("true")
             {
                 continue;
             }
-            self.value = Some((node, switch));
+            self.value = Some((node, field));
             return seed.deserialize(StrDeserializer::new(field)).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        let (node, standalone) = self.value.ok_or_else(|| DecodeError::custom("value without key"))?;
-        seed.deserialize(Decoder { node, standalone })
+        let (node, field) = self.value.ok_or_else(|| DecodeError::custom("value without key"))?;
+        let is_one_of = |all: &[(&str, &str)]| all.contains(&(self.name, field));
+        seed.deserialize(Decoder {
+            node,
+            standalone: is_one_of(&SWITCHES),
+            structs: is_one_of(&STRUCT_LISTS),
+            texts: is_one_of(&TEXT_MAPPINGS),
+        })
     }
 }

@@ -110,6 +110,7 @@ pub(crate) struct Head {
     headers: HeaderMap,
     target: Target,
     upstream_host: Option<HeaderValue>,
+    forwarded_for: bool,
 }
 
 /// A canonical path and query.
@@ -169,6 +170,7 @@ impl Exchange {
             headers: self.parts.headers.clone(),
             target: self.target.clone(),
             upstream_host: self.upstream_host.clone(),
+            forwarded_for: self.forwarded_for,
         }
     }
 
@@ -178,7 +180,7 @@ impl Exchange {
         self.target = head.target;
         self.upstream_host = head.upstream_host;
         self.body = RequestBody::held(body);
-        self.forwarded_for = false;
+        self.forwarded_for = head.forwarded_for;
     }
 
     /// The same request once more, without body, for nobody to see the answer.
@@ -216,6 +218,7 @@ impl Exchange {
             path: self.routing_path(),
             method: self.parts.method.as_str(),
             headers: &self.parts.headers,
+            upgrade: self.upgrade.as_ref().map(|upgrade| &upgrade.protocol),
             query: self.target.query().unwrap_or_default().as_bytes(),
             client: self.client.ip(),
         }

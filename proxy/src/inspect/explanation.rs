@@ -149,6 +149,7 @@ impl Inspector {
             path: &routing,
             method: &question.method,
             headers: &headers,
+            upgrade: None,
             query: query.as_bytes(),
             client,
         };

@@ -177,6 +177,7 @@ mod tests {
                 path: b"/x",
                 method: "GET",
                 headers: &headers,
+                upgrade: None,
                 query: b"",
                 client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             };
@@ -199,6 +200,7 @@ mod tests {
                 path: b"/health",
                 method: "GET",
                 headers: &headers,
+                upgrade: None,
                 query: b"",
                 client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             };

@@ -11,11 +11,14 @@ use crate::http::exchange::Exchange;
 use crate::http::spool::{Spooled, Unspooled};
 use crate::upstream::failure::chain;
 
-use super::expression::{Call, Expression, Value};
+use super::expression::{Expression, Kind, Signature, Value};
 use super::{After, Next};
 
 /// Tries at most, whatever the expression says.
 const MOST_ATTEMPTS: u32 = 10;
+
+/// Bytes of a body that are held in memory, where the configuration does not say.
+const DEFAULT_MEMORY: u64 = 1 << 20;
 
 /// Of the bodies in one direction.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +33,10 @@ impl Limits {
     fn new(name: &str, memory: i64, most: i64) -> Result<Self, String> {
         let size =
             |option: String, size: i64| u64::try_from(size).map_err(|_| format!("{option} should be >= 0, not {size}"));
-        let memory = size(format!("mem{name}BodyBytes"), memory)?;
+        let memory = match size(format!("mem{name}BodyBytes"), memory)? {
+            0 => DEFAULT_MEMORY,
+            memory => memory,
+        };
         let most = match size(format!("max{name}BodyBytes"), most)? {
             // No limit but that of the disk.
             0 => u64::MAX,
@@ -54,9 +60,14 @@ impl Buffering {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let known = |call: &Call| {
-            matches!(call.name.as_str(), "IsNetworkError" | "Attempts" | "ResponseCode" | "RequestMethod")
-                && call.args.is_empty()
+        let known = |name: &str| {
+            let gives = match name {
+                "IsNetworkError" => Kind::Flag,
+                "Attempts" | "ResponseCode" => Kind::Whole,
+                "RequestMethod" => Kind::Text,
+                _ => return None,
+            };
+            Some(Signature { takes: &[], gives })
         };
         let again = match config.retry_expression.as_str() {
             "" => None,

@@ -1,6 +1,6 @@
 //! From the configuration of middlewares to middlewares that run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::config::dynamic::{self, Named};
@@ -35,7 +35,12 @@ pub(crate) enum Unbuildable {
         /// Its kind, as written in the configuration.
         kind: String,
     },
-    /// No kind is configured, or several.
+    /// Several kinds are configured.
+    #[error(
+        "cannot create middleware: multi-types middleware not supported, consider declaring two different pieces of middleware instead"
+    )]
+    SeveralKinds,
+    /// No kind is configured.
     #[error("invalid middleware {0:?} configuration: invalid middleware type or middleware does not exist")]
     NoKind(String),
     /// An option is wrong.
@@ -54,12 +59,14 @@ pub(crate) struct Builder<'a> {
     before: Option<&'a Kept>,
     /// What was built.
     pub(crate) kept: Kept,
+    /// What could not be, by name, with the reason.
+    pub(crate) failed: BTreeMap<String, String>,
 }
 
 impl<'a> Builder<'a> {
     /// A builder over the configured middlewares (qualified names) that knows those of the configuration before.
     pub(crate) fn new(configured: &'a Named<dynamic::Middleware>, before: Option<&'a Kept>) -> Self {
-        Self { configured, before, kept: Kept::new() }
+        Self { configured, before, kept: Kept::new(), failed: BTreeMap::new() }
     }
 
     /// The middlewares that `names` stand for on a router, chains resolved, in order.
@@ -87,6 +94,22 @@ impl<'a> Builder<'a> {
         services: &mut services::Builder<'_>,
     ) -> Result<(), Unbuildable> {
         let config = self.configured.get(name).ok_or_else(|| Unbuildable::Missing(name.to_owned()))?;
+        self.add_configured(name, config, path, built, services).inspect_err(|error| {
+            self.failed.entry(name.to_owned()).or_insert_with(|| error.to_string());
+        })
+    }
+
+    fn add_configured(
+        &mut self,
+        name: &str,
+        config: &dynamic::Middleware,
+        path: &mut Vec<String>,
+        built: &mut Vec<Middleware>,
+        services: &mut services::Builder<'_>,
+    ) -> Result<(), Unbuildable> {
+        if kinds_of(config) > 1 {
+            return Err(Unbuildable::SeveralKinds);
+        }
         path.push(name.to_owned());
         let chain = path.get(1..).unwrap_or_default();
         if chain.iter().filter(|seen| *seen == name).count() > 1 {
@@ -143,8 +166,11 @@ impl<'a> Builder<'a> {
             return Ok(Some(Middleware::ErrorPages(Arc::new(pages))));
         }
         if let Some(auth) = &config.forward_auth {
-            let slot =
-                services.helper(name, &auth.address, auth.tls.as_ref()).map_err(|error| option(error.to_string()))?;
+            let slot = match services.helper(name, &auth.address, auth.tls.as_ref()) {
+                Ok(slot) => Some(slot),
+                Err(services::build::Unbuildable::Server(_)) => None,
+                Err(error) => return Err(option(error.to_string())),
+            };
             let auth = forward_auth::ForwardAuth::new(auth, slot).map_err(option)?;
             return Ok(Some(Middleware::ForwardAuth(Arc::new(auth))));
         }
@@ -178,12 +204,12 @@ fn path(config: &dynamic::Middleware) -> Built {
         return made(strip_prefix_regex::StripPrefixRegex::new(&strip.regex).map(Middleware::StripPrefixRegex));
     }
     if let Some(replace) = &config.replace_path {
-        let built = replace_path::ReplacePath::new(&replace.path).map(Middleware::ReplacePath);
-        return made(built.ok_or_else(|| format!("`{}` holds a malformed encoding", replace.path)));
+        return made::<String>(Ok(Middleware::ReplacePath(replace_path::ReplacePath::new(&replace.path))));
     }
     if let Some(replace) = &config.replace_path_regex {
         let built = replace_path::ReplacePathRegex::new(&replace.regex, &replace.replacement);
-        return made(built.map(|replace| Middleware::ReplacePathRegex(Arc::new(replace))));
+        let named = |error| format!("error compiling regular expression {}: {error}", replace.regex);
+        return made(built.map(|replace| Middleware::ReplacePathRegex(Arc::new(replace))).map_err(named));
     }
     if let Some(redirect) = &config.redirect_scheme {
         let built = redirect_scheme::RedirectScheme::new(&redirect.scheme, &redirect.port, redirect.permanent);
@@ -255,6 +281,41 @@ fn answers(config: &dynamic::Middleware) -> Built {
         Some(false) => Some(Ok(None)),
         _ => made::<String>(Ok(Middleware::ContentType)),
     }
+}
+
+/// How many kinds of middleware are configured under one name.
+fn kinds_of(config: &dynamic::Middleware) -> usize {
+    [
+        config.add_prefix.is_some(),
+        config.strip_prefix.is_some(),
+        config.strip_prefix_regex.is_some(),
+        config.replace_path.is_some(),
+        config.replace_path_regex.is_some(),
+        config.chain.is_some(),
+        config.ip_white_list.is_some(),
+        config.ip_allow_list.is_some(),
+        config.headers.is_some(),
+        config.encoded_characters.is_some(),
+        config.errors.is_some(),
+        config.rate_limit.is_some(),
+        config.redirect_regex.is_some(),
+        config.redirect_scheme.is_some(),
+        config.basic_auth.is_some(),
+        config.digest_auth.is_some(),
+        config.forward_auth.is_some(),
+        config.in_flight_req.is_some(),
+        config.buffering.is_some(),
+        config.circuit_breaker.is_some(),
+        config.compress.is_some(),
+        config.pass_tls_client_cert.is_some(),
+        config.retry.is_some(),
+        config.content_type.is_some(),
+        config.grpc_web.is_some(),
+        !config.plugin.is_empty(),
+    ]
+    .into_iter()
+    .filter(|set| *set)
+    .count()
 }
 
 /// The kind of a middleware that this gateway does not have.

@@ -11,7 +11,7 @@ use crate::config::dynamic::CircuitBreaker as Config;
 use crate::http::body::Body;
 use crate::http::error_response::status_text;
 
-use super::expression::{Call, Expression};
+use super::expression::{Expression, Kind, Signature};
 use window::Window;
 
 /// When it opens, and for how long.
@@ -48,11 +48,14 @@ impl CircuitBreaker {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let known = |call: &Call| match call.name.as_str() {
-            "NetworkErrorRatio" => call.args.is_empty(),
-            "ResponseCodeRatio" => call.args.len() == 4,
-            "LatencyAtQuantileMS" => call.args.len() == 1,
-            _ => false,
+        let known = |name: &str| {
+            let (takes, gives): (&[Kind], Kind) = match name {
+                "NetworkErrorRatio" => (&[], Kind::Fraction),
+                "ResponseCodeRatio" => (&[Kind::Whole; 4], Kind::Fraction),
+                "LatencyAtQuantileMS" => (&[Kind::Fraction], Kind::Whole),
+                _ => return None,
+            };
+            Some(Signature { takes, gives })
         };
         let status = u16::try_from(config.response_code).ok().and_then(|code| StatusCode::from_u16(code).ok());
         Ok(Self {

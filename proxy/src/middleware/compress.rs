@@ -47,10 +47,9 @@ impl Compress {
             return Err("excludedContentTypes and includedContentTypes options are mutually exclusive".to_owned());
         }
         let encoding = |name: &String| Encoding::named(name).ok_or_else(|| format!("unsupported encoding: {name}"));
-        let encodings = config.encodings.iter().map(encoding).collect::<Result<Vec<_>, _>>()?;
-        if encodings.is_empty() {
-            return Err("at least one encoding must be specified".to_owned());
-        }
+        let usual = Config::default().encodings;
+        let names = if config.encodings.is_empty() { &usual } else { &config.encodings };
+        let encodings = names.iter().map(encoding).collect::<Result<Vec<_>, _>>()?;
         let default = match config.default_encoding.as_str() {
             "" => None,
             name => Some(
@@ -59,13 +58,16 @@ impl Compress {
                     .ok_or_else(|| format!("unsupported default encoding: {name}"))?,
             ),
         };
-        let types = |texts: &[String]| texts.iter().map(|text| media_type(text)).collect();
+        let types = |which: &str, texts: &[String]| {
+            let checked = texts.iter().map(|text| check_media_type(text).map(|()| media_type(text)));
+            checked.collect::<Result<_, _>>().map_err(|error| format!("parsing {which} media type: mime: {error}"))
+        };
         Ok(Self {
             encodings,
             default,
             least: u64::try_from(config.min_response_body_bytes).ok().filter(|size| *size > 0).unwrap_or(LEAST),
-            excluded: types(&config.excluded_content_types),
-            included: types(&config.included_content_types),
+            excluded: types("excluded", &config.excluded_content_types)?,
+            included: types("included", &config.included_content_types)?,
         })
     }
 
@@ -83,7 +85,7 @@ impl Compress {
                 |encoding| if encoding == Encoding::Gzip { Wanted::Anything } else { Wanted::Encoding(encoding) };
             return self.default.map(unasked);
         }
-        negotiate::choose(&lines.join(","), &self.encodings)
+        negotiate::choose(&lines.join(","), &self.encodings, self.default)
     }
 
     /// Encodes the answer, unless it is better left alone.
@@ -120,7 +122,78 @@ fn type_of(headers: &HeaderMap) -> String {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(media_type).unwrap_or_default()
 }
 
+/// Whether a text is a media type with its parameters (RFC 9110 section 8.3.1), as Go's package `mime` reads it.
+fn check_media_type(text: &str) -> Result<(), &'static str> {
+    let token = |text: &str| !text.is_empty() && text.bytes().all(is_token);
+    let mut parts = text.split(';');
+    let kind = parts.next().unwrap_or_default().trim();
+    let (main, sub) = kind.split_once('/').map_or((kind, None), |(main, sub)| (main, Some(sub)));
+    if main.is_empty() || !main.bytes().next().is_some_and(is_token) {
+        return Err("no media type");
+    }
+    if !token(main) {
+        return Err("expected slash after first token");
+    }
+    if sub.is_some_and(|sub| !sub.bytes().next().is_some_and(is_token)) {
+        return Err("expected token after slash");
+    }
+    if sub.is_some_and(|sub| !token(sub)) {
+        return Err("unexpected content after media subtype");
+    }
+    let mut seen = Vec::new();
+    let mut parameters = parts.map(str::trim).peekable();
+    while let Some(parameter) = parameters.next() {
+        if parameter.is_empty() && parameters.peek().is_none() {
+            return Ok(());
+        }
+        let (name, value) = parameter.split_once('=').ok_or("invalid media parameter")?;
+        let quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+        if !token(name) || !(quoted || token(value)) {
+            return Err("invalid media parameter");
+        }
+        if seen.contains(&name.to_ascii_lowercase()) {
+            return Err("duplicate parameter name");
+        }
+        seen.push(name.to_ascii_lowercase());
+    }
+    Ok(())
+}
+
+/// Whether a token may hold this byte (RFC 9110 section 5.6.2).
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
 /// A content type without its parameters.
 fn media_type(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types() {
+        for text in ["text/html", "text", "TEXT/HTML; charset=utf-8", "text/html;", "*/*", "a/b; c=\"d e\"; f=g"] {
+            assert_eq!(check_media_type(text), Ok(()), "{text}");
+        }
+        for (text, error) in [
+            ("", "no media type"),
+            ("/x", "no media type"),
+            ("; a=b", "no media type"),
+            ("text html", "expected slash after first token"),
+            ("text/", "expected token after slash"),
+            ("text/html; charset", "invalid media parameter"),
+            ("text/html; charset=", "invalid media parameter"),
+            ("text/html; q=\"a", "invalid media parameter"),
+            ("text/html; a=b; A=c", "duplicate parameter name"),
+        ] {
+            assert_eq!(check_media_type(text), Err(error), "{text}");
+        }
+    }
 }

@@ -1,14 +1,13 @@
-//! Expressions over what a middleware knows: `NetworkErrorRatio() > 0.5 && !(LatencyAtQuantileMS(50.0) > 100)`.
+//! Expressions over what a middleware knows: `NetworkErrorRatio() > 0.5 || LatencyAtQuantileMS(50.0) > 100`.
 //!
 //! Specification: Traefik v3 documentation, "CircuitBreaker: expression" and "Buffering: retryExpression"; the grammar is
-//! the part of Go's that they use.
+//! the part of Go's that they use. As in Traefik whole numbers and fractions are of different types, and there is no `!`.
 
 /// A parsed expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     All(Vec<Self>),
     Any(Vec<Self>),
-    Not(Box<Self>),
     Compare(Call, Operator, Value),
     Truth(Call),
 }
@@ -41,15 +40,48 @@ pub(crate) enum Value {
     Flag(bool),
 }
 
-/// Parentheses and `!` inside each other, at most.
+/// Of what type a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `100`
+    Whole,
+    /// `0.5`
+    Fraction,
+    /// `"GET"`
+    Text,
+    /// What holds or does not, without a comparison.
+    Flag,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "a whole number",
+            Self::Fraction => "a number with a fraction, such as 0.5",
+            Self::Text => "a text",
+            Self::Flag => "true or false",
+        }
+    }
+}
+
+/// What a function takes and gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signature {
+    /// Types of the arguments.
+    pub(crate) takes: &'static [Kind],
+    /// Type of the value.
+    pub(crate) gives: Kind,
+}
+
+/// Parentheses inside each other, at most.
 const DEEPEST: usize = 32;
 
 impl Expression {
-    /// Parses a text whose functions `known` accepts.
+    /// Parses a text whose functions `known` describes.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn parse(text: &str, known: &dyn Fn(&Call) -> bool) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> Option<Signature>) -> Result<Self, String> {
         let mut parser = Parser { rest: text, known, depth: 0 };
         let parsed = parser.any()?;
         parser.skip();
@@ -65,7 +97,6 @@ impl Expression {
         match self {
             Self::All(terms) => terms.iter().all(|term| term.holds(ask)),
             Self::Any(terms) => terms.iter().any(|term| term.holds(ask)),
-            Self::Not(term) => !term.holds(ask),
             Self::Truth(call) => ask(call) == Value::Flag(true),
             Self::Compare(call, operator, wanted) => compare(&ask(call), *operator, wanted),
         }
@@ -91,7 +122,7 @@ fn compare(found: &Value, operator: Operator, wanted: &Value) -> bool {
 
 struct Parser<'a> {
     rest: &'a str,
-    known: &'a dyn Fn(&Call) -> bool,
+    known: &'a dyn Fn(&str) -> Option<Signature>,
     depth: usize,
 }
 
@@ -133,7 +164,7 @@ impl Parser<'_> {
             return Err("the expression is nested too deeply".to_owned());
         }
         let term = if self.take("!") {
-            Ok(Expression::Not(Box::new(self.term()?)))
+            Err("! is not supported".to_owned())
         } else if self.take("(") {
             let inner = self.any()?;
             if self.take(")") { Ok(inner) } else { Err("a `)` is missing in the expression".to_owned()) }
@@ -145,7 +176,7 @@ impl Parser<'_> {
     }
 
     fn comparison(&mut self) -> Result<Expression, String> {
-        let call = self.call()?;
+        let (call, gives) = self.call()?;
         let operators = [
             ("==", Operator::Equal),
             ("!=", Operator::Unequal),
@@ -154,13 +185,23 @@ impl Parser<'_> {
             ("<", Operator::Less),
             (">", Operator::Greater),
         ];
-        match operators.into_iter().find(|(token, _)| self.take(token)) {
-            Some((_, operator)) => Ok(Expression::Compare(call, operator, self.value()?)),
-            None => Ok(Expression::Truth(call)),
+        let Some((token, operator)) = operators.into_iter().find(|(token, _)| self.take(token)) else {
+            return match gives {
+                Kind::Flag => Ok(Expression::Truth(call)),
+                kind => Err(format!("`{}` gives {}: compare it", call.name, kind.name())),
+            };
+        };
+        let (value, kind) = self.value()?;
+        if kind != gives {
+            return Err(format!("`{}` is compared with {}, not with {}", call.name, gives.name(), kind.name()));
         }
+        if kind == Kind::Text && !matches!(operator, Operator::Equal | Operator::Unequal) {
+            return Err(format!("texts are not compared by `{token}`"));
+        }
+        Ok(Expression::Compare(call, operator, value))
     }
 
-    fn call(&mut self) -> Result<Call, String> {
+    fn call(&mut self) -> Result<(Call, Kind), String> {
         self.skip();
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
@@ -169,31 +210,39 @@ impl Parser<'_> {
         if name.is_empty() || !self.take("(") {
             return Err(format!("a function is expected in the expression before `{}`", self.rest));
         }
+        let Some(signature) = (self.known)(name) else { return Err(format!("unsupported function: {name}")) };
         while !self.take(")") {
-            match self.value()? {
-                Value::Number(number) => call.args.push(number),
-                _ => return Err(format!("`{name}` takes numbers")),
+            let (value, kind) = self.value()?;
+            match (value, signature.takes.get(call.args.len())) {
+                (Value::Number(number), Some(wanted)) if *wanted == kind => call.args.push(number),
+                (_, Some(wanted)) => return Err(format!("`{name}` takes {}, not {}", wanted.name(), kind.name())),
+                (_, None) => return Err(format!("`{name}` has too many arguments")),
             }
             if !self.take(",") && !self.rest.trim_start().starts_with(')') {
                 return Err(format!("a `)` is missing after `{name}(`"));
             }
         }
-        if (self.known)(&call) { Ok(call) } else { Err(format!("unsupported function: {name}")) }
+        if call.args.len() < signature.takes.len() {
+            return Err(format!("`{name}` has too few arguments"));
+        }
+        Ok((call, signature.gives))
     }
 
-    fn value(&mut self) -> Result<Value, String> {
+    fn value(&mut self) -> Result<(Value, Kind), String> {
         self.skip();
         for quote in ['"', '`'] {
             if let Some(inner) = self.rest.strip_prefix(quote) {
                 let (text, rest) = inner.split_once(quote).ok_or("a text in the expression does not end")?;
                 self.rest = rest;
-                return Ok(Value::Text(text.to_owned()));
+                return Ok((Value::Text(text.to_owned()), Kind::Text));
             }
         }
-        let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(self.rest.len());
         let (number, rest) = self.rest.split_at(end);
         self.rest = rest;
-        number.parse().map(Value::Number).map_err(|_| format!("a number is expected in the expression before `{rest}`"))
+        let kind = if number.contains('.') { Kind::Fraction } else { Kind::Whole };
+        let parsed = number.parse().map(|number| (Value::Number(number), kind));
+        parsed.map_err(|_| format!("a number is expected in the expression before `{rest}`"))
     }
 }
 
@@ -203,6 +252,17 @@ mod tests {
 
     use super::*;
 
+    fn known(name: &str) -> Option<Signature> {
+        let (takes, gives): (&[Kind], Kind) = match name {
+            "Code" => (&[], Kind::Whole),
+            "Ratio" => (&[Kind::Fraction, Kind::Fraction], Kind::Fraction),
+            "Method" => (&[], Kind::Text),
+            "Yes" => (&[], Kind::Flag),
+            _ => return None,
+        };
+        Some(Signature { takes, gives })
+    }
+
     fn holds(text: &str) -> bool {
         let ask = |call: &Call| match call.name.as_str() {
             "Code" => Value::Number(503.0),
@@ -210,23 +270,41 @@ mod tests {
             "Method" => Value::Text("GET".to_owned()),
             _ => Value::Flag(true),
         };
-        Expression::parse(text, &|call| call.name != "Nope").unwrap().holds(&ask)
+        Expression::parse(text, &known).unwrap().holds(&ask)
     }
 
     #[test]
     fn what_holds() {
         assert!(holds("Code() == 503 && Method() == \"GET\""));
         assert!(holds("Ratio(0.1, 0.2)>0.25 || Code() < 1"));
-        assert!(holds("!(Code() != 503) && Yes()"));
+        assert!(holds("(Code() != 504) && Yes()"));
         assert!(!holds("Method() == `POST`"));
-        assert!(!holds("Code() == `503`"));
     }
 
     #[test]
     fn what_is_wrong() {
-        for text in ["", "Code() >", "Code() = 1", "Nope() > 1", "(Code() > 1", "Code( > 1", "Code() > 1 2"] {
-            assert!(Expression::parse(text, &|call| call.name != "Nope").is_err(), "{text}");
+        for text in [
+            "",
+            "Code() >",
+            "Code() = 1",
+            "Nope() > 1",
+            "(Code() > 1",
+            "Code( > 1",
+            "Code() > 1 2",
+            "!Yes()",
+            "Code()",
+            "Yes() == `true`",
+            "Code() > 1.0",
+            "Code() > -1",
+            "Code() == `503`",
+            "Method() < `GET`",
+            "Ratio(0.1) > 0.5",
+            "Ratio(0.1, 0.2, 0.3) > 0.5",
+            "Ratio(1, 2) > 0.5",
+            "Ratio(0.1, 0.2) > 1",
+        ] {
+            assert!(Expression::parse(text, &known).is_err(), "{text}");
         }
-        assert!(Expression::parse(&"!".repeat(1000), &|_| true).is_err());
+        assert!(Expression::parse(&"(".repeat(1000), &known).is_err());
     }
 }

@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who decides, what they are told, and what of their answer goes on.
 #[derive(Debug)]
 pub(crate) struct ForwardAuth {
-    slot: usize,
+    /// Of its connections; `None` where its address is no URL.
+    slot: Option<usize>,
     address: String,
     target: PathAndQuery,
     /// Whether forwarding headers of the request are believed; `None` for the usual mixture.
@@ -45,11 +46,11 @@ pub(crate) struct ForwardAuth {
 }
 
 impl ForwardAuth {
-    /// From the configuration; connections to the server are those of `slot`.
+    /// From the configuration; connections to the server are those of `slot`. As in Traefik, an address that is no URL lets nobody pass.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(crate) fn new(config: &Config, slot: usize) -> Result<Self, String> {
+    pub(crate) fn new(config: &Config, slot: Option<usize>) -> Result<Self, String> {
         let names = |names: &[String]| {
             names
                 .iter()
@@ -57,7 +58,7 @@ impl ForwardAuth {
                 .collect::<Result<Vec<_>, _>>()
         };
         let limit = |size: Option<i64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(buffer::MOST);
-        let uri: http::Uri = config.address.parse().map_err(|_| format!("`{}` is no URL", config.address))?;
+        let uri: http::Uri = config.address.parse().unwrap_or_default();
         let expression = &config.auth_response_headers_regex;
         let response_pattern = if expression.is_empty() {
             None
@@ -101,7 +102,9 @@ impl ForwardAuth {
             // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let Some(pool) = view.pools.get(self.slot) else { return Err(text(StatusCode::INTERNAL_SERVER_ERROR, "")) };
+        let Some(pool) = self.slot.and_then(|slot| view.pools.get(slot)) else {
+            return Err(text(StatusCode::INTERNAL_SERVER_ERROR, ""));
+        };
         if let Some(trace) = &mut exchange.trace {
             trace.asks("AuthRequest", &pool.server, &head.method, self.target.as_str(), &mut head.headers);
         }

@@ -34,7 +34,8 @@ impl InFlight {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let criterion = Criterion::new(config.source_criterion.as_ref(), Criterion::Host)?;
+        let criterion = Criterion::new(config.source_criterion.as_ref(), Criterion::Host)
+            .map_err(|error| format!("error creating requests limiter: {error}"))?;
         Ok(Self { most: config.amount, criterion, counts: Mutex::default() })
     }
 

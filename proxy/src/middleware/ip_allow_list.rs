@@ -34,7 +34,8 @@ impl IpAllowList {
             .filter(|status| status.canonical_reason().is_some())
             .ok_or_else(|| format!("invalid HTTP status code {code}"))?;
         Ok(Self {
-            networks: source::networks(&config.source_range)?,
+            networks: source::networks(&config.source_range)
+                .map_err(|error| format!("cannot parse CIDRs [{}]: {error}", config.source_range.join(" ")))?,
             address: Address::new(config.ip_strategy.as_ref())?,
             status,
         })

@@ -52,7 +52,8 @@ impl RateLimit {
         if config.redis.is_some() {
             return Err("`redis` is not supported by this gateway: without it each gateway counts by itself".to_owned());
         }
-        let criterion = Criterion::new(config.source_criterion.as_ref(), Criterion::Address(Address::new(None)?))?;
+        let criterion = Criterion::new(config.source_criterion.as_ref(), Criterion::Address(Address::new(None)?))
+            .map_err(|error| format!("getting source extractor: {error}"))?;
         if config.average <= 0 {
             return Ok(None);
         }

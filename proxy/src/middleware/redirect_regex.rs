@@ -6,10 +6,10 @@ use regex::bytes::Regex;
 use crate::http::body::Body;
 use crate::http::error_response::Reason;
 use crate::http::exchange::Exchange;
-use crate::http::raw_path::unescape;
+use crate::http::raw_path::{RawPath, unescape};
 use crate::rule::pattern::{self, PatternError};
 
-use super::redirect_scheme::redirect;
+use super::redirect_scheme::{is_scheme, redirect};
 
 /// The pattern and what takes its place.
 #[derive(Debug, Clone)]
@@ -46,28 +46,46 @@ impl RedirectRegex {
     }
 }
 
-/// A URL as it may stand in a header; `None` where it is none.
+/// A URL as it may stand in a header, written as Go writes one that it has read; `None` where it is none.
 fn location(url: &str) -> Option<String> {
-    let after = url.split_once("://").map_or("", |(_, after)| after);
-    let host = after.split(['/', '?', '#']).next().unwrap_or_default();
+    if url.chars().any(char::is_control) {
+        return None;
+    }
+    let (scheme, rest) = match url.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => (format!("{}:", scheme.to_ascii_lowercase()), rest),
+        _ => (String::new(), url),
+    };
+    let (slashes, host, rest) = match rest.strip_prefix("//") {
+        Some(after) => {
+            let (host, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
+            ("//", host, rest)
+        }
+        None => ("", "", rest),
+    };
     let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or("", |(_, port)| port);
-    let path = url.split(['?', '#']).next().unwrap_or_default();
     if host.contains([' ', '<', '>', '"', '\\', '^', '`', '{', '|', '}'])
         || !port.bytes().all(|byte| byte.is_ascii_digit())
-        || url.chars().any(char::is_control)
-        || unescape(path).is_err()
     {
         return None;
     }
-    let mut out = String::with_capacity(url.len());
-    for byte in url.bytes() {
+    let (path, rest) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let path = RawPath { decoded: unescape(path).ok()?, raw: path.to_owned() }.escaped();
+    let mut out = scheme + slashes;
+    encode(host, &mut out);
+    out.push_str(&path);
+    encode(rest, &mut out);
+    Some(out)
+}
+
+/// Writes a text, with what may not stand in a URL encoded.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
         if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
-    Some(out)
 }
 
 #[cfg(test)]
@@ -78,6 +96,9 @@ mod tests {
     fn only_urls_are_redirected_to() {
         assert_eq!(location("https://a.test/\u{e9} x").as_deref(), Some("https://a.test/%C3%A9%20x"));
         assert_eq!(location("/rel?x=1").as_deref(), Some("/rel?x=1"));
+        assert_eq!(location("//a.test/b").as_deref(), Some("//a.test/b"));
+        assert_eq!(location("HTTPS://A.test/a%2Fb?c=%2F#d").as_deref(), Some("https://A.test/a%2Fb?c=%2F#d"));
+        assert_eq!(location("https://a.test/\u{e9}/a%2Fb").as_deref(), Some("https://a.test/%C3%A9/a/b"));
         for bad in ["http://x test/", "http://a.test/%zz", "http://a.test:x/", "http://a.test/\n"] {
             assert_eq!(location(bad), None, "{bad}");
         }

@@ -15,6 +15,8 @@ pub(crate) struct RedirectScheme {
     scheme: String,
     /// `:port`, or nothing where the scheme implies it.
     port: String,
+    /// Whether a URL comes of it at all.
+    is_url: bool,
     permanent: bool,
 }
 
@@ -22,8 +24,9 @@ impl RedirectScheme {
     /// `None` without scheme.
     pub(crate) fn new(scheme: &str, port: &str, permanent: bool) -> Option<Self> {
         let implied = matches!((scheme, port), (_, "") | ("http" | "ws", "80") | ("https" | "wss", "443"));
+        let is_url = is_scheme(scheme) && port.bytes().all(|byte| byte.is_ascii_digit());
         let port = if implied { String::new() } else { format!(":{port}") };
-        (!scheme.is_empty()).then(|| Self { scheme: scheme.to_owned(), port, permanent })
+        (!scheme.is_empty()).then(|| Self { scheme: scheme.to_owned(), port, is_url, permanent })
     }
 
     pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
@@ -33,11 +36,11 @@ impl RedirectScheme {
             return None;
         }
         // As in Traefik: with a port behind it an IPv6 address loses its brackets, and no URL comes of that.
-        if name.starts_with('[') && name.len() < host.len() {
+        if !self.is_url || (name.starts_with('[') && name.len() < host.len()) {
             return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
         }
         redirect(
-            &format!("{}://{name}{}{}", self.scheme, self.port, exchange.path_and_query()),
+            &format!("{}://{name}{}{}", self.scheme.to_ascii_lowercase(), self.port, exchange.path_and_query()),
             &exchange.parts.method,
             self.permanent,
         )
@@ -55,6 +58,12 @@ impl RedirectScheme {
         let same_port = self.port.is_empty() || host.get(name.len()..) == Some(self.port.as_str());
         scheme == self.scheme && same_port
     }
+}
+
+/// Whether a text is the scheme of a URL (RFC 3986 section 3.1).
+pub(super) fn is_scheme(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// The answer that sends a client to `location`: 301/302 for GET, 308/307 where the method must stay.

@@ -16,19 +16,22 @@ const X_REPLACED_PATH: HeaderName = HeaderName::from_static("x-replaced-path");
 /// `replacePath`.
 #[derive(Debug, Clone)]
 pub(crate) struct ReplacePath {
-    path: RawPath,
+    /// The new path, or the malformed encoding that it holds.
+    path: Result<RawPath, String>,
 }
 
 impl ReplacePath {
-    /// The new path; `None` where it holds a malformed encoding.
-    pub(crate) fn new(path: &str) -> Option<Self> {
-        Some(Self { path: RawPath { decoded: unescape(path).ok()?, raw: path.to_owned() } })
+    pub(crate) fn new(path: &str) -> Self {
+        Self { path: unescape(path).map(|decoded| RawPath { decoded, raw: path.to_owned() }) }
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
         let old = exchange.target.path().to_owned();
         note(exchange, old.as_bytes());
-        go_on(exchange, &self.path)
+        match &self.path {
+            Ok(path) => go_on(exchange, path),
+            Err(wrong) => Some(bad_escape(wrong)),
+        }
     }
 }
 

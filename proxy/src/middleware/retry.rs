@@ -36,10 +36,9 @@ impl Retry {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
-        let attempts = u32::try_from(config.attempts).unwrap_or(0);
-        if attempts == 0 {
-            return Err("incorrect (or empty) value for attempt (0)".to_owned());
-        }
+        let attempts = u32::try_from(config.attempts).ok().filter(|attempts| *attempts > 0);
+        let attempts =
+            attempts.ok_or_else(|| format!("incorrect (or empty) value for attempt ({})", config.attempts))?;
         if config.status.is_empty() && config.disable_retry_on_network_error {
             return Err("retry middleware requires at least HTTP status codes or retry on TCP".to_owned());
         }
@@ -47,7 +46,7 @@ impl Retry {
             attempts,
             interval: config.initial_interval.to_std(),
             timeout: config.timeout.to_std(),
-            statuses: Statuses::new(&config.status)?,
+            statuses: Statuses::new(&config.status).map_err(|error| format!("creating HTTP code ranges: {error}"))?,
             most_body: config.max_request_body_bytes.and_then(|size| u64::try_from(size).ok()).unwrap_or(MOST_BODY),
             network: !config.disable_retry_on_network_error,
             any_method: config.retry_non_idempotent_method,

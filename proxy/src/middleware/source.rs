@@ -36,9 +36,6 @@ impl Address {
         if strategy.depth > 0 {
             return Ok(Self::Depth(usize::try_from(strategy.depth).unwrap_or(usize::MAX), subnet));
         }
-        if strategy.depth < 0 {
-            return Err(format!("invalid depth {}: it counts from 1", strategy.depth));
-        }
         if !strategy.excluded_ips.is_empty() {
             return Ok(Self::Excluding(networks(&strategy.excluded_ips)?, subnet));
         }
@@ -97,9 +94,10 @@ pub(crate) fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
         .iter()
         .map(|text| {
             let text = text.trim();
-            text.parse::<IpNet>().ok().or_else(|| parse(text).map(IpNet::from)).ok_or_else(|| {
-                format!("cannot parse CIDRs {texts:?}: parsing CIDR trusted IPs: invalid CIDR address: {text}")
-            })
+            text.parse::<IpNet>()
+                .ok()
+                .or_else(|| parse(text).map(IpNet::from))
+                .ok_or_else(|| format!("parsing CIDR trusted IPs <nil>: invalid CIDR address: {text}"))
         })
         .collect()
 }
@@ -122,11 +120,14 @@ impl Criterion {
     /// What is wrong with it.
     pub(crate) fn new(config: Option<&SourceCriterion>, default: Self) -> Result<Self, String> {
         let Some(config) = config else { return Ok(default) };
-        let given = usize::from(config.ip_strategy.is_some())
-            + usize::from(!config.request_header_name.is_empty())
-            + usize::from(config.request_host);
-        if given > 1 {
-            return Err("iPStrategy, requestHeaderName and requestHost are mutually exclusive".to_owned());
+        let excluding = match (&config.ip_strategy, config.request_header_name.as_str(), config.request_host) {
+            (Some(_), _, true) => Some("iPStrategy and RequestHost"),
+            (Some(_), name, false) if !name.is_empty() => Some("iPStrategy and RequestHeaderName"),
+            (None, name, true) if !name.is_empty() => Some("requestHost and RequestHeaderName"),
+            _ => None,
+        };
+        if let Some(both) = excluding {
+            return Err(format!("{both} are mutually exclusive"));
         }
         if !config.request_header_name.is_empty() {
             let name = HeaderName::from_bytes(config.request_header_name.as_bytes());

@@ -10,7 +10,7 @@ impl Statuses {
     /// From texts.
     ///
     /// # Errors
-    /// The first that is neither code nor range.
+    /// The first that is neither code nor range, in the words that Traefik has for it.
     pub(crate) fn new(texts: &[String]) -> Result<Self, String> {
         texts.iter().map(|text| range(text)).collect::<Result<_, _>>().map(Self)
     }
@@ -31,7 +31,11 @@ impl Statuses {
 /// # Errors
 /// It is neither.
 pub(crate) fn range(text: &str) -> Result<(u16, u16), String> {
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let number = |part: &str| part.trim().parse::<u16>().map_err(|_| format!("`{text}` is no status code or range"));
+    let mut ends = text.trim().split('-');
+    let low = ends.next().unwrap_or_default();
+    // As in Traefik, what follows a second `-` counts for nothing.
+    let high = ends.next().unwrap_or(low);
+    let number =
+        |part: &str| part.parse::<u16>().map_err(|_| format!("strconv.Atoi: parsing {part:?}: invalid syntax"));
     Ok((number(low)?, number(high)?))
 }

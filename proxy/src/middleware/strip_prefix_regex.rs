@@ -33,7 +33,7 @@ impl StripPrefixRegex {
             .patterns
             .iter()
             .filter_map(|pattern| pattern.find(&path.decoded))
-            .find(|found| found.start() == 0)
+            .find(|found| found.start() == 0 && found.end() > 0)
             .map(|found| found.end())?;
         let prefix = path.decoded.get(..length).unwrap_or_default().to_vec();
         path.decoded = rooted_bytes(path.decoded.get(length..).unwrap_or_default());

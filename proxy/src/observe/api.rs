@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::config::statics::EntryPoint;
+use crate::config::statics::{EncodedCharacters, EntryPoint};
 use crate::gateway::Applied;
 use crate::inspect::Inspector;
 use crate::observe::dashboard;
@@ -71,6 +71,12 @@ impl Api {
     pub fn show(&self, entry_points: &BTreeMap<String, EntryPoint>, features: Features, applied: &Applied) {
         let points = entry_points.iter().map(|(name, options)| {
             let mut value = json!(options);
+            if let Some(http) = value.get_mut("http").and_then(Value::as_object_mut)
+                && options.http.encoded_characters == EncodedCharacters::default()
+            {
+                http.remove("encodedCharacters");
+            }
+            without_empty(&mut value);
             put(&mut value, "name", json!(name));
             value
         });
@@ -95,15 +101,25 @@ impl Api {
         if self.dashboard && !below.starts_with("/api") {
             return dashboard::answer(method, below);
         }
-        if method != Method::GET && method != Method::HEAD {
-            return plain(StatusCode::METHOD_NOT_ALLOWED, "");
-        }
         let shown = self.shown.load();
         let Some(looking) = &shown.looking else { return plain(StatusCode::SERVICE_UNAVAILABLE, "not ready yet\n") };
         let objects = Objects::new(looking);
-        let Some(rest) = below.strip_prefix("/api/").map(|rest| rest.trim_end_matches('/')) else { return nothing() };
-        match rest {
-            "version" => whole(&self.version()),
+        let Some(rest) = below.strip_prefix("/api/").filter(|rest| !rest.ends_with('/')) else { return nothing() };
+        let answer = self.get(rest, query, &shown, &objects);
+        if answer.status() != StatusCode::NOT_FOUND && method != Method::GET && method != Method::HEAD {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "");
+        }
+        answer
+    }
+
+    fn get(&self, path: &str, query: Option<&str>, shown: &Shown, objects: &Objects<'_>) -> InternalAnswer {
+        match path {
+            "version" => {
+                let mut response = whole(&self.version());
+                let kind = HeaderValue::from_static("application/json; charset=UTF-8");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                response
+            }
             "overview" => whole(&objects.overview(shown.features)),
             "rawdata" => whole(&objects.raw()),
             "stack" => whole(&objects.stack(self.version, &self.started)),
@@ -118,7 +134,7 @@ impl Api {
             "entrypoints" => page(shown.entry_points.clone(), query),
             other => match other.strip_prefix("entrypoints/") {
                 Some(name) => one(&shown.entry_points, name, "entry point"),
-                None => list_or_one(&objects, other, query),
+                None => list_or_one(objects, other, query),
             },
         }
     }
@@ -161,17 +177,21 @@ fn decoded(name: &str) -> String {
 fn one(all: &[Value], name: &str, word: &str) -> InternalAnswer {
     match all.iter().find(|value| value.get("name").and_then(Value::as_str) == Some(name)) {
         Some(value) => whole(value),
-        None => {
-            let mut response = answer(
-                StatusCode::NOT_FOUND,
-                Bytes::from(json!({ "message": format!("{word} not found: {name}") }).to_string()),
-            );
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            response
-        }
+        None => message(StatusCode::NOT_FOUND, &format!("{word} not found: {name}")),
     }
+}
+
+/// What is wrong with a question.
+fn message(status: StatusCode, text: &str) -> InternalAnswer {
+    let mut response = answer(status, Bytes::from(json!({ "message": text }).to_string()));
+    described(&mut response);
+    response
+}
+
+fn described(response: &mut InternalAnswer) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn by_name(values: &[Value]) -> Value {
@@ -184,6 +204,21 @@ fn by_name(values: &[Value]) -> Value {
         Some((name, value))
     });
     Value::Object(named.collect())
+}
+
+/// Takes away what says nothing: Traefik leaves it out, too.
+fn without_empty(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else { return };
+    fields.retain(|_, field| {
+        without_empty(field);
+        match field {
+            Value::Null | Value::Bool(false) => false,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty() && text != "0s",
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(_) | Value::Bool(true) => true,
+        }
+    });
 }
 
 fn put(value: &mut Value, name: &str, field: Value) {
@@ -246,12 +281,22 @@ fn filtered(mut all: Vec<Value>, query: Option<&str>) -> Vec<Value> {
 
 /// One page of a list (`page`, `per_page`), and which comes next.
 fn page(all: Vec<Value>, query: Option<&str>) -> InternalAnswer {
-    let number = |name: &str| parameter(query, name).and_then(|value| value.parse::<usize>().ok());
-    let (page, size) = (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(PER_PAGE).max(1));
+    // What is no number is read as 0, which is refused.
+    let number = |name: &str, usual: usize| match parameter(query, name) {
+        None => Ok(usual),
+        Some(text) => {
+            let number = text.parse::<i64>().unwrap_or(0);
+            let valid = usize::try_from(number).ok().filter(|number| *number > 0);
+            valid.ok_or_else(|| format!("invalid request: {name}: {number}"))
+        }
+    };
+    let (page, size) = match number("page", 1).and_then(|page| Ok((page, number("per_page", PER_PAGE)?))) {
+        Ok(both) => both,
+        Err(wrong) => return message(StatusCode::BAD_REQUEST, &wrong),
+    };
     let start = (page - 1).saturating_mul(size);
     if start > 0 && start >= all.len() {
-        let reason = format!("{{\"message\":\"invalid request: page: {page}, per_page: {size}\"}}");
-        return answer(StatusCode::BAD_REQUEST, reason.into());
+        return message(StatusCode::BAD_REQUEST, &format!("invalid request: page: {page}, per_page: {size}"));
     }
     let count = all.len();
     let shown: Vec<Value> = all.into_iter().skip(start).take(size).collect();
@@ -274,9 +319,7 @@ fn answer(status: StatusCode, body: Bytes) -> InternalAnswer {
 
 fn nothing() -> InternalAnswer {
     let mut response = plain(StatusCode::NOT_FOUND, "404 page not found\n");
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    described(&mut response);
     response
 }
 

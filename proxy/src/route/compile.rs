@@ -112,6 +112,8 @@ fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route 
         errors.push(reason);
         status = Status::Disabled;
     };
+    // As in Traefik, whose priority is that of the rule only where there is something to be first of.
+    let own_priority = using.is_empty().then_some(router.priority);
     if using.is_empty() {
         disable("no valid entryPoint for this router".to_owned());
     }
@@ -142,7 +144,7 @@ fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route 
         service: qualify(&router.service, &provider),
         middlewares: router.middlewares.iter().map(|middleware| qualify(middleware, &provider)).collect(),
         tls,
-        priority: priority::of(router.priority, &router.rule),
+        priority: own_priority.unwrap_or_else(|| priority::of(router.priority, &router.rule)),
         name,
         router,
         using,

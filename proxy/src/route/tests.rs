@@ -37,6 +37,7 @@ fn ask<'t>(table: &'t RoutingTable, entry_point: usize, tls: bool, host: &str, p
         path: path.as_bytes(),
         method: "GET",
         headers: &HeaderMap::new(),
+        upgrade: None,
         query: b"",
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };

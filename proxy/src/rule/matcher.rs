@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{HOST, HeaderName, TRAILER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
@@ -200,6 +200,17 @@ pub(super) fn header(key: &[u8]) -> Option<HeaderName> {
     HeaderName::from_bytes(key).ok().filter(|name| *name != HOST && *name != TRANSFER_ENCODING && *name != TRAILER)
 }
 
+/// The values of a header. Of those of the connection only what is left of them when a protocol is to be switched.
+fn fields<'a>(request: &Candidate<'a>, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let switch = request.upgrade.and_then(|protocol| match *name {
+        UPGRADE => Some(protocol.as_bytes()),
+        CONNECTION => Some(&b"Upgrade"[..]),
+        _ => None,
+    });
+    let sent = request.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    switch.into_iter().chain(sent)
+}
+
 impl Matcher {
     /// Whether the request is one of those meant.
     pub(super) fn matches(&self, request: &Candidate<'_>) -> bool {
@@ -212,10 +223,8 @@ impl Matcher {
             Self::PathPrefix(prefix) => request.path.starts_with(prefix),
             Self::PathRegexp(regex) => regex.is_match(request.path),
             Self::Method(method) => method == request.method,
-            Self::Header(name, value) => request.headers.get_all(name).iter().any(|found| found.as_bytes() == value),
-            Self::HeaderRegexp(name, regex) => {
-                request.headers.get_all(name).iter().any(|found| regex.is_match(found.as_bytes()))
-            }
+            Self::Header(name, value) => fields(request, name).any(|found| found == value),
+            Self::HeaderRegexp(name, regex) => fields(request, name).any(|found| regex.is_match(found)),
             Self::Query(key, value) => {
                 query::pairs(request.query).any(|(k, v)| query::is(k, key) && query::is(v, value))
             }

@@ -21,6 +21,13 @@ pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
         other => {
             let text = other.to_string();
             let reason = text.rsplit("error: ").next().unwrap_or_default().trim();
+            // Go's words, where it has others.
+            let reason = match reason {
+                "unclosed group" => "missing closing )",
+                "unopened group" => "unexpected )",
+                "repetition operator missing expression" => "missing argument to repetition operator",
+                other => other,
+            };
             PatternError(format!("{reason}: `{pattern}`"))
         }
     })
@@ -33,9 +40,9 @@ fn translate(pattern: &str) -> Result<String, PatternError> {
     while let Some(c) = rest.chars().next() {
         rest = match c {
             '\\' => escape(rest, false, &mut out)?,
-            '[' => class(rest, pattern, &mut out)?,
+            '[' => class(rest, &mut out)?,
             '{' if repetition(rest).is_none() => literal(rest, "\\{", 1, &mut out),
-            '(' if rest.starts_with("(?") => group(rest, pattern, &mut out)?,
+            '(' if rest.starts_with("(?") => group(rest, &mut out)?,
             other => literal(rest, other.encode_utf8(&mut [0; 4]), other.len_utf8(), &mut out),
         };
     }
@@ -57,13 +64,13 @@ fn repetition(rest: &str) -> Option<usize> {
 }
 
 /// A group with flags: only Go's flags, for the crate knows more.
-fn group<'a>(rest: &'a str, pattern: &str, out: &mut String) -> Result<&'a str, PatternError> {
+fn group<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, PatternError> {
     let named = rest.starts_with("(?P<") || rest.starts_with("(?<");
     let end = rest.find([':', ')']).unwrap_or(rest.len());
     let flags = rest.get(2..end).unwrap_or_default();
     if !named && !flags.chars().all(|c| matches!(c, 'i' | 'm' | 's' | 'U' | '-')) {
         let shown: String = rest.chars().take(3).collect();
-        return Err(PatternError(format!("invalid or unsupported Perl syntax: `{shown}` in `{pattern}`")));
+        return Err(PatternError(format!("invalid or unsupported Perl syntax: `{shown}`")));
     }
     Ok(literal(rest, "(?", 2, out))
 }
@@ -107,8 +114,8 @@ fn escape<'a>(rest: &'a str, in_class: bool, out: &mut String) -> Result<&'a str
 }
 
 /// A character class; inside it the crate gives a meaning to `[`, `&&`, `--` and `~~`, Go does not.
-fn class<'a>(rest: &'a str, pattern: &str, out: &mut String) -> Result<&'a str, PatternError> {
-    let missing = || PatternError(format!("missing closing ]: `{rest}` in `{pattern}`"));
+fn class<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, PatternError> {
+    let missing = || PatternError(format!("missing closing ]: `{rest}`"));
     out.push('[');
     let mut rest = rest.get(1..).unwrap_or_default();
     if let Some(after) = rest.strip_prefix('^') {
@@ -175,7 +182,7 @@ mod tests {
         for pattern in ["[", "(?=x)", "*a", "(", "(?x)a", "a\\", r"(a)\1x(?!b)", "[b-a]"] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
-        assert_eq!(compile("[").unwrap_err().to_string(), "error parsing regexp: missing closing ]: `[` in `[`");
+        assert_eq!(compile("[").unwrap_err().to_string(), "error parsing regexp: missing closing ]: `[`");
     }
 
     #[test]

@@ -173,6 +173,7 @@ fn agrees_with_traefik() {
                 path: path.as_bytes(),
                 method: &text(request, "method").unwrap_or_else(|| "GET".to_owned()),
                 headers: &headers,
+                upgrade: None,
                 query: &query,
                 client: text(request, "source").unwrap_or_else(|| "127.0.0.1".to_owned()).parse().unwrap(),
             };
@@ -182,4 +183,45 @@ fn agrees_with_traefik() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_switch_of_protocols_is_seen() {
+    let (headers, websocket) = (HeaderMap::new(), HeaderValue::from_static("websocket"));
+    let asks = |rule: &str, upgrade| {
+        Rule::parse(rule).unwrap().matches(&Candidate {
+            host: "a.test",
+            path: b"/",
+            method: "GET",
+            headers: &headers,
+            upgrade,
+            query: b"",
+            client: "127.0.0.1".parse().unwrap(),
+        })
+    };
+    for rule in ["Header(`Upgrade`, `websocket`)", "HeaderRegexp(`Connection`, `(?i)upgrade`)"] {
+        assert!(asks(rule, Some(&websocket)) && !asks(rule, None), "{rule}");
+    }
+}
+
+#[test]
+fn queries_of_v2_are_pairs() {
+    for (rule, query, expected) in [
+        ("Query(`x=1`)", "x=1", true),
+        ("Query(`x`, `1`)", "x=1", true),
+        ("Query(`x=1`, `y`, `2`)", "x=1&y=3", false),
+        ("Query(`x=`)", "x=7", true),
+    ] {
+        let candidate = Candidate {
+            host: "a.test",
+            path: b"/",
+            method: "GET",
+            headers: &HeaderMap::new(),
+            upgrade: None,
+            query: query.as_bytes(),
+            client: "127.0.0.1".parse().unwrap(),
+        };
+        assert_eq!(Rule::parse_v2(rule).unwrap().matches(&candidate), expected, "{rule}");
+    }
+    assert!(Rule::parse_v2("Query(`x`)").unwrap_err().message.contains("multiple of 2"));
 }

@@ -43,7 +43,12 @@ pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
             let expression = regex(value, "HeadersRegexp")?;
             Ok(header(key).map_or(Matcher::Nothing, |name| Matcher::HeaderRegexp(name, expression)))
         }),
-        "Query" => args.iter().map(|arg| query(arg)).collect::<Result<_, _>>().map(Matcher::AllOf),
+        // As in Traefik: `key=template`, or the two one after the other.
+        "Query" => {
+            let parts: Vec<Vec<u8>> =
+                args.iter().flat_map(|arg| arg.splitn(2, |byte| *byte == b'=')).map(<[u8]>::to_vec).collect();
+            pairs(&parts, query)
+        }
         other => Err(format!("unsupported function: {other}")),
     }
 }
@@ -59,23 +64,25 @@ fn ascii<'a>(host: &'a [u8], matcher: &str) -> Result<&'a str, String> {
 
 fn rooted(path: &[u8]) -> Result<&str, String> {
     let path = text(path)?;
-    if path.starts_with('/') { Ok(path) } else { Err(format!("path \"{path}\" does not start with a '/'")) }
+    if path.starts_with('/') { Ok(path) } else { Err(format!("mux: path must start with a slash, got \"{path}\"")) }
 }
 
 fn pairs(args: &[Vec<u8>], one: impl Fn(&[u8], &[u8]) -> Result<Matcher, String>) -> Result<Matcher, String> {
     let matchers = args.chunks(2).map(|pair| match pair {
         [key, value] => one(key, value),
-        _ => Err(format!("unexpected number of parameters; got {}, expected pairs", args.len())),
+        _ => {
+            let all: Vec<_> = args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
+            Err(format!("mux: number of parameters must be multiple of 2, got [{}]", all.join(" ")))
+        }
     });
     matchers.collect::<Result<_, _>>().map(Matcher::AllOf)
 }
 
-/// `key=template`; `key` alone asks only whether it is there.
-fn query(arg: &[u8]) -> Result<Matcher, String> {
-    let arg = text(arg)?;
-    let (key, value) = arg.split_once('=').unwrap_or((arg, ""));
+/// The value of a key by a template; an empty one asks only whether the key is there.
+fn query(key: &[u8], value: &[u8]) -> Result<Matcher, String> {
+    let value = text(value)?;
     let value = if value.is_empty() { regex(b"", "Query")? } else { template(value, ".*", true)? };
-    Ok(Matcher::QueryRegexp(key.as_bytes().to_vec(), value))
+    Ok(Matcher::QueryRegexp(key.to_vec(), value))
 }
 
 /// The pattern of a template: what stands in braces is a pattern (`otherwise` where none is given), the rest is text.

@@ -154,7 +154,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     problems.extend(wrong);
     let (udp, wrong) = udp::compile::compile(inputs.config, inputs.udp_entry_points);
     problems.extend(wrong);
+    let broken_services = builder.failed();
     let snapshot = Snapshot {
+        broken_services,
+        broken_middlewares: middlewares.failed,
         tcp,
         udp,
         routes,

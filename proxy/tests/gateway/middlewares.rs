@@ -53,6 +53,23 @@ async fn only_those_who_know_the_password_pass() {
 }
 
 #[tokio::test]
+async fn what_is_no_header_is_not_sent_on_without_it() {
+    let headers = |name: &str, value: &str| Middleware {
+        headers: Some(Headers {
+            custom_request_headers: [(name.to_owned(), value.to_owned())].into(),
+            ..Headers::default()
+        }),
+        ..Middleware::default()
+    };
+    let running = run(options(), through(headers("X-Forwarded-For", "")).await).await;
+    let (_, echoed) = ask(running.web, &get("a.test", "/")).await;
+    assert!(echoed.contains("X-Real-Ip: ") && !echoed.contains("X-Forwarded-For"), "{echoed}");
+    running.apply(through(headers("no name", "x")).await).await;
+    let (head, _) = ask(running.web, &get("a.test", "/")).await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+}
+
+#[tokio::test]
 async fn without_users_nobody_is_served() {
     let configuration = through(Middleware { basic_auth: Some(Auth::default()), ..Middleware::default() }).await;
     let running = run(options(), Configuration::default()).await;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, ForwardAuth, Named, PassTlsClientCert, is_default, is_false};
+use super::{Auth, ClientTls, ForwardAuth, Named, PassTlsClientCert, is_default, is_false};
 use crate::config::duration::GoDuration;
 
 /// An HTTP middleware: exactly one of its kinds is set.
@@ -86,7 +86,7 @@ pub struct Middleware {
     pub grpc_web: Option<GrpcWeb>,
     /// Plugins with their options.
     #[serde(skip_serializing_if = "is_default")]
-    pub plugin: Named<serde_json::Value>,
+    pub plugin: Named<Named<serde_json::Value>>,
 }
 
 /// Option of `addPrefix`.
@@ -363,12 +363,66 @@ pub struct RateLimit {
     pub source_criterion: Option<SourceCriterion>,
     /// Counts kept in Redis.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub redis: Option<serde_json::Value>,
+    pub redis: Option<Redis>,
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
         Self { average: 0, period: GoDuration::from_secs(1), burst: 1, source_criterion: None, redis: None }
+    }
+}
+
+/// Where the counts of `rateLimit` are shared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Redis {
+    /// Addresses, `host:port`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub endpoints: Vec<String>,
+    /// TLS towards it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClientTls>,
+    /// Name to log in with.
+    #[serde(skip_serializing_if = "is_default")]
+    pub username: String,
+    /// Password to log in with.
+    #[serde(skip_serializing_if = "is_default")]
+    pub password: String,
+    /// Number of the database.
+    #[serde(rename = "db", skip_serializing_if = "is_default")]
+    pub database: i64,
+    /// Connections at most.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pool_size: i64,
+    /// Idle connections that are kept.
+    #[serde(skip_serializing_if = "is_default")]
+    pub min_idle_conns: i64,
+    /// Connections at a time.
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_active_conns: i64,
+    /// Time for reading.
+    pub read_timeout: GoDuration,
+    /// Time for writing.
+    pub write_timeout: GoDuration,
+    /// Time for connecting.
+    pub dial_timeout: GoDuration,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            endpoints: vec!["localhost:6379".to_owned()],
+            tls: None,
+            username: String::new(),
+            password: String::new(),
+            database: 0,
+            pool_size: 0,
+            min_idle_conns: 0,
+            max_active_conns: 0,
+            read_timeout: GoDuration::from_secs(3),
+            write_timeout: GoDuration::from_secs(3),
+            dial_timeout: GoDuration::from_secs(5),
+        }
     }
 }
 
@@ -415,34 +469,24 @@ pub struct InFlightReq {
 }
 
 /// Options of `buffering`; sizes in bytes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Buffering {
     /// Largest request body; 0 means no limit.
     #[serde(skip_serializing_if = "is_default")]
     pub max_request_body_bytes: i64,
-    /// Request body held in memory rather than in a file.
+    /// Request body held in memory rather than in a file; 0 means 1 MiB.
+    #[serde(skip_serializing_if = "is_default")]
     pub mem_request_body_bytes: i64,
     /// Largest answer body; 0 means no limit.
     #[serde(skip_serializing_if = "is_default")]
     pub max_response_body_bytes: i64,
-    /// Answer body held in memory rather than in a file.
+    /// Answer body held in memory rather than in a file; 0 means 1 MiB.
+    #[serde(skip_serializing_if = "is_default")]
     pub mem_response_body_bytes: i64,
     /// When to try again.
     #[serde(skip_serializing_if = "is_default")]
     pub retry_expression: String,
-}
-
-impl Default for Buffering {
-    fn default() -> Self {
-        Self {
-            max_request_body_bytes: 0,
-            mem_request_body_bytes: 1 << 20,
-            max_response_body_bytes: 0,
-            mem_response_body_bytes: 1 << 20,
-            retry_expression: String::new(),
-        }
-    }
 }
 
 /// Options of `circuitBreaker`.

@@ -76,6 +76,9 @@ pub(super) fn settings(labels: &BTreeMap<String, String>) -> Result<Settings, De
             "traefik.docker.allownonrunning" => settings.allow_non_running = boolean()?,
             "traefik.docker.lbswarm" => drop(boolean()?),
             other => {
+                if other.starts_with("traefik.enable.") {
+                    return Err(wrong(format!("`{label}`: `traefik.enable` has no options")));
+                }
                 if let Some(name) = other.strip_prefix("traefik.docker.") {
                     let near = nearest(name, ["network", "lbswarm", "allownonrunning"]);
                     return Err(DecodeError {
@@ -95,6 +98,10 @@ pub(super) fn configuration(labels: &BTreeMap<String, String>) -> Decoded {
     let mut decoded = Decoded::default();
     for (label, value) in labels {
         let lower = label.to_ascii_lowercase();
+        if ["traefik.http", "traefik.tcp", "traefik.udp"].contains(&lower.as_str()) {
+            decoded.lose(label.clone(), "", wrong(format!("{label} cannot be a standalone element")));
+            continue;
+        }
         let ours = ["traefik.http.", "traefik.tcp.", "traefik.udp.", "traefik.tls.stores.default."];
         if !ours.iter().any(|prefix| lower.starts_with(prefix)) {
             continue;
@@ -165,6 +172,12 @@ fn sections(
     read: impl Fn(&Node, &mut Decoded, &str) -> Option<Vec<Lost>>,
 ) {
     for section in &protocol.children {
+        if section.children.is_empty() && section.value.is_some() {
+            let place = format!("traefik.{}.{}", protocol.name.to_ascii_lowercase(), section.name);
+            let error = wrong(format!("{} cannot be a standalone element", section.name));
+            decoded.lose(place, "", error);
+            continue;
+        }
         if let Some(lost) = read(section, decoded, &section.name.to_ascii_lowercase()) {
             decoded.lost.extend(lost);
         } else {
@@ -247,6 +260,12 @@ fn servers(
                 return true;
             };
             let mut server = balancer.children.remove(position);
+            if server.children.is_empty() {
+                let error = wrong("server cannot be a standalone element: set one of its options".to_owned());
+                decoded.lose(format!("traefik.{protocol_name}.services.{name}"), "service", error);
+                return false;
+            }
+            strip(&mut server, &["fenced"], &name, &mut decoded.ignored);
             let mut labels = ServerLabels::default();
             server.children.retain(|child| match child.name.to_ascii_lowercase().as_str() {
                 "scheme" => {

@@ -91,6 +91,67 @@ fn a_mistake_costs_one_object_and_what_needs_it() {
     );
 }
 
+/// What labels make of one middleware `m`, as JSON; nothing where it is left out.
+fn middleware(labels: &[(&str, &str)]) -> String {
+    let labels: Vec<(String, &str)> =
+        labels.iter().map(|(label, value)| (format!("traefik.http.middlewares.m.{label}"), *value)).collect();
+    let labels: Vec<(&str, &str)> = labels.iter().map(|(label, value)| (label.as_str(), *value)).collect();
+    let (configuration, _) = build(&[container("a", "10.0.0.1", &labels)], &DockerProvider::default());
+    configuration.http.middlewares.get("m").map(|m| serde_json::to_string(m).unwrap()).unwrap_or_default()
+}
+
+#[test]
+fn shapes_of_middlewares() {
+    for (label, value, expected) in [
+        ("headers.customrequestheaders.X.Y", "1", r#"{"headers":{"customRequestHeaders":{"X.Y":"1"}}}"#),
+        ("headers.customrequestheaders", "a", ""),
+        ("ratelimit.sourcecriterion.ipstrategy", "true", ""),
+        ("ipallowlist.ipstrategy", "true", r#"{"ipAllowList":{"ipStrategy":{}}}"#),
+        ("grpcweb", "true", ""),
+        ("compress", "false", "{}"),
+        ("buffering.maxrequestbodybytes", "10", r#"{"buffering":{"maxRequestBodyBytes":10}}"#),
+        ("plugin.demo", "true", r#"{"plugin":{"demo":{}}}"#),
+        ("plugin.demo.list[0].x", "1", r#"{"plugin":{"demo":{"list":[{"x":"1"}]}}}"#),
+        ("ratelimit.redis", "true", ""),
+        (
+            "ratelimit.redis.db",
+            "3",
+            concat!(
+                r#"{"rateLimit":{"period":"1s","burst":1,"redis":{"endpoints":["localhost:6379"],"db":3,"#,
+                r#""readTimeout":"3s","writeTimeout":"3s","dialTimeout":"5s"}}}"#
+            ),
+        ),
+    ] {
+        assert_eq!(middleware(&[(label, value)]), expected, "{label}");
+    }
+}
+
+#[test]
+fn elements_of_lists_and_structs_without_options() {
+    for (label, tls) in [
+        ("traefik.http.routers.r.tls.domains", r#""tls":{}}"#),
+        ("traefik.http.routers.r.tls.domains[0]", r#""tls":{"domains":[{}]}}"#),
+        ("traefik.http.routers.r.tls.domains.main", r#""tls":{"domains":[{}]}}"#),
+        ("traefik.http.routers.r.tls.domains[0].main", r#""tls":{"domains":[{"main":"a"}]}}"#),
+    ] {
+        let (text, _) = json(&[container("a", "10.0.0.1", &[(label, "a")])]);
+        assert!(text.contains(tls), "{label}: {text}");
+    }
+    for label in [
+        "traefik.http",
+        "traefik.http.routers",
+        "traefik.udp",
+        "traefik.http.services.s.loadbalancer.server",
+        "traefik.enable.x",
+    ] {
+        let (text, problems) = json(&[container("a", "10.0.0.1", &[(label, "true")])]);
+        assert_eq!(text, "{}", "{label}");
+        assert!(problems.starts_with("container `a`: `traefik."), "{problems}");
+    }
+    let checked = [("traefik.tcp.services.s.loadbalancer.healthcheck", "true")];
+    assert!(json(&[container("a", "10.0.0.1", &checked)]).0.contains(r#""healthCheck":{"#));
+}
+
 #[test]
 fn contradicting_routers_are_both_left_out() {
     let (text, problems) = json(&[

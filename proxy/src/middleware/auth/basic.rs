@@ -41,9 +41,14 @@ impl BasicAuth {
     /// What is wrong with it.
     pub(crate) fn new(config: &dynamic::Auth) -> Result<Self, String> {
         let mut users = HashMap::new();
-        for line in lines(config)? {
-            let (user, hash) =
-                line.split_once(':').ok_or_else(|| "error parsing BasicUser: a line without `:`".to_owned())?;
+        let lines = lines(config)?;
+        if lines.is_empty() {
+            return Err(format!("no users found in {}", config.users_file));
+        }
+        for line in lines {
+            // What the line holds is not told, though Traefik does: it may be a password.
+            let parts = line.split_once(':').filter(|(_, hash)| !hash.contains(':'));
+            let (user, hash) = parts.ok_or("error parsing BasicUser: a line is `name:hash`")?;
             users.insert(user.to_owned(), hash.to_owned());
         }
         let realm = if config.realm.is_empty() { "traefik" } else { &config.realm };

@@ -47,8 +47,9 @@ impl DigestAuth {
     pub(crate) fn new(config: &dynamic::Auth) -> Result<Self, String> {
         let mut users = HashMap::new();
         for line in lines(config)? {
-            let mut parts = line.splitn(3, ':');
-            let (Some(user), Some(realm), Some(sum)) = (parts.next(), parts.next(), parts.next()) else {
+            let mut parts = line.split(':');
+            let (Some(user), Some(realm), Some(sum), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+            else {
                 return Err("error parsing DigestUser: a line is `name:realm:hash`".to_owned());
             };
             users.insert((user.to_owned(), realm.to_owned()), sum.to_owned());

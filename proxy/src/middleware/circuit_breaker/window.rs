@@ -76,7 +76,7 @@ impl Window {
                 };
                 ratio(within(arg(0), arg(1)), within(arg(2), arg(3)))
             }
-            _ => quantile(&seconds, arg(0)),
+            _ => quantile(&seconds, arg(0)).trunc(),
         })
     }
 }

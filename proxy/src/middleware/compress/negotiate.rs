@@ -3,9 +3,11 @@
 use super::Wanted;
 use super::encoder::Encoding;
 
-/// The choice among `offered`, the first of which wins between equals; `None` where the client wants no encoding.
-pub(super) fn choose(accepted: &str, offered: &[Encoding]) -> Option<Wanted> {
+/// The choice among `offered`, the first of which wins between equals; `usual` is what a client that takes anything gets. `None` where
+/// the client wants no encoding.
+pub(super) fn choose(accepted: &str, offered: &[Encoding], usual: Option<Encoding>) -> Option<Wanted> {
     let mut best: Option<(f32, usize, Option<Wanted>)> = None;
+    let mut takes_gzip = false;
     for element in accepted.split(',') {
         let (name, parameters) = element.split_once(';').unwrap_or((element, ""));
         let weight = weight(parameters);
@@ -13,17 +15,14 @@ pub(super) fn choose(accepted: &str, offered: &[Encoding]) -> Option<Wanted> {
             continue;
         }
         let candidate = match name.trim() {
-            "identity" => (weight, offered.len(), None),
-            // As in Traefik: the first that is offered, but gzip wants to be named.
-            "*" => match offered.first() {
-                None | Some(Encoding::Gzip) => (weight, offered.len(), Some(Wanted::Anything)),
-                Some(first) => (weight, offered.len(), Some(Wanted::Encoding(*first))),
-            },
+            "identity" => (weight, offered.len() + 1, None),
+            "*" => (weight, 0, Some(usual.or(offered.first().copied()).map_or(Wanted::Anything, Wanted::Encoding))),
             name => match offered.iter().position(|encoding| encoding.name() == name) {
-                Some(rank) => (weight, rank, offered.get(rank).copied().map(Wanted::Encoding)),
+                Some(rank) => (weight, rank + 1, offered.get(rank).copied().map(Wanted::Encoding)),
                 None => continue,
             },
         };
+        takes_gzip |= name.trim() == Encoding::Gzip.name();
         let better = best.as_ref().is_none_or(|(most, rank, _)| {
             candidate.0 > *most || ((candidate.0 - *most).abs() < f32::EPSILON && candidate.1 < *rank)
         });
@@ -31,7 +30,10 @@ pub(super) fn choose(accepted: &str, offered: &[Encoding]) -> Option<Wanted> {
             best = Some(candidate);
         }
     }
-    best.and_then(|(_, _, wanted)| wanted)
+    // As in Traefik, whose gzip wants to be named.
+    let named =
+        |wanted| if wanted == Wanted::Encoding(Encoding::Gzip) && !takes_gzip { Wanted::Anything } else { wanted };
+    best.and_then(|(_, _, wanted)| wanted).map(named)
 }
 
 fn weight(parameters: &str) -> f32 {
@@ -55,9 +57,15 @@ mod tests {
             ("GZIP", None),
             ("", None),
             ("*", Some(Wanted::Anything)),
+            ("br, *", Some(Wanted::Anything)),
+            ("identity, *", Some(Wanted::Anything)),
+            ("gzip;q=0.1, *", Some(Wanted::Encoding(Encoding::Gzip))),
+            ("identity, br", Some(Wanted::Encoding(Encoding::Brotli))),
         ] {
-            assert_eq!(choose(accepted, &offered), wanted, "{accepted}");
+            assert_eq!(choose(accepted, &offered, None), wanted, "{accepted}");
         }
-        assert_eq!(choose("*", &[Encoding::Zstd, Encoding::Gzip]), Some(Wanted::Encoding(Encoding::Zstd)));
+        let offered = [Encoding::Zstd, Encoding::Gzip, Encoding::Brotli];
+        assert_eq!(choose("*", &offered, None), Some(Wanted::Encoding(Encoding::Zstd)));
+        assert_eq!(choose("gzip, *", &offered, Some(Encoding::Brotli)), Some(Wanted::Encoding(Encoding::Brotli)));
     }
 }

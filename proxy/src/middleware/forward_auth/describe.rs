@@ -1,6 +1,6 @@
 //! What the server that decides is told about a request.
 
-use http::header::{CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use crate::http::exchange::Exchange;
@@ -11,6 +11,8 @@ use crate::http::host::split_port;
 
 use super::ForwardAuth;
 
+/// No header of HTTP, but Traefik counts it among those of the connection.
+const TRAILERS: HeaderName = HeaderName::from_static("trailers");
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 /// What Traefik calls itself here where the client gives no name; such servers have seen nothing else.
@@ -35,6 +37,8 @@ impl ForwardAuth {
             some
         };
         headers.remove(TRANSFER_ENCODING);
+        headers.remove(TE);
+        headers.remove(TRAILERS);
         if with_body {
             if !headers.contains_key(CONTENT_LENGTH) {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

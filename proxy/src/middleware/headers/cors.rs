@@ -2,8 +2,8 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use regex::bytes::Regex;
@@ -18,13 +18,47 @@ use crate::rule::pattern;
 #[derive(Debug)]
 pub(super) struct Cors {
     credentials: bool,
-    headers: Option<HeaderValue>,
-    methods: Option<HeaderValue>,
+    headers: List,
+    methods: List,
     origins: Vec<String>,
     patterns: Vec<Regex>,
-    expose: Option<HeaderValue>,
+    expose: List,
     max_age: Option<HeaderValue>,
     vary: bool,
+}
+
+/// A list of names in an answer.
+#[derive(Debug)]
+enum List {
+    /// Not sent.
+    None,
+    /// As configured.
+    These(HeaderValue),
+    /// Whatever is asked for: with credentials `*` would be a name like any other.
+    Any,
+}
+
+impl List {
+    fn new(values: &[String], credentials: bool) -> Self {
+        if credentials && values.iter().any(|value| value == "*") {
+            return Self::Any;
+        }
+        let text = (!values.is_empty()).then(|| HeaderValue::from_str(&values.join(",")).ok());
+        text.flatten().map_or(Self::None, Self::These)
+    }
+
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The list for who asks for `asked`.
+    fn value(&self, asked: Option<&HeaderValue>) -> Option<HeaderValue> {
+        match self {
+            Self::None => None,
+            Self::These(value) => Some(value.clone()),
+            Self::Any => asked.cloned(),
+        }
+    }
 }
 
 impl Cors {
@@ -33,11 +67,9 @@ impl Cors {
     /// # Errors
     /// A pattern that is none.
     pub(super) fn new(config: &dynamic::Headers) -> Result<Option<Self>, String> {
-        let list =
-            |values: &[String]| (!values.is_empty()).then(|| HeaderValue::from_str(&values.join(",")).ok()).flatten();
+        let list = |values: &[String]| List::new(values, config.access_control_allow_credentials);
         let patterns = config.access_control_allow_origin_list_regex.iter().map(|text| {
-            pattern::compile(text)
-                .map_err(|error| format!("error occurred during origin parsing: compiling regex: {error}"))
+            pattern::compile(text).map_err(|error| format!("error occurred during origin parsing: {error}"))
         });
         let cors = Self {
             credentials: config.access_control_allow_credentials,
@@ -50,11 +82,11 @@ impl Cors {
             vary: config.add_vary_header,
         };
         let used = cors.credentials
-            || cors.headers.is_some()
-            || cors.methods.is_some()
+            || !cors.headers.is_none()
+            || !cors.methods.is_none()
             || !cors.origins.is_empty()
             || !cors.patterns.is_empty()
-            || cors.expose.is_some()
+            || !cors.expose.is_none()
             || config.access_control_max_age.is_some_and(|age| age != 0)
             || cors.vary;
         Ok(used.then_some(cors))
@@ -71,11 +103,11 @@ impl Cors {
         let mut response = text(StatusCode::OK, "");
         let headers = response.headers_mut();
         self.credentials(headers);
-        if let Some(allowed) = &self.headers {
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed.clone());
+        if let Some(allowed) = self.headers.value(request.get(ACCESS_CONTROL_REQUEST_HEADERS)) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         }
-        if let Some(methods) = &self.methods {
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
+        if let Some(methods) = self.methods.value(request.get(ACCESS_CONTROL_REQUEST_METHOD)) {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         }
         if let Some(allowed) = self.allowed(origin) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
@@ -83,8 +115,8 @@ impl Cors {
         if let Some(age) = &self.max_age {
             headers.insert(ACCESS_CONTROL_MAX_AGE, age.clone());
         }
-        if let Some(expose) = &self.expose {
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone());
+        if let Some(expose) = self.expose.value(None) {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose);
         }
         Some(response)
     }
@@ -96,8 +128,8 @@ impl Cors {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         }
         self.credentials(headers);
-        if let Some(expose) = &self.expose {
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone());
+        if let Some(expose) = self.expose.value(None) {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose);
         }
         if !self.vary {
             return;
@@ -127,5 +159,25 @@ impl Cors {
             }
         }
         self.patterns.iter().any(|pattern| pattern.is_match(origin.as_bytes())).then(|| origin.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_credentials_a_star_is_what_is_asked_for() {
+        let asked = HeaderValue::from_static("x-a, y");
+        let list = |values: &[&str], credentials: bool| {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            let value = List::new(&values, credentials).value(Some(&asked));
+            value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        assert_eq!(list(&["A", "*"], false).as_deref(), Some("A,*"));
+        assert_eq!(list(&["A", "*"], true).as_deref(), Some("x-a, y"));
+        assert_eq!(list(&["A"], true).as_deref(), Some("A"));
+        assert_eq!(list(&[], true), None);
+        assert_eq!(List::new(&["*".to_owned()], true).value(None), None);
     }
 }

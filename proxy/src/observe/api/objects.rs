@@ -47,10 +47,25 @@ impl<'a> Objects<'a> {
         routes.sort_by(|a, b| a.name.cmp(&b.name));
         let shown = |route: &crate::route::Route| {
             let mut value = json!(route.router);
-            put(&mut value, "priority", json!(route.priority));
+            if route.priority != 0 {
+                put(&mut value, "priority", json!(route.priority));
+            }
             put(&mut value, "priorityStr", json!(route.priority.to_string()));
+            let verbosity = route.router.observability.as_ref().map(|observed| observed.trace_verbosity.as_str());
+            let observed = json!({
+                "accessLogs": route.is_logged(),
+                "metrics": route.is_measured(),
+                "tracing": route.is_traced(),
+                "traceVerbosity": verbosity.filter(|text| !text.is_empty()).unwrap_or("minimal"),
+            });
+            put(&mut value, "observability", observed);
+            if !route.middlewares.is_empty() {
+                put(&mut value, "middlewares", json!(route.middlewares));
+            }
             put(&mut value, "status", json!(route.status()));
-            put(&mut value, "using", json!(route.using));
+            if !route.using.is_empty() {
+                put(&mut value, "using", json!(route.using));
+            }
             if !route.errors().is_empty() {
                 put(&mut value, "error", json!(route.errors()));
             }
@@ -81,11 +96,13 @@ impl<'a> Objects<'a> {
     }
 
     fn services<T: serde::Serialize>(&self, protocol: &str, services: &Named<T>) -> Vec<Value> {
+        let snapshot = self.looking.snapshot().filter(|_| protocol == "http");
         let mut all: Vec<Value> = services
             .iter()
             .map(|(name, service)| {
                 let users = self.routes(protocol).filter(|route| route.service == *name);
                 let mut value = object(name, service, users);
+                broken(&mut value, snapshot.as_ref().and_then(|snapshot| snapshot.broken_services.get(name)));
                 if let Some(servers) = self.server_status(protocol, name) {
                     put(&mut value, "serverStatus", servers);
                 }
@@ -97,6 +114,7 @@ impl<'a> Objects<'a> {
                 .routes("http")
                 .map(|route| route.service.as_str())
                 .filter(|name| name.ends_with("@internal"))
+                .chain(["noop@internal"])
                 .collect();
             internal.sort_unstable();
             internal.dedup();
@@ -113,14 +131,18 @@ impl<'a> Objects<'a> {
         all
     }
 
-    /// How servers are, where that is known: `UP` or `DOWN` by URL. Without a check they are `UP`.
+    /// How servers are, where that is known: `UP` or `DOWN` by URL. Without a check they are `UP`, if somebody may ask them.
     fn server_status(&self, protocol: &str, name: &str) -> Option<Value> {
         let configuration = &self.looking.configuration;
         match protocol {
             "http" => {
-                let checked = configuration.http.services.get(name)?.load_balancer.as_ref()?.health_check.is_some();
-                let snapshot = self.looking.snapshot().filter(|_| checked)?;
+                configuration.http.services.get(name)?.load_balancer.as_ref()?;
+                let snapshot = self.looking.snapshot()?;
                 let servers = self.looking.http_service(&snapshot, name).servers;
+                let is_built = servers
+                    .iter()
+                    .any(|server| snapshot.servers.keys().any(|(service, url)| service == name && *url == server.url));
+                is_built.then_some(())?;
                 let word = |state| if state == ServerState::Down { "DOWN" } else { "UP" };
                 Some(Value::Object(servers.into_iter().map(|server| (server.url, json!(word(server.state)))).collect()))
             }
@@ -137,10 +159,16 @@ impl<'a> Objects<'a> {
     }
 
     fn middlewares<T: serde::Serialize>(&self, protocol: &str, middlewares: &Named<T>) -> Vec<Value> {
+        let snapshot = self.looking.snapshot().filter(|_| protocol == "http");
         let shown = |(name, middleware): (&String, &T)| {
             let users = self.routes(protocol).filter(|route| route.middlewares.iter().any(|used| used == name));
             let mut value = object(name, middleware, users);
+            broken(&mut value, snapshot.as_ref().and_then(|snapshot| snapshot.broken_middlewares.get(name)));
             without_secrets(&mut value);
+            let members = value.pointer_mut("/chain/middlewares").and_then(Value::as_array_mut);
+            for member in members.into_iter().flatten() {
+                *member = json!(qualify(member.as_str().unwrap_or_default(), provider_of(name)));
+            }
             value
         };
         middlewares.iter().map(shown).collect()
@@ -246,7 +274,8 @@ fn object<'r>(name: &str, object: &impl serde::Serialize, users: impl Iterator<I
     let kind = value.as_object().and_then(|fields| fields.keys().next().map(|kind| kind.to_ascii_lowercase()));
     put(&mut value, "type", json!(kind.unwrap_or_default()));
     put(&mut value, "status", json!("enabled"));
-    let users: Vec<&str> = users.map(|route| route.name.as_str()).collect();
+    let mut users: Vec<&str> = users.map(|route| route.name.as_str()).collect();
+    users.sort_unstable();
     if !users.is_empty() {
         put(&mut value, "usedBy", json!(users));
     }
@@ -255,7 +284,15 @@ fn object<'r>(name: &str, object: &impl serde::Serialize, users: impl Iterator<I
     value
 }
 
-/// Takes password hashes away: whoever may look at routes need not be able to guess passwords.
+/// Says why an object does not work.
+fn broken(value: &mut Value, reason: Option<&String>) {
+    if let Some(reason) = reason {
+        put(value, "status", json!("disabled"));
+        put(value, "error", json!([reason]));
+    }
+}
+
+/// Takes passwords and their hashes away: whoever may look at routes need not be able to guess passwords.
 fn without_secrets(middleware: &mut Value) {
     for kind in ["basicAuth", "digestAuth"] {
         let users = middleware.get_mut(kind).and_then(|auth| auth.get_mut("users")).and_then(Value::as_array_mut);
@@ -263,5 +300,8 @@ fn without_secrets(middleware: &mut Value) {
             let name = user.as_str().and_then(|user| user.split_once(':')).map(|(name, _)| name);
             *user = json!(format!("{}:xxxx", name.unwrap_or_default()));
         }
+    }
+    if let Some(redis) = middleware.pointer_mut("/rateLimit/redis").and_then(Value::as_object_mut) {
+        redis.remove("password");
     }
 }

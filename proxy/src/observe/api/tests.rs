@@ -13,12 +13,15 @@ http:
   routers:
     app: {rule: "Host(`app.test`)", service: app, middlewares: [auth], entryPoints: [web]}
     bad: {rule: "Hst(`app.test`)", service: app, entryPoints: [web]}
-    sec: {rule: "Host(`app.test`) && PathPrefix(`/x`)", service: app, entryPoints: [web], priority: 900}
+    sec: {rule: "Host(`app.test`) && PathPrefix(`/x`)", service: app, entryPoints: [web], priority: 900, middlewares: [all]}
+    away: {rule: "Host(`away.test`)", service: half, entryPoints: [nowhere, web]}
   services:
     app: {loadBalancer: {servers: [{url: "http://127.0.0.1:9999"}], healthCheck: {path: /}}}
     plain: {loadBalancer: {servers: [{url: "http://127.0.0.1:9998"}]}}
+    half: {mirroring: {service: app, mirrors: [{name: app, percent: 101}]}}
   middlewares:
     auth: {basicAuth: {users: ["ann:$apr1$x$y"]}}
+    all: {chain: {middlewares: [auth, none]}}
 tcp:
   routers:
     t: {rule: "HostSNI(`*`)", service: t, entryPoints: [tcp]}
@@ -61,20 +64,20 @@ fn names(list: &Value) -> Vec<&str> {
 fn objects_of_all_kinds_are_listed() {
     let (api, _looking) = api();
     for (path, expected) in [
-        ("/api/http/routers", vec!["app@file", "bad@file", "sec@file"]),
-        ("/api/http/services", vec!["app@file", "plain@file"]),
-        ("/api/http/middlewares", vec!["auth@file"]),
+        ("/api/http/routers", vec!["app@file", "away@file", "bad@file", "sec@file"]),
+        ("/api/http/services", vec!["app@file", "half@file", "noop@internal", "plain@file"]),
+        ("/api/http/middlewares", vec!["all@file", "auth@file"]),
         ("/api/tcp/routers", vec!["t@file", "tbad@file"]),
         ("/api/tcp/services", vec!["t@file"]),
         ("/api/tcp/middlewares", vec![]),
         ("/api/udp/routers", vec![]),
         ("/api/udp/services", vec!["u@file"]),
         ("/api/entrypoints", vec!["web"]),
-        ("/api/http/routers?status=disabled", vec!["bad@file"]),
+        ("/api/http/routers?status=disabled", vec!["away@file", "bad@file", "sec@file"]),
         ("/api/http/routers?search=HST", vec!["bad@file"]),
         ("/api/http/routers?middlewareName=auth@file", vec!["app@file"]),
-        ("/api/http/routers?sortBy=priority&direction=desc", vec!["sec@file", "app@file", "bad@file"]),
-        ("/api/http/routers?per_page=1&page=2", vec!["bad@file"]),
+        ("/api/http/routers?sortBy=priority&direction=desc", vec!["sec@file", "away@file", "app@file", "bad@file"]),
+        ("/api/http/routers?per_page=1&page=2", vec!["away@file"]),
     ] {
         let (status, list) = get(&api, path);
         assert_eq!((status, names(&list)), (200, expected), "{path}");
@@ -88,6 +91,18 @@ fn states_are_those_of_the_gateway() {
     assert_eq!(app.get("serverStatus"), Some(&json!({ "http://127.0.0.1:9999": "UP" })));
     let (_, plain) = get(&api, "/api/http/services/plain@file");
     assert_eq!(plain.get("serverStatus"), None, "as in Traefik: nobody asks it");
+    let (_, sec) = get(&api, "/api/http/routers/sec@file");
+    assert_eq!(sec.get("middlewares"), Some(&json!(["all@file"])));
+    let (_, all) = get(&api, "/api/http/middlewares/all@file");
+    assert_eq!(all.pointer("/chain/middlewares"), Some(&json!(["auth@file", "none@file"])));
+    let missing = json!(["middleware \"none@file\" does not exist"]);
+    assert_eq!((all.get("status"), all.get("error")), (Some(&json!("disabled")), Some(&missing)));
+    let (_, half) = get(&api, "/api/http/services/half@file");
+    assert_eq!(half.get("error"), Some(&json!(["percent must be between 0 and 100"])));
+    let (_, away) = get(&api, "/api/http/routers/away@file");
+    assert_eq!(away.get("using"), Some(&json!(["web"])));
+    let observed = json!({ "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal" });
+    assert_eq!(away.get("observability"), Some(&observed));
     let (_, tcp) = get(&api, "/api/tcp/routers/tbad@file");
     assert_eq!(tcp.get("status"), Some(&json!("disabled")));
     assert_eq!(tcp.get("error"), Some(&json!(["the service \"nope@file\" does not exist"])));
@@ -104,7 +119,8 @@ fn states_are_those_of_the_gateway() {
 fn the_overview_counts_what_does_not_work() {
     let (api, _looking) = api();
     let (_, overview) = get(&api, "/api/overview");
-    assert_eq!(overview.pointer("/http/routers"), Some(&json!({ "total": 3, "warnings": 0, "errors": 1 })));
+    assert_eq!(overview.pointer("/http/routers"), Some(&json!({ "total": 4, "warnings": 0, "errors": 3 })));
+    assert_eq!(overview.pointer("/http/middlewares"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
     assert_eq!(overview.pointer("/tcp/routers"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
     assert_eq!(
         overview.get("features"),
@@ -114,6 +130,33 @@ fn the_overview_counts_what_does_not_work() {
     let (_, raw) = get(&api, "/api/rawdata");
     assert_eq!(raw.pointer("/tcpRouters/t@file/using"), Some(&json!(["tcp"])));
     assert!(!raw.to_string().contains("apr1"));
+}
+
+#[test]
+fn questions_that_cannot_be_answered() {
+    let (api, _looking) = api();
+    for (query, wrong) in [
+        ("page=0", "page: 0"),
+        ("page=x", "page: 0"),
+        ("page=-1", "page: -1"),
+        ("per_page=0", "per_page: 0"),
+        ("page=9", "page: 9, per_page: 100"),
+    ] {
+        let message = json!({ "message": format!("invalid request: {wrong}") });
+        assert_eq!(get(&api, &format!("/api/http/routers?{query}")), (400, message));
+    }
+    let status = |method: Method, path: &str| api.answer(&method, path, None).status().as_u16();
+    assert_eq!([status(Method::POST, "/api/version"), status(Method::POST, "/api/nothing")], [405, 404]);
+    assert_eq!([status(Method::HEAD, "/api/version"), status(Method::GET, "/api/version/")], [200, 404]);
+}
+
+#[test]
+fn entry_points_tell_what_is_set() {
+    let (api, _looking) = api();
+    let (_, web) = get(&api, "/api/entrypoints/web");
+    assert_eq!(web.pointer("/http/sanitizePath"), Some(&json!(true)));
+    assert_eq!(web.pointer("/http/encodedCharacters"), None);
+    assert_eq!(web.get("forwardedHeaders"), Some(&json!({})));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From the configuration of services to services that answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::config::dynamic::{self, Configuration, HttpServersTransport};
@@ -94,6 +94,13 @@ impl<'a> Builder<'a> {
             servers: HashMap::new(),
             checks: Vec::new(),
         }
+    }
+
+    /// The services that could not be built, by name, with the reason.
+    pub(crate) fn failed(&self) -> BTreeMap<String, String> {
+        let errors = self.built.iter().filter_map(|(name, built)| Some((name, built.as_ref().err()?)));
+        let configured = errors.filter(|(name, _)| self.config.http.services.contains_key(*name));
+        configured.map(|(name, error)| (name.clone(), error.to_string())).collect()
     }
 
     /// The service of a qualified name; `middlewares` are what services may have before them.
