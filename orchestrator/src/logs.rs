@@ -44,6 +44,8 @@ pub struct Request {
     pub follow: bool,
     /// When following: do not end with the last container.
     pub stay: bool,
+    /// When following: containers that were started since then (RFC 3339) and have ended already are told of as well.
+    pub ended_since: Option<String>,
     /// Only the last so many lines of each container; 0 for what comes from now on.
     pub tail: Option<u64>,
     /// Not before this (RFC 3339).

@@ -91,6 +91,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         index: args.index,
         follow: args.follow,
         stay: false,
+        ended_since: None,
         tail,
         since,
         until,
@@ -106,6 +107,9 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     block_on(async {
         let containers = engine.containers(&scope.filter()).await?;
         scope.check(&args.services, &containers)?;
+        if let (Some(index), [service]) = (args.index, args.services.as_slice()) {
+            scope.any(&engine, service, Some(index)).await?;
+        }
         let mut logs = Logs::open(&engine, request).await?;
         let printer = Printer::start(look, logs.sources().iter().map(AsRef::as_ref));
         let mut failure = None;

@@ -1,6 +1,6 @@
 //! Reading: first what is there, then what comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,7 @@ pub(super) async fn run(
         active: BTreeMap::new(),
         again: Vec::new(),
         codes: HashMap::new(),
+        told: HashSet::new(),
     };
     // `Gone` is no failure: whoever dropped the receiver knows.
     let _ = follower.read(&containers, events).await;
@@ -115,6 +116,8 @@ struct Follower {
     again: Vec<String>,
     /// Exit codes of containers whose end is not read yet.
     codes: HashMap<String, i64>,
+    /// Containers whose end was told before its event came, if it comes at all.
+    told: HashSet<String>,
 }
 
 impl Follower {
@@ -135,6 +138,7 @@ impl Follower {
             return Ok(());
         };
         let lives = |state| matches!(state, State::Running | State::Paused | State::Restarting);
+        self.ended_before(containers.iter().filter(|container| !lives(container.state))).await?;
         let mut any = false;
         for container in containers.iter().filter(|container| lives(container.state)) {
             any = true;
@@ -144,6 +148,26 @@ impl Follower {
             return self.flush_all().await;
         }
         self.watch(events).await
+    }
+
+    /// Tells of containers that have come and gone before anybody listened.
+    async fn ended_before(&mut self, dead: impl Iterator<Item = &Container>) -> std::result::Result<(), Gone> {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        let Some(since) = self.request.ended_since.as_deref().and_then(time) else { return Ok(()) };
+        for container in dead {
+            // One that is gone meanwhile is nobody's concern any more.
+            let Ok(detail) = self.engine.container(&container.id).await else { continue };
+            let Some(reader) = self.readers.get_mut(&container.id) else { continue };
+            if detail.summary.state == State::Exited && time(&detail.started_at).is_some_and(|started| started >= since)
+            {
+                reader.flush(&self.items).await?;
+                let source = Arc::clone(&reader.source);
+                self.told.insert(container.id.clone());
+                let item = Item::Exited { source, code: detail.exit_code, restarting: false };
+                send(&self.items, &mut vec![item]).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn flush_all(&mut self) -> std::result::Result<(), Gone> {
@@ -288,6 +312,7 @@ impl Follower {
         match event.action.as_str() {
             "start" if self.active.contains_key(&event.id) => self.again.push(event.id),
             "start" => {
+                self.told.remove(&event.id);
                 self.codes.remove(&event.id);
                 if !self.readers.contains_key(&event.id) {
                     let name = event.attributes.get("name").map(String::as_str).unwrap_or_default();
@@ -296,6 +321,7 @@ impl Follower {
                 }
                 self.follow(&event.id);
             }
+            "die" if self.told.remove(&event.id) => {}
             "die" => {
                 let code = event.attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.codes.insert(event.id.clone(), code);

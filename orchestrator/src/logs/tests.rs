@@ -110,6 +110,32 @@ async fn the_past_is_merged_by_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ends_that_nobody_saw_are_told() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-old-1", "old").await;
+    let old = engine.container("p-old-1").await.unwrap().started_at;
+    memory.exit("p-old-1", 1);
+    container(&memory, "p-quick-1", "quick").await;
+    let quick = engine.container("p-quick-1").await.unwrap().started_at;
+    assert!(old < quick, "{old} {quick}");
+    memory.print("p-quick-1", Stream::Stdout, "bye");
+    memory.exit("p-quick-1", 5);
+    container(&memory, "p-web-1", "web").await;
+    let request = Request { ended_since: Some(quick), ..request(true) };
+    let mut logs = Logs::open(&engine, request.clone()).await.unwrap();
+    assert_eq!(shown(&mut logs, 2).await, ["quick-1: bye", "quick-1 exited 5"]);
+    memory.start_container("p-quick-1").await.unwrap();
+    memory.exit("p-quick-1", 6);
+    memory.exit("p-web-1", 0);
+    let mut ends = shown(&mut logs, 9).await;
+    ends.sort();
+    assert_eq!(ends, ["quick-1 exited 6", "web-1 exited 0"]);
+    let mut logs = Logs::open(&engine, request).await.unwrap();
+    let ends = shown(&mut logs, 9).await;
+    assert!(ends.contains(&"quick-1 exited 6".to_owned()), "also where nothing runs any more: {ends:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn following_goes_on_across_restarts_and_newcomers() {
     let (memory, engine) = engine().await;
     container(&memory, "p-web-1", "web").await;

@@ -108,6 +108,7 @@ impl Session<'_> {
             services,
             follow: true,
             stay: beside.is_some(),
+            ended_since: Some(since.clone()),
             since: Some(since),
             ..Request::default()
         };

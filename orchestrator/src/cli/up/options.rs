@@ -198,7 +198,8 @@ impl Args {
     pub(super) fn shown(&self, prepared: &super::Prepared) -> Result<BTreeSet<String>> {
         let services = &prepared.desired.services;
         let known = &prepared.loaded.project.services;
-        if let Some(name) = self.attach.iter().chain(&self.no_attach).find(|name| !known.contains_key(*name)) {
+        let mut named = self.attach.iter().chain(&self.no_attach).chain(&self.exit_code_from);
+        if let Some(name) = named.find(|name| !known.contains_key(*name)) {
             return Err(CommandError::new(format!("no such service: {name}")));
         }
         Ok(services
