@@ -192,7 +192,11 @@ fn stack_is_the_docker_commands_plugin() {
         command
     };
     let compose = |arguments: &[&str]| run(&mut command(arguments));
-    let _ = compose(&["compose", "version"]).ok().says("stack version");
+    for arguments in [&["compose", "version"][..], &["compose", "--version"]] {
+        let _ = compose(arguments).ok().says("Docker Compose version v2.").says("(stack ");
+    }
+    let short = compose(&["compose", "version", "--short"]).ok().stdout;
+    assert!(short.starts_with("2.") && short.trim_end().split('.').all(|part| part.parse::<u32>().is_ok()), "{short}");
     let _ = compose(&["compose", "up", "-d"]).ok();
     let listed = compose(&["--context", "default", "compose", "-f", "docker-compose.yml", "ps", "-q"]).ok();
     assert_eq!(listed.stdout.lines().count(), 2, "{listed}");

@@ -154,6 +154,9 @@ fn started() -> Result<ExitCode> {
     plugin::follow_docker();
     match Cli::try_parse_from(arguments) {
         Ok(cli) => dispatch(cli),
+        Err(error) if error.kind() == clap::error::ErrorKind::DisplayVersion && plugin::is_called() => {
+            version::run(&version::Args::default())
+        }
         Err(error) => Err(usage(&error)),
     }
 }

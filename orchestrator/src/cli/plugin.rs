@@ -27,14 +27,22 @@ pub(super) enum Called {
     ForMetadata,
 }
 
+fn is_name(program: &OsStr) -> bool {
+    Path::new(program).file_name().is_some_and(|name| NAMES.iter().any(|known| name == OsStr::new(known)))
+}
+
+/// Whether this process runs under the plugin's name.
+pub(super) fn is_called() -> bool {
+    std::env::args_os().next().is_some_and(|name| is_name(&name))
+}
+
 /// Reads the arguments of the process. `docker --context far compose up` runs a plugin with all of that: the flags of the
 /// `docker` command are taken over, and its `compose` left out.
 ///
 /// # Errors
 /// Flags of the `docker` command that have no equal here.
 pub(super) fn called(arguments: Vec<OsString>) -> Result<Called> {
-    let name = arguments.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
-    if !name.is_some_and(|name| NAMES.iter().any(|known| name == OsStr::new(known))) {
+    if !arguments.first().is_some_and(|name| is_name(name)) {
         return Ok(Called::With(arguments));
     }
     if arguments.get(1).is_some_and(|first| first == METADATA) {

@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::to_json;
+use super::{plugin, to_json};
 use crate::error::{CommandError, Result};
+use crate::labels::COMPOSE_VERSION;
 use crate::ui::output;
 use crate::ui::style::printable;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Print the version
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// How to print
     #[arg(short, long, value_name = "pretty|json", default_value = "pretty")]
@@ -20,14 +21,20 @@ pub struct Args {
     short: bool,
 }
 
-/// Prints the version.
+/// Prints the version. As a plugin it is asked by scripts that want to know what `docker compose` can do: they are told
+/// the version of Docker Compose whose commands it has.
 ///
 /// # Errors
 /// See [`CommandError`].
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let plugin = plugin::is_called();
     let text = match args.format.as_str() {
-        _ if args.short => VERSION.to_owned(),
+        _ if args.short => if plugin { COMPOSE_VERSION } else { VERSION }.to_owned(),
+        "pretty" | "" if plugin => format!("Docker Compose version v{COMPOSE_VERSION} (stack {VERSION})"),
         "pretty" | "" => format!("stack version {VERSION}"),
+        "json" if plugin => {
+            to_json(&serde_json::json!({ "version": format!("v{COMPOSE_VERSION}"), "stack": VERSION }))?
+        }
         "json" => to_json(&serde_json::json!({ "version": VERSION }))?,
         other => {
             return Err(
