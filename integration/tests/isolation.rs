@@ -1,5 +1,8 @@
 //! Two projects beside each other.
 
+use std::time::Duration;
+
+use integration::engine::docker;
 use integration::{Scenario, free_port};
 
 use crate::routed;
@@ -20,23 +23,24 @@ fn two_projects_share_one_gateway_and_nothing_else() {
 
     let address = first.inspect(&first.container("app"), "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
     let other = format!("{}_default", second.project);
-    let probe = integration::engine::docker([
-        "run",
-        "--rm",
-        "--network",
-        &other,
-        "busybox:stable",
-        "nc",
-        "-w",
-        "2",
-        &address,
-        "8080",
-    ]);
+    let probe = docker(["run", "--rm", "--network", &other, "busybox:stable", "nc", "-w", "2", &address, "8080"]);
     assert_ne!(probe.code(), 0, "another project's network does not lead here");
 
     let _ = first.stack(["down"]).ok();
     assert_eq!(routed::until_unserved("one.example.com", port).status, 404);
     assert_eq!(routed::ask("two.example.com", port).status, 200);
+
+    // One that goes when a container of it ends takes its routes along as well.
+    let _ = first.stack(["up", "-d"]).ok();
+    let _ = routed::until_served("one.example.com", port);
+    let waiting = first.stack_in_background(["wait", "--down-project", "app"]);
+    let app = first.container("app");
+    // Only what runs is waited for.
+    std::thread::sleep(Duration::from_secs(1));
+    let _ = docker(["kill", &app]).ok();
+    let waited = waiting.wait(Duration::from_secs(30));
+    assert!(waited.code() == 137 && first.containers("app").is_empty(), "{waited}");
+    assert_eq!(routed::until_unserved("one.example.com", port).status, 404);
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn a_project_that_goes_leaves_the_gateway_to_others_though_somebody_removed_the_
     let _ = routed::until_served("stays.example.com", port);
     let _ = routed::until_served("goes.example.com", port);
 
-    let _ = integration::engine::docker(["rm", "-f", "stack-agent"]).ok();
+    let _ = docker(["rm", "-f", "stack-agent"]).ok();
     let _ = scenario.stack(["-f", "other.yml", "-p", &other, "down"]).ok();
     assert_eq!(routed::until_unserved("goes.example.com", port).status, 404);
     assert_eq!(routed::ask("stays.example.com", port).status, 200);

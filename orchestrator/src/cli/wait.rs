@@ -9,6 +9,7 @@ use super::carry_out::Runner;
 use super::scope::{Scope, runs};
 use super::{Context, block_on, dry_run};
 use crate::backend::Container;
+use crate::edge;
 use crate::error::{CommandError, Result};
 use crate::reconcile::lifecycle::{self, DownOptions};
 use crate::ui::output;
@@ -67,6 +68,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         block_on(async {
             let observed = runner.observe().await?;
             let plan = lifecycle::down(&observed, &scope.name, scope.project(), &DownOptions::default());
+            if !runner.dry_run {
+                // As with `down`: no route leads to a container that is about to end.
+                edge::withdraw(&runner.engine, &scope.name, false).await?;
+            }
             runner.finish(&plan, None).await
         })?;
     }
