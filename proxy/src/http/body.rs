@@ -19,6 +19,7 @@ use crate::upstream::pool::UpstreamBody;
 use super::exchange::Finish;
 use super::expectation::Expectation;
 use super::http3;
+use super::meter::Meter;
 use super::outbox::Outbox;
 use super::spool::SpoolReader;
 use super::trailers;
@@ -67,6 +68,8 @@ struct Upload {
     waiting: bool,
     expectation: Option<Arc<Expectation>>,
     received: Option<Arc<AtomicU64>>,
+    /// Told when all of it has been read.
+    meter: Option<Arc<Meter>>,
     /// Not asked for before the server wants it; with the time that it has.
     on_demand: Option<Option<Pin<Box<Sleep>>>>,
 }
@@ -83,9 +86,15 @@ enum RequestKind {
 }
 
 impl RequestBody {
-    /// The client's body, which must not pause for longer than `idle` (zero: no limit).
-    pub(crate) fn client(body: Incoming, idle: Duration) -> Self {
-        Self::of((!body.is_end_stream()).then_some(RequestKind::Client(body)), idle)
+    /// The body of a client over HTTP/1.1, which must not pause for longer than `idle` (zero: no limit). `meter` is told
+    /// whether more of it may come.
+    pub(crate) fn client(body: Incoming, idle: Duration, meter: &Arc<Meter>) -> Self {
+        let mut body = Self::of((!body.is_end_stream()).then_some(RequestKind::Client(body)), idle);
+        meter.has_body(body.0.is_some());
+        if let Some(upload) = &mut body.0 {
+            upload.meter = Some(Arc::clone(meter));
+        }
+        body
     }
 
     /// The body of a client's stream of HTTP/2 with these headers, as [`RequestBody::client`].
@@ -166,6 +175,7 @@ impl Upload {
             waiting: false,
             expectation: None,
             received: None,
+            meter: None,
             on_demand: None,
         }
     }
@@ -204,10 +214,15 @@ impl Upload {
             RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
             RequestKind::Http3(upload) => upload.poll_frame(cx),
         };
-        if let Some(expectation) = &self.expectation
+        if (self.expectation.is_some() || self.meter.is_some())
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
         {
-            expectation.completed();
+            if let Some(expectation) = &self.expectation {
+                expectation.completed();
+            }
+            if let Some(meter) = self.meter.take() {
+                meter.has_whole_body();
+            }
         }
         match polled {
             Poll::Ready(frame) => {

@@ -55,7 +55,7 @@ impl Http1Handling {
     pub(crate) fn new(client: &Arc<Client>, mut request: Request<Incoming>) -> Self {
         let connection = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
-        let body = RequestBody::client(body, client.entry.limits.body_idle);
+        let body = RequestBody::client(body, client.entry.limits.body_idle, &client.meter);
         // Clients of HTTP/1.0 know neither informational answers nor trailers.
         let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
         let handling = Handling::new(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone());

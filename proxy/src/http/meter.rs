@@ -66,6 +66,8 @@ pub(crate) struct Meter {
     crowded: AtomicBool,
     /// What comes from now on is no HTTP.
     switched: AtomicBool,
+    /// Of the body of the last request over HTTP/1.1 more may come.
+    uploading: AtomicBool,
     fragment: AtomicBool,
     /// The request line in which a fragment was seen.
     fragment_line: Mutex<Vec<u8>>,
@@ -86,6 +88,7 @@ impl Meter {
             leaving: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             switched: AtomicBool::new(false),
+            uploading: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
             fragment_line: Mutex::default(),
         })
@@ -135,6 +138,21 @@ impl Meter {
         self.in_flight.load(Relaxed) == 0
     }
 
+    /// Whether the request that has just come has a body, of which nothing has been read.
+    pub(crate) fn has_body(&self, has: bool) {
+        self.uploading.store(has, Relaxed);
+    }
+
+    /// The body was read to its end.
+    pub(crate) fn has_whole_body(&self) {
+        self.uploading.store(false, Relaxed);
+    }
+
+    /// Whether what comes in is the head of a request. A request may be answered before its body has come: that is none.
+    pub(crate) fn awaits_head(&self) -> bool {
+        self.is_idle() && !self.uploading.load(Relaxed) && !self.switched.load(Relaxed)
+    }
+
     /// All that hyper had to send is sent.
     pub(crate) fn flushed(&self) {
         if self.is_idle() {
@@ -151,6 +169,7 @@ impl Meter {
     pub(crate) fn is_idle_for(&self, time: Duration) -> bool {
         let since = Duration::from_millis(self.idle_since.load(Relaxed));
         self.is_settled()
+            && self.awaits_head()
             && self.begun() > 0
             && self.head_since.load(Relaxed) == 0
             && Duration::from_millis(self.now()) >= since + time
@@ -159,11 +178,6 @@ impl Meter {
     /// The connection goes on in another protocol.
     pub(crate) fn switch(&self) {
         self.switched.store(true, Relaxed);
-    }
-
-    /// Whether what comes in is no HTTP any more.
-    pub(crate) fn has_switched(&self) -> bool {
-        self.switched.load(Relaxed)
     }
 
     /// A request that comes in has more fields than there is room for.

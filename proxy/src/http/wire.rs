@@ -73,7 +73,7 @@ impl<S> Wire<S> {
     /// the one before, only those of the first are counted.
     fn is_crowded_by(&mut self, bytes: &[u8]) -> bool {
         let Some((begun, lines)) = &mut self.lines else { return false };
-        if !self.meter.is_idle() {
+        if !self.meter.awaits_head() {
             return false;
         }
         if *begun != self.meter.begun() {
@@ -93,7 +93,7 @@ impl<S> Wire<S> {
     fn look(&mut self, bytes: &[u8]) -> Option<usize> {
         if !self.reading {
             let begun = self.meter.begun();
-            if self.line_of == Some(begun) || !self.meter.is_idle() {
+            if self.line_of == Some(begun) || !self.meter.awaits_head() {
                 return None;
             }
             self.line_of = Some(begun);
@@ -190,9 +190,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if self.meter.has_switched() {
-            return polled;
-        }
         let Some(new) = buf.filled().get(before..).filter(|new| !new.is_empty()) else { return polled };
         let crowded = self.is_crowded_by(new);
         if let Some(length) = self.look(new) {
@@ -295,9 +292,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::ReadBuf;
+    #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::{encode_line, explained};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What a line looks like to hyper that comes after the answer to a request with a body.
+    async fn after_an_answer(whole: bool, line: &str) -> String {
+        let meter = Meter::new();
+        let (mut client, stream) = tokio::io::duplex(4096);
+        let mut wire = Wire::new(stream, Arc::clone(&meter), Arc::default());
+        client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n").await.unwrap();
+        let mut bytes = [0; 1024];
+        let _ = wire.read(&mut bytes).await.unwrap();
+        meter.begin();
+        meter.has_body(true);
+        if whole {
+            meter.has_whole_body();
+        }
+        meter.end();
+        client.write_all(line.as_bytes()).await.unwrap();
+        let count = wire.read(&mut bytes).await.unwrap();
+        String::from_utf8_lossy(bytes.get(..count).unwrap()).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_after_its_answer_is_no_head() {
+        let line = "GET <a> HTTP/1.1\r\n";
+        assert_eq!(after_an_answer(false, line).await, line);
+        assert_eq!(after_an_answer(true, line).await, "GET %3Ca%3E HTTP/1.1\r\n");
+        let lines = "\n".repeat(300);
+        assert_eq!(after_an_answer(false, &lines).await, lines);
+    }
 
     #[test]
     fn characters_that_clients_ought_to_encode() {
