@@ -99,7 +99,9 @@ impl Pebble {
             Command::new("pebble")
                 .args(["-config", &path("pebble.json"), "-dnsserver", name_server.unwrap_or(&local(dns))])
                 .env("PEBBLE_ALTERNATE_ROOTS", "1")
-                .env("PEBBLE_VA_NOSLEEP", "1"),
+                .env("PEBBLE_VA_NOSLEEP", "1")
+                // By default it refuses some requests by chance, and some of those a third time, which a test cannot expect.
+                .env("PEBBLE_WFE_NONCEREJECT", "0"),
         );
         for port in [port, management, dns_management] {
             eventually("pebble listens", || TcpStream::connect(local(port)).ok());

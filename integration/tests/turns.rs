@@ -45,6 +45,13 @@ fn at_once(root: &Path, words: &[&str], start: impl Fn(&str) -> Command) {
     }
 }
 
+/// What gateway and agent are, and have said.
+fn edge_of(engine: &PrivateEngine) -> String {
+    let containers = run(engine.inside("docker").args(["ps", "--all"]));
+    let logs = ["stack-gateway", "stack-agent"].map(|name| run(engine.inside("docker").args(["logs", name])));
+    format!("{containers}{}{}", logs[0], logs[1])
+}
+
 #[test]
 fn first_ups_of_several_projects_share_one_gateway_whoever_starts_them() {
     let Some(engine) = PrivateEngine::start("turns", &["busybox:stable"]) else { return };
@@ -73,8 +80,8 @@ fn first_ups_of_several_projects_share_one_gateway_whoever_starts_them() {
             let url = format!("http://{project}.example.com:{}/", 8001 + index);
             let flags =
                 ["--silent", "--fail", "--retry", "20", "--retry-delay", "1", "--retry-all-errors", "--resolve"];
-            let answer = run(engine.inside("curl").args(flags).args([&to, &url])).ok();
-            assert_eq!(answer.stdout.trim(), project, "{who}");
+            let answer = run(engine.inside("curl").args(flags).args([&to, &url]));
+            assert_eq!(answer.stdout.trim(), project, "{who}: {answer}{}", edge_of(&engine));
         }
         at_once(root, &["down"], start);
         let left = run(engine.inside("docker").args(["ps", "--all", "--format", "{{.Names}}"])).ok();

@@ -11,7 +11,7 @@ use crate::edge::state;
 
 /// Larger files are no certificates and no configuration.
 const MAX_FILE: u64 = 1024 * 1024;
-/// Files of one mount, at most.
+/// Files and folders of one mount, at most.
 const MAX_FILES: usize = 2000;
 /// Folders inside each other, at most.
 const MAX_DEPTH: usize = 8;
@@ -64,6 +64,11 @@ impl Walk {
                 return Ok(());
             }
         };
+        if !self.keeps(source, target) {
+            return Ok(());
+        }
+        // One without files is still there for whoever names it.
+        fs::create_dir_all(target)?;
         for entry in entries.filter_map(io::Result::ok) {
             let (from, to) = (entry.path(), target.join(entry.file_name()));
             let inside = from.canonicalize().is_ok_and(|real| real.starts_with(&self.root));
@@ -83,10 +88,6 @@ impl Walk {
             self.leave_out(source, "larger than 1 MiB");
             return Ok(());
         }
-        if self.kept.len() >= MAX_FILES {
-            self.leave_out(source, "more than 2000 files");
-            return Ok(());
-        }
         let content = match fs::read(source) {
             Ok(content) => content,
             Err(error) => {
@@ -94,12 +95,22 @@ impl Walk {
                 return Ok(());
             }
         };
-        self.kept.insert(target.to_owned());
-        if fs::read(target).is_ok_and(|old| old == content) {
+        if !self.keeps(source, target) || fs::read(target).is_ok_and(|old| old == content) {
             return Ok(());
         }
         self.done.changed = true;
         state::replace(target, &content)
+    }
+
+    /// Counts it among what stays; false where that is too much.
+    fn keeps(&mut self, source: &Path, target: &Path) -> bool {
+        let fits = self.kept.len() < MAX_FILES;
+        if fits {
+            self.kept.insert(target.to_owned());
+        } else {
+            self.leave_out(source, "more than 2000 files");
+        }
+        fits
     }
 
     /// Removes copies of what is no longer there.
@@ -109,8 +120,10 @@ impl Walk {
             let path = entry.path();
             if entry.file_type()?.is_dir() {
                 self.sweep(&path)?;
-                // Only an empty folder goes.
-                let _ = fs::remove_dir(&path);
+                if !self.kept.contains(&path) {
+                    // Only an empty folder goes.
+                    let _ = fs::remove_dir(&path);
+                }
             } else if !self.kept.contains(&path) {
                 fs::remove_file(&path)?;
                 self.done.changed = true;
@@ -154,6 +167,12 @@ mod tests {
         fs::remove_file(source.join("live/cert.pem"))?;
         assert!(mirror(&source, &target)?.changed);
         assert!(!target.join("live/cert.pem").exists());
+
+        fs::remove_file(source.join("live/out"))?;
+        fs::remove_dir_all(source.join("archive"))?;
+        mirror(&source, &target)?;
+        assert!(target.join("live").is_dir(), "an empty folder is a folder");
+        assert!(!target.join("archive").exists());
         Ok(())
     }
 
