@@ -143,3 +143,36 @@ fn the_gateway_runs_by_hand_with_traefiks_flags() {
     gateway.signal("TERM");
     assert_eq!(gateway.wait(Duration::from_secs(20)).code(), 0, "a drained gateway ends well");
 }
+
+/// Seconds of processor time that a process has used.
+fn processor_time(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u32 = fields[11..13].iter().map(|field| field.parse::<u32>().unwrap()).sum();
+    f64::from(ticks) / 100.0
+}
+
+#[test]
+fn without_descriptors_it_waits_and_goes_on() {
+    let port = free_port();
+    let mut gateway =
+        Background::start(Command::new("prlimit").args(["--nofile=64:64"]).arg(integration::stack()).args([
+            "gateway",
+            "--ping",
+            "--ping.entrypoint=web",
+            &format!("--entrypoints.web.address=127.0.0.1:{port}"),
+        ]));
+    let asks = || Curl::to("http", "localhost", port, "/ping").send().status;
+    eventually("the gateway answers", || (asks() == 200).then_some(()));
+    let open = || std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let held: Vec<_> = (0..200).map(|_| open()).collect();
+    gateway.until_it_says("cannot accept connections for the moment");
+    let before = processor_time(gateway.id());
+    std::thread::sleep(Duration::from_secs(2));
+    let used = processor_time(gateway.id()) - before;
+    assert!(used < 0.5, "{used} s of 2 are spent on waiting");
+    let complaints = gateway.text().matches("cannot accept").count();
+    assert!(complaints < 60, "{complaints} lines");
+    drop(held);
+    eventually("the gateway answers again", || (asks() == 200).then_some(()));
+}

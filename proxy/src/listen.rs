@@ -166,7 +166,7 @@ pub(crate) async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, So
             Ok(accepted) => return accepted,
             Err(error) if one_connection_failed(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for the moment");
+                tracing::error!(%error, "cannot accept connections for the moment");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -84,6 +84,8 @@ pub(crate) struct Route {
     pub(crate) measured: bool,
     /// Whether its requests have traces.
     pub(crate) traced: bool,
+    /// Whether it shows the gateway's inside to whoever reaches the port, without a rule of the user's.
+    pub(crate) unasked: bool,
 }
 
 impl Snapshot {

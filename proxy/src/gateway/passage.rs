@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::snapshot::{Snapshot, View};
 use crate::upstream::health::Check;
 use crate::upstream::pool::Pool;
+use crate::upstream::reach::connect;
 use crate::upstream::server::Server;
 
 use super::Status;
@@ -100,8 +100,8 @@ impl Passage {
 async fn reach(server: Arc<Server>) {
     let mut pause = PAUSES.0;
     while !server.is_reached() {
-        let connect = TcpStream::connect((server.host.as_str(), server.port));
-        if tokio::time::timeout(CONNECT, connect).await.is_ok_and(|connected| connected.is_ok()) {
+        let connected = connect((server.host.as_str(), server.port));
+        if tokio::time::timeout(CONNECT, connected).await.is_ok_and(|connected| connected.is_ok()) {
             server.set_reached();
             return;
         }

@@ -45,6 +45,8 @@ pub(crate) enum Reason {
     RequestTimeout,
     /// A body cannot be put aside, or not be read again.
     Disk,
+    /// A web page of somebody else may ask by way of a browser of this machine.
+    ForeignPage,
 }
 
 impl Reason {
@@ -66,6 +68,7 @@ impl Reason {
             Self::NotImplemented => "not-implemented",
             Self::RequestTimeout => "request-timeout",
             Self::Disk => "disk",
+            Self::ForeignPage => "foreign-page",
         }
     }
 
@@ -77,6 +80,8 @@ impl Reason {
     /// The whole answer; `mark` adds the reason header.
     pub(crate) fn response(self, mark: bool) -> Response<Body> {
         const PLAIN: &str = "text/plain; charset=utf-8";
+        const FOREIGN: &str = "403 Forbidden: on this machine the API answers to addresses and local names only, so that no web \
+            page can read it; ask for `localhost`, or give it a router with a rule for this host and the service `api@internal`\n";
         let (status, body, kind, close) = match self {
             Self::NoRouter => (StatusCode::NOT_FOUND, "404 page not found\n", Some(PLAIN), false),
             Self::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n", Some(PLAIN), false),
@@ -96,6 +101,7 @@ impl Reason {
             Self::DeniedPath => (StatusCode::BAD_REQUEST, "", None, false),
             Self::Expectation => (StatusCode::EXPECTATION_FAILED, "", None, true),
             Self::NotImplemented => (StatusCode::NOT_IMPLEMENTED, "", None, true),
+            Self::ForeignPage => (StatusCode::FORBIDDEN, FOREIGN, Some(PLAIN), false),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout", None, true),
         };
         let mut response = text(status, body);

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT};
+use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -360,6 +360,9 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     if exchange.client.entry.denied_encodings.found_in(exchange.target.path()) {
         return Reason::DeniedPath.response(mark);
     }
+    if route.unasked && may_be_a_foreign_page(exchange) {
+        return Reason::ForeignPage.response(mark);
+    }
     let mut response = run(exchange, &view, route, finish).await;
     if !route.logged {
         exchange.record = None;
@@ -372,6 +375,19 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
         response.headers_mut().insert(REASON_HEADER, HeaderValue::from_static(MIDDLEWARE));
     }
     response
+}
+
+/// Whether a page of somebody else's may be what asks, through a browser of this machine: its site's name leads here for a
+/// while (DNS rebinding), or it says itself that it is from elsewhere (RFC 6454 section 7). Names that are nobody's in the
+/// public DNS are taken for this machine's.
+fn may_be_a_foreign_page(exchange: &Exchange) -> bool {
+    let elsewhere = |origin: &HeaderValue| {
+        let origin = origin.as_bytes();
+        let at = origin.windows(3).position(|part| part == b"://").map(|at| at + 3);
+        at.and_then(|at| origin.get(at..)).is_none_or(|host| !host.eq_ignore_ascii_case(exchange.host.value.as_bytes()))
+    };
+    exchange.client.peer.ip().to_canonical().is_loopback()
+        && (!exchange.host.is_local() || exchange.parts.headers.get(ORIGIN).is_some_and(elsewhere))
 }
 
 /// A line about a request that no router takes, with the router that comes nearest.

@@ -57,6 +57,20 @@ pub(crate) fn of(parts: &request::Parts) -> Result<Host, BadHost> {
     Ok(Host { value, name })
 }
 
+/// Ends of names that nobody can have in the public DNS: RFC 6761 and 6762, RFC 8375, and what ICANN has set apart or will not
+/// delegate.
+const LOCAL: [&str; 10] =
+    ["localhost", "local", "internal", "home.arpa", "test", "lan", "home", "corp", "mail", "intranet"];
+
+impl Host {
+    /// Whether it is an address, a name without dot, or one that the public DNS knows nothing of.
+    pub(crate) fn is_local(&self) -> bool {
+        let name = self.name.strip_suffix('.').unwrap_or(&self.name);
+        let below = |end: &&str| name.strip_suffix(*end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        !name.contains('.') || name.parse::<std::net::IpAddr>().is_ok() || LOCAL.iter().any(below)
+    }
+}
+
 /// A host as it is compared: lower case, no port, no brackets. A final dot stays: a rule with a pattern can tell.
 pub(crate) fn compared(host: &str) -> String {
     let (name, _) = split_port(host);

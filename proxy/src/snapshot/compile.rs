@@ -124,6 +124,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
                 measured: router.is_measured(),
                 traced: router.is_traced(),
                 logged: router.is_logged() && !router.name.ends_with("@internal"),
+                unasked: matches!(router.name.as_str(), "api@internal" | "dashboard@internal"),
             })
         });
         routes.push(match route {

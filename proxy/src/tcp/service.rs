@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::upstream::balance::Turns;
 use crate::upstream::dial::UpstreamStream;
+use crate::upstream::reach;
 use crate::upstream::transport::Transport;
 
 use super::Ends;
@@ -155,7 +156,7 @@ pub(super) async fn connect(target: &Target, transport: &Transport) -> io::Resul
 }
 
 async fn open(target: &Target) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(&target.address).await?;
+    let stream = reach::connect(&target.address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

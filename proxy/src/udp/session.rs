@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::{Notify, mpsc};
 
+use crate::upstream::reach;
+
 /// Datagrams that wait until a server's name is looked up; it is the first of a session that do.
 const MOST_WAITING: usize = 16;
 /// How long a look-up may take.
@@ -127,6 +129,7 @@ impl Session {
                 .next()
                 .ok_or(io::ErrorKind::AddrNotAvailable)?,
         };
+        let address = reach::check(address)?;
         let any: SocketAddr = if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0; 8], 0).into() };
         let socket = UdpSocket::bind(any).await?;
         socket.connect(address).await?;

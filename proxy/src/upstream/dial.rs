@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
+use super::reach;
 use super::server::{Scheme, Server};
 use super::transport::Transport;
 
@@ -66,7 +67,7 @@ pub(crate) async fn dial(server: &Server, transport: &Transport, http1_only: boo
 }
 
 async fn connect(server: &Server) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+    let stream = reach::connect((server.host.as_str(), server.port)).await?;
     stream.set_nodelay(true)?;
     SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
     Ok(stream)

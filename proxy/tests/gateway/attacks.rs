@@ -5,11 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proxy::Handler;
 use proxy::config::dynamic::{
-    Auth, Certificate, ClientAuth, Configuration, Middleware, RedirectRegex, RedirectScheme, StripPrefix, TlsOptions,
-    TlsStore,
+    Auth, Certificate, ClientAuth, Configuration, Middleware, RedirectRegex, RedirectScheme, Router, StripPrefix,
+    TlsOptions, TlsStore,
 };
 use proxy::entry_point::Proxied;
+use rustls::client::{EchGreaseConfig, EchMode};
+use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
+use rustls::crypto::hpke::Hpke as _;
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -454,5 +459,106 @@ async fn nobody_gets_what_was_meant_for_another() {
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
         let path = format!("/{number}");
         assert_eq!(ask(running.web, &get("a.test", &path)).await.1, path);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection() {
+    let handler = Handler::new(|_, path, _| match path {
+        "/panic" => panic!("as a mistake of ours would"),
+        _ => http::Response::new(bytes::Bytes::from_static(b"well")),
+    });
+    let mut options = options();
+    options.workers = std::num::NonZeroUsize::new(1);
+    options.handlers.insert("fragile@internal".to_owned(), handler);
+    let mut configuration = Configuration::default();
+    for (name, secure) in [("a", false), ("b", true)] {
+        route(&mut configuration, name, secure, &[]);
+        configuration.http.routers.get_mut(&format!("{name}@file")).unwrap().service = "fragile@internal".to_owned();
+    }
+    let (root, pair) = made(&["b.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run(options, configuration).await;
+    let mut before = TcpStream::connect(running.web).await.unwrap();
+    for _ in 0..20 {
+        let (head, _) = tokio::time::timeout(PATIENCE, ask(running.web, &get("a.test", "/panic"))).await.unwrap();
+        assert_eq!(head, "", "the connection ends without an answer");
+        let tls = connect(running.websecure, "b.test", std::slice::from_ref(&root), "h2").await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls)).await.unwrap();
+        tokio::spawn(connection);
+        let request =
+            http::Request::get("https://b.test/panic").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.unwrap();
+        assert!(answer.is_err(), "{answer:?}");
+    }
+    // Who was there before, and who comes after, finds nothing amiss.
+    before.write_all(get("a.test", "/").as_bytes()).await.unwrap();
+    assert_eq!(read_message(&mut before).await.unwrap().1, "well");
+    assert_eq!(ask(running.web, &get("a.test", "/")).await.1, "well");
+}
+
+#[tokio::test]
+async fn a_hidden_name_does_not_get_around_the_options_of_the_one_that_is_shown() {
+    let (running, root) = guarded().await;
+    let hiding = || {
+        let (key, _) = DH_KEM_X25519_HKDF_SHA256_AES_128.generate_key_pair().unwrap();
+        let ech = EchMode::Grease(EchGreaseConfig::new(DH_KEM_X25519_HKDF_SHA256_AES_128, key));
+        let mut store = rustls::RootCertStore::empty();
+        store.add(root.clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_ech(ech)
+            .unwrap()
+            .with_root_certificates(store)
+            .with_no_client_auth()
+    };
+    let said = in_records_of(4096, running.websecure, hiding(), "a.test", "a.test").await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+    let said = in_records_of(4096, running.websecure, hiding(), "a.test", "b.test").await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 421 Misdirected Request\r\n"), "{said}");
+    assert_eq!(in_records_of(4096, running.websecure, hiding(), "b.test", "b.test").await, None);
+}
+
+#[tokio::test]
+async fn servers_at_link_local_addresses_are_not_asked() {
+    for server in ["http://169.254.169.254", "http://[fe80::1]:80", "https://169.254.0.1:1"] {
+        let running = run(options(), routed("a", &[server.to_owned()])).await;
+        let answer = tokio::time::timeout(PATIENCE, ask(running.web, &get("a.test", "/latest/meta-data/"))).await;
+        assert!(answer.unwrap().0.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{server}");
+    }
+}
+
+#[tokio::test]
+async fn no_page_of_somebody_elses_reads_the_api() {
+    let mut options = options();
+    let handler = Handler::new(|_, _, _| http::Response::new(bytes::Bytes::from_static(b"all routes")));
+    options.handlers.insert("api@internal".to_owned(), handler);
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "api", false, &[]);
+    let mut asked_for = configuration.http.routers.remove("api@file").unwrap();
+    asked_for.service = "api@internal".to_owned();
+    let own = Router { rule: "PathPrefix(`/api`)".to_owned(), ..asked_for.clone() };
+    // By a rule for its host, which is a decision of the user's.
+    asked_for.rule = "Host(`api.example.com`)".to_owned();
+    configuration.http.routers.insert("api@internal".to_owned(), own);
+    configuration.http.routers.insert("asked-for@file".to_owned(), asked_for);
+    let running = run(options, configuration).await;
+    let ask_as = async |host: &str, origin: Option<&str>| {
+        let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+        let request = format!("GET /api/rawdata HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n");
+        let (head, body) = ask(running.web, &request).await;
+        (head.get(9..12).unwrap_or_default().to_owned(), body)
+    };
+    for host in
+        ["localhost:8080", "127.0.0.1", "[::1]:8080", "traefik.localhost", "box", "nas.local", "api.example.com"]
+    {
+        let (status, body) = ask_as(host, None).await;
+        assert_eq!((status.as_str(), body.as_str()), ("200", "all routes"), "{host}");
+    }
+    let (status, body) = ask_as("rebound.example.org:8080", None).await;
+    assert!(status == "403" && body.contains("api@internal"), "{body}");
+    assert_eq!(ask_as("localhost:8080", Some("http://localhost:8080")).await.0, "200");
+    for origin in ["https://evil.example.org", "null", "http://localhost:3000"] {
+        assert_eq!(ask_as("localhost:8080", Some(origin)).await.0, "403", "{origin}");
     }
 }

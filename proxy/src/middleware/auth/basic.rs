@@ -148,6 +148,24 @@ mod tests {
         assert_ne!(auth.sum("a", b"bc", ""), auth.sum("ab", b"c", ""));
     }
 
+    #[tokio::test]
+    async fn the_time_does_not_tell_who_exists() {
+        let hash = bcrypt::hash("open sesame", 8).unwrap();
+        let users = vec![format!("anna:{hash}"), "bert:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac=".to_owned()];
+        let auth = Arc::new(BasicAuth::new(&dynamic::Auth { users, ..dynamic::Auth::default() }).unwrap());
+        // The quickest of several: a machine that is busy only adds.
+        let mut quickest = [Duration::MAX; 2];
+        for _ in 0..8 {
+            for (least, user) in quickest.iter_mut().zip(["anna", "nobody"]) {
+                let began = Instant::now();
+                assert!(!auth.fits(user, b"wrong".to_vec()).await);
+                *least = began.elapsed().min(*least);
+            }
+        }
+        let [known, unknown] = quickest;
+        assert!(unknown * 3 > known && known * 3 > unknown, "{known:?} {unknown:?}");
+    }
+
     #[test]
     fn nobody_is_a_mistake() {
         assert!(BasicAuth::new(&dynamic::Auth::default()).is_err());
