@@ -14,7 +14,7 @@ const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 /// Connects to the first address of a server that takes the connection.
 ///
 /// # Errors
-/// There is none, or none that may be asked ([`is_open`]).
+/// There is none, or none that may be asked ([`check`]).
 pub(crate) async fn connect(server: impl ToSocketAddrs) -> io::Result<TcpStream> {
     let mut failed = None;
     for address in lookup_host(server).await? {
