@@ -1,9 +1,9 @@
-//! The bodies of a server's answers (RFC 9112 sections 6 and 7), taken out of what was read without a copy.
+//! Bodies (RFC 9112 sections 6 and 7), taken out of what was read without a copy.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
-use super::head::{self, BadHead};
+use super::fields::{self, BadFields, Lines, Manner};
 
 /// Most bytes of a line that tells a chunk's size, with its extensions.
 const MOST_LINE: usize = 16 * 1024;
@@ -12,18 +12,18 @@ const MOST_TRAILERS: usize = 64 * 1024;
 
 /// Finds the end of a body.
 #[derive(Debug)]
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     /// So many bytes are left.
     Length(u64),
     /// In pieces.
-    Chunked(Chunk),
+    Chunked(Chunk, Manner),
     /// It ends where the connection ends.
     UntilClose,
 }
 
 /// Where in a chunk the next byte belongs.
 #[derive(Debug)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     /// To the line with its size.
     Size,
     /// To its data, of which so many bytes are left.
@@ -38,7 +38,7 @@ pub(super) enum Chunk {
 
 /// What comes next of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Some of it.
     Data(Bytes),
     /// What ends it.
@@ -51,32 +51,34 @@ pub(super) enum Piece {
 
 /// Why a body cannot be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadBody {
-    #[error("a chunk of the answer does not begin with its size")]
+pub(crate) enum BadBody {
+    #[error("a chunk does not begin with its size")]
     Size,
-    #[error("a chunk of the answer is longer than its size")]
+    #[error("a chunk is longer than its size")]
     End,
-    #[error("in the answer's trailers, {0}")]
-    Trailers(BadHead),
+    #[error("in the trailers, {0}")]
+    Trailers(BadFields),
+    #[error("the trailers are longer than {} KiB", MOST_TRAILERS / 1024)]
+    LongTrailers,
 }
 
 impl Decoder {
-    /// A body in chunks, of which nothing was read.
-    pub(super) fn chunked() -> Self {
-        Self::Chunked(Chunk::Size)
+    /// A body in chunks, of which nothing was read; its trailers are read in this manner.
+    pub(crate) fn chunked(manner: Manner) -> Self {
+        Self::Chunked(Chunk::Size, manner)
     }
 
     /// Whether the body is complete.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Length(0) | Self::Chunked(Chunk::Over))
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Length(0) | Self::Chunked(Chunk::Over, _))
     }
 
     /// The bytes that are to come, where that is known.
-    pub(super) fn left(&self) -> Option<u64> {
+    pub(crate) fn left(&self) -> Option<u64> {
         match self {
             Self::Length(left) => Some(*left),
-            Self::Chunked(Chunk::Over) => Some(0),
-            Self::Chunked(_) | Self::UntilClose => None,
+            Self::Chunked(Chunk::Over, _) => Some(0),
+            Self::Chunked(..) | Self::UntilClose => None,
         }
     }
 
@@ -84,14 +86,14 @@ impl Decoder {
     ///
     /// # Errors
     /// It breaks the coding.
-    pub(super) fn take(&mut self, input: &mut BytesMut) -> Result<Piece, BadBody> {
+    pub(crate) fn take(&mut self, input: &mut BytesMut) -> Result<Piece, BadBody> {
         match self {
             Self::Length(left) => {
                 Ok(take(left, input).map_or(if *left == 0 { Piece::Nothing } else { Piece::Unread }, Piece::Data))
             }
             Self::UntilClose if input.is_empty() => Ok(Piece::Unread),
             Self::UntilClose => Ok(Piece::Data(input.split().freeze())),
-            Self::Chunked(chunk) => chunk.take(input),
+            Self::Chunked(chunk, manner) => chunk.take(input, *manner),
         }
     }
 }
@@ -104,14 +106,15 @@ fn take(left: &mut u64, input: &mut BytesMut) -> Option<Bytes> {
 }
 
 impl Chunk {
-    fn take(&mut self, input: &mut BytesMut) -> Result<Piece, BadBody> {
+    fn take(&mut self, input: &mut BytesMut, manner: Manner) -> Result<Piece, BadBody> {
         loop {
             match self {
                 Self::Size => {
                     let Some(line) = memchr::memchr(b'\n', input) else {
                         return if input.len() > MOST_LINE { Err(BadBody::Size) } else { Ok(Piece::Unread) };
                     };
-                    let size = size(input.get(..line).unwrap_or_default()).ok_or(BadBody::Size)?;
+                    let text = input.get(..line).filter(|text| text.len() <= MOST_LINE);
+                    let size = text.and_then(size).ok_or(BadBody::Size)?;
                     input.advance(line + 1);
                     *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
                 }
@@ -133,15 +136,15 @@ impl Chunk {
                 Self::Trailers => {
                     let end = match &**input {
                         [b'\r', b'\n', ..] => 2,
-                        bytes => match head::end(bytes, 0) {
-                            Some(end) => end,
-                            None if bytes.len() > MOST_TRAILERS => return Err(BadBody::Trailers(BadHead::TooLong)),
-                            None => return Ok(Piece::Unread),
+                        bytes => match fields::end(bytes, 0) {
+                            Some(end) if end <= MOST_TRAILERS => end,
+                            None if bytes.len() <= MOST_TRAILERS => return Ok(Piece::Unread),
+                            _ => return Err(BadBody::LongTrailers),
                         },
                     };
                     let bytes = input.split_to(end).freeze();
                     *self = Self::Over;
-                    let trailers = head::trailers(&bytes).map_err(BadBody::Trailers)?;
+                    let trailers = fields::read(&bytes, Lines::new(&bytes), manner).map_err(BadBody::Trailers)?;
                     return Ok(if trailers.is_empty() { Piece::Nothing } else { Piece::Trailers(trailers) });
                 }
                 Self::Over => return Ok(Piece::Nothing),
@@ -172,7 +175,8 @@ mod tests {
 
     /// What a body in chunks comes to when it is read in pieces of `step` bytes, and what is left of the input.
     fn read(body: &[u8], step: usize) -> Result<(Vec<u8>, usize, usize), BadBody> {
-        let (mut decoder, mut input, mut data, mut trailers) = (Decoder::chunked(), BytesMut::new(), Vec::new(), 0);
+        let (mut decoder, mut input, mut data, mut trailers) =
+            (Decoder::chunked(Manner::Strict), BytesMut::new(), Vec::new(), 0);
         let mut rest = body.chunks(step);
         loop {
             match decoder.take(&mut input)? {
@@ -215,9 +219,9 @@ mod tests {
         }
         assert_eq!(read(b"5\r\nhello!\r\n", 100), Err(BadBody::End));
         assert_eq!(read(&b"1".repeat(MOST_LINE + 2), 1000), Err(BadBody::Size));
-        assert_eq!(read(b"0\r\nbad\r\n\r\n", 100), Err(BadBody::Trailers(BadHead::Field)));
+        assert_eq!(read(b"0\r\nbad\r\n\r\n", 100), Err(BadBody::Trailers(BadFields::Field)));
         let long = [b"0\r\n".to_vec(), b"a: b\r\n".repeat(MOST_TRAILERS / 6 + 2)].concat();
-        assert_eq!(read(&long, 1000), Err(BadBody::Trailers(BadHead::TooLong)));
+        assert_eq!(read(&long, 1000), Err(BadBody::LongTrailers));
     }
 
     #[test]
