@@ -143,8 +143,8 @@ impl Chunk {
                         },
                     };
                     let bytes = input.split_to(end).freeze();
-                    *self = Self::Over;
                     let trailers = fields::read(&bytes, Lines::new(&bytes), manner).map_err(BadBody::Trailers)?;
+                    *self = Self::Over;
                     return Ok(if trailers.is_empty() { Piece::Nothing } else { Piece::Trailers(trailers) });
                 }
                 Self::Over => return Ok(Piece::Nothing),

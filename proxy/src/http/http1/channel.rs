@@ -44,6 +44,8 @@ pub(super) struct State<S> {
     exchange: u64,
     /// Finds the end of the request's body.
     body: Decoder,
+    /// What came is no body: nobody knows where it ends.
+    broken: bool,
     /// The client waits for being asked for the body.
     expects: bool,
     /// Who serves the connection, and waits for the body to end.
@@ -62,6 +64,7 @@ impl<S> Channel<S> {
             output: Output::default(),
             exchange: 0,
             body: Decoder::Length(0),
+            broken: false,
             expects: false,
             server: None,
         }))
@@ -202,13 +205,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
             }
         }
         loop {
-            let piece = self.body.take(&mut self.input).map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad));
+            let piece = self.body.take(&mut self.input);
+            self.broken |= piece.is_err();
             if self.body.is_over()
                 && let Some(server) = self.server.take()
             {
                 server.wake();
             }
-            match piece? {
+            match piece.map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))? {
                 Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Piece::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
                 Piece::Nothing => return Poll::Ready(None),
@@ -250,17 +254,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
     /// Throws away what is there of the request's body; whether that is all of it, so that what comes next is a request.
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         let mut left = MOST_DRAINED;
-        loop {
+        while !self.broken {
             match self.body.take(&mut self.input) {
                 Ok(Piece::Data(data)) if data.len() <= left => left -= data.len(),
                 Ok(Piece::Trailers(_) | Piece::Nothing) => return true,
-                Ok(Piece::Unread) => {}
+                Ok(Piece::Unread) if matches!(self.poll_read(cx), Poll::Ready(Ok(1..))) => {}
                 _ => return false,
             }
-            if !self.body.is_over() && !matches!(self.poll_read(cx), Poll::Ready(Ok(1..))) {
-                return false;
-            }
         }
+        false
     }
 
     /// Throws away what the client still says, until it says no more.
