@@ -155,13 +155,15 @@ fn processor_time(process: u32) -> f64 {
 #[test]
 fn without_descriptors_it_waits_and_goes_on() {
     let port = free_port();
-    let mut gateway =
-        Background::start(Command::new("prlimit").args(["--nofile=64:64"]).arg(integration::stack()).args([
+    // On one processor, for each has a listener of its own that complains.
+    let mut gateway = Background::start(
+        Command::new("prlimit").args(["--nofile=64:64", "taskset", "-c", "0"]).arg(integration::stack()).args([
             "gateway",
             "--ping",
             "--ping.entrypoint=web",
             &format!("--entrypoints.web.address=127.0.0.1:{port}"),
-        ]));
+        ]),
+    );
     let asks = || Curl::to("http", "localhost", port, "/ping").send().status;
     eventually("the gateway answers", || (asks() == 200).then_some(()));
     let open = || std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
