@@ -1,6 +1,6 @@
-//! A request's life, in reading order: `serve` (a connection), `handle` (a request), `target`, `host` and `headers` (its
-//! canonical form), `forward` (to a server), `upgrade` (out of HTTP), `outbox` (what hyper does
-//! not send), `error_response` (when there is no answer).
+//! A request's life, in reading order: `serve` (a connection), `http1`, `http2` and `http3` (its language), `handle` (a
+//! request), `target`, `host` and `headers` (its canonical form), `forward` (to a server), `upgrade` (out of HTTP),
+//! `error_response` (when there is no answer).
 
 pub(crate) mod body;
 pub(crate) mod buffer;
@@ -14,6 +14,7 @@ mod frame_guard;
 pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod host;
+mod http1;
 mod http2;
 pub(crate) mod http3;
 pub(crate) mod meter;
@@ -28,4 +29,3 @@ mod unzip;
 pub(crate) mod upgrade;
 mod wait;
 mod websocket;
-mod wire;

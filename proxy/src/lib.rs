@@ -21,6 +21,7 @@ mod tcp;
 mod tls;
 mod udp;
 mod upstream;
+mod wire;
 mod worker;
 
 pub use acme::Resolver;

@@ -11,18 +11,15 @@ use h2::RecvStream;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::upstream::pool::UpstreamBody;
 
 use super::exchange::Finish;
 use super::expectation::Expectation;
-use super::http3;
-use super::meter::Meter;
-use super::outbox::Outbox;
 use super::spool::SpoolReader;
 use super::trailers;
+use super::{http1, http3};
 
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +27,9 @@ pub(crate) enum BodyError {
     /// The sender's connection failed.
     #[error("the body was cut off")]
     Cut(#[from] hyper::Error),
+    /// The client's connection failed, or what came over it is no body.
+    #[error("the body was cut off")]
+    Client(#[source] std::io::Error),
     /// The server's connection failed, or what came over it is no body.
     #[error("the body was cut off")]
     Server(#[source] std::io::Error),
@@ -68,8 +68,6 @@ struct Upload {
     waiting: bool,
     expectation: Option<Arc<Expectation>>,
     received: Option<Arc<AtomicU64>>,
-    /// Told when all of it has been read.
-    meter: Option<Arc<Meter>>,
     /// Not asked for before the server wants it; with the time that it has.
     on_demand: Option<Option<Pin<Box<Sleep>>>>,
 }
@@ -77,7 +75,7 @@ struct Upload {
 #[derive(Debug)]
 enum RequestKind {
     Empty,
-    Client(Incoming),
+    Client(http1::Upload),
     /// Of HTTP/2, with the bytes left of the length that was announced.
     Stream(RecvStream, Option<u64>),
     Http3(Box<http3::upload::Upload>),
@@ -86,15 +84,9 @@ enum RequestKind {
 }
 
 impl RequestBody {
-    /// The body of a client over HTTP/1.1, which must not pause for longer than `idle` (zero: no limit). `meter` is told
-    /// whether more of it may come.
-    pub(crate) fn client(body: Incoming, idle: Duration, meter: &Arc<Meter>) -> Self {
-        let mut body = Self::of((!body.is_end_stream()).then_some(RequestKind::Client(body)), idle);
-        meter.has_body(body.0.is_some());
-        if let Some(upload) = &mut body.0 {
-            upload.meter = Some(Arc::clone(meter));
-        }
-        body
+    /// The body of a client over HTTP/1.1, which must not pause for longer than `idle` (zero: no limit).
+    pub(crate) fn client(body: Option<http1::Upload>, idle: Duration) -> Self {
+        Self::of(body.map(RequestKind::Client), idle)
     }
 
     /// The body of a client's stream of HTTP/2 with these headers, as [`RequestBody::client`].
@@ -175,7 +167,6 @@ impl Upload {
             waiting: false,
             expectation: None,
             received: None,
-            meter: None,
             on_demand: None,
         }
     }
@@ -192,7 +183,7 @@ impl Upload {
             RequestKind::Empty => true,
             RequestKind::Held(bytes) => bytes.is_none(),
             RequestKind::Spooled(reader) => reader.is_end_stream(),
-            RequestKind::Client(body) => body.is_end_stream(),
+            RequestKind::Client(body) => body.left() == Some(0),
             RequestKind::Stream(stream, _) => stream.is_end_stream(),
             RequestKind::Http3(upload) => upload.is_end_stream(),
         }
@@ -210,19 +201,16 @@ impl Upload {
             RequestKind::Empty => return Poll::Ready(None),
             RequestKind::Held(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestKind::Spooled(reader) => return Pin::new(reader).poll_frame(cx),
-            RequestKind::Client(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::Cut),
+            RequestKind::Client(body) => {
+                body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Client)))
+            }
             RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
             RequestKind::Http3(upload) => upload.poll_frame(cx),
         };
-        if (self.expectation.is_some() || self.meter.is_some())
+        if let Some(expectation) = &self.expectation
             && (matches!(polled, Poll::Ready(None)) || self.is_end_stream())
         {
-            if let Some(expectation) = &self.expectation {
-                expectation.completed();
-            }
-            if let Some(meter) = self.meter.take() {
-                meter.has_whole_body();
-            }
+            expectation.completed();
         }
         match polled {
             Poll::Ready(frame) => {
@@ -260,7 +248,7 @@ impl Upload {
             RequestKind::Empty => SizeHint::with_exact(0),
             RequestKind::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             RequestKind::Spooled(reader) => reader.size_hint(),
-            RequestKind::Client(body) => body.size_hint(),
+            RequestKind::Client(body) => body.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             RequestKind::Http3(upload) => upload.size_hint(),
             RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
         };
@@ -321,18 +309,6 @@ pub(crate) struct Body {
     kind: Kind,
     /// Told the size when the answer is complete or given up.
     pub(crate) finish: Option<Finish>,
-    /// Through what trailers go to a client of HTTP/1.1.
-    pub(crate) outbox: Option<Arc<Outbox>>,
-    ending: Option<Box<Ending>>,
-}
-
-/// An end that has to wait until what came before is on its way.
-#[derive(Debug)]
-enum Ending {
-    Trailers(HeaderMap),
-    /// So that a client that was promised no length can tell a broken answer from none.
-    Broken(BodyError),
-    Over,
 }
 
 #[derive(Debug)]
@@ -374,24 +350,7 @@ impl Body {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, finish: None, outbox: None, ending: None }
-    }
-
-    fn poll_ending(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(ending) = &mut self.ending else { return Poll::Ready(None) };
-        if let (Some(outbox), Ending::Trailers(_) | Ending::Broken(_)) = (&self.outbox, &**ending) {
-            ready!(outbox.poll_flushed(cx));
-        }
-        match std::mem::replace(&mut **ending, Ending::Over) {
-            Ending::Trailers(trailers) => {
-                if let Some(outbox) = &self.outbox {
-                    outbox.end_with(&trailers);
-                }
-                Poll::Ready(None)
-            }
-            Ending::Broken(error) => Poll::Ready(Some(Err(error))),
-            Ending::Over => Poll::Ready(None),
-        }
+        Self { kind, finish: None }
     }
 }
 
@@ -400,9 +359,6 @@ impl HttpBody for Body {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.ending.is_some() {
-            return self.poll_ending(cx);
-        }
         let frame = match &mut self.kind {
             Kind::Empty => None,
             Kind::Fixed(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
@@ -416,26 +372,10 @@ impl HttpBody for Body {
                 finish.trailers(trailers);
             }
         }
-        if self.outbox.is_none() {
-            return Poll::Ready(frame);
-        }
-        match frame {
-            Some(Ok(frame)) if frame.is_trailers() => {
-                self.ending = frame.into_trailers().ok().map(|trailers| Box::new(Ending::Trailers(trailers)));
-                self.poll_ending(cx)
-            }
-            Some(Err(error)) if self.size_hint().exact().is_none() => {
-                self.ending = Some(Box::new(Ending::Broken(error)));
-                self.poll_ending(cx)
-            }
-            frame => Poll::Ready(frame),
-        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        if let Some(ending) = &self.ending {
-            return matches!(**ending, Ending::Over);
-        }
         match &self.kind {
             Kind::Empty => true,
             Kind::Fixed(bytes) => bytes.is_none(),

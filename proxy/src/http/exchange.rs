@@ -38,8 +38,6 @@ pub(crate) struct Client {
     pub(crate) worker: Arc<Worker>,
     /// Its progress.
     pub(crate) meter: Arc<Meter>,
-    /// What it is sent beside answers, over HTTP/1.
-    pub(crate) outbox: Option<Arc<Outbox>>,
 }
 
 /// What a TLS handshake agreed on.

@@ -259,7 +259,7 @@ impl Outgoing {
             let outbox = exchange.outbox.as_ref();
             let informed = &mut self.informed;
             let mut inform = |interim: Interim| match (&expectation, outbox) {
-                // hyper asks the client for a body when that is read.
+                // The client is asked for a body when that is read.
                 (Some(expectation), _) if interim.status == StatusCode::CONTINUE => expectation.want(),
                 (_, Some(outbox)) => {
                     outbox.inform(interim);

@@ -1,13 +1,11 @@
 //! One request: made canonical, admitted, routed, passed through its middlewares, answered.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 
 use crate::acme::challenges::Answer;
 use crate::entry_point::EntryPoint;
@@ -24,6 +22,7 @@ use super::exchange::{Client, Exchange, Finish, Target, Upgrade};
 use super::expectation::Expectation;
 use super::headers;
 use super::host::{self, BadHost};
+use super::http1::Fragment;
 use super::outbox::Outbox;
 use super::target::{canonical_path, canonical_query};
 use super::tunnel::ClientTunnel;
@@ -42,38 +41,6 @@ pub(crate) struct Handling {
     /// Over HTTP/1, the requests on this connection up to this one.
     count: Option<u32>,
     advertises: bool,
-}
-
-/// A [`Handling`] of a request over HTTP/1.
-pub(crate) struct Http1Handling {
-    handling: Handling,
-    outbox: Option<Arc<Outbox>>,
-}
-
-impl Http1Handling {
-    /// A request of `client`.
-    pub(crate) fn new(client: &Arc<Client>, mut request: Request<Incoming>) -> Self {
-        let connection = hyper::upgrade::on(&mut request);
-        let (parts, body) = request.into_parts();
-        let body = RequestBody::client(body, client.entry.limits.body_idle, &client.meter);
-        // Clients of HTTP/1.0 know neither informational answers nor trailers.
-        let outbox = client.outbox.clone().filter(|_| parts.version == Version::HTTP_11);
-        let handling = Handling::new(client, parts, body, Some(ClientTunnel::Http1(connection)), outbox.clone());
-        Self { handling, outbox }
-    }
-
-    /// The answer.
-    pub(crate) async fn answer(self) -> Response<Body> {
-        let mut response = self.handling.answer().await;
-        if let Some(outbox) = self.outbox {
-            if outbox.informs() {
-                // What the server said before its answer goes before it.
-                poll_fn(|cx| outbox.poll_flushed(cx)).await;
-            }
-            response.body_mut().outbox = Some(outbox);
-        }
-        response
-    }
 }
 
 impl Handling {
@@ -225,14 +192,14 @@ fn admit(
     if parts.method.as_str().len() > LONGEST_METHOD {
         return Err(refuse(Reason::BadRequest));
     }
-    if let Some(fragment) = client.meter.fragment(|| format!("{} {}", parts.method, parts.uri)) {
-        // In a path it would be seen by nobody but the rules; in a query it is a character like others.
-        parts.uri = with_fragment(&parts.uri, &fragment).ok_or_else(|| refuse(Reason::DeniedPath))?;
+    if parts.extensions.remove::<Fragment>().is_some() {
+        // It would be seen by nobody but the rules.
+        return Err(refuse(Reason::DeniedPath));
     }
     if parts.method == Method::CONNECT {
         return Err(refuse(Reason::NotImplemented));
     }
-    // hyper has decided the framing already; anything but a plain `chunked` is a disguise for something else.
+    // The framing is decided already; anything but a plain `chunked` is a disguise for something else.
     if headers::is_chunked(&parts.headers).is_err() {
         return Err(refuse(Reason::BadRequest));
     }
@@ -294,15 +261,6 @@ fn is_form_allowed(parts: &http::request::Parts) -> bool {
     let authority =
         parts.version <= Version::HTTP_11 && parts.uri.authority().is_some() && parts.uri.scheme().is_none();
     (!asterisk || parts.method == Method::OPTIONS) && !authority
-}
-
-/// A target whose query goes on with a `#`, encoded; `None` where there is no query, or no URI comes of it.
-fn with_fragment(uri: &Uri, fragment: &str) -> Option<Uri> {
-    let query = uri.query()?;
-    let mut parts = uri.clone().into_parts();
-    let target = format!("{}?{query}%23{}", uri.path(), fragment.replace('#', "%23"));
-    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
-    Uri::from_parts(parts).ok()
 }
 
 /// The canonical target, and the path that rules match when it differs.

@@ -148,7 +148,6 @@ fn new_client(
         entry: Arc::clone(entry),
         worker: Arc::clone(worker),
         meter: Arc::clone(meter),
-        outbox: None,
     })
 }
 

@@ -5,8 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -58,19 +58,12 @@ pub(crate) struct Meter {
     in_flight: AtomicU32,
     requests: AtomicU32,
     reads: AtomicU32,
-    /// Something of ours may still have to be sent.
-    unsent: AtomicBool,
     /// The next answer is the last one.
     leaving: AtomicBool,
-    /// A request has more fields than there is room for.
-    crowded: AtomicBool,
-    /// What comes from now on is no HTTP.
-    switched: AtomicBool,
-    /// Of the body of the last request over HTTP/1.1 more may come.
-    uploading: AtomicBool,
-    fragment: AtomicBool,
-    /// The request line in which a fragment was seen.
-    fragment_line: Mutex<Vec<u8>>,
+    /// No request is to be taken any more.
+    stopped: AtomicBool,
+    /// Over HTTP/1.1: all was said on both sides, and nothing has begun.
+    resting: AtomicBool,
 }
 
 impl Meter {
@@ -84,13 +77,9 @@ impl Meter {
             in_flight: AtomicU32::new(0),
             requests: AtomicU32::new(0),
             reads: AtomicU32::new(0),
-            unsent: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
-            crowded: AtomicBool::new(false),
-            switched: AtomicBool::new(false),
-            uploading: AtomicBool::new(false),
-            fragment: AtomicBool::new(false),
-            fragment_line: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
         })
     }
 
@@ -106,7 +95,6 @@ impl Meter {
     /// A request's head is complete. Returns the number of requests on this connection, this one included.
     pub(crate) fn begin(&self) -> u32 {
         self.head_since.store(0, Relaxed);
-        self.unsent.store(true, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.requests.fetch_add(1, Relaxed) + 1
     }
@@ -129,88 +117,29 @@ impl Meter {
     }
 
     /// Requests that have begun so far.
-    pub(crate) fn begun(&self) -> u32 {
+    fn begun(&self) -> u32 {
         self.requests.load(Relaxed)
     }
 
-    /// Whether no request is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.load(Relaxed) == 0
+    /// From now on no request is taken; one that is under way is answered.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Relaxed);
     }
 
-    /// Whether the request that has just come has a body, of which nothing has been read.
-    pub(crate) fn has_body(&self, has: bool) {
-        self.uploading.store(has, Relaxed);
+    /// Whether no request is to be taken any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
     }
 
-    /// The body was read to its end.
-    pub(crate) fn has_whole_body(&self) {
-        self.uploading.store(false, Relaxed);
+    /// Over HTTP/1.1: whether nothing is under way, nothing to be sent, and not a byte of a request has come.
+    pub(crate) fn rest(&self, resting: bool) {
+        self.resting.store(resting, Relaxed);
     }
 
-    /// Whether what comes in is the head of a request. A request may be answered before its body has come: that is none.
-    pub(crate) fn awaits_head(&self) -> bool {
-        self.is_idle() && !self.uploading.load(Relaxed) && !self.switched.load(Relaxed)
-    }
-
-    /// All that hyper had to send is sent.
-    pub(crate) fn flushed(&self) {
-        if self.is_idle() {
-            self.unsent.store(false, Relaxed);
-        }
-    }
-
-    /// Whether every request is answered and every answer sent.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.is_idle() && !self.unsent.load(Relaxed)
-    }
-
-    /// Whether for so long, after at least one request, nothing has been under way and nothing has come.
+    /// Whether a connection of HTTP/1.1 has rested for so long, after at least one request.
     pub(crate) fn is_idle_for(&self, time: Duration) -> bool {
         let since = Duration::from_millis(self.idle_since.load(Relaxed));
-        self.is_settled()
-            && self.awaits_head()
-            && self.begun() > 0
-            && self.head_since.load(Relaxed) == 0
-            && Duration::from_millis(self.now()) >= since + time
-    }
-
-    /// The connection goes on in another protocol.
-    pub(crate) fn switch(&self) {
-        self.switched.store(true, Relaxed);
-    }
-
-    /// A request that comes in has more fields than there is room for.
-    pub(crate) fn crowd(&self) {
-        self.crowded.store(true, Relaxed);
-    }
-
-    /// Whether room has to be made for a request, and nothing else is going on.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.crowded.load(Relaxed) && self.is_settled()
-    }
-
-    /// There is room for any request.
-    pub(crate) fn spread(&self) {
-        self.crowded.store(false, Relaxed);
-    }
-
-    /// A request line holds a `#`.
-    pub(crate) fn saw_fragment(&self, line: Vec<u8>) {
-        *self.fragment_line.lock().unwrap_or_else(PoisonError::into_inner) = line;
-        self.fragment.store(true, Relaxed);
-    }
-
-    /// What follows the `#` in the target of the request that begins with `start`.
-    pub(crate) fn fragment(&self, start: impl FnOnce() -> String) -> Option<String> {
-        if !self.fragment.load(Relaxed) {
-            return None;
-        }
-        let line = std::mem::take(&mut *self.fragment_line.lock().unwrap_or_else(PoisonError::into_inner));
-        self.fragment.store(false, Relaxed);
-        let rest = line.strip_prefix(start().as_bytes())?.strip_prefix(b"#")?;
-        let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
-        Some(String::from_utf8_lossy(rest.get(..end)?).into_owned())
+        self.resting.load(Relaxed) && self.begun() > 0 && Duration::from_millis(self.now()) >= since + time
     }
 
     /// How often something has come in, so that a change can be noticed.
@@ -226,7 +155,8 @@ impl Meter {
         }
     }
 
-    fn wrote(&self, progress: bool) {
+    /// Something was written, or the client does not take it.
+    pub(crate) fn wrote(&self, progress: bool) {
         if progress {
             if self.stalled_since.load(Relaxed) != 0 {
                 self.stalled_since.store(0, Relaxed);
@@ -282,11 +212,6 @@ impl<S> Metered<S> {
     /// `stream`, noted in `meter`.
     pub(crate) fn new(stream: S, meter: Arc<Meter>) -> Self {
         Self { stream, meter }
-    }
-
-    /// The stream itself.
-    pub(crate) fn get_ref(&self) -> &S {
-        &self.stream
     }
 }
 

@@ -7,14 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::Either;
 use http::HeaderValue;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -29,13 +24,10 @@ use crate::tcp::hello::Replay;
 use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
 use crate::worker::{Place, Worker};
 
-use super::error_response::Aborted;
 use super::exchange::{Client, TlsSession};
-use super::handle::Http1Handling;
+use super::http1::{self, Channel};
 use super::http2::Http2;
 use super::meter::{Exceeded, Meter, Metered};
-use super::outbox::Outbox;
-use super::wire::Wire;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -45,8 +37,6 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const LINGER: Duration = Duration::from_secs(1);
 /// After this time without a request an HTTP/1.1 connection is put aside.
 const IDLE: Duration = Duration::from_secs(1);
-/// Most header fields of a request.
-pub(super) const MAX_HEADERS: usize = 1600;
 
 /// Serves a connection until it ends, is too slow, or `drain` asks for its end.
 ///
@@ -252,7 +242,7 @@ impl Connection {
         Ok(Some((stream, session)))
     }
 
-    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>, outbox: Option<&Arc<Outbox>>) -> Arc<Client> {
+    fn client(&self, tls: Option<TlsSession>, meter: &Arc<Meter>) -> Arc<Client> {
         let ip = self.peer.ip().to_canonical();
         Arc::new(Client {
             peer: self.peer,
@@ -262,7 +252,6 @@ impl Connection {
             entry: Arc::clone(&self.entry),
             worker: Arc::clone(&self.worker),
             meter: Arc::clone(meter),
-            outbox: outbox.cloned(),
         })
     }
 
@@ -272,50 +261,20 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) -> impl Future<Output = ()> {
-        let outbox = Arc::new(Outbox::default());
-        let client = self.client(tls, &meter, Some(&outbox));
-        let wire = Wire::new(Metered::new(stream, Arc::clone(&meter)), Arc::clone(&meter), outbox);
-        let mut stream = Replay::new(Vec::new(), wire);
+        let client = self.client(tls, &meter);
+        let channel = Arc::new(Channel::new(stream, Arc::clone(&meter)));
         async move {
-            let mut builder = http1::Builder::new();
-            builder
-                .title_case_headers(true)
-                .max_header_size(self.entry.max_header_bytes)
-                .max_buf_size(self.entry.max_header_bytes.max(16 * 1024))
-                .header_read_timeout(None);
             loop {
-                let client = Arc::clone(&client);
-                let served = builder
-                    .serve_connection(
-                        TokioIo::new(stream),
-                        service_fn(move |request: http::Request<Incoming>| {
-                            let handling = Http1Handling::new(&client, request);
-                            async move { Aborted::check(handling.answer().await) }
-                        }),
-                    )
-                    .with_upgrades();
-                let mut served = Box::new(served);
-                let watched = self.watch(Pin::new(&mut *served), &meter, false).await;
-                if let Watched::Over = watched {
+                // Without a request it needs none of what there is for one.
+                let served = Box::pin(http1::serve(Arc::clone(&channel), Arc::clone(&client)));
+                let mut served = Http1 { served, meter: Arc::clone(&meter) };
+                if let Watched::Over = self.watch(Pin::new(&mut served), &meter, false).await {
                     return;
                 }
-                // Without a request it needs none of what hyper has for one.
-                let Some(parts) = served.into_parts() else { return };
-                stream = parts.io.into_inner();
-                if let Watched::Crowded = watched {
-                    // Room that hyper clears for each request: not for those that do without.
-                    builder.max_headers(MAX_HEADERS);
-                    let (mut seen, mut wire) = (Vec::from(parts.read_buf), stream.into_inner());
-                    seen.append(&mut wire.make_room());
-                    meter.spread();
-                    stream = Replay::new(seen, wire);
-                } else if !parts.read_buf.is_empty() {
-                    // The beginning of a request that came along with the one before.
-                    meter.read();
-                    stream = Replay::new(parts.read_buf.into(), stream.into_inner());
-                } else if !self.is_said_more(&stream, &meter).await {
+                drop(served);
+                if channel.rest() && !self.is_said_more(&channel, &meter).await {
                     // Its client has gone, or is no longer waited for.
-                    let _ = within(LINGER, stream.shutdown()).await;
+                    let _ = within(LINGER, channel.shutdown()).await;
                     return;
                 }
             }
@@ -323,13 +282,13 @@ impl Connection {
     }
 
     /// Waits until the client of an idle connection says something; false when it has had its time.
-    async fn is_said_more<S: Quiet>(&self, stream: &S, meter: &Meter) -> bool {
+    async fn is_said_more<S: Quiet>(&self, channel: &Channel<S>, meter: &Meter) -> bool {
         let mut ended = std::pin::pin!(lingered(&self.drain));
         let mut alarm = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         loop {
             tokio::select! {
                 biased;
-                () = poll_fn(|cx| stream.poll_said(cx)) => return true,
+                () = poll_fn(|cx| channel.with_stream(|stream| stream.poll_said(cx))) => return true,
                 () = alarm.as_mut() => match meter.check(&self.entry.limits, false) {
                     Ok(next) => alarm.as_mut().reset(next),
                     Err(_) => return false,
@@ -345,7 +304,7 @@ impl Connection {
         tls: Option<TlsSession>,
         meter: Arc<Meter>,
     ) -> impl Future<Output = ()> {
-        let client = self.client(tls, &meter, None);
+        let client = self.client(tls, &meter);
         let mut served = Box::pin(Http2::new(Metered::new(stream, Arc::clone(&meter)), client, &self.entry));
         async move {
             self.watch(served.as_mut(), &meter, true).await;
@@ -373,8 +332,6 @@ impl Connection {
                     }
                     return Watched::Over;
                 }
-                // It has just been asked to go on, and so has sent what it had.
-                () = poll_fn(|_| if meter.is_crowded() { Poll::Ready(()) } else { Poll::Pending }) => return Watched::Crowded,
                 () = alarm.as_mut() => match look() {
                     _ if leaving && !draining => {
                         draining = true;
@@ -416,8 +373,6 @@ enum Watched {
     Over,
     /// Nothing is under way.
     Idle,
-    /// Nothing is under way but a request that there is no room for.
-    Crowded,
 }
 
 /// A stream of which can be known, without reading from it, that there may be something to read.
@@ -445,18 +400,6 @@ impl<S: Quiet + Unpin> Quiet for Replay<S> {
     }
 }
 
-impl<S: Quiet + Unpin> Quiet for Wire<S> {
-    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_ref().poll_said(cx)
-    }
-}
-
-impl<S: Quiet + Unpin> Quiet for Metered<S> {
-    fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_ref().poll_said(cx)
-    }
-}
-
 /// A connection that can be asked to end.
 trait Graceful: Future<Output = Result<(), Self::Error>> {
     /// Why it may break.
@@ -466,18 +409,25 @@ trait Graceful: Future<Output = Result<(), Self::Error>> {
     fn graceful(self: Pin<&mut Self>);
 }
 
-impl<S, F, B> Graceful for http1::UpgradeableConnection<TokioIo<Replay<Wire<Metered<S>>>>, F>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: hyper::service::HttpService<Incoming, ResBody = B>,
-    F::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Error = hyper::Error;
+/// A connection of HTTP/1.1 that is served.
+struct Http1<F> {
+    served: Pin<Box<F>>,
+    meter: Arc<Meter>,
+}
+
+impl<F: Future> Future for Http1<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.served.as_mut().poll(cx)
+    }
+}
+
+impl<F: Future<Output = io::Result<()>>> Graceful for Http1<F> {
+    type Error = io::Error;
 
     fn graceful(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+        self.meter.stop();
     }
 }
 

@@ -6,28 +6,27 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use h2::{RecvStream, SendStream};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use tokio_util::either::Either;
 
 use super::body::Body;
+use super::http1::Tunnel;
 
 /// What there will be once the client has been told that it may go on in another protocol.
 #[derive(Debug)]
 pub(crate) enum ClientTunnel {
     /// HTTP/1.1.
-    Http1(OnUpgrade),
+    Http1(oneshot::Receiver<Tunnel>),
     /// HTTP/2 (RFC 8441).
     Http2(oneshot::Receiver<StreamTunnel>),
 }
 
 impl ClientTunnel {
     /// The client's bytes; `None` if the client was not told, or is gone.
-    pub(crate) async fn open(self) -> Option<Either<TokioIo<Upgraded>, StreamTunnel>> {
+    pub(crate) async fn open(self) -> Option<Either<Tunnel, StreamTunnel>> {
         match self {
-            Self::Http1(upgrade) => upgrade.await.ok().map(|upgraded| Either::Left(TokioIo::new(upgraded))),
+            Self::Http1(connection) => connection.await.ok().map(Either::Left),
             Self::Http2(stream) => stream.await.ok().map(Either::Right),
         }
     }

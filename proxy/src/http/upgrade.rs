@@ -35,7 +35,6 @@ pub(crate) fn switch(
     headers::strip_response(response.headers_mut(), true);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, agreed);
-    client.meter.switch();
     client.worker.tasks.spawn(async move {
         // Places among requests in flight and the like are kept as long as the tunnel is.
         let _held = held;

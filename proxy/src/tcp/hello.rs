@@ -62,11 +62,6 @@ pub(crate) struct Replay<S> {
 }
 
 impl<S> Replay<S> {
-    /// `stream`, of which `seen` was read already.
-    pub(crate) fn new(seen: Vec<u8>, stream: S) -> Self {
-        Self { seen, given: 0, stream }
-    }
-
     /// Whether there is something to be given again.
     pub(crate) fn is_replaying(&self) -> bool {
         self.given < self.seen.len()
@@ -75,11 +70,6 @@ impl<S> Replay<S> {
     /// The stream itself.
     pub(crate) fn get_ref(&self) -> &S {
         &self.stream
-    }
-
-    /// The stream itself, of which everything was given again.
-    pub(crate) fn into_inner(self) -> S {
-        self.stream
     }
 }
 

@@ -3,7 +3,6 @@
 //! A connection is driven by the task that uses it: no task of its own, no channel, no wake-up from one task to another. While
 //! idle nobody polls it and it holds no buffer.
 
-mod decode;
 mod encode;
 pub(crate) mod head;
 
@@ -18,6 +17,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use crate::http::body::{BodyError, RequestBody};
+use crate::wire::decode::{Decoder, Piece};
+use crate::wire::fields;
+use crate::wire::output::{Framing, Output};
 
 use super::call::Call;
 use super::dial::UpstreamStream;
@@ -26,8 +28,6 @@ use super::failure::Failure;
 #[cfg(test)]
 mod tests;
 
-use decode::{Decoder, Piece};
-use encode::{Framing, Output};
 use head::{BadHead, Head};
 
 /// Most bytes of an answer's head.
@@ -130,7 +130,7 @@ impl Connection {
     fn begin(&mut self, call: &mut Call) {
         self.asked_for_head = call.method == Method::HEAD;
         self.interims = 0;
-        if let Some(framing) = self.output.head(call) {
+        if let Some(framing) = encode::head(&mut self.output, call) {
             let body = std::mem::take(&mut call.body);
             self.sending = Some(Sending { body, framing, first: None, complete: false });
         }
@@ -175,7 +175,7 @@ impl Connection {
     }
 
     fn take_head(&mut self) -> Result<Option<Head>, Failure> {
-        let Some(end) = head::end(&self.input, self.scanned) else {
+        let Some(end) = fields::end(&self.input, self.scanned) else {
             self.scanned = self.input.len().saturating_sub(3);
             if !head::is_begun(&self.input) {
                 return Err(Failure::BadHead(BadHead::Start));
@@ -323,8 +323,8 @@ impl Sending {
         // As by Traefik, trailers are for servers of HTTP/2 alone.
         self.complete = true;
         match self.framing {
-            Framing::Chunked => output.end(),
-            Framing::Length(0) => {}
+            Framing::Chunked => output.end(b""),
+            Framing::Length(0) | Framing::UntilClose => {}
             Framing::Length(_) => return Poll::Ready(Err(BodyError::Length)),
         }
         Poll::Ready(Ok(()))

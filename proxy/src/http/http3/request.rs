@@ -20,8 +20,9 @@ use crate::http::exchange::Client;
 use crate::http::handle::Handling;
 use crate::http::http2::strip;
 use crate::http::outbox::Outbox;
-use crate::http::serve::{MAX_HEADERS, within};
+use crate::http::serve::within;
 use crate::http::{date, error_response};
+use crate::wire::fields::MOST_FIELDS;
 
 /// What belongs to a connection makes a request malformed (RFC 9114 section 4.2).
 const CONNECTION_HEADERS: [HeaderName; 5] = [
@@ -95,7 +96,7 @@ fn is_too_large(parts: &request::Parts, most: usize) -> bool {
     let headers: usize = parts.headers.iter().map(|(name, value)| size(name.as_str().len(), value.len())).sum();
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
         + parts.uri.authority().map_or(0, |authority| authority.as_str().len());
-    parts.headers.len() > MAX_HEADERS || headers + target > most
+    parts.headers.len() > MOST_FIELDS || headers + target > most
 }
 
 /// The answer to a request; `None` when the client wants none any more. What is to be said before the answer is sent.

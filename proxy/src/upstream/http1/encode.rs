@@ -1,187 +1,46 @@
-//! Requests as they are written to servers (RFC 9112 sections 3 and 7.1).
+//! The heads of requests as they are written to servers (RFC 9112 section 3).
 
-use std::io::{self, IoSlice, Write};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use bytes::{Buf, Bytes};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use tokio::io::AsyncWrite;
 
 use crate::http::headers::write_field;
 use crate::upstream::call::Call;
+use crate::wire::output::{Framing, Output};
 
-/// Data up to this size is copied behind what waits already; more is written from where it is.
-const COPIED: usize = 1024;
-/// Most bytes that the buffer keeps from one request to the next.
-const KEPT: usize = 2048;
-
-/// What is to be written.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    /// Comes first.
-    buffer: Vec<u8>,
-    /// How much of `buffer` is written.
-    written: usize,
-    /// Comes behind it.
-    data: Bytes,
-    /// The end of the chunk that `data` is has still to be put into the buffer.
-    open_chunk: bool,
-    unflushed: bool,
-    /// Whether a byte was ever written since the last [`Output::head`].
-    pub(super) begun: bool,
-}
-
-/// How a server finds the end of a request's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// So many bytes are to come.
-    Length(u64),
-    /// In chunks.
-    Chunked,
-}
-
-impl Output {
-    /// Puts a request's head, whose body is framed as returned; `None` without one.
-    pub(super) fn head(&mut self, call: &Call) -> Option<Framing> {
-        self.begun = false;
-        let out = &mut self.buffer;
-        out.extend_from_slice(call.method.as_str().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(call.target.as_str().as_bytes());
-        out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
-        out.extend_from_slice(call.host.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        let mut length = None;
-        for (name, value) in &call.headers {
-            if *name == HOST || *name == TRANSFER_ENCODING {
-                continue;
-            }
-            if *name == CONTENT_LENGTH {
-                length = value.to_str().ok().and_then(|text| text.parse().ok());
-            }
-            write_field(out, name, value);
+/// Puts a request's head, whose body is framed as returned; `None` without one.
+pub(super) fn head(output: &mut Output, call: &Call) -> Option<Framing> {
+    let out = output.begin();
+    out.extend_from_slice(call.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(call.target.as_str().as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+    out.extend_from_slice(call.host.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    let mut length = None;
+    for (name, value) in &call.headers {
+        if *name == HOST || *name == TRANSFER_ENCODING {
+            continue;
         }
-        let framing = (!call.body.is_empty()).then(|| length.map_or(Framing::Chunked, Framing::Length));
-        if framing == Some(Framing::Chunked) {
-            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        if *name == CONTENT_LENGTH {
+            length = value.to_str().ok().and_then(|text| text.parse().ok());
         }
-        out.extend_from_slice(b"\r\n");
-        framing
+        write_field(out, name, value);
     }
-
-    /// Puts some of a body; to be called when there is [`Output::has_room`].
-    pub(super) fn data(&mut self, data: Bytes, framing: Framing) {
-        if data.is_empty() {
-            return;
-        }
-        self.end_chunk();
-        if framing == Framing::Chunked {
-            // A buffer in memory takes everything.
-            let _ = write!(self.buffer, "{:x}\r\n", data.len());
-            self.open_chunk = true;
-        }
-        if data.len() <= COPIED {
-            self.buffer.extend_from_slice(&data);
-        } else {
-            self.data = data;
-        }
+    let framing = (!call.body.is_empty()).then(|| length.map_or(Framing::Chunked, Framing::Length));
+    if framing == Some(Framing::Chunked) {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-
-    /// Puts the end of a body in chunks.
-    pub(super) fn end(&mut self) {
-        self.end_chunk();
-        self.buffer.extend_from_slice(b"0\r\n\r\n");
-    }
-
-    fn end_chunk(&mut self) {
-        if std::mem::take(&mut self.open_chunk) {
-            self.buffer.extend_from_slice(b"\r\n");
-        }
-    }
-
-    /// Whether more of a body may be put in.
-    pub(super) fn has_room(&self) -> bool {
-        self.data.is_empty() && self.buffer.len() - self.written < 16 * COPIED
-    }
-
-    /// Whether all is written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.written == self.buffer.len() && !self.unflushed
-    }
-
-    /// Forgets what is not written.
-    pub(super) fn give_up(&mut self) {
-        *self = Self { begun: self.begun, ..Self::default() };
-    }
-
-    /// Writes what there is; ready when all of it is on its way.
-    pub(super) fn poll_write<S: AsyncWrite + Unpin>(
-        &mut self,
-        stream: &mut S,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut stream = Pin::new(stream);
-        loop {
-            let first = self.buffer.get(self.written..).unwrap_or_default();
-            let (before, behind) = (first.len(), self.data.len());
-            let count = match (before, behind) {
-                (0, 0) => break,
-                (_, 0) => ready!(stream.as_mut().poll_write(cx, first))?,
-                (0, _) => ready!(stream.as_mut().poll_write(cx, &self.data))?,
-                _ => ready!(stream.as_mut().poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(&self.data)]))?,
-            };
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            (self.begun, self.unflushed) = (true, true);
-            self.written += count.min(before);
-            self.data.advance(count.saturating_sub(before).min(behind));
-        }
-        self.buffer.clear();
-        self.written = 0;
-        if self.buffer.capacity() > KEPT {
-            self.buffer = Vec::new();
-        }
-        if self.data.is_empty() {
-            self.data = Bytes::new();
-        }
-        if self.unflushed {
-            ready!(stream.poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
+    out.extend_from_slice(b"\r\n");
+    framing
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
+    use bytes::Bytes;
     use http::uri::PathAndQuery;
     use http::{HeaderName, HeaderValue, Method};
 
     use super::*;
     use crate::http::body::RequestBody;
-
-    /// Takes a few bytes at a time.
-    struct Slow(Vec<u8>, usize);
-
-    impl AsyncWrite for Slow {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            let count = bytes.len().min(self.1);
-            self.0.extend(bytes.iter().take(count));
-            Poll::Ready(Ok(count))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
 
     fn call(method: Method, headers: &[(&'static str, &'static str)], body: &'static [u8]) -> Call {
         Call {
@@ -196,48 +55,24 @@ mod tests {
         }
     }
 
-    fn written(output: &mut Output, step: usize) -> String {
-        let mut slow = Slow(Vec::new(), step);
-        let cx = &mut Context::from_waker(std::task::Waker::noop());
-        assert!(matches!(output.poll_write(&mut slow, cx), Poll::Ready(Ok(()))));
-        assert!(output.is_empty());
-        String::from_utf8(slow.0).unwrap()
+    fn written(output: &mut Output) -> String {
+        String::from_utf8_lossy(&std::mem::take(output.begin())).into_owned()
     }
 
     #[test]
     fn a_head_names_its_host_first_and_frames_its_body() {
         let mut output = Output::default();
         let get = call(Method::GET, &[("x-a-bc", "1"), ("host", "other"), ("te", "trailers")], b"");
-        assert_eq!(output.head(&get), None);
-        let head = "GET /a?b HTTP/1.1\r\nHost: app.example\r\nX-A-Bc: 1\r\nTe: trailers\r\n\r\n";
-        assert_eq!(written(&mut output, 7), head);
+        assert_eq!(head(&mut output, &get), None);
+        let text = "GET /a?b HTTP/1.1\r\nHost: app.example\r\nX-A-Bc: 1\r\nTe: trailers\r\n\r\n";
+        assert_eq!(written(&mut output), text);
         let known = call(Method::POST, &[("content-length", "3")], b"abc");
-        assert_eq!(output.head(&known), Some(Framing::Length(3)));
+        assert_eq!(head(&mut output, &known), Some(Framing::Length(3)));
         let unknown = call(Method::POST, &[], b"abc");
-        assert_eq!(output.head(&unknown), Some(Framing::Chunked));
-        let both = written(&mut output, 1000);
+        assert_eq!(head(&mut output, &unknown), Some(Framing::Chunked));
+        let both = written(&mut output);
         assert!(
             both.contains("Content-Length: 3\r\n\r\nPOST") && both.ends_with("\r\nTransfer-Encoding: chunked\r\n\r\n")
         );
-    }
-
-    #[test]
-    fn chunks_large_and_small_come_out_whole() {
-        let large = Bytes::from(vec![b'x'; COPIED + 1]);
-        for step in [1, 5, 1000, 100_000] {
-            let mut output = Output::default();
-            output.data(Bytes::from_static(b"ab"), Framing::Chunked);
-            output.data(Bytes::new(), Framing::Chunked);
-            output.data(large.clone(), Framing::Chunked);
-            assert!(!output.has_room());
-            let mut text = written(&mut output, step);
-            output.end();
-            text += &written(&mut output, step);
-            let body = "x".repeat(COPIED + 1);
-            assert_eq!(text, format!("2\r\nab\r\n{:x}\r\n{body}\r\n0\r\n\r\n", COPIED + 1));
-        }
-        let mut output = Output::default();
-        output.data(large, Framing::Length(COPIED as u64 + 1));
-        assert_eq!(written(&mut output, 900).len(), COPIED + 1);
     }
 }

@@ -5,15 +5,13 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 
 use crate::http::headers;
 
-use super::decode::Decoder;
 use crate::upstream::failure::Failure;
-
-/// Most header fields that an answer may have.
-const MOST_FIELDS: usize = 1600;
+use crate::wire::decode::Decoder;
+use crate::wire::fields::{self, BadFields, Lines, MOST_FIELDS, Manner};
 
 /// What an answer begins with.
 #[derive(Debug)]
@@ -55,15 +53,11 @@ pub(crate) enum BadHead {
     Length,
 }
 
-/// Where the first empty line ends, not looking before `from`.
-pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += memchr::memchr(b'\n', bytes.get(at..)?)? + 1;
-        match bytes.get(at..)? {
-            [b'\n', ..] => return Some(at + 1),
-            [b'\r', b'\n', ..] => return Some(at + 2),
-            _ => {}
+impl From<BadFields> for BadHead {
+    fn from(bad: BadFields) -> Self {
+        match bad {
+            BadFields::Field => Self::Field,
+            BadFields::TooMany => Self::TooMany,
         }
     }
 }
@@ -92,111 +86,8 @@ pub(super) fn read(bytes: &Bytes) -> Result<Head, BadHead> {
         return Err(BadHead::LowStatus);
     }
     let status = StatusCode::from_bytes(code).map_err(|_| BadHead::Start)?;
-    let headers = fields(bytes, lines)?;
+    let headers = fields::read(bytes, lines, Manner::Lenient)?;
     Ok(Head { status, version, headers })
-}
-
-/// Reads trailers: header fields up to an empty line.
-///
-/// # Errors
-/// A line is no field, or there are too many.
-pub(super) fn trailers(bytes: &Bytes) -> Result<HeaderMap, BadHead> {
-    fields(bytes, Lines::new(bytes))
-}
-
-/// Lines without their ends, each with its place.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = (usize, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let length = memchr::memchr(b'\n', rest);
-        let line = rest.get(..length.unwrap_or(rest.len()))?;
-        let at = self.at;
-        self.at += length.map_or(rest.len(), |length| length + 1);
-        Some((at, line.strip_suffix(b"\r").unwrap_or(line)))
-    }
-}
-
-/// A field that the next line may go on with.
-struct Field {
-    /// `None` for a name with a space in it, which drops the field.
-    name: Option<HeaderName>,
-    value: Value,
-}
-
-enum Value {
-    /// Part of the head.
-    Whole(Bytes),
-    /// Joined of several lines.
-    Folded(Vec<u8>),
-}
-
-impl Field {
-    fn put(self, headers: &mut HeaderMap) -> Result<(), BadHead> {
-        let Some(name) = self.name else { return Ok(()) };
-        let value = match self.value {
-            Value::Whole(bytes) => HeaderValue::from_maybe_shared(bytes),
-            Value::Folded(bytes) => HeaderValue::from_maybe_shared(Bytes::from(bytes)),
-        };
-        headers.append(name, value.map_err(|_| BadHead::Field)?);
-        Ok(())
-    }
-}
-
-fn fields<'a>(bytes: &Bytes, lines: impl Iterator<Item = (usize, &'a [u8])>) -> Result<HeaderMap, BadHead> {
-    let mut headers = HeaderMap::with_capacity(12);
-    let mut open: Option<Field> = None;
-    for (count, (at, line)) in lines.take_while(|(_, line)| !line.is_empty()).enumerate() {
-        if count >= MOST_FIELDS {
-            return Err(BadHead::TooMany);
-        }
-        if let [b' ' | b'\t', ..] = line {
-            let field = open.as_mut().ok_or(BadHead::Field)?;
-            let mut joined = match std::mem::replace(&mut field.value, Value::Folded(Vec::new())) {
-                Value::Whole(bytes) => bytes.to_vec(),
-                Value::Folded(bytes) => bytes,
-            };
-            joined.push(b' ');
-            joined.extend_from_slice(line.trim_ascii());
-            field.value = Value::Folded(joined);
-            continue;
-        }
-        if let Some(field) = open.take() {
-            field.put(&mut headers)?;
-        }
-        let colon = memchr::memchr(b':', line).ok_or(BadHead::Field)?;
-        let (name, value) = line.split_at_checked(colon).ok_or(BadHead::Field)?;
-        let name = match HeaderName::from_bytes(name) {
-            Ok(name) => Some(name),
-            Err(_) if is_spaced(name) => None,
-            Err(_) => return Err(BadHead::Field),
-        };
-        let value = value.get(1..).unwrap_or_default();
-        let begin = at + colon + 1 + (value.len() - value.trim_ascii_start().len());
-        let value = bytes.slice(begin..begin + value.trim_ascii().len());
-        open = Some(Field { name, value: Value::Whole(value) });
-    }
-    if let Some(field) = open {
-        field.put(&mut headers)?;
-    }
-    Ok(headers)
-}
-
-/// Whether a name would be one (RFC 9110 section 5.1) without the spaces in it.
-fn is_spaced(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b" !#$%&'*+-.^_`|~".contains(byte))
 }
 
 impl Head {
@@ -212,7 +103,7 @@ impl Head {
         }
         match (chunked, length) {
             (true, _) if self.version == Version::HTTP_10 => Err(Failure::BadHead(BadHead::Coding)),
-            (true, _) => Ok(Decoder::chunked()),
+            (true, _) => Ok(Decoder::chunked(Manner::Lenient)),
             (false, Some(length)) => Ok(Decoder::Length(length)),
             (false, None) => Ok(Decoder::UntilClose),
         }
@@ -262,6 +153,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::wire::fields::end;
 
     fn shown(head: &str) -> Result<String, BadHead> {
         let bytes = Bytes::copy_from_slice(head.as_bytes());
@@ -305,10 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_found_once_it_is_there() {
-        assert_eq!(end(b"HTTP/1.1 200 OK\r\nA: 1\r\n\r", 0), None);
-        assert_eq!(end(b"HTTP/1.1 200 OK\r\nA: 1\r\n\r\nrest", 0), Some(25));
-        assert_eq!(end(b"HTTP/1.1 200 OK\r\nA: 1\r\n\r\nrest", 20), Some(25));
+    fn a_head_is_known_by_its_first_bytes() {
         assert!(is_begun(b"HT") && is_begun(b"HTTP/1.1 2") && is_begun(b"") && !is_begun(b"SSH-2.0"));
     }
 
