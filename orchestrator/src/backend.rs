@@ -599,7 +599,8 @@ pub trait Backend: Send + Sync {
     async fn create_container(&self, spec: &ContainerSpec) -> Result<(String, Vec<String>)>;
     /// Starts it; a running one stays as it is.
     async fn start_container(&self, id: &str) -> Result<()>;
-    /// Stops it: its stop signal, then a kill after `grace` (the container's own grace period without one).
+    /// Stops it: its stop signal, then a kill after `grace` (the container's own grace period without one; never after
+    /// [`Duration::MAX`]).
     async fn stop_container(&self, id: &str, grace: Option<Duration>) -> Result<()>;
     /// Stops and starts it.
     async fn restart_container(&self, id: &str, grace: Option<Duration>) -> Result<()>;

@@ -17,6 +17,7 @@ pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod export;
+mod flags;
 mod format;
 pub mod gateway;
 pub mod images;
@@ -63,6 +64,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::{CommandError, Result};
+use crate::ui::progress::Mode;
 use crate::ui::{output, style};
 
 /// Runs a docker-compose.yml, with an HTTPS gateway in front of it.
@@ -152,7 +154,7 @@ fn started() -> Result<ExitCode> {
         }
     };
     plugin::follow_docker();
-    match Cli::try_parse_from(arguments) {
+    match flags::parse(arguments) {
         Ok(cli) => dispatch(cli),
         Err(error) if error.kind() == clap::error::ErrorKind::DisplayVersion && plugin::is_called() => {
             version::run(&version::Args::default())
@@ -163,6 +165,7 @@ fn started() -> Result<ExitCode> {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.global)?;
+    Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
     style::apply_ansi(&context.global.ansi)?;
     if context.global.compatibility && !matches!(cli.command, Command::Config(_)) {
         return Err(CommandError::new("`--compatibility` is not supported: names have a `-` between their parts")
@@ -226,9 +229,24 @@ pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     runtime.block_on(work)
 }
 
-/// A value as one line of JSON.
+/// A value as one line of JSON, with the characters that Docker Compose escapes for browsers escaped.
 fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| CommandError::new(format!("cannot print JSON: {error}")))
+    let text =
+        serde_json::to_string(value).map_err(|error| CommandError::new(format!("cannot print JSON: {error}")))?;
+    // Outside strings JSON has none of them.
+    let odd = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    if !text.contains(odd) {
+        return Ok(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if odd.contains(&character) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Ok(escaped)
 }
 
 /// Help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.

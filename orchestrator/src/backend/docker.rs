@@ -287,9 +287,12 @@ fn gone(outcome: Result<()>) -> Result<()> {
     }
 }
 
-/// A grace period as the engine takes it.
+/// A grace period as the engine takes it: -1 for one without an end.
 fn seconds(grace: Option<Duration>) -> Option<i32> {
-    grace.map(|grace| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX))
+    grace.map(|grace| match grace {
+        Duration::MAX => -1,
+        grace => i32::try_from(grace.as_secs()).unwrap_or(i32::MAX),
+    })
 }
 
 fn read<'a>(name: &'static str, object: &'a str) -> Call<'a> {

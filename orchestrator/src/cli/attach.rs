@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::scope::Scope;
 use super::session::{ended, forward, relay};
-use super::{Context, block_on};
+use super::{Context, block_on, flags};
 use crate::backend::State;
 use crate::error::{CommandError, Result};
 
@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// Do not hand our input to it
     #[arg(long)]

@@ -61,6 +61,15 @@ pub struct Args {
     /// No effect any more, as in Docker Compose
     #[arg(long, hide = true)]
     force_rm: bool,
+    /// No effect any more, as in Docker Compose
+    #[arg(long, hide = true)]
+    no_rm: bool,
+    /// No effect any more, as in Docker Compose
+    #[arg(long, hide = true)]
+    compress: bool,
+    /// No effect any more, as in Docker Compose
+    #[arg(long, hide = true)]
+    parallel: bool,
     #[command(flatten)]
     refused: Refused,
     /// Services; none: all
@@ -100,8 +109,15 @@ impl Refused {
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     args.refused.check(context)?;
     let memory = args.memory.as_deref().map_or(Ok(0), memory)?;
-    if args.force_rm {
-        output::stderr("warning: `--force-rm` has no effect: intermediate containers are always removed\n");
+    for (given, flag, why) in [
+        (args.force_rm, "--force-rm", "intermediate containers are always removed"),
+        (args.no_rm, "--no-rm", "intermediate containers are always removed"),
+        (args.compress, "--compress", "contexts are sent as the engine takes them best"),
+        (args.parallel, "--parallel", "images are built at the same time"),
+    ] {
+        if given {
+            output::stderr(&format!("warning: `{flag}` has no effect: {why}\n"));
+        }
     }
     let progress = args.progress.clone().unwrap_or_else(|| context.global.progress.clone());
     let context = &Context {

@@ -185,3 +185,16 @@ impl Signals {
         }
     }
 }
+
+/// Does `work` until it ends or somebody interrupts it, also where the process was started with interrupts ignored, as
+/// shells start what is to run in the background.
+///
+/// # Errors
+/// The work's; an interrupt.
+pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut signals = Signals::new()?;
+    tokio::select! {
+        done = work => done,
+        () = signals.next() => Err(CommandError::silent(INTERRUPTED)),
+    }
+}

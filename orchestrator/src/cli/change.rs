@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::carry_out::Runner;
 use super::scope::Scope;
-use super::{Context, block_on};
+use super::{Context, block_on, flags};
 use crate::edge;
 use crate::error::Result;
 use crate::reconcile::{Observed, Plan};
@@ -14,14 +14,14 @@ use crate::reconcile::{Observed, Plan};
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Grace {
     /// Seconds until a container is killed (default: its own `stop_grace_period`)
-    #[arg(short, long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    #[arg(short, long, value_name = "SECONDS", value_parser = flags::grace, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
 }
 
 impl Grace {
     /// As a length of time.
     pub fn limit(self) -> Option<Duration> {
-        self.timeout.map(Duration::from_secs)
+        self.timeout
     }
 }
 

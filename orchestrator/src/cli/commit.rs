@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::scope::Scope;
-use super::{Context, block_on, dry_run};
+use super::{Context, block_on, dry_run, flags};
 use crate::backend::{CommitSpec, Container, Engine, Error};
 use crate::error::Result;
 use crate::ui::output;
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(short, long = "change", value_name = "INSTRUCTION")]
     changes: Vec<String>,
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// What for
     #[arg(short, long, value_name = "TEXT", default_value = "", hide_default_value = true)]

@@ -134,7 +134,7 @@ impl Context {
         LoadOptions {
             files: self.global.files.clone(),
             project_directory: self.global.project_directory.clone(),
-            project_name: self.global.project_name.clone(),
+            project_name: self.global.project_name.clone().filter(|name| !name.is_empty()),
             profiles: self.global.profiles.clone(),
             selected: selected.to_vec(),
             env_files: self.global.env_files.clone(),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::scope::Scope;
-use super::{Context, block_on, dry_run};
+use super::{Context, block_on, dry_run, flags};
 use crate::backend::{Container, Engine};
 use crate::error::{CommandError, Result};
 use crate::pipe;
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(short = 'L', long)]
     follow_link: bool,
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// What is copied: `SERVICE:PATH`, a path of this host, or `-`
     #[arg(value_name = "SOURCE", allow_hyphen_values = true)]

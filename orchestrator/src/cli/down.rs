@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::carry_out::Runner;
 use super::scope::Scope;
-use super::{Context, block_on};
+use super::{Context, block_on, flags};
 use crate::edge;
 use crate::error::Result;
 use crate::reconcile::Plan;
@@ -17,7 +17,7 @@ use crate::ui::{output, prompt};
 /// Stop and remove containers and networks, and what else is asked for
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Services, with those that depend on them; none: all
+    /// Services; none: all
     services: Vec<String>,
     /// Remove volumes too
     #[arg(short, long)]
@@ -32,8 +32,8 @@ pub struct Args {
     #[arg(short = 'y', long = "yes")]
     yes: bool,
     /// Seconds until a container is killed
-    #[arg(short, long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    #[arg(short, long, value_name = "SECONDS", value_parser = flags::grace, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
 }
 
 /// Takes a project down, and its routes out of the gateway.
@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         volumes: args.volumes,
         images: args.rmi,
         remove_orphans: args.remove_orphans || context.is_true("COMPOSE_REMOVE_ORPHANS"),
-        timeout: args.timeout.map(Duration::from_secs),
+        timeout: args.timeout,
     };
     block_on(async {
         let observed = runner.observe().await?;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::carry_out::interruptible;
 use super::logs::time;
 use super::scope::Scope;
 use super::{Context, block_on, to_json};
@@ -82,7 +83,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let (since, until) = (time::since(args.since.as_deref(), now)?, time::until(args.until.as_deref(), now)?);
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
-    block_on(async {
+    block_on(interruptible(async {
         let mut events = engine.events_between(&scope.filter(), since.as_deref(), until.as_deref()).await?;
         scope.check(&args.services, &engine.containers(&scope.filter()).await?)?;
         while let Some(event) = events.next().await {
@@ -94,7 +95,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             Some(_) => Ok(ExitCode::SUCCESS),
             None => Err(CommandError::new("the engine stopped sending events").hint("was it stopped or restarted?")),
         }
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::scope::Scope;
 use super::session::{ended, relay};
-use super::{Context, block_on, dry_run};
+use super::{Context, block_on, dry_run, flags};
 use crate::backend::{Engine, ExecSpec};
 use crate::error::{CommandError, Result};
 use crate::ui::style::printable;
@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(short, long = "env", value_name = "KEY=VALUE")]
     environment: Vec<String>,
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// No terminal for the command, even where we have one
     #[arg(short = 'T', long)]
@@ -71,9 +71,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let Some((service, command)) = args.command.split_first() else { return Ok(ExitCode::FAILURE) };
     if service.starts_with('-') {
         return Err(CommandError::new(format!("unknown flag `{service}`")).hint("`stack exec --help` lists the flags"));
-    }
-    if args.tty && !terminal::stdin_is_terminal() {
-        return Err(CommandError::new("there is no terminal to hand over (`-t`)").hint("leave `-t` out, or use `-T`"));
     }
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let spec = ExecSpec {

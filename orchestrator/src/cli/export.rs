@@ -10,7 +10,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::carry_out::{INTERRUPTED, Signals};
 use super::scope::Scope;
-use super::{Context, block_on, dry_run};
+use super::{Context, block_on, dry_run, flags};
 use crate::backend;
 use crate::error::{CommandError, Result};
 use crate::ui::output;
@@ -22,7 +22,7 @@ use crate::ui::terminal;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// Into this file instead of standard output
     #[arg(short, long, value_name = "FILE")]

@@ -4,8 +4,9 @@ pub(super) mod time;
 
 use std::process::ExitCode;
 
+use super::carry_out::interruptible;
 use super::scope::Scope;
-use super::{Context, block_on};
+use super::{Context, block_on, flags};
 use crate::error::{CommandError, Result};
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Logs, Request};
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "text|json", default_value = "text")]
     format: String,
     /// Only this container of a service that has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// Services; none: all
     #[arg(value_name = "SERVICE")]
@@ -104,7 +105,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         json,
     };
     let engine = context.engine()?;
-    block_on(async {
+    block_on(interruptible(async {
         let containers = engine.containers(&scope.filter()).await?;
         scope.check(&args.services, &containers)?;
         if let (Some(index), [service]) = (args.index, args.services.as_slice()) {
@@ -125,5 +126,5 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         printer.finish().await?;
         failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
-    })
+    }))
 }

@@ -1,10 +1,11 @@
 //! `stack plan`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::format::is_json;
 use super::up::{self, CreateArgs, Prepared};
-use super::{Context, Global, block_on, to_json};
+use super::{Context, Global, block_on, flags, to_json};
 use crate::error::Result;
 use crate::ui::output;
 
@@ -60,8 +61,8 @@ pub struct Args {
     #[arg(long)]
     no_start: bool,
     /// Seconds until a container that is stopped is killed
-    #[arg(short, long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    #[arg(short, long, value_name = "SECONDS", value_parser = flags::grace, allow_negative_numbers = true)]
+    timeout: Option<Duration>,
     /// As if all questions were answered with yes: changed volumes are made anew
     #[arg(short = 'y', long = "yes")]
     yes: bool,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::ps::ports::host;
 use super::scope::Scope;
-use super::{Context, block_on};
+use super::{Context, block_on, flags};
 use crate::error::{CommandError, Result};
 use crate::ui::output;
 use crate::ui::style::printable;
@@ -13,7 +13,7 @@ use crate::ui::style::printable;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Number of the container, where the service has several
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// tcp, udp or sctp
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]

@@ -26,6 +26,12 @@ pub struct Args {
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     change(context, &args.services, |scope, observed, services| {
-        Ok(lifecycle::restart(observed, scope.project(), services, args.grace.limit(), args.no_deps))
+        // What no profile asks for is not started, and no more is it started again.
+        let asked = |name: &&String| {
+            !args.services.is_empty()
+                || scope.project().is_none_or(|project| !project.disabled_services.contains_key(*name))
+        };
+        let services: Vec<String> = services.iter().filter(asked).cloned().collect();
+        Ok(lifecycle::restart(observed, scope.project(), &services, args.grace.limit(), args.no_deps))
     })
 }

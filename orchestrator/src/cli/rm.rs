@@ -26,6 +26,9 @@ pub struct Args {
     /// Their anonymous volumes too
     #[arg(short, long)]
     volumes: bool,
+    /// No effect any more, as in Docker Compose
+    #[arg(short, long, hide = true)]
+    all: bool,
     /// Services; none: all
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
@@ -56,6 +59,9 @@ fn confirmed() -> Result<bool> {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    if args.all {
+        output::stderr("warning: `--all` has no effect: containers of `run` that have ended always go\n");
+    }
     let scope = Scope::find_whole(context, &args.services)?;
     let mut runner = Runner::new(context, &scope.name)?;
     let plan = block_on(async {
@@ -73,7 +79,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !runner.dry_run {
-        output::stderr(&format!("Going to remove {}\n", names.join(", ")));
+        output::stdout(&format!("Going to remove {}\n", names.join(", ")))?;
         if args.volumes {
             output::stderr("Their anonymous volumes go too, and what is in them is lost\n");
         }

@@ -112,7 +112,8 @@ pub(super) fn scope(context: &Context, all: bool) -> Result<Option<Scope>> {
         return Ok(None);
     }
     let options = compose_schema::LoadOptions { resolve_environment: false, ..context.load_options(&[]) };
-    let named = options.project_name.is_some() || context.environment.contains_key("COMPOSE_PROJECT_NAME");
+    let named = options.project_name.is_some()
+        || context.environment.get("COMPOSE_PROJECT_NAME").is_some_and(|name| !name.is_empty());
     if options.files.is_empty()
         && !named
         && let Err(failure) = compose_schema::load(&options)

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long)]
     wait: bool,
     /// Seconds to wait at most
-    #[arg(long, value_name = "SECONDS", requires = "wait")]
+    #[arg(long, value_name = "SECONDS")]
     wait_timeout: Option<u64>,
     /// Services, with what they depend on; none: all
     #[arg(value_name = "SERVICE")]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use futures_util::StreamExt as _;
 
+use super::carry_out::interruptible;
 use super::format::Format;
 use super::scope::{Scope, runs};
 use super::{Context, block_on};
@@ -44,7 +45,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let look = Look { format: Format::parse(&args.format)?, no_trunc: args.no_trunc };
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
-    block_on(async {
+    block_on(interruptible(async {
         if args.no_stream {
             let containers = chosen(&scope, &engine, args).await?;
             output::stdout(&look.text(&once(&engine, &containers).await?)?)?;
@@ -54,7 +55,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             live::show(&scope, &engine, args, &look, redraw).await?;
         }
         Ok(ExitCode::SUCCESS)
-    })
+    }))
 }
 
 /// The containers to show, by name.

@@ -13,7 +13,7 @@ compose: --all-resources --ansi --compatibility --dry-run --env-file -f/--file -
 --project-directory -p/--project-name --verbose -v/--version --no-ansi --workdir -H/--host --context -D/--debug
 attach: --detach-keys --index --no-stdin --sig-proxy
 build: --build-arg --builder --check -m/--memory --no-cache --print --provenance --pull --push -q/--quiet --sbom --ssh \
---with-dependencies --progress --force-rm
+--with-dependencies --progress --force-rm --no-rm --compress --parallel
 commit: -a/--author -c/--change --index -m/--message -p/--pause
 config: --environment --format --hash --images --lock-image-digests --models --networks --no-consistency \
 --no-env-resolution --no-interpolate --no-normalize --no-path-resolution -o/--output --profiles -q/--quiet \
@@ -35,7 +35,7 @@ publish:
 pull: --ignore-buildable --ignore-pull-failures --include-deps --policy -q/--quiet
 push: --ignore-push-failures --include-deps -q/--quiet
 restart: --no-deps -t/--timeout
-rm: -f/--force -s/--stop -v/--volumes
+rm: -a/--all -f/--force -s/--stop -v/--volumes
 run: --build --cap-add --cap-drop -d/--detach --entrypoint -e/--env --env-from-file -i/--interactive -l/--label --name \
 -T --no-deps -p/--publish --pull -q/--quiet --quiet-build --quiet-pull --remove-orphans --rm -P/--service-ports \
 --use-aliases -u/--user -v/--volume -w/--workdir

@@ -259,7 +259,7 @@ pub fn down(observed: &Observed, name: &str, project: Option<&Project>, options:
     let mut plan = Plan::default();
     let dependencies = Dependencies::new(observed, project);
     let named: Vec<&str> = options.services.iter().map(String::as_str).collect();
-    let services = if named.is_empty() { chosen(observed, &[]) } else { dependencies.with_dependents(&named, false) };
+    let services = chosen(observed, &options.services);
     let known = |container: &Container| {
         let Some(project) = project else { return true };
         let service = service_of(container);
@@ -304,7 +304,7 @@ fn take_away(
     removed: &[StepId],
 ) {
     let Some(project) = project else { return };
-    let wanted = |name: &str| named.is_empty() || dependencies.with_dependents(named, false).contains(name);
+    let wanted = |name: &str| named.is_empty() || named.contains(&name);
     let provided = project.services.iter().filter(|(name, service)| service.provider.is_some() && wanted(name));
     let provided: BTreeSet<&str> = provided.map(|(name, _)| name.as_str()).collect();
     let mut steps: BTreeMap<&str, StepId> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! A plan as text: one line a step, with what it needs and why.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::provide::Task;
 use crate::reconcile::action::{Action, Target, Until};
@@ -47,6 +48,9 @@ impl fmt::Display for Action {
             }
             Self::Start { target } => write!(f, "start {}", Named(target, plain)),
             Self::Stop { target, grace: None } => write!(f, "stop {}", Named(target, plain)),
+            Self::Stop { target, grace: Some(Duration::MAX) } => {
+                write!(f, "stop {} without a limit", Named(target, plain))
+            }
             Self::Stop { target, grace: Some(grace) } => write!(f, "stop {} within {grace:?}", Named(target, plain)),
             Self::Restart { target, .. } => write!(f, "restart {}", Named(target, plain)),
             Self::Unpause { target } => write!(f, "unpause {}", Named(target, plain)),

@@ -55,6 +55,25 @@ async fn a_request_waits_for_a_server_to_come() {
 }
 
 #[tokio::test]
+async fn a_body_that_comes_after_its_answer_is_no_head() {
+    let running = run(options(), routed("a", &[echo().await])).await;
+    let disguised = get("a.test", "/smuggled");
+    let head = format!("POST / HTTP/1.1\r\nHost: unknown.test\r\nContent-Length: {}\r\n\r\n", disguised.len());
+    let mut client = TcpStream::connect(running.web).await.unwrap();
+    client.write_all(head.as_bytes()).await.unwrap();
+    assert!(read_message(&mut client).await.unwrap().0.starts_with("HTTP/1.1 404 "));
+    client.write_all(disguised.as_bytes()).await.unwrap();
+    assert_eq!(rest(&mut client).await, "");
+    // Where all of it is there, the connection goes on behind it.
+    let mut client = TcpStream::connect(running.web).await.unwrap();
+    let both = format!("{head}{disguised}{}", get("a.test", "/next"));
+    client.write_all(both.as_bytes()).await.unwrap();
+    assert!(read_message(&mut client).await.unwrap().0.starts_with("HTTP/1.1 404 "));
+    let (_, body) = read_message(&mut client).await.unwrap();
+    assert!(body.starts_with("GET /next HTTP/1.1\r\n"), "{body}");
+}
+
+#[tokio::test]
 async fn what_the_gateway_says_itself() {
     let mut configuration = routed("none", &[]);
     crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);

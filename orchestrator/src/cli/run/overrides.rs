@@ -9,10 +9,14 @@ use serde_json::json;
 use super::Args;
 use crate::cli::Context;
 use crate::error::{CommandError, Result};
+use crate::ui::style::printable;
 
 /// Values of flags in the language of compose files, read as if they stood in one: one grammar for both.
 fn written(context: &Context, args: &Args, project: &Project) -> Result<Service> {
     let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot read the flags: {error}"));
+    if let Some(label) = args.labels.iter().find(|label| !label.contains('=')) {
+        return Err(CommandError::new(format!("label must be set as KEY=VALUE: `{}`", printable(label))));
+    }
     let env_files: Vec<_> =
         args.env_from_file.iter().map(|path| json!({ "path": context.working_dir.join(path) })).collect();
     let mut service = json!({

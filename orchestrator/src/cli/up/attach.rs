@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::lifecycle;
-use crate::reconcile::observed::of_project;
+use crate::reconcile::observed::{is_oneoff, of_project, service_of};
 use crate::ui::output;
 use beside::Beside;
 pub(super) use beside::{NOTHING_TO_WATCH, Watch};
@@ -54,7 +54,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<
             }
         }
     };
-    let mut session = Session { prepared, args, shown, end: None, acting: None };
+    let mut session = Session { prepared, args, shown, end: None, owed: false, acting: None };
     match brought_up {
         Some(result) => result?,
         None => {
@@ -87,6 +87,8 @@ struct Session<'a> {
     shown: BTreeSet<String>,
     /// Exit code, once something has ended the session.
     end: Option<u8>,
+    /// The exit code is to be that of `--exit-code-from`, whose container has still to be stopped.
+    owed: bool,
     /// Beside a watch: whether it replaces or restarts containers at the moment.
     acting: Option<Arc<AtomicBool>>,
 }
@@ -185,10 +187,12 @@ impl Session<'_> {
         let Some(item) = output.logs.next().await else { return Ok(false) };
         let item = item?;
         if let Item::Exited { source, code, restarting: false } = &item
-            && self.ends_with(&source.service, *code)
+            && self.ends_with(*code)
             && !self.is_watchs_doing(&source.id).await
         {
-            self.end = Some(u8::try_from(*code).unwrap_or(u8::MAX));
+            let from = self.args.exit_code_from.as_ref();
+            self.owed = from.is_some_and(|wanted| *wanted != source.service);
+            self.end = Some(exit_code(*code));
         }
         let hidden = match &item {
             Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
@@ -198,13 +202,26 @@ impl Session<'_> {
     }
 
     /// Whether the end of a container is the end of the session.
-    fn ends_with(&self, service: &str, code: i64) -> bool {
+    fn ends_with(&self, code: i64) -> bool {
         let args = self.args;
-        let ends = match &args.exit_code_from {
-            Some(wanted) => wanted == service,
-            None => args.abort_on_container_exit || (args.abort_on_container_failure && code != 0),
-        };
+        let any = args.abort_on_container_exit || args.exit_code_from.is_some();
+        let ends = if args.abort_on_container_failure { code != 0 } else { any };
         self.end.is_none() && ends
+    }
+
+    /// The code that the containers of a service, which have ended, have ended with: that of the first which failed.
+    async fn code_of(&self, service: &str) -> Result<u8> {
+        let runner = &self.prepared.runner;
+        let found = runner.engine.containers(&of_project(&runner.project)).await?;
+        let of_service = found.iter().filter(|container| service_of(container) == service && !is_oneoff(container));
+        let codes = of_service.map(async |container| runner.engine.container(&container.id).await);
+        for container in join_all(codes).await {
+            let code = exit_code(container?.exit_code);
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        Ok(0)
     }
 
     /// Whether the watch has ended a container, to replace it or to start it again: it may be told of later.
@@ -251,8 +268,16 @@ impl Session<'_> {
             output.printer.finish().await?;
         }
         stopped?;
-        Ok(code)
+        match &self.args.exit_code_from {
+            Some(service) if self.owed => Ok(ExitCode::from(self.code_of(service).await?)),
+            _ => Ok(code),
+        }
     }
+}
+
+/// A container's exit code as ours.
+fn exit_code(code: i64) -> u8 {
+    u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 /// Shows the next item of those services, if there is a log at all; false at its end.

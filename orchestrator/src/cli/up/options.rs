@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Work;
-use crate::cli::Context;
+use crate::cli::{Context, flags};
 use crate::error::{CommandError, Result};
 use crate::reconcile::Selection;
 use crate::reconcile::up::{PullPolicy, Recreate, UpOptions};
+use crate::ui::{output, terminal};
 
 /// Create containers without starting them
 #[derive(Debug, Default, clap::Args)]
@@ -61,7 +62,7 @@ pub struct Args {
     #[arg(long)]
     wait: bool,
     /// How long to wait, in seconds
-    #[arg(long, value_name = "SECONDS", requires = "wait")]
+    #[arg(long, value_name = "SECONDS")]
     wait_timeout: Option<u64>,
     /// Replace what services depend on as well
     #[arg(long)]
@@ -76,8 +77,8 @@ pub struct Args {
     #[arg(long)]
     pub(in crate::cli) no_start: bool,
     /// Seconds until a container that is stopped is killed
-    #[arg(short, long, value_name = "SECONDS")]
-    pub(in crate::cli) timeout: Option<u64>,
+    #[arg(short, long, value_name = "SECONDS", value_parser = flags::grace, allow_negative_numbers = true)]
+    pub(in crate::cli) timeout: Option<Duration>,
     /// Show only what these services print
     #[arg(long, value_name = "SERVICE")]
     pub(super) attach: Vec<String>,
@@ -109,7 +110,7 @@ pub struct Args {
     #[arg(short, long)]
     pub(super) watch: bool,
     /// Keys while attached
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", value_parser = flags::boolean)]
     menu: Option<bool>,
 }
 
@@ -128,10 +129,7 @@ impl Args {
                 self.wait && follows,
                 "`--wait` cannot be used with `--abort-on-container-exit`, `--abort-on-container-failure`, `--exit-code-from`, `--attach`, `--attach-dependencies` or `--watch`",
             ),
-            (
-                self.no_start && (self.wait || follows),
-                "`--no-start` cannot be used with flags about running containers",
-            ),
+            (self.no_start && follows, "`--no-start` cannot be used with flags about running containers"),
             (
                 self.renew_anon_volumes && create.no_recreate,
                 "`--renew-anon-volumes` cannot be used with `--no-recreate`",
@@ -155,8 +153,9 @@ impl Args {
         if self.watch && create.no_build {
             return Err(CommandError::new("--no-build and --watch are incompatible"));
         }
-        if self.menu == Some(true) {
-            return Err(CommandError::new("`--menu` is not supported").hint("leave it out; Ctrl-C stops"));
+        // Without a terminal Docker Compose has none either.
+        if self.menu == Some(true) && terminal::stdout_is_terminal() {
+            output::stderr("warning: `--menu` is not supported: no keys are listened to but Ctrl-C, which stops\n");
         }
         if create.remove_orphans && context.is_true("COMPOSE_IGNORE_ORPHANS") {
             return Err(CommandError::new("`--remove-orphans` contradicts COMPOSE_IGNORE_ORPHANS")
@@ -167,7 +166,7 @@ impl Args {
 
     /// Time until a container that is stopped is killed.
     pub(super) fn timeout(&self) -> Option<Duration> {
-        self.timeout.map(Duration::from_secs)
+        self.timeout
     }
 
     /// Whether the command stays and shows what containers print.
@@ -179,7 +178,7 @@ impl Args {
         let mut work = self.create.work(context)?;
         let options = &mut work.options;
         options.no_start = self.no_start;
-        options.wait = self.wait;
+        options.wait = self.wait && !self.no_start;
         options.wait_timeout = self.wait_timeout.map(Duration::from_secs);
         options.timeout = self.timeout();
         options.renew_anonymous_volumes = self.renew_anon_volumes;
@@ -198,8 +197,9 @@ impl Args {
     pub(super) fn shown(&self, prepared: &super::Prepared) -> Result<BTreeSet<String>> {
         let services = &prepared.desired.services;
         let known = &prepared.loaded.project.services;
-        let mut named = self.attach.iter().chain(&self.no_attach).chain(&self.exit_code_from);
-        if let Some(name) = named.find(|name| !known.contains_key(*name)) {
+        let unknown = self.attach.iter().find(|name| !known.contains_key(*name));
+        let absent = self.exit_code_from.iter().find(|name| !services.contains_key(*name));
+        if let Some(name) = unknown.or(absent) {
             return Err(CommandError::new(format!("no such service: {name}")));
         }
         Ok(services

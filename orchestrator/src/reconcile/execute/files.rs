@@ -1,4 +1,5 @@
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -18,7 +19,8 @@ pub(super) async fn put(engine: &dyn Backend, id: &str, name: &str, files: &[Inj
     } else {
         String::new()
     };
-    let tar = archive(files, &credentials).map_err(|error| Error {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let tar = archive(files, &credentials, now).map_err(|error| Error {
         kind: ErrorKind::Invalid,
         call: "pack files for container",
         object: name.to_owned(),
@@ -27,8 +29,8 @@ pub(super) async fn put(engine: &dyn Backend, id: &str, name: &str, files: &[Inj
     engine.put_archive(id, "/", tar).await
 }
 
-/// The files as a tar archive to be unpacked at `/`. The same files give the same bytes.
-fn archive(files: &[InjectedFile], credentials: &str) -> io::Result<Bytes> {
+/// The files as a tar archive to be unpacked at `/`, made at `time` (Unix, seconds).
+fn archive(files: &[InjectedFile], credentials: &str, time: u64) -> io::Result<Bytes> {
     let mut tar = tar::Builder::new(Vec::new());
     if files.iter().any(|file| file.path.trim_start_matches('/').starts_with(SECRETS)) {
         // Engines make missing folders for root only; the service's user has to get in.
@@ -36,6 +38,7 @@ fn archive(files: &[InjectedFile], credentials: &str) -> io::Result<Bytes> {
         header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(0o755);
         header.set_size(0);
+        header.set_mtime(time);
         tar.append_data(&mut header, SECRETS, io::empty())?;
     }
     for file in files {
@@ -49,6 +52,7 @@ fn archive(files: &[InjectedFile], credentials: &str) -> io::Result<Bytes> {
         header.set_uid(file.uid);
         header.set_gid(file.gid);
         header.set_size(content.len() as u64);
+        header.set_mtime(time);
         tar.append_data(&mut header, file.path.trim_start_matches('/'), content.as_bytes())?;
     }
     Ok(tar.into_inner()?.into())

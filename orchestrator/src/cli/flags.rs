@@ -1,0 +1,136 @@
+//! How flags are written, as far as Docker Compose's users are used to more than clap knows by itself.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::Cli;
+
+/// Parses the command line. Flags without a value may have one (`--detach=false`); of what stands there twice the last
+/// counts.
+///
+/// # Errors
+/// Mistakes, and the answer to `--help` and `--version`.
+pub(super) fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&matches(arguments)?)
+}
+
+fn matches(arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    let command = || Cli::command().args_override_self(true);
+    command().try_get_matches_from(arguments.clone()).or_else(|error| {
+        let has_value = match error.kind() {
+            ErrorKind::TooManyValues => true,
+            // `-f=1` is read as three flags.
+            ErrorKind::UnknownArgument => {
+                error.get(ContextKind::InvalidArg).is_some_and(|given| given.to_string() == "-=")
+            }
+            _ => false,
+        };
+        // Only now, so that `--help` shows flags as they are usually written.
+        if has_value { with_values(command()).try_get_matches_from(arguments) } else { Err(error) }
+    })
+}
+
+/// The command line, whose flags without a value take one.
+fn with_values(command: Command) -> Command {
+    let flag = |arg: Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .value_name("BOOL")
+            .default_value("false")
+            .default_missing_value("true")
+            .value_parser(boolean),
+        _ => arg,
+    };
+    command.mut_args(flag).mut_subcommands(with_values)
+}
+
+/// A truth value as Go's `strconv.ParseBool` takes it.
+///
+/// # Errors
+/// Anything else.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("use `true` or `false`".to_owned()),
+    }
+}
+
+/// Seconds until a container that is stopped is killed; a negative number stands for [`Duration::MAX`], never.
+///
+/// # Errors
+/// Anything but a whole number.
+pub(super) fn grace(text: &str) -> Result<Duration, String> {
+    let seconds: i64 = text.parse().map_err(|_| "not a whole number of seconds".to_owned())?;
+    Ok(u64::try_from(seconds).map_or(Duration::MAX, Duration::from_secs))
+}
+
+/// The number of a service's container; 0, which stands for any, and so do negative ones.
+///
+/// # Errors
+/// Anything but a whole number.
+pub(super) fn index(text: &str) -> Result<u32, String> {
+    let number: i64 = text.parse().map_err(|_| "not a whole number".to_owned())?;
+    u32::try_from(number.max(0)).map_err(|_| "no service has so many containers".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// What stands behind the command's name.
+    fn parsed(line: &str) -> ArgMatches {
+        let mut matches = matches(words(line)).unwrap();
+        matches.remove_subcommand().unwrap().1
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    fn refused(line: &str) -> String {
+        parse(words(line)).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn flags_take_truth_values() {
+        for (line, follows) in [
+            ("stack logs -f", true),
+            ("stack logs --follow=true", true),
+            ("stack logs -f=1 web", true),
+            ("stack logs --follow=false", false),
+            ("stack logs -f --follow=F", false),
+            ("stack logs --follow=0 --follow", true),
+        ] {
+            assert_eq!(parsed(line).get_one("follow"), Some(&follows), "{line}");
+        }
+        assert!(refused("stack logs --follow=maybe").contains("use `true` or `false`"));
+        assert!(refused("stack logs --follow=false --nosuch").contains("--nosuch"));
+        assert!(refused("stack up --help").contains("-d, --detach\n"));
+    }
+
+    #[test]
+    fn what_is_given_twice_counts_once_and_lists_grow() {
+        let up = parsed("stack up -d -d --pull never --pull always --scale a=1 --scale b=2 -t 1 -t -1");
+        assert_eq!(up.get_one::<String>("pull").map(String::as_str), Some("always"));
+        assert_eq!(up.get_many::<String>("scale").map(|all| all.len()), Some(2));
+        assert_eq!(up.get_one("timeout"), Some(&Duration::MAX));
+        let cli = parse(words("stack -f a -f b -p x -p y ps")).unwrap();
+        assert_eq!((cli.global.files.len(), cli.global.project_name.as_deref()), (2, Some("y")));
+    }
+
+    #[test]
+    fn arguments_of_programs_stay_as_they_are() {
+        let exec = parsed("stack exec --detach=false web ls --all=true");
+        let command: Vec<&String> = exec.get_many("command").unwrap().collect();
+        assert_eq!(command, ["web", "ls", "--all=true"]);
+        assert_eq!(exec.get_one("detach"), Some(&false));
+    }
+}
