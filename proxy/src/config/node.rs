@@ -288,8 +288,8 @@ impl<'de> MapAccess<'de> for Fields<'_> {
                     hint: hint.map(|near| format!("did you mean `{}`?", near.to_ascii_lowercase())),
                 });
             };
+            // As by Traefik, also where options of it are set beside.
             if SWITCHES.contains(&(self.name, field))
-                && node.children.is_empty()
                 && !node.text().is_empty()
                 && !node.text().eq_ignore_ascii_case("true")
             {

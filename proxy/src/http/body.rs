@@ -309,6 +309,8 @@ pub(crate) struct Body {
     kind: Kind,
     /// Told the size when the answer is complete or given up.
     pub(crate) finish: Option<Finish>,
+    /// Counts its bytes, where somebody wants to know what came from the server.
+    pub(crate) counter: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Debug)]
@@ -350,7 +352,7 @@ impl Body {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, finish: None }
+        Self { kind, finish: None, counter: None }
     }
 }
 
@@ -365,6 +367,9 @@ impl HttpBody for Body {
             Kind::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
             Kind::Changed(body) => ready!(body.as_mut().poll_frame(cx)),
         };
+        if let (Some(counter), Some(Ok(frame))) = (&self.counter, &frame) {
+            counter.fetch_add(frame.data_ref().map_or(0, |data| data.len() as u64), Relaxed);
+        }
         if let (Some(finish), Some(Ok(frame))) = (&mut self.finish, &frame) {
             if let Some(data) = frame.data_ref() {
                 finish.sent(data.len());

@@ -1,5 +1,6 @@
 //! A request on its way through the gateway.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -125,6 +126,16 @@ pub(crate) enum Target {
     },
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path())?;
+        match self.query() {
+            Some(query) => write!(f, "?{query}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Target {
     /// The percent-encoded path.
     pub(crate) fn path(&self) -> &str {
@@ -229,10 +240,7 @@ impl Exchange {
 
     /// Path and query in one text.
     pub(crate) fn path_and_query(&self) -> String {
-        match self.target.query() {
-            Some(query) => format!("{}?{query}", self.target.path()),
-            None => self.target.path().to_owned(),
-        }
+        self.target.to_string()
     }
 }
 
@@ -249,7 +257,7 @@ pub(crate) struct Finish {
 }
 
 /// Something that lasts as long as the exchange, such as a place among the requests in flight.
-pub(crate) trait Hold: std::fmt::Debug + Send {}
+pub(crate) trait Hold: fmt::Debug + Send {}
 
 /// A [`Hold`] of any kind.
 pub(crate) type Held = Box<dyn Hold>;

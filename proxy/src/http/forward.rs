@@ -97,9 +97,6 @@ async fn send(
     let mut tried = 0_u64;
     let mut attempt = 1_u32;
     loop {
-        if let Some(measure) = &mut exchange.measure {
-            measure.asks(&balancer.name);
-        }
         let Some((index, server)) = wanted
             .take()
             .or_else(|| balancer.balance.pick(tried, exchange.client.ip()))
@@ -110,6 +107,13 @@ async fn send(
         let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
             return Err(NoAnswer::NoServer);
         };
+        if let Some(measure) = &mut exchange.measure {
+            measure.asks(&balancer.name);
+        }
+        if let Some(record) = &mut exchange.record {
+            record.service = Some(Arc::clone(&balancer.name));
+            record.server_url = Some(server.url.clone());
+        }
         let load = balancer.balance.begin(index);
         let began = balancer.balance.is_timed().then(Instant::now);
         if let Some(trace) = &mut exchange.trace {
@@ -147,11 +151,14 @@ async fn send(
                     pause(retry, attempt).await;
                 }
                 attempt += 1;
-                if let Some(measure) = &mut exchange.measure {
-                    measure.tries_again(failure.reason().status());
-                }
-                if let Some(record) = &mut exchange.record {
-                    record.retries += 1;
+                // Where nobody asked for tries, Traefik makes none: what they are is of no concern to those who count.
+                if retry.is_some() {
+                    if let Some(measure) = &mut exchange.measure {
+                        measure.tries_again(failure.reason().status());
+                    }
+                    if let Some(record) = &mut exchange.record {
+                        record.retries += 1;
+                    }
                 }
             }
             Err(failure) => return Err(NoAnswer::Failed(failure)),
@@ -301,7 +308,6 @@ fn finish(
     held: &mut Vec<Held>,
 ) -> Result<Response<Body>, Failure> {
     if let Some(record) = &mut exchange.record {
-        record.server_url = Some(server.url.clone());
         record.origin_duration = Instant::now().saturating_duration_since(record.started);
     }
     let mut response = match answer {
@@ -319,7 +325,10 @@ fn finish(
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()
             } else {
-                Body::upstream(body)
+                let mut body = Body::upstream(body);
+                body.counter =
+                    exchange.record.as_mut().map(|record| Arc::clone(record.origin_size.get_or_insert_default()));
+                body
             };
             Response::from_parts(parts, body)
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{ALT_SVC, CONNECTION, CONTENT_LENGTH, EXPECT, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 
 use crate::acme::challenges::Answer;
 use crate::entry_point::EntryPoint;
@@ -65,6 +65,12 @@ impl Handling {
         if let Ok(exchange) = &mut admitted {
             exchange.outbox = outbox;
             exchange.record = record.take();
+            if let Some(record) = &mut exchange.record {
+                record.request_size = exchange.body.counted();
+                if let Target::Made { .. } = exchange.target {
+                    record.path = exchange.target.to_string();
+                }
+            }
             exchange.measure = measure(client, exchange);
             exchange.trace = client.worker.shared.tracer.load_full().map(|tracer| Trace::begin(tracer, exchange));
         }
@@ -76,7 +82,10 @@ impl Handling {
     pub(crate) async fn answer(mut self) -> Response<Body> {
         let mut response = match self.admitted {
             Ok(mut exchange) => {
-                let response = respond(&mut exchange, &mut self.finish).await;
+                let mut leaving = Leaving { exchange: &mut exchange, finish: &mut self.finish, answered: false };
+                let response = respond(leaving.exchange, leaving.finish).await;
+                leaving.answered = true;
+                drop(leaving);
                 self.record = exchange.record;
                 if let Some(headers) = self.record.as_mut().and_then(|record| record.headers.as_mut()) {
                     headers.request.get_or_insert(exchange.parts.headers);
@@ -117,6 +126,38 @@ impl Handling {
     }
 }
 
+/// A request that somebody is waiting for. One whose client goes away meanwhile is logged and counted as answered by nginx'
+/// 499, as by Traefik.
+struct Leaving<'a> {
+    exchange: &'a mut Exchange,
+    finish: &'a mut Finish,
+    answered: bool,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        const TEXT: &str = "Client Closed Request";
+        if self.answered {
+            return;
+        }
+        let Ok(status) = StatusCode::from_u16(499) else { return };
+        if let Some(mut record) = self.exchange.record.take() {
+            record.status = status;
+            record.origin_status = record.server_url.as_ref().map(|_| status);
+            self.finish.log(Some(record));
+        }
+        if let Some(mut measure) = self.exchange.measure.take() {
+            measure.answered(status, &HeaderMap::new());
+            self.finish.count(Some(measure));
+        }
+        if let Some(mut trace) = self.exchange.trace.take() {
+            trace.answered(status, &HeaderMap::new());
+            self.finish.trace(Some(trace));
+        }
+        self.finish.sent(TEXT.len());
+    }
+}
+
 /// Says where the same is to be had over HTTP/3 (RFC 7838 section 3), before what the server says about itself.
 fn advertise(entry: &EntryPoint, response: &mut Response<Body>) {
     let Some(value) = entry.http3.as_ref().and_then(|http3| http3.alt_svc.clone()) else { return };
@@ -146,8 +187,6 @@ fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>
 
 fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> {
     let headers = client.worker.shared.access_log.load().as_ref()?.headers();
-    let size =
-        parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     Some(Box::new(Record {
         started: Instant::now(),
         started_at: SystemTime::now(),
@@ -168,12 +207,13 @@ fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> 
         path: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
         headers,
         tls: client.tls.as_ref().map(|session| (session.version, session.cipher.clone())),
-        request_size: size.unwrap_or(0),
+        request_size: None,
         router: None,
         service: None,
         server_url: None,
         origin_status: None,
         origin_duration: Duration::ZERO,
+        origin_size: None,
         status: StatusCode::OK,
         downstream_size: 0,
         retries: 0,
@@ -299,7 +339,6 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     };
     if let Some(record) = &mut exchange.record {
         record.router = Some(Arc::clone(&route.name));
-        record.service = Some(Arc::clone(&route.service_name));
     }
     if let Some(measure) = &mut exchange.measure
         && !measure.routed(&route.name, &route.service_name, route.measured)
@@ -411,6 +450,10 @@ pub(crate) async fn serve(
         }
         Err(no_answer) => {
             let reason = no_answer.reason();
+            if let Some(record) = exchange.record.as_mut().filter(|record| record.server_url.is_some()) {
+                record.origin_status = Some(reason.status());
+                record.origin_duration = record.started.elapsed();
+            }
             if let Some(left_out) = exchange.client.worker.unanswered_lines.take() {
                 tracing::warn!(
                     reason = reason.as_str(),

@@ -67,9 +67,7 @@ impl Passed {
 
 /// Notes for the access log who asks, whether or not they are believed: bans by fail2ban depend on it.
 fn note(exchange: &mut Exchange, user: &str) {
-    if let Some(record) = &mut exchange.record
-        && !user.is_empty()
-    {
+    if let Some(record) = &mut exchange.record {
         record.username = Some(user.to_owned());
     }
 }

@@ -85,12 +85,16 @@ pub(crate) struct Record {
     /// `None` where no header is logged.
     pub(crate) headers: Option<Box<Headers>>,
     pub(crate) tls: Option<(&'static str, String)>,
-    pub(crate) request_size: u64,
+    /// Bytes read of the request's body; `None` where it has none.
+    pub(crate) request_size: Option<Arc<AtomicU64>>,
     pub(crate) router: Option<Arc<str>>,
+    /// The load balancer whose server was asked.
     pub(crate) service: Option<Arc<str>>,
     pub(crate) server_url: Option<String>,
     pub(crate) origin_status: Option<StatusCode>,
     pub(crate) origin_duration: Duration,
+    /// Bytes of the server's body; `None` where they are those that the client got.
+    pub(crate) origin_size: Option<Arc<AtomicU64>>,
     pub(crate) status: StatusCode,
     pub(crate) downstream_size: u64,
     pub(crate) retries: u32,

@@ -31,6 +31,22 @@ fn default_name(service: &str) -> String {
     format!("_{}", hex.get(..5).unwrap_or_default())
 }
 
+/// A name without the characters that no cookie's name may have (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
+fn clean_name(name: &str) -> String {
+    let clean = |c: char| if c.is_ascii_alphanumeric() || "!#$%&'*+-.^`|~".contains(c) { c } else { '_' };
+    name.chars().map(clean).collect()
+}
+
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 255 && (text.split('.').all(is_label) || text.parse::<std::net::Ipv4Addr>().is_ok())
+}
+
 /// The value that stands for a server or service: the first 16 hexadecimal digits of the SHA-256 of its URL or name.
 pub(crate) fn value(name: &str) -> String {
     Sha256::digest(name.as_bytes()).iter().take(8).fold(String::with_capacity(16), |mut out, byte| {
@@ -87,12 +103,15 @@ pub(crate) fn put_first(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
 impl Sticky {
     /// The cookie of a service (qualified name). Without a name of its own it is called as Traefik calls it.
     pub(crate) fn new(service: &str, config: &Cookie) -> Self {
-        let name = if config.name.is_empty() { default_name(service) } else { config.name.clone() };
+        let name = if config.name.is_empty() { default_name(service) } else { clean_name(&config.name) };
         let mut attributes = String::new();
         let mut add = |text: &str| attributes.push_str(text);
-        add(&format!("; Path={}", if config.path.is_empty() { "/" } else { &config.path }));
-        if !config.domain.is_empty() {
-            add(&format!("; Domain={}", config.domain));
+        let path: String = config.path.chars().filter(|c| matches!(c, ' '..='~') && *c != ';').collect();
+        add(&format!("; Path={}", if path.is_empty() { "/" } else { &path }));
+        // Browsers take a domain with and without its dot for the same (RFC 6265 section 5.2.3).
+        let domain = config.domain.strip_prefix('.').unwrap_or(&config.domain);
+        if is_domain(domain) {
+            add(&format!("; Domain={domain}"));
         }
         if config.max_age > 0 {
             add(&format!("; Max-Age={}", config.max_age));
@@ -105,7 +124,7 @@ impl Sticky {
         if config.secure {
             add("; Secure");
         }
-        match config.same_site.as_str() {
+        match config.same_site.to_ascii_lowercase().as_str() {
             "none" => add("; SameSite=None"),
             "lax" => add("; SameSite=Lax"),
             "strict" => add("; SameSite=Strict"),
@@ -143,6 +162,23 @@ mod tests {
         headers.append(COOKIE, HeaderValue::from_static("y=3; _a=\"v\""));
         assert_eq!(sticky.sent(&headers), Some("v"));
         assert_eq!(sticky.set("v"), Some(HeaderValue::from_static("_a=v; Path=/")));
+    }
+
+    #[test]
+    fn what_no_cookie_may_have_is_left_out() {
+        let cookie = |name: &str, domain: &str, path: &str, same_site: &str| {
+            let config = Cookie {
+                name: name.to_owned(),
+                domain: domain.to_owned(),
+                path: path.to_owned(),
+                same_site: same_site.to_owned(),
+                ..Cookie::default()
+            };
+            let sticky = Sticky::new("s@file", &config);
+            format!("{}{}", sticky.name, sticky.attributes)
+        };
+        assert_eq!(cookie("a b", ".example.com", "/x;y", "Lax"), "a_b; Path=/xy; Domain=example.com; SameSite=Lax");
+        assert_eq!(cookie("a", "not valid", "", "odd"), "a; Path=/");
     }
 
     #[test]

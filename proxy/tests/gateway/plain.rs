@@ -1,6 +1,10 @@
 //! HTTP/1.1 on both sides.
 
+use std::sync::{Arc, Mutex};
+
 use proxy::config::dynamic::Configuration;
+use proxy::config::statics;
+use proxy::observe::access_log::AccessLog;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -71,6 +75,60 @@ async fn a_body_that_comes_after_its_answer_is_no_head() {
     assert!(read_message(&mut client).await.unwrap().0.starts_with("HTTP/1.1 404 "));
     let (_, body) = read_message(&mut client).await.unwrap();
     assert!(body.starts_with("GET /next HTTP/1.1\r\n"), "{body}");
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// The first line, once it is there.
+    async fn first(&self) -> String {
+        loop {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            if let Some((line, _)) = text.split_once('\n') {
+                return line.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_of_clients_that_leave_and_of_servers_that_fail() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let mut configuration = routed("a", std::slice::from_ref(&silent));
+    crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);
+    let running = run(options(), configuration).await;
+    let start = |lines: &Lines| AccessLog::start(&statics::AccessLog::default(), lines.clone()).unwrap();
+    let lines = Lines::default();
+    running.gateway.set_access_log(Some(start(&lines)));
+    let mut client = TcpStream::connect(running.web).await.unwrap();
+    client.write_all(get("a.test", "/x//y/../z?a;b").as_bytes()).await.unwrap();
+    let _server = listener.accept().await.unwrap();
+    drop(client);
+    let line = lines.first().await;
+    let (before, behind) = line.split_once(" \"GET ").unwrap();
+    assert!(before.starts_with("127.0.0.1 - - ["), "{line}");
+    let wanted = format!("/x/z?a&b HTTP/1.1\" 499 21 \"-\" \"-\" 1 \"a@file\" \"{silent}\" ");
+    assert!(behind.starts_with(&wanted), "{line}");
+    let lines = Lines::default();
+    running.gateway.set_access_log(Some(start(&lines)));
+    assert!(ask(running.web, &get("dead.test", "/")).await.0.contains(" 502 "));
+    let line = lines.first().await;
+    assert!(line.contains(" 502 11 \"-\" \"-\" 1 \"dead@file\" \"http://127.0.0.1:1\" "), "{line}");
 }
 
 #[tokio::test]

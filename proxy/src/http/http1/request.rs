@@ -147,8 +147,9 @@ fn target(sent: &[u8]) -> Result<(Cow<'_, [u8]>, bool), Refused> {
     if sent.is_empty() || !sent.iter().all(|byte| matches!(byte, 0x21..=0x7e | 0x80..)) {
         return Err(Refused::Malformed);
     }
-    let odd = |byte: &u8| must_be_encoded(*byte) || *byte == b'#';
     let sent = without_empty_authority(sent);
+    let is_text = std::str::from_utf8(sent).is_ok();
+    let odd = |byte: &u8| must_be_encoded(*byte) || *byte == b'#' || (!is_text && !byte.is_ascii());
     if !sent.iter().any(odd) {
         return Ok((Cow::Borrowed(sent), false));
     }
@@ -241,6 +242,16 @@ mod tests {
         }
         let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(MOST_TARGET));
         assert_eq!(head(&long).err(), Some(Refused::LongTarget));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_encoded() {
+        for (sent, uri) in
+            [(&b"/\xe9?\xe9"[..], "/%E9?%E9"), (b"/\xc3\xa9", "/\u{e9}"), (b"/\xc3\xa9\xe9", "/%C3%A9%E9")]
+        {
+            let head = read(&Bytes::from([b"GET ", sent, b" HTTP/1.1\r\n\r\n"].concat())).unwrap();
+            assert_eq!(head.uri.to_string(), uri);
+        }
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl BasicAuth {
 
     /// Lets a user pass, or asks for who they are.
     pub(crate) async fn request(self: &Arc<Self>, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let Some((user, password)) = credentials(exchange) else { return Some(unauthorized(&self.challenge)) };
+        let Some((user, password)) = credentials(exchange) else {
+            note(exchange, "");
+            return Some(unauthorized(&self.challenge));
+        };
         note(exchange, &user);
         if !self.fits(&user, password).await {
             return Some(unauthorized(&self.challenge));

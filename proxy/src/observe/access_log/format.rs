@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Version};
@@ -38,7 +40,7 @@ fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64
         out,
         "{} - {} [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"",
         kept("ClientHost", &record.client.ip().to_canonical()),
-        kept("ClientUsername", &escaped(record.username.as_deref().unwrap_or("-"))),
+        kept("ClientUsername", &escaped(record.username.as_deref().filter(|name| !name.is_empty()).unwrap_or("-"))),
         kept("StartUTC", &time.strftime("%d/%b/%Y:%H:%M:%S %z")),
         kept("RequestMethod", &record.method),
         kept("RequestPath", &escaped(fields.path(&record.path))),
@@ -65,6 +67,11 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
     let host = record.host.to_str().unwrap_or_default();
     let (request_host, port) = crate::http::host::split_port(host);
     let ip = record.client.ip().to_canonical().to_string();
+    let read = |counter: &Option<Arc<AtomicU64>>| counter.as_ref().map(|counter| counter.load(Relaxed));
+    let origin_size = match record.origin_status {
+        Some(_) => read(&record.origin_size).unwrap_or(record.downstream_size),
+        None => 0,
+    };
     let mut line = serde_json::json!({
         "ClientAddr": std::net::SocketAddr::new(record.client.ip().to_canonical(), record.client.port()).to_string(),
         "ClientHost": ip,
@@ -73,12 +80,12 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
         "DownstreamContentSize": record.downstream_size,
         "DownstreamStatus": record.status.as_u16(),
         "Duration": nanos(record.duration),
-        "OriginContentSize": if record.origin_status.is_some() { record.downstream_size } else { 0 },
+        "OriginContentSize": origin_size,
         "OriginDuration": nanos(record.origin_duration),
         "OriginStatus": record.origin_status.map_or(0, |status| status.as_u16()),
         "Overhead": nanos(record.duration.saturating_sub(record.origin_duration)),
         "RequestAddr": host,
-        "RequestContentSize": record.request_size,
+        "RequestContentSize": read(&record.request_size).unwrap_or(0),
         "RequestCount": count,
         "RequestHost": request_host,
         "RequestMethod": record.method.as_str(),
@@ -107,6 +114,14 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
     if let Some((version, cipher)) = &record.tls {
         set("TLSVersion", Some(version));
         set("TLSCipher", Some(cipher));
+    }
+    if record.downstream_size > 0 && origin_size != record.downstream_size {
+        let ratio = match origin_size {
+            0 => 0.into(),
+            // Exact up to petabytes.
+            size => (size as f64 / record.downstream_size as f64).into(),
+        };
+        object.insert("GzipRatio".to_owned(), ratio);
     }
     object.retain(|name, _| fields.keeps(name));
     for (name, value) in [("level", "info"), ("msg", "")] {
