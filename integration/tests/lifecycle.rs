@@ -82,11 +82,43 @@ fn exec_runs_in_the_container_and_returns_its_code() {
     let _ = s.stack(["up", "-d"]).ok();
     let ran = s.stack(["exec", "-T", "web", "sh", "-c", "echo out; echo err >&2; exit 7"]).exits(7);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("out\n", "err\n"));
+    // A terminal for the command, though we have none.
+    assert_eq!(s.stack(["exec", "-t", "--index=-1", "web", "echo", "typed"]).ok().stdout, "typed\r\n");
     // Service names are host names.
     let _ = s.stack(["exec", "-T", "web", "ping", "-c", "1", "-W", "2", "db"]).ok();
     let _ = s.stack(["exec", "-T", "nobody", "true"]).exits(1).says("nobody");
     let _ = s.stack(["stop", "web"]).ok();
     let _ = s.stack(["exec", "-T", "web", "true"]).exits(1).says("not running");
+}
+
+#[test]
+fn any_end_ends_all_and_the_code_is_the_wanted_ones() {
+    let Some(s) = Scenario::new("codefrom") else { return };
+    s.compose_file(
+        r#"
+services:
+  first: {image: busybox:stable, command: ["sh", "-c", "sleep 1; exit 3"]}
+  wanted: {image: busybox:stable, command: ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.1; done"]}
+"#,
+    );
+    let _ = s.stack(["up", "--exit-code-from=wanted", "--detach=false"]).exits(7).says("Aborting on container exit");
+    let _ = s.stack(["up", "--exit-code-from", "first", "--no-attach", "nobody"]).exits(3);
+    let _ = s.stack(["up", "--exit-code-from", "first", "wanted"]).exits(1).says("no such service: first");
+}
+
+#[test]
+fn down_of_one_service_leaves_those_that_need_it() {
+    let Some(s) = Scenario::new("downone") else { return };
+    s.compose_file(
+        r#"
+services:
+  db: {image: busybox:stable, command: sleep 1000, stop_signal: SIGKILL}
+  web: {image: busybox:stable, command: sleep 1000, stop_signal: SIGKILL, depends_on: [db]}
+"#,
+    );
+    let _ = s.stack(["up", "-d"]).ok();
+    let _ = s.stack(["down", "db"]).ok();
+    assert_eq!(s.stack(["ps", "-a", "--services"]).ok().stdout, "web\n");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::scope::Scope;
-use super::session::{ended, forward, relay};
+use super::session::{Input, ended, forward, relay};
 use super::{Context, block_on, flags};
 use crate::backend::State;
 use crate::error::{CommandError, Result};
@@ -57,7 +57,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             let _ = engine.kill_container(&id, signal).await;
         };
         tokio::select! {
-            outcome = relay(session, !args.no_stdin, tty, resize) => outcome?,
+            outcome = relay(session, Input::ours(!args.no_stdin), tty, resize) => outcome?,
             outcome = forward(hand_on), if args.sig_proxy => outcome?,
             code = ended(), if !args.sig_proxy => return Err(CommandError::silent(code)),
         }

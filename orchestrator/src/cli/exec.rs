@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::scope::Scope;
-use super::session::{ended, relay};
+use super::session::{Input, ended, relay};
 use super::{Context, block_on, dry_run, flags};
 use crate::backend::{Engine, ExecSpec};
 use crate::error::{CommandError, Result};
@@ -96,9 +96,13 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         let id = session.id.clone();
+        let input = match spec.tty && !terminal::stdin_is_terminal() {
+            true if spec.stdin => Input::Typed,
+            _ => Input::ours(spec.stdin),
+        };
         let resize = async |rows, columns| engine.resize_exec(&id, rows, columns).await;
         tokio::select! {
-            outcome = relay(session, spec.stdin, spec.tty, resize) => outcome?,
+            outcome = relay(session, input, spec.tty, resize) => outcome?,
             code = ended(), if spec.tty => return Err(CommandError::silent(code)),
         }
         let code = exit_code(&engine, &id).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::carry_out::{INTERRUPTED, Signals};
-use super::session::{forward, relay};
+use super::session::{Input, forward, relay};
 use super::up::{Prepared, Work};
 use super::{Context, Global, block_on, dry_run};
 use crate::backend::{Engine, State};
@@ -247,7 +247,10 @@ async fn make(prepared: &mut Prepared, container: &OneOff) -> Result<Option<Stri
 async fn attached(engine: &Engine, id: &str, interactive: bool, tty: bool) -> Result<Option<i64>> {
     let session = engine.attach_container(id, interactive, None).await?;
     engine.start_container(id).await?;
-    relay(session, interactive, tty, async |rows, columns| engine.resize_container(id, rows, columns).await).await?;
+    relay(session, Input::ours(interactive), tty, async |rows, columns| {
+        engine.resize_container(id, rows, columns).await
+    })
+    .await?;
     if !tty {
         return Ok(Some(engine.wait_container(id).await?));
     }

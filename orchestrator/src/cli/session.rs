@@ -18,6 +18,9 @@ const PIECE: usize = 16 * 1024;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Ctrl-D, which ends what a terminal gives to read.
+const END_OF_TRANSMISSION: u8 = 4;
+
 /// Our standard input, read on a thread of its own that nobody waits for: a read cannot be taken back.
 fn stdin() -> mpsc::Receiver<Vec<u8>> {
     let (sender, pieces) = mpsc::channel(4);
@@ -34,7 +37,26 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
     pieces
 }
 
-/// Relays until the output ends. `with_stdin`: our input goes to the process, and its end too. `tty`: the process has
+/// What a process gets to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing.
+    None,
+    /// Our input, and its end.
+    Ours,
+    /// Our input, as if it were typed at the terminal of the process: its end is a Ctrl-D. The engine takes the end of
+    /// the input itself for a wish to hear no more of a process with a terminal.
+    Typed,
+}
+
+impl Input {
+    /// [`Input::Ours`], or nothing.
+    pub const fn ours(wanted: bool) -> Self {
+        if wanted { Self::Ours } else { Self::None }
+    }
+}
+
+/// Relays until the output ends. `tty`: the process has
 /// a terminal, which ours stands for; `resize` tells it rows and columns. Our terminal is given back when this ends or
 /// is dropped.
 ///
@@ -42,15 +64,15 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
 /// An engine that breaks off, an output that cannot be written.
 pub async fn relay(
     session: Session,
-    with_stdin: bool,
+    from: Input,
     tty: bool,
     resize: impl AsyncFn(u16, u16) -> backend::Result<()>,
 ) -> Result<()> {
-    let raw = (tty && with_stdin && terminal::stdin_is_terminal()).then(RawMode::enter).transpose();
+    let raw = (tty && from != Input::None && terminal::stdin_is_terminal()).then(RawMode::enter).transpose();
     let raw = raw.map_err(|error| CommandError::new(format!("cannot take over the terminal: {error}")))?;
     let Session { mut output, input, .. } = session;
     let feed = async {
-        feed(input, with_stdin).await;
+        feed(input, from).await;
         std::future::pending::<()>().await;
     };
     let show = async {
@@ -79,8 +101,8 @@ pub async fn relay(
     outcome
 }
 
-async fn feed(mut input: backend::InputSink, with_stdin: bool) {
-    if with_stdin {
+async fn feed(mut input: backend::InputSink, from: Input) {
+    if from != Input::None {
         let mut pieces = stdin();
         while let Some(piece) = pieces.recv().await {
             // A process that has closed its input does not miss the rest.
@@ -89,7 +111,13 @@ async fn feed(mut input: backend::InputSink, with_stdin: bool) {
             }
         }
     }
-    let _ = input.shutdown().await;
+    // A process that has ended reads neither.
+    if from == Input::Typed {
+        let _ = input.write_all(&[END_OF_TRANSMISSION]).await;
+        let _ = input.flush().await;
+    } else {
+        let _ = input.shutdown().await;
+    }
     // Dropping it may end the connection, output included.
     std::future::pending::<()>().await;
 }
