@@ -310,7 +310,7 @@ pub(crate) struct Body {
     /// Told the size when the answer is complete or given up.
     pub(crate) finish: Option<Finish>,
     /// Counts its bytes, where somebody wants to know what came from the server.
-    pub(crate) counter: Option<Arc<AtomicU64>>,
+    counter: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Debug)]
@@ -346,9 +346,9 @@ impl Body {
         Self::of(Kind::Changed(Box::pin(body)))
     }
 
-    /// A server's answer, streamed.
-    pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self::of(Kind::Upstream(body))
+    /// A server's answer, streamed; its bytes are added to `counter`.
+    pub(crate) fn upstream(body: UpstreamBody, counter: Option<Arc<AtomicU64>>) -> Self {
+        Self { counter, ..Self::of(Kind::Upstream(body)) }
     }
 
     const fn of(kind: Kind) -> Self {

@@ -2,6 +2,7 @@
 //! was sent.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, EXPECT, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
@@ -298,6 +299,21 @@ impl Outgoing {
     }
 }
 
+/// Counts the bytes that a server sends for log and metrics, where there are any.
+fn counter(exchange: &mut Exchange, status: StatusCode) -> Option<Arc<AtomicU64>> {
+    if exchange.record.is_none() && exchange.measure.is_none() {
+        return None;
+    }
+    let bytes = Arc::new(AtomicU64::new(0));
+    if let Some(record) = &mut exchange.record {
+        record.origin_size = Some(Arc::clone(&bytes));
+    }
+    if let Some(measure) = &mut exchange.measure {
+        measure.served(status, &bytes);
+    }
+    Some(bytes)
+}
+
 fn finish(
     exchange: &mut Exchange,
     answer: Answer,
@@ -322,13 +338,11 @@ fn finish(
                 parts.headers.remove(TRAILER);
             }
             headers::strip_response(&mut parts.headers, true);
+            let counter = counter(exchange, parts.status);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()
             } else {
-                let mut body = Body::upstream(body);
-                body.counter =
-                    exchange.record.as_mut().map(|record| Arc::clone(record.origin_size.get_or_insert_default()));
-                body
+                Body::upstream(body, counter)
             };
             Response::from_parts(parts, body)
         }

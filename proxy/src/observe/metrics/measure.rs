@@ -33,8 +33,17 @@ pub(crate) struct Measure {
     status: StatusCode,
     grpc_status: Option<u16>,
     router: Option<(Arc<str>, Arc<str>)>,
-    service: Option<(Arc<str>, Instant)>,
+    service: Option<Asked>,
     retries: u64,
+}
+
+/// What a service was asked for: measured between gateway and server, whatever middlewares make of the answer.
+#[derive(Debug)]
+struct Asked {
+    service: Arc<str>,
+    began: Instant,
+    /// What it answered, and how many bytes have come so far.
+    answer: Option<(StatusCode, Arc<AtomicU64>)>,
 }
 
 impl Measure {
@@ -76,18 +85,29 @@ impl Measure {
 
     /// A server of `service` is asked.
     pub(crate) fn asks(&mut self, service: &Arc<str>) {
-        self.service = Some((Arc::clone(service), Instant::now()));
+        let asked = Asked { service: Arc::clone(service), began: Instant::now(), answer: None };
+        // One whose answer is replaced by another's, as by the middleware `errors`.
+        if let Some(replaced) = self.service.replace(asked).filter(|replaced| replaced.answer.is_some()) {
+            self.count_asked(&replaced);
+        }
+    }
+
+    /// The server has answered; `bytes` counts those of its body.
+    pub(crate) fn served(&mut self, status: StatusCode, bytes: &Arc<AtomicU64>) {
+        if let Some(asked) = &mut self.service {
+            asked.answer = Some((status, Arc::clone(bytes)));
+        }
     }
 
     /// The server did not answer, and another try is made; `status` and the size of its text are what the client would have got.
     pub(crate) fn tries_again(&mut self, status: StatusCode) {
         self.retries += 1;
-        if let Some((service, asked)) = self.service.take()
+        if let Some(Asked { service, began, .. }) = self.service.take()
             && self.registry.options.services
         {
             let sent = status.canonical_reason().map_or(0, |text| text.len() as u64);
             let scope = self.registry.scope(&self.registry.services, &service, None);
-            self.count(&scope, status.as_u16(), asked, 0, sent);
+            self.count(&scope, status.as_u16(), began, 0, sent);
         }
     }
 
@@ -109,8 +129,7 @@ impl Measure {
 
     /// Counts it: its answer is complete or given up.
     pub(crate) fn end(self) {
-        let grpc = matches!(self.protocol, "grpc" | "grpc-web");
-        let code = if grpc { self.grpc_status.unwrap_or(UNKNOWN) } else { self.status.as_u16() };
+        let code = self.code(self.status);
         let received = self.received.as_ref().map_or(0, |received| received.load(Relaxed));
         let registry = &self.registry;
         let scopes = |wanted: bool, scopes: &Grown<String, Scope>, name: &str, service: Option<&str>| {
@@ -125,14 +144,33 @@ impl Measure {
         {
             self.count(&scope, code, self.began, received, self.sent);
         }
-        if let Some((service, asked)) = &self.service
-            && let Some(scope) = scopes(registry.options.services, &registry.services, service, None)
-        {
-            self.count(&scope, code, *asked, received, self.sent);
-            if self.retries > 0 {
+        if let Some(asked) = &self.service {
+            self.count_asked(asked);
+            if self.retries > 0
+                && let Some(scope) = scopes(registry.options.services, &registry.services, &asked.service, None)
+            {
                 scope.retries.fetch_add(self.retries, Relaxed);
             }
         }
+    }
+
+    fn count_asked(&self, asked: &Asked) {
+        if !self.registry.options.services {
+            return;
+        }
+        let (status, sent) = match &asked.answer {
+            Some((status, bytes)) => (*status, bytes.load(Relaxed)),
+            None => (self.status, self.sent),
+        };
+        let received = self.received.as_ref().map_or(0, |received| received.load(Relaxed));
+        let scope = self.registry.scope(&self.registry.services, &asked.service, None);
+        self.count(&scope, self.code(status), asked.began, received, sent);
+    }
+
+    /// gRPC says in a field of its own how a call ended.
+    fn code(&self, status: StatusCode) -> u16 {
+        let grpc = matches!(self.protocol, "grpc" | "grpc-web");
+        if grpc { self.grpc_status.unwrap_or(UNKNOWN) } else { status.as_u16() }
     }
 
     fn count(&self, scope: &Scope, code: u16, began: Instant, received: u64, sent: u64) {
