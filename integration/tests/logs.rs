@@ -26,7 +26,7 @@ fn a_large_log_is_shown_whole() {
 services:
   app:
     image: busybox:stable
-    command: ["sh", "-c", "seq 60000 | sed 's/$$/ of a log that somebody reads/'; echo done >&2; sleep 1000"]
+    command: ["sh", "-c", "seq 60000 | sed 's/$$/ of a log that somebody reads/'; sleep 2; echo done >&2; sleep 1000"]
     stop_signal: SIGKILL
     logging: {driver: json-file, options: {max-size: 2m, max-file: "9"}}
 "#,
@@ -34,7 +34,7 @@ services:
     let _ = s.stack(["up", "-d"]).ok();
     let id = s.container("app");
     let shown = || s.stack(["logs", "--no-log-prefix", "--timestamps"]).ok().stdout;
-    // The engine reads both streams at a time: the last line to be written need not be the last to come.
+    // The engine reads both streams at a time: what is written last would come before the rest without a pause.
     integration::eventually("the whole log", || (shown().lines().count() == 60001).then_some(()));
     let engines = integration::engine::docker(["logs", "--timestamps", &id]).ok();
     let (ours, theirs) = (shown(), format!("{}{}", engines.stdout, engines.stderr));
