@@ -44,7 +44,7 @@ fn is_domain(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 255 && (text.split('.').all(is_label) || text.parse::<std::net::Ipv4Addr>().is_ok())
+    text.len() <= 255 && text.split('.').all(is_label)
 }
 
 /// The value that stands for a server or service: the first 16 hexadecimal digits of the SHA-256 of its URL or name.
