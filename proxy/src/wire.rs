@@ -2,4 +2,5 @@
 
 pub(crate) mod decode;
 pub(crate) mod fields;
+pub(crate) mod input;
 pub(crate) mod output;

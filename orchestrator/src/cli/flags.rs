@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Id};
 
 use super::Cli;
 
@@ -28,15 +30,40 @@ fn matches(arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
             }
             _ => false,
         };
+        if !has_value {
+            return Err(error);
+        }
         // Only now, so that `--help` shows flags as they are usually written.
-        if has_value { with_values(command()).try_get_matches_from(arguments) } else { Err(error) }
+        let mut plain = command();
+        plain.build();
+        let matches = with_values(command()).try_get_matches_from(arguments)?;
+        contradiction(&plain, &matches).map_or(Ok(matches), Err)
     })
+}
+
+/// The mistake of two flags that are both set and exclude each other.
+fn contradiction(command: &Command, matches: &ArgMatches) -> Option<clap::Error> {
+    let is_set = |arg: &Arg| {
+        let id = arg.get_id().as_str();
+        matches.value_source(id) == Some(ValueSource::CommandLine)
+            && (!matches!(arg.get_action(), ArgAction::SetTrue) || matches.get_one(id) == Some(&true))
+    };
+    for arg in command.get_arguments().filter(|arg| is_set(arg)) {
+        if let Some(other) = command.get_arg_conflicts_with(arg).into_iter().find(|other| is_set(other)) {
+            let message = format!("the argument '{arg}' cannot be used with '{other}'\n");
+            return Some(clap::Error::raw(ErrorKind::ArgumentConflict, message).with_cmd(command));
+        }
+    }
+    let (name, matches) = matches.subcommand()?;
+    contradiction(command.find_subcommand(name)?, matches)
 }
 
 /// The command line, whose flags without a value take one.
 fn with_values(command: Command) -> Command {
+    // What excludes each other is seen by the values, in `contradiction`.
     let flag = |arg: Arg| match arg.get_action() {
         ArgAction::SetTrue => arg
+            .conflicts_with(Resettable::<Id>::Reset)
             .action(ArgAction::Set)
             .num_args(0..=1)
             .require_equals(true)
@@ -44,7 +71,7 @@ fn with_values(command: Command) -> Command {
             .default_value("false")
             .default_missing_value("true")
             .value_parser(boolean),
-        _ => arg,
+        _ => arg.conflicts_with(Resettable::<Id>::Reset),
     };
     command.mut_args(flag).mut_subcommands(with_values)
 }
@@ -114,6 +141,20 @@ mod tests {
         assert!(refused("stack logs --follow=maybe").contains("use `true` or `false`"));
         assert!(refused("stack logs --follow=false --nosuch").contains("--nosuch"));
         assert!(refused("stack up --help").contains("-d, --detach\n"));
+    }
+
+    #[test]
+    fn flags_contradict_each_other_by_their_values() {
+        for line in [
+            "stack up --no-build --build",
+            "stack up --no-build=true --build=true",
+            "stack run -p 1 --service-ports=1 a",
+        ] {
+            assert!(refused(line).contains("cannot be used with"), "{line}: {}", refused(line));
+        }
+        for line in ["stack up --no-build=false --build", "stack run -p 1 --service-ports=0 a"] {
+            assert_eq!(parse(words(line)).err().map(|error| error.to_string()), None, "{line}");
+        }
     }
 
     #[test]

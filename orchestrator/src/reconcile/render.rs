@@ -23,6 +23,19 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+/// Until when a container that is stopped is killed, where that is not its own affair.
+struct Grace(Option<Duration>);
+
+impl fmt::Display for Grace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some(Duration::MAX) => f.write_str(" without a limit"),
+            Some(grace) => write!(f, " within {grace:?}"),
+        }
+    }
+}
+
 fn list(targets: &[Target], plain: bool) -> String {
     targets.iter().map(|target| Named(target, plain).to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -47,12 +60,8 @@ impl fmt::Display for Action {
                 write!(f, "copy {} into {}", paths.join(", "), Named(target, plain))
             }
             Self::Start { target } => write!(f, "start {}", Named(target, plain)),
-            Self::Stop { target, grace: None } => write!(f, "stop {}", Named(target, plain)),
-            Self::Stop { target, grace: Some(Duration::MAX) } => {
-                write!(f, "stop {} without a limit", Named(target, plain))
-            }
-            Self::Stop { target, grace: Some(grace) } => write!(f, "stop {} within {grace:?}", Named(target, plain)),
-            Self::Restart { target, .. } => write!(f, "restart {}", Named(target, plain)),
+            Self::Stop { target, grace } => write!(f, "stop {}{}", Named(target, plain), Grace(*grace)),
+            Self::Restart { target, grace } => write!(f, "restart {}{}", Named(target, plain), Grace(*grace)),
             Self::Unpause { target } => write!(f, "unpause {}", Named(target, plain)),
             Self::Remove { target, volumes: false } => write!(f, "remove {}", Named(target, plain)),
             Self::Remove { target, volumes: true } => write!(f, "remove {} with its volumes", Named(target, plain)),

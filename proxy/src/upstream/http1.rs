@@ -10,15 +10,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body as _, Frame};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio_util::io::poll_read_buf;
 
 use crate::http::body::{BodyError, RequestBody};
 use crate::wire::decode::{Decoder, Piece};
-use crate::wire::fields;
+use crate::wire::input::Input;
 use crate::wire::output::{Framing, Output};
 
 use super::call::Call;
@@ -34,9 +33,6 @@ use head::{BadHead, Head};
 const MOST_HEAD: usize = 1 << 20;
 /// Informational answers to one request: servers send one or two, one that floods is given up.
 const MOST_INTERIM: usize = 64;
-/// Bytes read at once, at first; as many as there is room for at last.
-const READ: usize = 4 * 1024;
-const MOST_READ: usize = 64 * 1024;
 
 /// An informational answer: any 1xx but 101 (RFC 9110 section 15.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +48,7 @@ pub(crate) struct Interim {
 pub(crate) struct Connection {
     stream: UpstreamStream,
     /// What was read and is not used yet.
-    input: BytesMut,
-    /// How much of `input` is known not to hold the end of a head.
-    scanned: usize,
-    /// How much is read at once.
-    read_size: usize,
+    input: Input,
     output: Output,
     /// The request's body, as long as it is not all in `output`.
     sending: Option<Sending>,
@@ -98,9 +90,7 @@ impl Connection {
     pub(crate) fn new(stream: UpstreamStream) -> Self {
         Self {
             stream,
-            input: BytesMut::new(),
-            scanned: 0,
-            read_size: READ,
+            input: Input::default(),
             output: Output::default(),
             sending: None,
             decoder: Decoder::Length(0),
@@ -167,7 +157,7 @@ impl Connection {
                 }
                 inform(Interim { status: head.status, headers: head.headers });
             }
-            if ready!(self.poll_read(cx)).map_err(Failure::HungUp)? == 0 {
+            if ready!(self.input.poll_read(&mut self.stream, cx)).map_err(Failure::HungUp)? == 0 {
                 let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed");
                 return Poll::Ready(Err(Failure::HungUp(cut)));
             }
@@ -175,8 +165,7 @@ impl Connection {
     }
 
     fn take_head(&mut self) -> Result<Option<Head>, Failure> {
-        let Some(end) = fields::end(&self.input, self.scanned) else {
-            self.scanned = self.input.len().saturating_sub(3);
+        let Some(end) = self.input.head_end() else {
             if !head::is_begun(&self.input) {
                 return Err(Failure::BadHead(BadHead::Start));
             }
@@ -185,8 +174,7 @@ impl Connection {
             }
             return Ok(None);
         };
-        self.scanned = 0;
-        let bytes = self.input.split_to(end).freeze();
+        let bytes = self.input.take(end);
         match head::read(&bytes) {
             Ok(head) => Ok(Some(head)),
             Err(BadHead::LowStatus) => Err(Failure::LowStatus),
@@ -222,19 +210,6 @@ impl Connection {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let room = self.input.capacity() - self.input.len();
-        if room < READ / 4 {
-            self.input.reserve(self.read_size);
-        }
-        let room = self.input.capacity() - self.input.len();
-        let count = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        if count >= room {
-            self.read_size = (self.read_size * 2).min(MOST_READ);
-        }
-        Poll::Ready(Ok(count))
-    }
-
     /// The next frame of the answer's body; `None` at its end.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let broken = |error| Poll::Ready(Some(Err(BodyError::Server(error))));
@@ -245,14 +220,14 @@ impl Connection {
             return broken(io::Error::other(failure));
         }
         loop {
-            match self.decoder.take(&mut self.input) {
+            match self.decoder.take(self.input.bytes()) {
                 Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Ok(Piece::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
                 Ok(Piece::Nothing) => return Poll::Ready(None),
                 Ok(Piece::Unread) => {}
                 Err(bad) => return broken(io::Error::new(io::ErrorKind::InvalidData, bad)),
             }
-            match ready!(self.poll_read(cx)) {
+            match ready!(self.input.poll_read(&mut self.stream, cx)) {
                 Ok(0) if matches!(self.decoder, Decoder::UntilClose) => {
                     self.decoder = Decoder::Length(0);
                     self.keeps_alive = false;
@@ -277,9 +252,8 @@ impl Connection {
     /// Makes it ready for another request; false if it can carry none, so that neither an unread answer nor an unsent request
     /// can leak into the next exchange.
     pub(crate) fn rest(&mut self) -> bool {
-        self.read_size = READ;
         let used = self.keeps_alive && self.is_over() && self.input.is_empty();
-        self.input = BytesMut::new();
+        self.input.reset();
         used && self.sending.is_none() && self.output.is_empty()
     }
 
@@ -293,8 +267,8 @@ impl Connection {
     }
 
     /// After an answer 101: the connection itself, and what came right behind the answer.
-    pub(crate) fn into_switched(self) -> (UpstreamStream, Bytes) {
-        (self.stream, self.input.freeze())
+    pub(crate) fn into_switched(mut self) -> (UpstreamStream, Bytes) {
+        (self.stream, self.input.take(usize::MAX))
     }
 }
 

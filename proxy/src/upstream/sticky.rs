@@ -104,14 +104,27 @@ impl Sticky {
     /// The cookie of a service (qualified name). Without a name of its own it is called as Traefik calls it.
     pub(crate) fn new(service: &str, config: &Cookie) -> Self {
         let name = if config.name.is_empty() { default_name(service) } else { clean_name(&config.name) };
+        let unfit = |what: &str, value: &str| {
+            tracing::warn!(service, value, "the sticky cookie's {what} is not valid and left out");
+        };
         let mut attributes = String::new();
         let mut add = |text: &str| attributes.push_str(text);
         let path: String = config.path.chars().filter(|c| matches!(c, ' '..='~') && *c != ';').collect();
+        if path != config.path {
+            tracing::warn!(
+                service,
+                path = config.path,
+                used = path,
+                "the sticky cookie's path has characters that none may have"
+            );
+        }
         add(&format!("; Path={}", if path.is_empty() { "/" } else { &path }));
         // Browsers take a domain with and without its dot for the same (RFC 6265 section 5.2.3).
         let domain = config.domain.strip_prefix('.').unwrap_or(&config.domain);
         if is_domain(domain) {
             add(&format!("; Domain={domain}"));
+        } else if !domain.is_empty() {
+            unfit("domain", &config.domain);
         }
         if config.max_age > 0 {
             add(&format!("; Max-Age={}", config.max_age));
@@ -128,7 +141,8 @@ impl Sticky {
             "none" => add("; SameSite=None"),
             "lax" => add("; SameSite=Lax"),
             "strict" => add("; SameSite=Strict"),
-            _ => {}
+            "" => {}
+            _ => unfit("sameSite", &config.same_site),
         }
         Self { name, attributes }
     }

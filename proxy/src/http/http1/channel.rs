@@ -7,21 +7,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_read_buf;
 
 use crate::http::meter::Meter;
 use crate::wire::decode::{Decoder, Piece};
-use crate::wire::fields;
+use crate::wire::input::Input;
 use crate::wire::output::Output;
 
 use super::request::{self, Head, Refused};
 
-/// Bytes read at once, at first; as many as there is room for at last.
-const READ: usize = 4 * 1024;
-const MOST_READ: usize = 64 * 1024;
 /// What is thrown away of a body that nobody wants before the connection is given up instead.
 const MOST_DRAINED: usize = 256 * 1024;
 
@@ -33,11 +29,7 @@ pub(super) struct State<S> {
     stream: S,
     meter: Arc<Meter>,
     /// What was read and is not used yet.
-    input: BytesMut,
-    /// How much of `input` is known not to hold the end of a head.
-    scanned: usize,
-    /// How much is read at once.
-    read_size: usize,
+    input: Input,
     /// What is to be written.
     pub(super) output: Output,
     /// Requests so far: a body is that of one of them.
@@ -58,9 +50,7 @@ impl<S> Channel<S> {
         Self(Mutex::new(State {
             stream,
             meter,
-            input: BytesMut::new(),
-            scanned: 0,
-            read_size: READ,
+            input: Input::default(),
             output: Output::default(),
             exchange: 0,
             body: Decoder::Length(0),
@@ -86,8 +76,7 @@ impl<S> Channel<S> {
         if !state.input.is_empty() {
             return false;
         }
-        state.input = BytesMut::new();
-        state.read_size = READ;
+        state.input.reset();
         state.output = Output::default();
         true
     }
@@ -112,19 +101,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let room = self.input.capacity() - self.input.len();
-        if room < READ / 4 {
-            self.input.reserve(self.read_size);
-        }
-        let room = self.input.capacity() - self.input.len();
-        let count = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        if count >= room {
-            self.read_size = (self.read_size * 2).min(MOST_READ);
-        }
-        Poll::Ready(Ok(count))
-    }
-
     /// Writes what there is to be written.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.output.is_empty() {
@@ -146,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
             // Empty lines before a request are put up with (RFC 9112 section 2.2).
             while let [b'\r', b'\n', ..] | [b'\n', ..] = &*self.input {
                 let length = if self.input.starts_with(b"\n") { 1 } else { 2 };
-                self.input.advance(length);
+                self.input.bytes().advance(length);
             }
             if self.input.is_empty() {
                 if self.meter.is_stopped() {
@@ -161,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
                 }
             }
             self.meter.rest(self.input.is_empty());
-            match ready!(self.poll_read(cx)) {
+            match ready!(self.input.poll_read(&mut self.stream, cx)) {
                 Ok(0) | Err(_) if self.input.is_empty() => return Poll::Ready(Ok(None)),
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => self.meter.rest(false),
@@ -171,18 +147,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
     }
 
     fn take_head(&mut self, limit: usize) -> Result<Option<Head>, Refused> {
-        let Some(end) = fields::end(&self.input, self.scanned) else {
+        let Some(end) = self.input.head_end() else {
             if self.input.len() >= limit {
                 return Err(Refused::TooLarge);
             }
-            self.scanned = self.input.len().saturating_sub(3);
             return request::may_become_one(&self.input).map(|()| None);
         };
-        self.scanned = 0;
         if end > limit {
             return Err(Refused::TooLarge);
         }
-        let bytes = self.input.split_to(end).freeze();
+        let bytes = self.input.take(end);
         let mut head = request::read(&bytes)?;
         self.exchange += 1;
         self.body = std::mem::replace(&mut head.body, Decoder::Length(0));
@@ -205,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
             }
         }
         loop {
-            let piece = self.body.take(&mut self.input);
+            let piece = self.body.take(self.input.bytes());
             self.broken |= piece.is_err();
             if self.body.is_over()
                 && let Some(server) = self.server.take()
@@ -218,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
                 Piece::Nothing => return Poll::Ready(None),
                 Piece::Unread => {}
             }
-            if ready!(self.poll_read(cx))? == 0 {
+            if ready!(self.input.poll_read(&mut self.stream, cx))? == 0 {
                 return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
             }
         }
@@ -239,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
         if !self.input.is_empty() {
             return Poll::Pending;
         }
-        match ready!(self.poll_read(cx)) {
+        match ready!(self.input.poll_read(&mut self.stream, cx)) {
             Ok(0) => Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => Poll::Pending,
             Err(error) => Poll::Ready(error),
@@ -255,10 +229,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         let mut left = MOST_DRAINED;
         while !self.broken {
-            match self.body.take(&mut self.input) {
+            match self.body.take(self.input.bytes()) {
                 Ok(Piece::Data(data)) if data.len() <= left => left -= data.len(),
                 Ok(Piece::Trailers(_) | Piece::Nothing) => return true,
-                Ok(Piece::Unread) if matches!(self.poll_read(cx), Poll::Ready(Ok(1..))) => {}
+                Ok(Piece::Unread) if matches!(self.input.poll_read(&mut self.stream, cx), Poll::Ready(Ok(1..))) => {}
                 _ => return false,
             }
         }
@@ -268,8 +242,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
     /// Throws away what the client still says, until it says no more.
     pub(super) fn poll_silent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.input.clear();
-            if !matches!(ready!(self.poll_read(cx)), Ok(1..)) {
+            self.input.bytes().clear();
+            if !matches!(ready!(self.input.poll_read(&mut self.stream, cx)), Ok(1..)) {
                 return Poll::Ready(());
             }
         }
@@ -346,9 +320,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Raw for Channel<S> {
         // It came along with the request.
         let count = state.input.len().min(buf.remaining());
         buf.put_slice(state.input.get(..count).unwrap_or_default());
-        state.input.advance(count);
+        state.input.bytes().advance(count);
         if state.input.is_empty() {
-            state.input = BytesMut::new();
+            state.input.reset();
         }
         Poll::Ready(Ok(()))
     }
