@@ -143,7 +143,14 @@ impl Worker {
                 running.signal("INT");
             }
         }
-        let ended = running.wait(LIMIT);
+        let mut limit = LIMIT;
+        if let Some(fault) = fault
+            && holds_within(LIMIT, || running.has_ended().then_some(())).is_none()
+        {
+            note(&format!("{}, {fault:?}, {:?}: it does not end", step.name, self.proxy.fired()));
+            limit = Duration::ZERO;
+        }
+        let ended = running.wait(limit);
         self.count();
         ended
     }

@@ -1,4 +1,4 @@
-//! Bodies in both directions, as hyper polls them: no copy, no box.
+//! Bodies in both directions: no copy, no box.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::upstream::pool::UpstreamBody;
+use crate::wire::stream::Incoming;
 
 use super::exchange::Finish;
 use super::expectation::Expectation;
@@ -24,9 +24,6 @@ use super::{http1, http3};
 /// Why a body ended early. The connection or stream it belongs to is aborted, so that the receiver can tell.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// The sender's connection failed.
-    #[error("the body was cut off")]
-    Cut(#[from] hyper::Error),
     /// The client's connection failed, or what came over it is no body.
     #[error("the body was cut off")]
     Client(#[source] std::io::Error),
@@ -76,8 +73,7 @@ struct Upload {
 enum RequestKind {
     Empty,
     Client(http1::Upload),
-    /// Of HTTP/2, with the bytes left of the length that was announced.
-    Stream(RecvStream, Option<u64>),
+    Stream(Incoming),
     Http3(Box<http3::upload::Upload>),
     Held(Option<Bytes>),
     Spooled(SpoolReader),
@@ -94,8 +90,7 @@ impl RequestBody {
         if stream.is_end_stream() {
             return Self::empty();
         }
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self::of(Some(RequestKind::Stream(stream, length)), idle)
+        Self::of(Some(RequestKind::Stream(Incoming::new(stream, headers))), idle)
     }
 
     /// The body of a client's stream of HTTP/3, as [`RequestBody::client`].
@@ -184,7 +179,7 @@ impl Upload {
             RequestKind::Held(bytes) => bytes.is_none(),
             RequestKind::Spooled(reader) => reader.is_end_stream(),
             RequestKind::Client(body) => body.left() == Some(0),
-            RequestKind::Stream(stream, _) => stream.is_end_stream(),
+            RequestKind::Stream(stream) => stream.is_end_stream(),
             RequestKind::Http3(upload) => upload.is_end_stream(),
         }
     }
@@ -204,7 +199,9 @@ impl Upload {
             RequestKind::Client(body) => {
                 body.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Client)))
             }
-            RequestKind::Stream(stream, left) => poll_stream(stream, left, cx),
+            RequestKind::Stream(stream) => {
+                stream.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Reset)))
+            }
             RequestKind::Http3(upload) => upload.poll_frame(cx),
         };
         if let Some(expectation) = &self.expectation
@@ -250,7 +247,7 @@ impl Upload {
             RequestKind::Spooled(reader) => reader.size_hint(),
             RequestKind::Client(body) => body.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             RequestKind::Http3(upload) => upload.size_hint(),
-            RequestKind::Stream(_, left) => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+            RequestKind::Stream(stream) => stream.size_hint(),
         };
         if let Some(read) = &self.before {
             let read = read.len() as u64;
@@ -281,26 +278,6 @@ impl HttpBody for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |upload| upload.size_hint())
     }
-}
-
-fn poll_stream(
-    stream: &mut RecvStream,
-    left: &mut Option<u64>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-    let Some(polled) = ready!(stream.poll_data(cx)) else {
-        let trailers = ready!(stream.poll_trailers(cx)).map_err(BodyError::Reset).transpose();
-        return Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)));
-    };
-    let polled = polled.and_then(|data| {
-        // It is passed on before more is read: that is what holds the client back.
-        stream.flow_control().release_capacity(data.len())?;
-        Ok(data)
-    });
-    if let (Ok(data), Some(left)) = (&polled, left) {
-        *left = left.saturating_sub(data.len() as u64);
-    }
-    Poll::Ready(Some(polled.map(Frame::data).map_err(BodyError::Reset)))
 }
 
 /// An answer's body on its way to the client.

@@ -255,6 +255,8 @@ impl Outgoing {
             let under_way = UnderWay::new(pool);
             let lease = pool.lease(fresh, self.upgrades).await?;
             let reused = lease.is_reused();
+            // Over HTTP/2 a server says itself what it has not touched, on a new connection too.
+            let again = reused || (lease.is_http2() && !fresh);
             // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
             if !lease.is_http2() && exchange.parts.version >= Version::HTTP_2 {
                 headers::join_cookies(&mut self.call.headers);
@@ -277,7 +279,7 @@ impl Outgoing {
             };
             match lease.send(under_way, &mut self.call, &mut inform).await {
                 Ok(answer) => return Ok(answer),
-                Err(Unanswered { untouched: true, .. }) if reused => {}
+                Err(Unanswered { untouched: true, .. }) if again => {}
                 Err(Unanswered { failure: Failure::HungUp(_), .. }) if replay => {}
                 Err(Unanswered { failure, .. }) => return Err(failure),
             }

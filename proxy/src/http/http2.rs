@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::entry_point::EntryPoint;
+use crate::wire::stream::{Sent, send};
 
 use super::body::{Body, RequestBody};
 use super::cork::{Corked, Hold};
@@ -27,7 +28,6 @@ use super::frame_guard::{Guarded, Verdict};
 use super::handle::Handling;
 use super::meter::Meter;
 use super::outbox::Outbox;
-use super::serve::within;
 use super::websocket::{self, Asked};
 
 /// Most bytes of a header list: header compression makes larger ones cheap to send.
@@ -222,7 +222,14 @@ fn serve(
             .await
         };
         if let Some((mut body, mut stream)) = begun {
-            send(&mut body, &mut stream, stall).await;
+            match send(&mut body, &mut stream, stall).await {
+                Sent::Whole | Sent::Unwanted => {}
+                Sent::Stalled => {
+                    tracing::debug!("stream reset: its client takes nothing");
+                    stream.send_reset(Reason::CANCEL);
+                }
+                Sent::Broken(_) => stream.send_reset(Reason::INTERNAL_ERROR),
+            }
         }
     })
 }
@@ -279,64 +286,4 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     for name in &CONNECTION_HEADERS {
         headers.remove(name);
     }
-}
-
-/// Sends a body as fast as the client takes it, who must not make it wait for longer than `stall` (zero: no limit).
-async fn send(body: &mut Body, stream: &mut SendStream<Bytes>, stall: Duration) {
-    loop {
-        stream.reserve_capacity(1);
-        if stream.capacity() == 0 {
-            match within(stall, poll_fn(|cx| poll_room(stream, cx))).await {
-                Some(true) => {}
-                Some(false) => return,
-                None => {
-                    tracing::debug!("stream reset: its client takes nothing");
-                    return stream.send_reset(Reason::CANCEL);
-                }
-            }
-        }
-        let Some(frame) = poll_fn(|cx| poll_next(body, stream, cx)).await else { return };
-        let sent = match frame {
-            None => return drop(stream.send_data(Bytes::new(), true)),
-            Some(Err(_)) => return stream.send_reset(Reason::INTERNAL_ERROR),
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => {
-                    let last = body.is_end_stream();
-                    if data.is_empty() && !last {
-                        continue;
-                    }
-                    stream.send_data(data, last).map(|()| last)
-                }
-                Err(frame) => match frame.into_trailers() {
-                    Ok(trailers) => return drop(stream.send_trailers(trailers)),
-                    Err(_) => continue,
-                },
-            },
-        };
-        // A client that is gone needs no more.
-        if sent.unwrap_or(true) {
-            return;
-        }
-    }
-}
-
-type Next = Option<Result<http_body::Frame<Bytes>, super::body::BodyError>>;
-
-/// Whether there is room for some of a body, once that is known; the client may want no more.
-fn poll_room(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<bool> {
-    loop {
-        match ready!(stream.poll_capacity(cx)) {
-            Some(Ok(0)) => {}
-            Some(Ok(_)) => return Poll::Ready(true),
-            Some(Err(_)) | None => return Poll::Ready(false),
-        }
-    }
-}
-
-/// The next frame of a body; `None` when the client wants no more.
-fn poll_next(body: &mut Body, stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Option<Next>> {
-    if stream.poll_reset(cx).is_ready() {
-        return Poll::Ready(None);
-    }
-    Pin::new(body).poll_frame(cx).map(Some)
 }

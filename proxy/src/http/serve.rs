@@ -134,7 +134,7 @@ async fn lingered(drain: &CancellationToken) {
 }
 
 /// `future`, unless it takes longer than `limit` (zero: no limit).
-pub(super) fn within<F: Future>(limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {
+pub(crate) fn within<F: Future>(limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {
     if limit.is_zero() {
         Either::Left(future.map(Some))
     } else {

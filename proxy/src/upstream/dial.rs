@@ -19,8 +19,9 @@ use super::reach;
 use super::server::{Scheme, Server};
 use super::transport::Transport;
 
-/// After how long a silent connection to a server is probed.
+/// After how long a silent connection to a server is probed, and how often then.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ pub(crate) async fn dial(server: &Server, transport: &Transport, http1_only: boo
 async fn connect(server: &Server) -> io::Result<TcpStream> {
     let stream = reach::connect((server.host.as_str(), server.port)).await?;
     stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+    let probes = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_AGAIN);
+    SockRef::from(&stream).set_tcp_keepalive(&probes)?;
     Ok(stream)
 }
 

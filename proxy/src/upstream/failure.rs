@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     HeaderTimeout(Duration),
     /// The answer is not HTTP, or breaks it.
     #[error("the server's answer is not valid HTTP")]
-    BadAnswer(#[source] hyper::Error),
+    BadAnswer(#[source] h2::Error),
     /// The answer's head is none, over HTTP/1.
     #[error("the server's answer is not valid HTTP")]
     BadHead(#[source] BadHead),
@@ -95,20 +95,10 @@ impl Failure {
         matches!(self, Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
     }
 
-    /// Sorts what hyper reports while an answer is awaited over HTTP/2.
-    pub(crate) fn from_hyper(error: hyper::Error) -> Self {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(body) = cause.downcast_ref() {
-                return Self::from_body(body);
-            }
-            source = cause.source();
-        }
-        if error.is_parse() || error.is_parse_too_large() {
-            Self::BadAnswer(error)
-        } else {
-            Self::HungUp(io::Error::other(error))
-        }
+    /// Sorts what goes wrong with a connection or stream of HTTP/2.
+    pub(crate) fn from_h2(error: h2::Error) -> Self {
+        // What is no reset, no farewell and no broken connection is what cannot be understood.
+        if error.is_library() { Self::BadAnswer(error) } else { Self::HungUp(io::Error::other(error)) }
     }
 
     /// What a request's body that ended early says about its sender.

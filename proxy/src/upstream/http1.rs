@@ -32,7 +32,7 @@ use head::{BadHead, Head};
 /// Most bytes of an answer's head.
 const MOST_HEAD: usize = 1 << 20;
 /// Informational answers to one request: servers send one or two, one that floods is given up.
-const MOST_INTERIM: usize = 64;
+pub(crate) const MOST_INTERIM: usize = 64;
 
 /// An informational answer: any 1xx but 101 (RFC 9110 section 15.2).
 #[derive(Debug, Clone, PartialEq, Eq)]

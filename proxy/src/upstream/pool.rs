@@ -7,32 +7,22 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio_util::sync::CancellationToken;
 
-use crate::http::body::{BodyError, RequestBody};
+use crate::http::body::BodyError;
 
 use super::call::Call;
 use super::dial::{UpstreamStream, dial};
 use super::failure::Failure;
 use super::http1::{Connection, Interim, Unanswered};
+use super::http2;
 use super::server::{Scheme, Server};
 use super::transport::Transport;
-
-/// Most bytes of the header fields of an HTTP/2 server's answer.
-const MAX_HEAD: u32 = 1 << 20;
-/// HTTP/2 windows for answers.
-const H2_WINDOW: u32 = 1 << 20;
-/// A silent HTTP/2 connection is probed after this.
-const H2_PING: Duration = Duration::from_secs(30);
 
 /// Connections of one worker to one server.
 #[derive(Debug)]
@@ -69,7 +59,8 @@ impl Drop for UnderWay {
 #[derive(Debug, Default)]
 struct Kept {
     idle: Vec<Idle>,
-    http2: Option<http2::SendRequest<RequestBody>>,
+    /// Over HTTP/2, idle or not.
+    http2: Vec<http2::Connection>,
 }
 
 #[derive(Debug)]
@@ -83,8 +74,8 @@ struct Idle {
 pub(crate) enum Lease {
     /// HTTP/1.1; `reused` when it has carried requests before.
     Http1 { connection: Box<Connection>, reused: bool },
-    /// HTTP/2, shared with other requests.
-    Http2(http2::SendRequest<RequestBody>),
+    /// HTTP/2, shared with other requests; `reused` as above.
+    Http2 { connection: http2::Connection, reused: bool },
 }
 
 impl Pool {
@@ -140,29 +131,21 @@ impl Pool {
         let stream = self.connect(http1_only).await?;
         let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
         if prior_knowledge || stream.is_http2() {
-            let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(H2_WINDOW)
-                .initial_connection_window_size(4 * H2_WINDOW)
-                .keep_alive_interval(H2_PING)
-                .max_header_list_size(MAX_HEAD)
-                .handshake(TokioIo::new(stream))
-                .await
-                .map_err(Failure::from_hyper)?;
-            tokio::spawn(driver);
-            self.kept().http2 = Some(sender.clone());
-            return Ok(Lease::Http2(sender));
+            let mut connection = http2::Connection::open(stream, &self.transport.options).await?;
+            let lease = connection.lease();
+            self.kept().http2.push(connection);
+            return Ok(Lease::Http2 { connection: lease, reused: false });
         }
         Ok(Lease::Http1 { connection: Box::new(Connection::new(stream)), reused: false })
     }
 
     fn reuse(&self, http1_only: bool) -> Option<Lease> {
         let mut kept = self.kept();
-        if !http1_only && let Some(sender) = &kept.http2 {
-            if sender.is_ready() {
-                return Some(Lease::Http2(sender.clone()));
+        if !http1_only && !kept.http2.is_empty() {
+            kept.http2.retain_mut(http2::Connection::is_open);
+            if let Some(connection) = kept.http2.iter_mut().find(|connection| connection.has_room()) {
+                return Some(Lease::Http2 { connection: connection.lease(), reused: true });
             }
-            kept.http2 = None;
         }
         let limit = self.transport.options.idle_timeout;
         while let Some(Idle { mut connection, since }) = kept.idle.pop() {
@@ -188,6 +171,7 @@ impl Pool {
         kept.idle.retain_mut(|idle| (limit.is_zero() || idle.since.elapsed() < limit) && idle.connection.is_open());
         let surplus = kept.idle.len().saturating_sub(self.max_idle);
         kept.idle.drain(..surplus);
+        kept.http2.retain_mut(|connection| connection.is_open() && (limit.is_zero() || connection.idle() < limit));
     }
 }
 
@@ -213,16 +197,16 @@ impl Answer {
 impl Lease {
     /// True when the connection had been idle, so that the server may close it just now.
     pub(crate) fn is_reused(&self) -> bool {
-        matches!(self, Self::Http1 { reused: true, .. })
+        matches!(self, Self::Http1 { reused: true, .. } | Self::Http2 { reused: true, .. })
     }
 
     /// True for HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
-        matches!(self, Self::Http2(_))
+        matches!(self, Self::Http2 { .. })
     }
 
     /// Sends `call` and waits for the answer's head; `inform` is told what the server says before. A `call` that is
-    /// untouched is as it was; otherwise its body is gone, over HTTP/2 its header fields, too.
+    /// untouched is as it was; otherwise its body is gone, over HTTP/2 its header fields, too, if it had one.
     pub(crate) async fn send(
         self,
         under_way: UnderWay,
@@ -259,38 +243,12 @@ impl Lease {
                 let source = Source::Http1(Some(connection));
                 Ok(Answer::Response(response.map(|()| UpstreamBody { source, under_way }.settled())))
             }
-            // Rare, and large: it has a place of its own in memory.
-            Self::Http2(sender) => Box::pin(exchange_http2(sender, under_way, call)).await,
-        }
-    }
-}
-
-async fn exchange_http2(
-    mut sender: http2::SendRequest<RequestBody>,
-    under_way: UnderWay,
-    call: &mut Call,
-) -> Result<Answer, Unanswered> {
-    let mut request = Request::new(std::mem::take(&mut call.body));
-    *request.version_mut() = Version::HTTP_2;
-    *request.method_mut() = call.method.clone();
-    *request.headers_mut() = std::mem::take(&mut call.headers);
-    request.headers_mut().remove(HOST);
-    let mut uri = http::uri::Parts::default();
-    uri.scheme = if under_way.0.server.scheme == Scheme::Https { "https" } else { "http" }.parse().ok();
-    uri.authority = call.host.to_str().ok().and_then(|host| host.parse().ok());
-    uri.path_and_query = Some(call.target.clone());
-    *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
-    match sender.try_send_request(request).await {
-        Ok(response) => {
-            Ok(Answer::Response(response.map(|incoming| UpstreamBody { source: Source::Http2(incoming), under_way })))
-        }
-        Err(mut error) => {
-            let request = error.take_message();
-            let untouched = request.is_some();
-            if let Some((parts, body)) = request.map(Request::into_parts) {
-                (call.headers, call.body) = (parts.headers, body);
+            Self::Http2 { connection, .. } => {
+                let scheme = if under_way.0.server.scheme == Scheme::Https { "https" } else { "http" };
+                // Rare, and large: it has a place of its own in memory.
+                let answer = Box::pin(connection.exchange(scheme, call, inform)).await?;
+                Ok(Answer::Response(answer.map(|body| UpstreamBody { source: Source::Http2(body), under_way })))
             }
-            Err(Unanswered { untouched, failure: Failure::from_hyper(error.into_error()) })
         }
     }
 }
@@ -306,7 +264,7 @@ pub(crate) struct UpstreamBody {
 enum Source {
     /// `None` once it was given back.
     Http1(Option<Box<Connection>>),
-    Http2(Incoming),
+    Http2(http2::Download),
     /// Nothing comes of it any more, and it is not known how much was to come.
     Broken,
 }
@@ -335,9 +293,7 @@ impl HttpBody for UpstreamBody {
         let frame = match &mut self.source {
             Source::Http1(None) | Source::Broken => None,
             Source::Http1(Some(connection)) => ready!(connection.poll_frame(cx)),
-            Source::Http2(incoming) => {
-                ready!(Pin::new(incoming).poll_frame(cx)).map(|frame| frame.map_err(BodyError::Cut))
-            }
+            Source::Http2(download) => ready!(download.poll_frame(cx)),
         };
         match &frame {
             Some(Err(_)) => self.source = Source::Broken,
@@ -349,7 +305,7 @@ impl HttpBody for UpstreamBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Http1(connection) => connection.as_ref().is_none_or(|connection| connection.is_over()),
-            Source::Http2(incoming) => incoming.is_end_stream(),
+            Source::Http2(download) => download.is_end_stream(),
             Source::Broken => true,
         }
     }
@@ -358,7 +314,7 @@ impl HttpBody for UpstreamBody {
         match &self.source {
             Source::Http1(None) => SizeHint::with_exact(0),
             Source::Http1(Some(connection)) => connection.left().map_or_else(SizeHint::default, SizeHint::with_exact),
-            Source::Http2(incoming) => incoming.size_hint(),
+            Source::Http2(download) => download.size_hint(),
             Source::Broken => SizeHint::default(),
         }
     }

@@ -37,6 +37,10 @@ pub(crate) struct TransportOptions {
     pub(crate) response_header_timeout: Duration,
     /// Before an idle connection is closed.
     pub(crate) idle_timeout: Duration,
+    /// Of silence before an HTTP/2 connection is probed; zero means never.
+    pub(crate) read_idle_timeout: Duration,
+    /// For the answer to such a probe; zero means no limit.
+    pub(crate) ping_timeout: Duration,
 }
 
 impl Default for TransportOptions {
@@ -55,6 +59,8 @@ impl Default for TransportOptions {
             dial_timeout: Duration::from_secs(30),
             response_header_timeout: Duration::ZERO,
             idle_timeout: Duration::from_secs(90),
+            read_idle_timeout: Duration::ZERO,
+            ping_timeout: Duration::from_secs(15),
         }
     }
 }

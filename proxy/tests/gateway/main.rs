@@ -6,6 +6,7 @@ mod beside;
 mod checks;
 mod conformance;
 mod encrypted;
+mod http2_servers;
 mod http3;
 mod middlewares;
 mod plain;

@@ -70,7 +70,12 @@ impl Shared<'_> {
             Action::RemoveNetwork { id, may_stay, .. } => {
                 return unless_used(engine.remove_network(id).await, *may_stay);
             }
-            Action::CreateVolume(spec) => fine(engine.create_volume(spec).await, &[ErrorKind::Conflict])?,
+            Action::CreateVolume(spec) => match engine.create_volume(spec).await {
+                Err(error) if error.kind == ErrorKind::Conflict => {
+                    engine.volume(&spec.volume.name).await?.ok_or(error)?;
+                }
+                created => created?,
+            },
             Action::RemoveVolume { name, may_stay } => {
                 return unless_used(engine.remove_volume(name).await, *may_stay);
             }

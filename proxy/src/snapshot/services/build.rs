@@ -410,5 +410,7 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
         dial_timeout: timeouts.dial_timeout.to_std(),
         response_header_timeout: timeouts.response_header_timeout.to_std(),
         idle_timeout: timeouts.idle_conn_timeout.to_std(),
+        read_idle_timeout: timeouts.read_idle_timeout.to_std(),
+        ping_timeout: timeouts.ping_timeout.to_std(),
     })
 }

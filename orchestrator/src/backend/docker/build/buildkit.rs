@@ -21,8 +21,8 @@ use hyper_util::rt::TokioExecutor;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Failure;
-use crate::backend::docker::Docker;
 use crate::backend::docker::transport::Call;
+use crate::backend::docker::{Docker, READ};
 use crate::backend::{Backend as _, BuildSpec, ErrorKind, ProgressSink, Result};
 use display::Display;
 use grpc::{Client, Status};
@@ -102,6 +102,8 @@ impl Docker {
         message.headers = headers;
         message.headers.push(("connection", "Upgrade".to_owned()));
         message.headers.push(("upgrade", "h2c".to_owned()));
+        // However long the build takes, this takes no time.
+        let call = Call { limit: Some(READ), ..call };
         let response = self.transport.open(call, message).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let message = format!("the engine answered {} and kept the connection to its builder", response.status());
