@@ -48,7 +48,11 @@ pub struct NoJsonForm {
 /// The project as YAML; `$` is not escaped.
 #[must_use]
 pub fn yaml(project: &Project) -> String {
-    yaml::document(&document(project))
+    let mut document = document(project);
+    if let Value::Struct(Fields { fields, .. }) = &mut document {
+        fields.retain(|(key, value)| *key != "name" || *value != Value::Text(String::new()));
+    }
+    yaml::document(&document)
 }
 
 /// A merged tree as JSON: what `config --no-interpolate` prints.

@@ -10,6 +10,11 @@ use std::thread;
 /// `user:secret` in base64, as `docker login` stores it.
 pub const AUTH: &str = "dXNlcjpzZWNyZXQ=";
 
+/// What it has under every name that was pushed, as others ask for it.
+const MANIFEST: &str = "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":{\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":2,\"digest\":\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},\"layers\":[]}";
+/// The digest of that.
+pub const DIGEST: &str = "sha256:c512d672400a70f985a0b560012538262a2d5803ecde325dcf0162d3616cddeb";
+
 /// A registry that runs as long as the process.
 #[derive(Debug)]
 pub struct Registry {
@@ -68,7 +73,8 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     let mut input = BufReader::new(stream);
     while let Some(request) = read(&mut input)? {
         let (status, length, headers) = answer(&request, &mut state.lock().unwrap_or_else(PoisonError::into_inner));
-        write!(output, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n")?;
+        let body = if request.method == "GET" && length > 0 { MANIFEST } else { "" };
+        write!(output, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}")?;
     }
     Ok(())
 }
@@ -115,7 +121,7 @@ fn read(input: &mut impl BufRead) -> io::Result<Option<Request>> {
     Ok(Some(request))
 }
 
-/// Status, length and headers for a request. An answer with a length has no body: it is one to `HEAD`.
+/// Status, length and headers for a request. An answer with a length has the manifest as its body, if it is one to `GET`.
 fn answer(request: &Request, state: &mut State) -> (&'static str, u64, String) {
     let Request { method, path, query, allowed, size } = request;
     if !allowed {
@@ -149,6 +155,15 @@ fn answer(request: &Request, state: &mut State) -> (&'static str, u64, String) {
             state.pushed.insert(path.trim_start_matches("/v2/").replace("/manifests/", ":"));
             // The engine wants to be told the digest that it knows, and believes any.
             ("201 Created", 0, format!("docker-content-digest: sha256:{}\r\n", "0".repeat(64)))
+        }
+        "HEAD" | "GET" if path.contains("/manifests/") => {
+            let name = path.trim_start_matches("/v2/").replace("/manifests/", ":");
+            if !(state.pushed.contains(&name) || name.ends_with(DIGEST)) {
+                return ("404 Not Found", 0, String::new());
+            }
+            let kind = "application/vnd.docker.distribution.manifest.v2+json";
+            let headers = format!("content-type: {kind}\r\ndocker-content-digest: {DIGEST}\r\n");
+            ("200 OK", MANIFEST.len() as u64, headers)
         }
         "GET" if path == "/v2/" => ("200 OK", 0, "docker-distribution-api-version: registry/2.0\r\n".to_owned()),
         _ => ("404 Not Found", 0, String::new()),

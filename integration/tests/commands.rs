@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use integration::engine::docker;
-use integration::registry::AUTH;
+use integration::registry::{AUTH, DIGEST};
 use integration::{Registry, Run, Scenario, eventually};
 use serde_json::Value;
 
@@ -174,6 +174,16 @@ fn push_sends_images_with_the_stored_password() {
         ["latest", "2"].map(|tag| format!("{}/own:{tag}", s.project)).into_iter().rev().collect::<Vec<_>>()
     );
     assert_eq!(sent.stderr.matches("  Pushed").count(), 2, "{sent}");
+    let pin = |config: &str| {
+        s.write("docker/config.json", config);
+        let mut command = s.stack_command(["config", "--lock-image-digests"]);
+        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+    };
+    let pinned = pin(&format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{AUTH}\"}}}}}}", registry.address)).ok();
+    assert_eq!(pinned.stdout, format!("services:\n  own:\n    image: {own}:latest@{DIGEST}\n"));
+    let refused = pin("{}");
+    let place = format!("error: docker-compose.yml:1: cannot find the digest of image {own}:latest: ");
+    assert!(refused.code() == 1 && refused.stderr.starts_with(&place), "{refused}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use futures_util::stream::BoxStream;
 pub mod content;
 pub mod docker;
 pub mod memory;
+pub mod reference;
 pub mod usage;
 
 pub use content::{CommitSpec, PathInfo, PathKind, Unpack, Upload};
@@ -673,6 +674,8 @@ pub trait Backend: Send + Sync {
     async fn image(&self, name: &str) -> Result<Option<ImageInfo>>;
     /// Pulls an image.
     async fn pull(&self, image: &str, platform: &str, progress: ProgressSink) -> Result<()>;
+    /// The digest that an image's registry has for it now.
+    async fn digest(&self, image: &str) -> Result<String>;
     /// Sends an image to its registry.
     async fn push(&self, image: &str, progress: ProgressSink) -> Result<()>;
     /// Builds an image; its id.

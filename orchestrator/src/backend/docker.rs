@@ -664,6 +664,10 @@ impl Backend for Docker {
         self.check_dockerfile(spec, &progress).await
     }
 
+    async fn digest(&self, image: &str) -> Result<String> {
+        self.ask_for_digest(image).await
+    }
+
     async fn registry_config(&self) -> Result<String> {
         credentials::as_config(&self.environment).await
     }

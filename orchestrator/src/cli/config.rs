@@ -1,12 +1,15 @@
 //! `stack config`
 
+mod digests;
 mod listing;
 mod origins;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use compose_schema::yaml::{Entry, Node};
 use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Sources, emit, profile};
 
 use crate::cli::{Context, dry_run, scope, show_warnings};
@@ -103,11 +106,6 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         output::stdout(&format!("{schema}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.resolve_image_digests || args.lock_image_digests {
-        let flag = if args.lock_image_digests { "--lock-image-digests" } else { "--resolve-image-digests" };
-        return Err(CommandError::new(format!("`{flag}` is not supported: it asks registries for digests"))
-            .hint("pin images by hand: `image: name@sha256:...`"));
-    }
     if args.no_env_resolution {
         output::stderr("warning: `--no-env-resolution` has no effect, as in Docker Compose: env files are read\n");
     }
@@ -124,17 +122,34 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let format = args.format()?;
-    if args.quiet {
-        return args.check(context);
-    }
     let text = if args.no_interpolate {
-        let model = args.model(context)?;
+        let mut model = args.model(context)?;
+        if args.pins() {
+            let places = places(&model.tree, &model.sources);
+            digests::pin_tree(context, &mut model.tree, |service| places.get(service).cloned().unwrap_or_default())?;
+        }
+        if args.quiet {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if args.lock_image_digests {
+            digests::keep_only_images(&mut model.tree);
+        }
         match format {
             Format::Yaml => emit::tree_yaml(&model.tree),
             Format::Json => emit::tree_json(&model.tree),
         }
     } else {
-        let loaded = args.load(&args.names, &args.options(context, &args.names))?;
+        let mut loaded = args.load(&args.names, &args.options(context, &args.names))?;
+        if args.pins() {
+            let places = places(&loaded.tree, &loaded.sources);
+            digests::pin(context, &mut loaded.project, |service| places.get(service).cloned().unwrap_or_default())?;
+        }
+        if args.quiet {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if args.lock_image_digests {
+            loaded.project = digests::only_images(&loaded.project);
+        }
         let text = match format {
             Format::Yaml => emit::yaml(&loaded.project),
             Format::Json => emit::json(&loaded.project).map_err(|error| {
@@ -176,14 +191,9 @@ impl Args {
         }
     }
 
-    /// Loads, and prints nothing but messages.
-    fn check(&self, context: &Context) -> Result<ExitCode> {
-        if self.no_interpolate {
-            self.model(context)?;
-        } else {
-            self.load(&self.names, &self.options(context, &self.names))?;
-        }
-        Ok(ExitCode::SUCCESS)
+    /// Whether images are pinned to digests.
+    fn pins(&self) -> bool {
+        self.resolve_image_digests || self.lock_image_digests
     }
 
     /// The project, with the named services and what they depend on only, and what it was loaded from.
@@ -233,6 +243,16 @@ impl Args {
     fn reports_json(&self) -> bool {
         self.quiet && self.format().is_ok_and(|format| format == Format::Json)
     }
+}
+
+/// Where the images of services are written, as messages begin: `compose.yaml:3: `.
+fn places(tree: &Node, sources: &Sources) -> BTreeMap<String, String> {
+    let services = tree.get("services").and_then(Node::as_mapping).into_iter().flatten();
+    let place = |(name, service): (&String, &Entry)| {
+        let (source, line, _) = sources.locate(service.node.place(&["image"])?)?;
+        Some((name.clone(), format!("{}:{line}: ", source.path.display())))
+    };
+    services.filter_map(place).collect()
 }
 
 /// Says what the name could have been, and where the services are written.

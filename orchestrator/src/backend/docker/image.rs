@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::credentials::{self, Registry};
 use super::stream::{self, Origin};
 use super::transport::{self, Call, encode};
-use super::{Docker, MOVE};
+use super::{Docker, MOVE, parse};
 use crate::backend::{Backend, ErrorKind, Progress, ProgressSink, Result};
 use crate::ui::style::printable;
 
@@ -25,6 +25,18 @@ pub(super) struct Step {
     pub progress: Option<Amount>,
     pub error: Option<String>,
     pub aux: Option<serde_json::Value>,
+}
+
+/// What a registry has by a name.
+#[derive(Debug, Deserialize)]
+struct Distribution {
+    #[serde(rename = "Descriptor")]
+    descriptor: Descriptor,
+}
+
+#[derive(Debug, Deserialize)]
+struct Descriptor {
+    digest: String,
 }
 
 /// How far a step is, in bytes.
@@ -116,6 +128,17 @@ impl Docker {
 
     pub(super) async fn push_image(&self, image: &str, progress: &ProgressSink) -> Result<()> {
         persistently(progress, || self.push_once(image, progress)).await
+    }
+
+    /// The digest that a registry has for an image now, which the engine asks it for.
+    pub(super) async fn ask_for_digest(&self, image: &str) -> Result<String> {
+        let call = Call { name: "find the digest of image", object: image, limit: Some(MOVE) };
+        let mut message = self.message(Method::GET, &format!("/distribution/{}/json", path_name(image)), &[]).await?;
+        if let Some(header) = credentials::for_registry(&self.environment, &Registry::of_image(image)).await? {
+            message.headers.push(("x-registry-auth", header));
+        }
+        let found: Distribution = parse(call, &self.transport.whole(call, message).await?)?;
+        Ok(found.descriptor.digest)
     }
 
     async fn pull_once(&self, image: &str, platform: &str, progress: &ProgressSink) -> Result<()> {

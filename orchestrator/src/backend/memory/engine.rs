@@ -389,6 +389,13 @@ impl Backend for Memory {
         self.call("pull image", image, true, |world| world.pull(image))
     }
 
+    async fn digest(&self, image: &str) -> Result<String> {
+        self.call("find the digest of image", image, false, |world| match world.offered(image) {
+            Some(found) => Ok(found.id.clone()),
+            None => missing("image", image),
+        })
+    }
+
     async fn push(&self, image: &str, progress: ProgressSink) -> Result<()> {
         progress(Progress::Line(format!("pushing {image}")));
         self.call("push image", image, true, |world| match world.image(image).cloned() {

@@ -589,16 +589,16 @@ impl World {
         Ok(exec)
     }
 
-    pub(super) fn pull(&mut self, name: &str) -> Outcome<()> {
+    /// What the registry has by a name.
+    pub(super) fn offered(&self, name: &str) -> Option<&ImageInfo> {
         let full = full_name(name);
-        let found = self
-            .registry
-            .iter()
-            .find(|image| {
-                image.tags.iter().any(|tag| full_name(tag) == full) || image.digests.iter().any(|digest| digest == name)
-            })
-            .cloned();
-        match found {
+        self.registry.iter().find(|image| {
+            image.tags.iter().any(|tag| full_name(tag) == full) || image.digests.iter().any(|digest| digest == name)
+        })
+    }
+
+    pub(super) fn pull(&mut self, name: &str) -> Outcome<()> {
+        match self.offered(name).cloned() {
             Some(image) => {
                 let same = self.images.iter().any(|present| !image.id.is_empty() && present.id == image.id);
                 if !same {
@@ -606,7 +606,9 @@ impl World {
                 }
                 Ok(())
             }
-            None => refuse(ErrorKind::NotFound, format!("manifest for {full} not found: manifest unknown")),
+            None => {
+                refuse(ErrorKind::NotFound, format!("manifest for {} not found: manifest unknown", full_name(name)))
+            }
         }
     }
 }
