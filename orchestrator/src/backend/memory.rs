@@ -72,7 +72,7 @@ struct Script {
 pub struct Memory {
     world: Arc<Mutex<World>>,
     script: Mutex<Script>,
-    events: broadcast::Sender<Event>,
+    events: Mutex<broadcast::Sender<Event>>,
     /// Wakes whoever waits for a state or a log line.
     changed: watch::Sender<u64>,
 }
@@ -82,7 +82,7 @@ impl Default for Memory {
         Self {
             world: Arc::default(),
             script: Mutex::default(),
-            events: broadcast::channel(EVENT_BACKLOG).0,
+            events: Mutex::new(broadcast::channel(EVENT_BACKLOG).0),
             changed: watch::channel(0).0,
         }
     }
@@ -125,6 +125,11 @@ impl Memory {
     /// The next build of this tag fails with these words.
     pub fn fail_build(&self, tag: &str, message: &str) {
         self.change(|world| world.failing_builds.insert(tag.to_owned(), message.to_owned()));
+    }
+
+    /// Ends every stream of events that is open.
+    pub fn end_events(&self) {
+        *self.publisher() = broadcast::channel(EVENT_BACKLOG).0;
     }
 
     /// Makes call number `number` (from 1) fail.
@@ -229,6 +234,10 @@ impl Memory {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn publisher(&self) -> MutexGuard<'_, broadcast::Sender<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Changes the world, publishes its events, wakes those who wait.
     fn change<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         let (outcome, events) = {
@@ -238,7 +247,7 @@ impl Memory {
         };
         for event in events {
             // Nobody listening is fine.
-            let _ = self.events.send(event);
+            let _ = self.publisher().send(event);
         }
         self.changed.send_modify(|version| *version += 1);
         outcome

@@ -455,7 +455,7 @@ impl Backend for Memory {
 
     async fn events(&self, filter: &LabelFilter) -> Result<BoxStream<'static, Result<Event>>> {
         // Before the answer: what happens from now on is seen.
-        let events = self.events.subscribe();
+        let events = self.publisher().subscribe();
         self.call("watch events", "", false, |_| Ok(()))?;
         let filter = filter.clone();
         Ok(stream::unfold((events, filter), |(mut events, filter)| async move {

@@ -1,9 +1,11 @@
 //! Waits for containers: one look, and another at each event about them. Without an event there is a look from time to
 //! time: an engine that has died, or lost its health checks with a restart, sends none.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::{OnceCell, broadcast};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -18,16 +20,31 @@ const BACKLOG: usize = 256;
 /// Longest time between two looks.
 const LOOK: Duration = Duration::from_secs(10);
 
+/// How often a stream of events may end without one before it is given up, and the pause after the first time; after the
+/// next it is twice as long, and so on.
+const MOST_ENDS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What waits hear.
+#[derive(Debug, Clone)]
+enum News {
+    Event(Event),
+    /// Events may have been missed.
+    Gap,
+}
+
 /// Events of one project, subscribed to when the first wait needs them.
 pub(super) struct Waiter {
     engine: Engine,
     filter: LabelFilter,
-    events: OnceCell<(broadcast::WeakSender<Event>, AbortOnDropHandle<()>)>,
+    events: OnceCell<(broadcast::WeakSender<News>, AbortOnDropHandle<()>)>,
+    /// Why no events come any more.
+    lost: Arc<OnceLock<Error>>,
 }
 
 impl Waiter {
     pub(super) fn new(engine: Engine, project: &str) -> Self {
-        Self { engine, filter: of_project(project), events: OnceCell::new() }
+        Self { engine, filter: of_project(project), events: OnceCell::new(), lost: Arc::default() }
     }
 
     /// Waits until all `targets` (id and name) are where `until` says, for `limit` at most.
@@ -108,28 +125,32 @@ impl Waiter {
         Ok(())
     }
 
-    async fn subscribe(&self) -> Result<broadcast::Receiver<Event>, StepError> {
+    async fn subscribe(&self) -> Result<broadcast::Receiver<News>, StepError> {
         let (sender, _) = self
             .events
             .get_or_try_init(|| async {
-                let mut stream = self.engine.events(&self.filter).await?;
+                let stream = self.engine.events(&self.filter).await?;
                 let (sender, _) = broadcast::channel(BACKLOG);
                 let weak = sender.downgrade();
-                // The task owns the sender: when the engine's stream ends, every wait hears of it.
+                let (engine, filter, lost) = (self.engine.clone(), self.filter.clone(), Arc::clone(&self.lost));
+                // The task owns the sender: when no events come any more, every wait hears of it.
                 let task = tokio::spawn(async move {
-                    while let Some(Ok(event)) = stream.next().await {
-                        // Nobody listening is fine.
-                        let _ = sender.send(event);
-                    }
+                    let error = pass_on(&engine, &filter, stream, &sender).await;
+                    let _ = lost.set(error);
+                    drop(sender);
                 });
                 Ok::<_, Error>((weak, AbortOnDropHandle::new(task)))
             })
             .await?;
-        sender.upgrade().map(|sender| sender.subscribe()).ok_or_else(lost)
+        sender.upgrade().map(|sender| sender.subscribe()).ok_or_else(|| self.lost())
+    }
+
+    fn lost(&self) -> StepError {
+        StepError::Engine(self.lost.get().cloned().unwrap_or_else(ended))
     }
 
     /// Waits for the next reason to look.
-    async fn next(&self, events: &mut broadcast::Receiver<Event>, open: &[(String, String)]) -> Result<(), StepError> {
+    async fn next(&self, events: &mut broadcast::Receiver<News>, open: &[(String, String)]) -> Result<(), StepError> {
         let next_look = tokio::time::sleep(LOOK);
         let mut next_look = std::pin::pin!(next_look);
         loop {
@@ -139,27 +160,64 @@ impl Waiter {
                 () = &mut next_look => return Ok(()),
             };
             match event {
-                Ok(event) => {
+                Ok(News::Event(event)) => {
                     let matters = event.action.starts_with("health_status")
                         || matches!(event.action.as_str(), "start" | "die" | "destroy" | "stop" | "unpause");
                     if event.kind == "container" && matters && open.iter().any(|(id, _)| *id == event.id) {
                         return Ok(());
                     }
                 }
-                Err(broadcast::error::RecvError::Lagged(_)) => return Ok(()),
-                Err(broadcast::error::RecvError::Closed) => return Err(lost()),
+                Ok(News::Gap) | Err(broadcast::error::RecvError::Lagged(_)) => return Ok(()),
+                Err(broadcast::error::RecvError::Closed) => return Err(self.lost()),
             }
         }
     }
 }
 
-fn lost() -> StepError {
-    StepError::Engine(Error {
+/// Passes events on; one stream that ends is followed by another, for as long as the engine gives one. Returns why it does
+/// not.
+async fn pass_on(
+    engine: &Engine,
+    filter: &LabelFilter,
+    mut stream: BoxStream<'static, Result<Event, Error>>,
+    sender: &broadcast::Sender<News>,
+) -> Error {
+    let mut ends = 0;
+    loop {
+        let mut error = None;
+        // That nobody listens is fine, here and below.
+        while let Some(next) = stream.next().await {
+            match next {
+                Ok(event) => {
+                    ends = 0;
+                    let _ = sender.send(News::Event(event));
+                }
+                Err(broken) => {
+                    error = Some(broken);
+                    break;
+                }
+            }
+        }
+        ends += 1;
+        if ends > MOST_ENDS {
+            return error.unwrap_or_else(ended);
+        }
+        tokio::time::sleep(PAUSE * ends).await;
+        match engine.events(filter).await {
+            Ok(next) => stream = next,
+            Err(error) => return error,
+        }
+        let _ = sender.send(News::Gap);
+    }
+}
+
+fn ended() -> Error {
+    Error {
         kind: ErrorKind::Unreachable,
         call: "watch events",
         object: String::new(),
         message: "the engine has ended the stream of events".to_owned(),
-    })
+    }
 }
 
 /// Whether a container is where it should be; an error if it will not get there.

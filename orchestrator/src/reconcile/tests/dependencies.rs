@@ -1,9 +1,12 @@
 //! Order, conditions, one-shots, hooks, files.
 
+use std::time::Duration;
+
 use compose_schema::model::{Condition, FileObject, FileReference, Healthcheck, Hook, Service};
 use insta::assert_snapshot;
 
 use super::scene::{Scene, after, service};
+use crate::backend::Health;
 use crate::backend::memory::Behaviour;
 
 fn healthy(mut service: Service) -> Service {
@@ -32,6 +35,26 @@ async fn waits_are_shared_and_come_before_the_start() {
     #8 wait until migrate has completed <- #6
     #9 start demo-app-1 (#7) <- #5 #7 #8
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_events_that_ends_is_followed_by_another() {
+    let scene = Scene::new(&migrated());
+    scene.engine.behave("db", Behaviour::Starting);
+    scene.engine.behave("migrate", Behaviour::Exit(0));
+    let plan = scene.plan().await;
+    let meanwhile = async {
+        // One step after the other: each of these is a moment of virtual time later.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.engine.end_events();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.engine.set_health("demo-db-1", Health::Healthy);
+    };
+    let began = tokio::time::Instant::now();
+    let (outcome, ()) = tokio::join!(scene.execute(&plan), meanwhile);
+    assert!(outcome.is_success());
+    assert!(began.elapsed() < Duration::from_secs(3), "it was the event, not the look from time to time");
+    assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-db-1 Running", "demo-migrate-1 Exited"]);
 }
 
 #[tokio::test]
@@ -152,7 +175,7 @@ async fn health_arrives_as_an_event() {
         while !engine.calls().iter().any(|call| call.call == "watch events") {
             tokio::task::yield_now().await;
         }
-        engine.set_health("demo-db-1", crate::backend::Health::Healthy);
+        engine.set_health("demo-db-1", Health::Healthy);
     };
     let (outcome, ()) = tokio::join!(scene.execute(&plan), becoming_healthy);
     assert!(outcome.is_success());
