@@ -38,6 +38,7 @@ pub fn models(config: &StaticConfig) -> Vec<EntryPointModel> {
         .map(|(name, options)| EntryPointModel {
             name: name.clone(),
             as_default: options.as_default,
+            strict_tls_options: options.strict_tls_options,
             middlewares: options.http.middlewares.clone(),
             tls: options.http.tls.clone(),
             observability: options.observability.clone(),

@@ -27,6 +27,8 @@ pub struct EntryPoint {
     pub keep_alive_time: Duration,
     /// Most HTTP/2 streams at once on one connection.
     pub max_concurrent_streams: u32,
+    /// Bytes of the table of header fields that HTTP/2 clients may refer to.
+    pub header_table_size: u32,
     /// Silence after which a session of datagrams ends, where it is for datagrams and nothing else.
     pub udp: Option<Duration>,
     /// HTTP/3, where it is spoken too.
@@ -152,6 +154,7 @@ impl EntryPoint {
             keep_alive_requests: u32::try_from(transport.keep_alive_max_requests).unwrap_or(u32::MAX),
             keep_alive_time: transport.keep_alive_max_time.to_std(),
             max_concurrent_streams: options.http2.max_concurrent_streams,
+            header_table_size: options.http2.max_decoder_header_table_size,
             udp: options.is_udp().then(|| options.udp.timeout.to_std()),
             http3: options.http3.as_ref().map(|http3| Http3 {
                 advertised_port: Some(http3.advertised_port).filter(|port| *port != 0),
@@ -200,6 +203,7 @@ impl EntryPoint {
             keep_alive_requests: 0,
             keep_alive_time: Duration::ZERO,
             max_concurrent_streams: 250,
+            header_table_size: 4096,
             udp: None,
             http3: None,
             forwarded: Forwarded::default(),

@@ -23,6 +23,8 @@ pub struct EntryPointModel {
     pub name: String,
     /// Whether routers that name no entry point are on it. If no entry point says so, they are on all but `traefik`.
     pub as_default: bool,
+    /// Routers of a host that ask for different TLS options take no requests, rather than get the default options.
+    pub strict_tls_options: bool,
     /// Middlewares before those of each router.
     pub middlewares: Vec<String>,
     /// TLS settings of routers that have none.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::duration::GoDuration;
-use super::dynamic::{RouterObservability, RouterTls};
+use super::dynamic::{RouterObservability, RouterTls, is_false};
 
 pub use acme::{Acme, CertificatesResolver, DnsChallenge, Eab, HttpChallenge, KeyType, TlsChallenge};
 pub use read::{Problem, Severity, Sources};
@@ -45,6 +45,27 @@ pub struct StaticConfig {
     pub servers_transport: ServersTransport,
     /// Where certificates come from, by name.
     pub certificates_resolvers: BTreeMap<String, CertificatesResolver>,
+    /// What is the same on every entry point.
+    pub global: Global,
+    /// How routers are read.
+    pub core: Core,
+}
+
+/// What is the same on every entry point.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Global {
+    /// Leaves `X-Forwarded-For` without the peer's address.
+    pub not_append_x_forwarded_for: bool,
+}
+
+/// How routers are read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Core {
+    /// Routers of a host that ask for different TLS options take no requests, rather than get the default options.
+    #[serde(rename = "strictTLSOptions")]
+    pub strict_tls_options: bool,
 }
 
 /// One address that is listened on.
@@ -55,6 +76,9 @@ pub struct EntryPoint {
     pub address: String,
     /// Routers that name no entry point use it.
     pub as_default: bool,
+    /// See [`Core::strict_tls_options`], from which it is taken.
+    #[serde(rename = "strictTLSOptions", skip_serializing_if = "is_false")]
+    pub strict_tls_options: bool,
     /// Requests of HTTP challenges that are not ours reach the routers.
     #[serde(rename = "allowACMEByPass")]
     pub allow_acme_by_pass: bool,
@@ -264,11 +288,16 @@ impl Default for RedirectEntryPoint {
 pub struct Http2 {
     /// Streams of one connection, at most.
     pub max_concurrent_streams: u32,
+    /// Bytes of the table of header fields that requests may refer to (RFC 7541 section 4.2).
+    pub max_decoder_header_table_size: u32,
+    /// The same for answers; not in force.
+    pub max_encoder_header_table_size: u32,
 }
 
 impl Default for Http2 {
     fn default() -> Self {
-        Self { max_concurrent_streams: 250 }
+        let table = 4096;
+        Self { max_concurrent_streams: 250, max_decoder_header_table_size: table, max_encoder_header_table_size: table }
     }
 }
 
@@ -621,6 +650,10 @@ impl StaticConfig {
             || self.metrics.prometheus.as_ref().is_some_and(|on| !on.manual_routing && on.entry_point == "traefik");
         if internal && !self.entry_points.contains_key("traefik") {
             self.entry_points.insert("traefik".to_owned(), named(":8080"));
+        }
+        for point in self.entry_points.values_mut() {
+            point.strict_tls_options = self.core.strict_tls_options;
+            point.forwarded_headers.not_append_x_forwarded_for |= self.global.not_append_x_forwarded_for;
         }
     }
 

@@ -123,6 +123,8 @@ pub(crate) enum Target {
         path: String,
         /// Percent-encoded query, without `?`.
         query: Option<String>,
+        /// The query as the client sent it, where that had a `;` which counts as `&`.
+        sent_query: Option<String>,
     },
 }
 
@@ -153,10 +155,18 @@ impl Target {
         }
     }
 
+    /// Path and query as the client knows them: as long as the path is the client's, a `;` in the query stays one.
+    pub(crate) fn as_sent(&self) -> String {
+        match self {
+            Self::Made { path, sent_query: Some(query), .. } => format!("{path}?{query}"),
+            other => other.to_string(),
+        }
+    }
+
     /// Replaces the path.
     pub(crate) fn set_path(&mut self, path: String) {
         let query = self.query().map(str::to_owned);
-        *self = Self::Made { path, query };
+        *self = Self::Made { path, query, sent_query: None };
     }
 
     /// Path and query as they are sent to a server whose URL has the path `base`.

@@ -219,6 +219,9 @@ impl Outgoing {
         if !std::mem::replace(&mut exchange.forwarded_for, true) {
             headers::append_forwarded_for(&mut headers, &exchange.client);
         }
+        if !exchange.client.entry.forwarded.connection.is_empty() {
+            headers::strip_kept(&mut headers);
+        }
         if let Some(upgrade) = &exchange.upgrade {
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(UPGRADE, upgrade.protocol.clone());

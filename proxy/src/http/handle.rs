@@ -317,8 +317,9 @@ fn target(parts: &http::request::Parts, client: &Client) -> Result<(Target, Opti
         let sent = if sent.as_str().starts_with('/') { sent.clone() } else { PathAndQuery::from_static("/") };
         return Ok((Target::Sent(sent), routing));
     }
+    let sent_query = changed_query.filter(|_| !entry.encode_query_semicolons).map(str::to_owned);
     let query = query.map(|query| canonical_query(query, entry.encode_query_semicolons).into_owned());
-    Ok((Target::Made { path: canonical.path.into_owned(), query }, routing))
+    Ok((Target::Made { path: canonical.path.into_owned(), query, sent_query }, routing))
 }
 
 async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body> {

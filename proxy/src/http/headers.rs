@@ -83,14 +83,24 @@ pub(crate) fn admit(headers: &mut HeaderMap, trusted: bool, entry: &EntryPoint) 
 }
 
 /// Removes hop-by-hop headers (RFC 9110 section 7.6.1) from a request; returns the protocol that the client wants to
-/// upgrade to. Headers in `kept` stay even if `Connection` names them.
+/// upgrade to. Headers in `kept` stay for the middlewares even if `Connection` names them, and then it goes on naming
+/// them: see [`strip_kept`].
 pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool, kept: &[HeaderName]) -> Option<HeaderValue> {
     let mut upgrade = None;
     if headers.contains_key(CONNECTION) {
+        let named = |name: &&HeaderName| {
+            let mut tokens = headers.get_all(CONNECTION).iter().flat_map(tokens);
+            tokens.any(|token| token.eq_ignore_ascii_case(name.as_str()))
+        };
+        let stay: Vec<&str> = kept.iter().filter(named).map(HeaderName::as_str).collect();
+        let stay = if stay.is_empty() { None } else { HeaderValue::from_str(&stay.join(",")).ok() };
         upgrade = strip_connection(headers, kept).then(|| headers.get(UPGRADE).cloned()).flatten();
         // HTTP/2 is agreed on hop by hop.
         upgrade = upgrade.filter(|protocol| !tokens(protocol).any(|token| token.eq_ignore_ascii_case("h2c")));
         headers.remove(CONNECTION);
+        if let Some(stay) = stay {
+            headers.insert(CONNECTION, stay);
+        }
     }
     headers.remove(UPGRADE);
     if headers.contains_key(TE) {
@@ -110,6 +120,14 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, has_body: bool, kept: &[Hea
     headers.remove(PROXY_AUTHENTICATE);
     headers.remove(PROXY_AUTHORIZATION);
     upgrade
+}
+
+/// Removes what [`strip_request`] has left for the middlewares: the server is not to have it.
+pub(crate) fn strip_kept(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        strip_connection(headers, &[]);
+        headers.remove(CONNECTION);
+    }
 }
 
 /// A transfer coding other than a plain `chunked`.

@@ -79,6 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http2<S> {
         let (stream, hold) = Corked::new(stream);
         let greeting = h2::server::Builder::new()
             .max_concurrent_streams(entry.max_concurrent_streams)
+            .header_table_size(entry.header_table_size)
             .max_header_list_size(MAX_HEADERS.min(most_headers))
             .max_send_buffer_size(SEND_BUFFER)
             .initial_window_size(STREAM_WINDOW)

@@ -83,7 +83,7 @@ impl ErrorPages {
             Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
             None => (query, None),
         };
-        exchange.target = Target::Made { path, query };
+        exchange.target = Target::Made { path, query, sent_query: None };
         exchange.parts.method = Method::GET;
         exchange.upgrade = None;
         // The page is asked for by the gateway, not by the client.

@@ -30,7 +30,7 @@ impl RedirectRegex {
 
     pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
         let host = exchange.host.value.to_str().unwrap_or_default();
-        let old = format!("{}://{host}{}", exchange.scheme(), exchange.path_and_query());
+        let old = format!("{}://{host}{}", exchange.scheme(), exchange.target.as_sent());
         if !self.pattern.is_match(old.as_bytes()) {
             return None;
         }

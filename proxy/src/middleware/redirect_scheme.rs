@@ -40,7 +40,7 @@ impl RedirectScheme {
             return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
         }
         redirect(
-            &format!("{}://{name}{}{}", self.scheme.to_ascii_lowercase(), self.port, exchange.path_and_query()),
+            &format!("{}://{name}{}{}", self.scheme.to_ascii_lowercase(), self.port, exchange.target.as_sent()),
             &exchange.parts.method,
             self.permanent,
         )

@@ -11,7 +11,7 @@ use crate::acme::Resolver;
 use crate::acme::wanted::{self, Wanted};
 use crate::config::dynamic::Configuration;
 use crate::middleware;
-use crate::route::{EntryPointModel, RoutingTable};
+use crate::route::{self, EntryPointModel, RoutingTable};
 use crate::tcp;
 use crate::tls::local;
 use crate::tls::options::Tickets;
@@ -23,6 +23,10 @@ use super::internal::Internal;
 use super::security::{self, Wish};
 use super::services;
 use super::{Route, Service, Snapshot};
+
+/// Traefik's words for routers that `strictTLSOptions` keeps from requests.
+const CONFLICT: &str =
+    "router's TLSOptions configuration is conflicting with other routers on the same entrypoint and host";
 
 /// Something in a configuration that does not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,18 +96,25 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let mut middlewares =
         middleware::Builder::new(&inputs.config.http.middlewares, before.map(|before| &before.middlewares));
 
-    let mut wishes = Vec::new();
+    let wish = |router: &route::Route| {
+        router.tls.as_ref().map(|tls| Wish { hosts: router.hosts(), options: tls.options.clone() })
+    };
+    let wishes: Vec<Wish> = table.routes().iter().filter_map(wish).collect();
+    let (policy, conflicts) = security::policy(&wishes, &options);
+    let is_strict = inputs.entry_points.iter().any(|entry| entry.strict_tls_options);
     let mut routes = Vec::new();
     let mut disabled = Vec::new();
     for (index, router) in table.routes().iter().enumerate() {
-        if let Some(tls) = &router.tls {
-            wishes.push(Wish { hosts: router.hosts(), options: tls.options.clone() });
-        }
         if !router.is_enabled() {
             routes.push(None);
             continue;
         }
-        let route = router.tls.as_ref().map_or(Ok(()), |tls| check_options(&tls.options, &options)).and_then(|()| {
+        let checked = router.tls.as_ref().map_or(Ok(()), |tls| {
+            check_options(&tls.options, &options)?;
+            let in_conflict = |host: &String| conflicts.contains(&host.to_ascii_lowercase());
+            if is_strict && router.hosts().iter().any(in_conflict) { Err(CONFLICT.to_owned()) } else { Ok(()) }
+        });
+        let route = checked.and_then(|()| {
             let service = builder.service(&router.service, &mut middlewares).map_err(|error| error.to_string())?;
             let mut built = middlewares
                 .build(&router.name, &router.middlewares, &mut builder)
@@ -145,10 +156,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         object: format!("router `{other}`"),
         reason: format!("it has the rule and the priority of `{first}`, which gets every request"),
     }));
-    let (policy, conflicts) = security::policy(&wishes, &options);
+    let fate = if is_strict { "they take no requests" } else { "it gets the default ones" };
     problems.extend(conflicts.into_iter().map(|host| Problem {
         object: format!("host `{host}`"),
-        reason: "routers ask for different TLS options; it gets the default ones".to_owned(),
+        reason: format!("routers ask for different TLS options; {fate}"),
     }));
     let (tcp, wrong) =
         tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));

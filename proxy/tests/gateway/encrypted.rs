@@ -113,6 +113,35 @@ async fn a_host_with_stricter_options_is_not_reached_over_anothers_connection() 
     assert!(connect(running.websecure, "c.test", &roots, "h2").await.is_err());
 }
 
+#[tokio::test]
+async fn routers_whose_tls_options_conflict_get_the_default_ones_or_no_requests() {
+    let mut configuration = Configuration::default();
+    let server = echo().await;
+    route(&mut configuration, "a", true, std::slice::from_ref(&server));
+    route(&mut configuration, "c", true, std::slice::from_ref(&server));
+    let old = TlsOptions { max_version: "VersionTLS12".to_owned(), ..TlsOptions::default() };
+    configuration.tls.options.insert("old@file".to_owned(), old);
+    let mut other = configuration.http.routers["a@file"].clone();
+    other.rule = "Host(`A.test`) && PathPrefix(`/b`)".to_owned();
+    other.tls.as_mut().unwrap().options = "old@file".to_owned();
+    configuration.http.routers.insert("b@file".to_owned(), other);
+    let (root, pair) = made(&["a.test", "c.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run(options(), Configuration::default()).await;
+    for (strict, status) in [(false, 200), (true, 404)] {
+        let mut models = crate::support::models();
+        models[1].strict_tls_options = strict;
+        let update = proxy::gateway::Update { configuration: configuration.clone(), models, ..Default::default() };
+        let applied = running.gateway.apply(update).await.unwrap();
+        assert_eq!(applied.problems.iter().filter(|problem| problem.object == "host `a.test`").count(), 1);
+        for (host, status) in [("a.test", status), ("c.test", 200)] {
+            let stream = connect(running.websecure, host, std::slice::from_ref(&root), "h2").await.unwrap();
+            let (parts, _) = h2_get(stream, &format!("https://{host}/b")).await;
+            assert_eq!(parts.status.as_u16(), status, "{host}, strict: {strict}");
+        }
+    }
+}
+
 async fn run_with_problems(configuration: Configuration) -> crate::support::Running {
     let running = run(options(), Configuration::default()).await;
     let applied = running.apply(configuration).await;

@@ -33,7 +33,7 @@ pub(super) enum Support {
 use Kind::{Bool, Duration, Group, List, Number, Text};
 use Support::{Idle, Missing, Refused, Used};
 
-/// One option: its path (`*` is a free name, a last `**` any path), what it takes, what becomes of it.
+/// One option: its path (`*` is a free name, a last `**` anything below, and the group itself), what it takes, what becomes of it.
 pub(super) struct Spec {
     pub(super) path: &'static str,
     pub(super) kind: Kind,
@@ -67,7 +67,9 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("entryPoints.*.http.redirections.entryPoint.permanent", Bool, Used),
     spec("entryPoints.*.http.redirections.entryPoint.priority", Number, Used),
     spec("entryPoints.*.http.middlewares", List, Used),
+    spec("entryPoints.*.http", Group, Used),
     spec("entryPoints.*.http.tls", Group, Used),
+    spec("entryPoints.*.http.tls.domains", Group, Used),
     spec("entryPoints.*.http.tls.options", Text, Used),
     spec("entryPoints.*.http.tls.certResolver", Text, Used),
     spec("entryPoints.*.http.tls.domains.*.main", Text, Used),
@@ -85,6 +87,8 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("entryPoints.*.http.encodedCharacters.allowEncodedQuestionMark", Bool, Used),
     spec("entryPoints.*.http.encodedCharacters.allowEncodedHash", Bool, Used),
     spec("entryPoints.*.http2.maxConcurrentStreams", Number, Used),
+    spec("entryPoints.*.http2.maxDecoderHeaderTableSize", Number, Used),
+    spec("entryPoints.*.http2.maxEncoderHeaderTableSize", Number, Missing),
     spec("entryPoints.*.http3", Group, Used),
     spec("entryPoints.*.http3.advertisedPort", Number, Used),
     spec("entryPoints.*.proxyProtocol", Group, Used),
@@ -128,6 +132,8 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("accessLog.filePath", Text, Used),
     spec("accessLog.format", Text, Used),
     spec("accessLog.bufferingSize", Number, Idle),
+    // There is no other output that would take its place.
+    spec("accessLog.dualOutput", Bool, Idle),
     spec("accessLog.filters.statusCodes", List, Used),
     spec("accessLog.filters.retryAttempts", Bool, Used),
     spec("accessLog.filters.minDuration", Duration, Used),
@@ -184,6 +190,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("certificatesResolvers.*.acme.dnsChallenge", Group, Used),
     spec("certificatesResolvers.*.acme.dnsChallenge.provider", Text, Used),
     spec("certificatesResolvers.*.acme.dnsChallenge.delayBeforeCheck", Duration, Used),
+    spec("certificatesResolvers.*.acme.dnsChallenge.propagation", Group, Used),
     spec("certificatesResolvers.*.acme.dnsChallenge.propagation.delayBeforeChecks", Duration, Used),
     // A hook program returns when the record can be seen: nothing else is asked.
     spec("certificatesResolvers.*.acme.dnsChallenge.resolvers", List, Used),
@@ -194,7 +201,9 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("certificatesResolvers.*.tailscale", Group, Missing),
     spec("global.checkNewVersion", Bool, Idle),
     spec("global.sendAnonymousUsage", Bool, Idle),
+    spec("global.notAppendXForwardedFor", Bool, Used),
     spec("core.defaultRuleSyntax", Text, Missing),
+    spec("core.strictTLSOptions", Bool, Used),
     spec("experimental.**", Text, Missing),
     spec("hostResolver.**", Text, Missing),
     spec("metrics.addInternals", Bool, Used),
@@ -262,13 +271,7 @@ fn spelled(pattern: &str, path: &[String]) -> Option<Vec<String>> {
     let mut parts = path.iter();
     for wanted in pattern.split('.') {
         match wanted {
-            "**" => {
-                let rest: Vec<String> = parts.by_ref().cloned().collect();
-                if rest.is_empty() {
-                    return None;
-                }
-                spelling.extend(rest);
-            }
+            "**" => spelling.extend(parts.by_ref().cloned()),
             "*" => spelling.push(parts.next()?.clone()),
             name => {
                 parts.next().filter(|part| part.eq_ignore_ascii_case(name))?;

@@ -54,6 +54,18 @@ struct Written {
     place: String,
 }
 
+/// The warning that flags count for nothing beside a file.
+fn overruled(sources: &Sources<'_>) -> Option<Problem> {
+    let (path, _) = sources.file?;
+    let is_option = |flag: &&String| !flag.trim_start_matches('-').to_ascii_lowercase().starts_with("configfile");
+    let first = sources.flags.iter().find(is_option)?;
+    Some(Problem {
+        severity: Severity::Warning,
+        place: format!("`{first}`"),
+        message: format!("flags count for nothing beside the file `{}`, as in Traefik", path.display()),
+    })
+}
+
 /// Reads the first source that says something.
 pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>), Vec<Problem>> {
     let written = match sources.file {
@@ -63,7 +75,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             if flags.is_empty() { sources.environment.map(from_environment).unwrap_or_default() } else { flags }
         }
     };
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = overruled(sources).into_iter().collect();
     let mut tree = Map::new();
     for option in &written {
         let Some((spec, path)) = options::find(&option.path) else {

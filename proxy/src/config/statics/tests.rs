@@ -51,11 +51,34 @@ fn a_file_wins_and_reads_lists() {
         ..Sources::default()
     })
     .unwrap();
-    assert_eq!(said(&problems), Vec::<String>::new());
+    assert_eq!(said(&problems), ["`--nonsense`: flags count for nothing beside the file `traefik.yml`, as in Traefik"]);
     let domains = &config.entry_points.get("web").unwrap().http.tls.as_ref().unwrap().domains;
     assert_eq!(domains.first().unwrap().main, "a.example");
     assert_eq!(domains.first().unwrap().sans, ["b.example", "c.example"]);
     assert_eq!(config.providers.file.unwrap().path(), Some(Path::new("/etc/traefik/dynamic")));
+}
+
+#[test]
+fn options_of_all_entry_points_are_options_of_each() {
+    let (config, problems) = flags(&[
+        "--entrypoints.web.address=:80",
+        "--entrypoints.web.http",
+        "--global.notappendxforwardedfor",
+        "--core.stricttlsoptions=true",
+        "--accesslog.dualoutput",
+        "--providers.consul",
+        "--hostresolver=true",
+    ])
+    .unwrap();
+    let web = config.entry_points.get("web").unwrap();
+    assert!(web.strict_tls_options && web.forwarded_headers.not_append_x_forwarded_for);
+    assert_eq!(
+        said(&problems),
+        [
+            "`--providers.consul`: `providers.consul` is not supported yet and not in force",
+            "`--hostresolver`: `hostResolver` is not supported yet and not in force",
+        ]
+    );
 }
 
 #[test]

@@ -80,6 +80,20 @@ fn hop_by_hop_headers_of_a_request_go() {
 }
 
 #[test]
+fn what_an_entry_point_lets_stay_is_for_middlewares_only() {
+    let kept = [HeaderName::from_static("x-keep"), HeaderName::from_static("x-other")];
+    let mut headers =
+        map(&[("connection", "close, X-Keep, X-Drop"), ("x-keep", "1"), ("x-drop", "2"), ("x-other", "3")]);
+    assert_eq!(strip_request(&mut headers, false, &kept), None);
+    assert_eq!(
+        (names(&headers), &headers["connection"]),
+        (vec!["connection", "x-keep", "x-other"], &"x-keep".parse().unwrap())
+    );
+    strip_kept(&mut headers);
+    assert_eq!(names(&headers), ["x-other"]);
+}
+
+#[test]
 fn an_upgrade_needs_both_headers() {
     let upgrade = |lines: &[(&str, &str)]| strip_request(&mut map(lines), false, &[]);
     assert_eq!(upgrade(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")]).unwrap(), "WebSocket");

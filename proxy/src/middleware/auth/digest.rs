@@ -82,7 +82,7 @@ impl DigestAuth {
         // The target that was answered for must be the one that is asked for.
         let uri = field("uri")?;
         let target = uri.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
-        if target.unwrap_or(uri) != exchange.path_and_query() {
+        if target.unwrap_or(uri) != exchange.target.as_sent() {
             return None;
         }
         let (nonce, count) = (field("nonce")?, field("nc")?);

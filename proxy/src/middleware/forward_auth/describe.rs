@@ -1,11 +1,14 @@
 //! What the server that decides is told about a request.
 
-use http::header::{CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT};
+use std::borrow::Cow;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use crate::http::exchange::Exchange;
 use crate::http::headers::{
     X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, append_forwarded_for, is_managed,
+    strip_kept,
 };
 use crate::http::host::split_port;
 
@@ -20,9 +23,12 @@ const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
 
 impl ForwardAuth {
     pub(super) fn describe(&self, exchange: &Exchange, with_body: bool) -> HeaderMap {
-        let sent = &exchange.parts.headers;
+        let mut sent = Cow::Borrowed(&exchange.parts.headers);
+        if sent.contains_key(CONNECTION) {
+            strip_kept(sent.to_mut());
+        }
         let mut headers = if self.request_headers.is_empty() {
-            sent.clone()
+            sent.into_owned()
         } else {
             let mut some = HeaderMap::new();
             for name in self.request_headers.iter().chain(
