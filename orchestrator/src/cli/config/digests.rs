@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use compose_schema::model::{Project, Service};
-use compose_schema::yaml::{Node, Value};
+use compose_schema::yaml::{Mapping, Node, Value};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::backend::Engine;
@@ -52,7 +52,7 @@ pub(super) fn keep_only_images(tree: &mut Node) {
     let Some(sections) = tree.as_mapping_mut() else { return };
     sections.retain(|name, _| name == "services");
     let services = sections.values_mut().filter_map(|section| section.node.as_mapping_mut());
-    for service in services.flat_map(|services| services.values_mut()) {
+    for service in services.flat_map(Mapping::values_mut) {
         if let Some(attributes) = service.node.as_mapping_mut() {
             attributes.retain(|name, _| name == "image");
         }
