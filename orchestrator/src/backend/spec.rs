@@ -31,7 +31,7 @@ pub struct ContainerSpec {
     pub auto_remove: bool,
     /// Attach standard input (one-off containers).
     pub open_stdin: bool,
-    /// Made as one that was there before ([`ContainerDetail::body`]): the service tells its networks only, and `mounts` are
+    /// Made as one that was there before ([`super::ContainerDetail::body`]): the service tells its networks only, and `mounts` are
     /// anonymous volumes of the container that it replaces.
     pub body: Option<Box<serde_json::Value>>,
 }
