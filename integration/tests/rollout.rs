@@ -1,6 +1,8 @@
 //! Changes under load: none of them may cost a request.
 
 use std::io::Write;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use integration::engine::docker;
@@ -81,6 +83,39 @@ fn a_changed_service_is_replaced_without_losing_a_request() {
     assert_eq!(s.inspect(&s.container("app"), "{{.Name}}"), format!("/{}-app-1", s.project));
     let mut tunnel = Tunnel::open(HOST, port).unwrap();
     tunnel.echo().unwrap();
+    lost_nothing(load, 150);
+}
+
+#[test]
+fn changes_lose_no_request_while_other_containers_come_and_go() {
+    let Some(s) = Scenario::new("busy") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    let neighbour = "  neighbour: {image: busybox:stable, command: [sleep, infinity], stop_signal: SIGKILL}\n";
+    s.compose_file(&(file(port, "x-stack: {drain: 1s}\n") + neighbour));
+    let load = ready(&s, port);
+    let neighbour = s.container("neighbour");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _ = scope.spawn(|| {
+            // Each is an event at which the agent reads what the projects want.
+            while !done.load(SeqCst) {
+                for does in ["pause", "unpause"] {
+                    let _ = docker([does, &neighbour]);
+                    // It reads when nothing more comes for a moment.
+                    std::thread::sleep(Duration::from_millis(55));
+                }
+            }
+        });
+        for greeting in ["two", "three", "four", "five", "six"] {
+            let up = s.stack_command(["up", "-d", "app"]).env("GREETING", greeting).output().unwrap();
+            if !up.status.success() || !load.failures().is_empty() {
+                break;
+            }
+        }
+        done.store(true, SeqCst);
+    });
+    assert!(s.inspect(&s.container("app"), "{{.Config.Env}}").contains("GREETING=six"), "{:?}", load.failures());
     lost_nothing(load, 150);
 }
 

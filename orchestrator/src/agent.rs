@@ -23,6 +23,7 @@ use heal::{Healer, Restart};
 use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::adopt;
 use crate::edge::deploy::agent_path;
+use crate::edge::projects;
 use crate::edge::state::{self, EdgeConfiguration, ProjectFile};
 use crate::error::{CommandError, Result};
 use crate::watch::{ConfigurationFiles, FileWatch, settle};
@@ -201,7 +202,7 @@ impl Agent {
         // The project files come first: containers listed later are at least as new as the revision they carry.
         let root = self.root.clone();
         let (projects, mirrored) = tokio::task::spawn_blocking(move || {
-            let projects = read_projects(&root);
+            let projects = projects::read_own(&root);
             let mut problems = mirror_all(&root, &projects);
             problems.extend(export_all(&projects));
             (projects, problems)
@@ -284,29 +285,6 @@ fn host_files(root: &Path, projects: &BTreeMap<String, ProjectFile>, edge: &Edge
         mounts.map(move |mount| agent_path(project, &mount.container))
     });
     named.chain(mounted).collect()
-}
-
-/// All project files; those of projects that are gone are removed.
-fn read_projects(root: &Path) -> BTreeMap<String, ProjectFile> {
-    let Ok(entries) = fs::read_dir(root.join("projects")) else { return BTreeMap::new() };
-    let mut projects = BTreeMap::new();
-    for path in entries.filter_map(std::result::Result::ok).map(|entry| entry.path()) {
-        if path.extension().is_none_or(|end| end != "json") {
-            continue;
-        }
-        let file = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<ProjectFile>(&text).ok());
-        match file {
-            Some(file) if file.removed => {
-                let _ = fs::remove_file(&path);
-                let _ = fs::remove_dir_all(root.join("gateway/files").join(&file.project));
-            }
-            Some(file) => {
-                projects.insert(file.project.clone(), file);
-            }
-            None => tracing::warn!(path = %path.display(), "this project file cannot be read; run `stack up` again"),
-        }
-    }
-    projects
 }
 
 /// Brings the copies of host files up to date; what could not be copied.

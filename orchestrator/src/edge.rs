@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod handover;
 pub mod image;
 pub mod ports;
+pub mod projects;
 pub mod serve;
 pub mod shift;
 pub mod state;
@@ -208,7 +209,7 @@ impl Wish {
 
     /// An address where the gateway would have to listen and cannot, and why.
     async fn obstacle(&self, engine: &Engine, pair: &Pair) -> Result<Option<String>> {
-        let known = deploy::read_projects(engine, pair).await?.readable;
+        let known = projects::read(engine, pair).await?.readable;
         let served = compile::compile(&known, &[], None).listeners;
         let wanted = compile::preview(&known, &self.file).listeners;
         let new: Vec<_> = wanted.keys().filter(|listener| !served.contains_key(*listener)).collect();
@@ -294,7 +295,7 @@ impl Wish {
         };
         let pair_changed = deploy::ensure(engine, executable, &pair, &mounts).await?;
         let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
-        let known = deploy::read_projects(engine, &pair).await?.readable;
+        let known = projects::read(engine, &pair).await?.readable;
         let known = known.get(&self.file.project);
         let same = known.is_some_and(|known| known.digest() == self.file.digest());
         let revision = match known {
@@ -303,7 +304,7 @@ impl Wish {
         };
         let file = ProjectFile { revision, ..self.file.clone() };
         if known.is_none_or(|known| known.revision != file.revision) {
-            deploy::write_project(engine, &file).await?;
+            projects::write(engine, &file).await?;
         }
         Ok((pair, file))
     }
@@ -325,7 +326,7 @@ impl Wish {
         let known = match &look.status {
             Some(_) => self.is_known(look),
             None => {
-                let known = deploy::read_projects(engine, pair).await?.readable;
+                let known = projects::read(engine, pair).await?.readable;
                 known.get(&self.file.project).is_some_and(|known| known.digest() == self.file.digest())
             }
         };
@@ -374,7 +375,7 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
     if !pair.exists() {
         return Ok(false);
     }
-    let known = deploy::read_projects(engine, &pair).await?;
+    let known = projects::read(engine, &pair).await?;
     let was_known = known.names().any(|name| name == project);
     if volumes && pair.gateway.as_ref().is_some_and(|gateway| gateway.state == State::Running) {
         forget(engine, project).await?;
@@ -388,12 +389,13 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
         if mounts.remove(project).is_some() || pair.agent.is_none() {
             deploy::ensure(engine, &Executable::current()?, &pair, &mounts).await?;
         }
-        let gone = ProjectFile { project: project.to_owned(), removed: true, ..ProjectFile::default() };
-        deploy::write_project(engine, &gone).await?;
+        let revision = new_revision(known.readable.get(project).map(|known| known.revision.as_str()));
+        let gone = ProjectFile { project: project.to_owned(), revision, removed: true, ..ProjectFile::default() };
+        projects::write(engine, &gone).await?;
         // Somebody on another host may have taken the other projects back meanwhile, each of us taking the other for the one
         // who stays: whoever writes last sees that nobody does.
         let pair = Pair::observe(engine.as_ref()).await?;
-        if pair.exists() && deploy::read_projects(engine, &pair).await?.names().next().is_none() {
+        if pair.exists() && projects::read(engine, &pair).await?.names().next().is_none() {
             deploy::remove(engine, &pair).await?;
         }
     }

@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 
 use super::adopt::HostMount;
 use super::exchange;
-use super::image::{Archive, Executable};
-use super::state::{self, ProjectFile};
+use super::image::Executable;
+use super::{projects, state};
 use crate::backend::{
     self, Backend, Container, ContainerSpec, Engine, EngineInfo, ErrorKind, LabelFilter, Labels, State, VolumeSpec,
 };
@@ -160,7 +160,7 @@ impl Pair {
         if let Some(mounts) = self.agent_mounts() {
             return Ok(mounts);
         }
-        let known = read_projects(engine, self).await?;
+        let known = projects::read(engine, self).await?;
         Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect())
     }
 
@@ -168,22 +168,6 @@ impl Pair {
     fn agent_mounts(&self) -> Option<ProjectMounts> {
         let agent = self.agent.as_ref()?;
         Some(agent.labels.get(MOUNTS).map(|text| parse_mounts(text)).unwrap_or_default())
-    }
-}
-
-/// The files of all projects.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// By project.
-    pub readable: BTreeMap<String, ProjectFile>,
-    /// Projects whose file cannot be read: half a file, or one of another version of `stack`.
-    pub unreadable: BTreeSet<String>,
-}
-
-impl Known {
-    /// Names of all projects.
-    pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.readable.keys().chain(&self.unreadable)
     }
 }
 
@@ -331,7 +315,7 @@ pub async fn read_folder(engine: &Engine, path: &str) -> Result<Option<Vec<u8>>>
 }
 
 /// A folder of a container as a tar archive; none where there is no such folder, or no such container any more.
-async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Option<Vec<u8>>> {
+pub(super) async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Option<Vec<u8>>> {
     let mut stream = match engine.get_archive(container, folder).await {
         Ok(stream) => stream,
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
@@ -346,65 +330,6 @@ async fn archive(engine: &Engine, container: &str, folder: &str) -> Result<Optio
         }
     }
     Ok(Some(tar))
-}
-
-/// Writes a project's file for the agent.
-///
-/// # Errors
-/// Whatever the engine answers.
-pub async fn write_project(engine: &Engine, file: &ProjectFile) -> Result<(), Setback> {
-    let content = serde_json::to_vec_pretty(file)
-        .map_err(|error| CommandError::new(format!("cannot write down the routes of `{}`: {error}", file.project)))?;
-    let pack = || -> std::io::Result<Vec<u8>> {
-        let mut archive = Archive::new();
-        archive.folder("projects/")?;
-        archive.file(&format!("projects/{}.json", file.project), &content, 0o600)?;
-        archive.finish()
-    };
-    let tar = pack().map_err(|error| CommandError::new(format!("cannot pack the routes: {error}")))?;
-    engine.put_archive(AGENT, state::MOUNT, Bytes::from(tar)).await?;
-    Ok(())
-}
-
-/// Reads the files of all projects, through whichever of the two containers is there: both hold the volume.
-///
-/// # Errors
-/// Whatever the engine answers, except that there is nothing yet.
-pub async fn read_projects(engine: &Engine, pair: &Pair) -> Result<Known> {
-    let Some(holder) = pair.agent.as_ref().or(pair.gateway.as_ref()) else { return Ok(Known::default()) };
-    let path = format!("{}/projects", state::MOUNT);
-    match archive(engine, &holder.id, &path).await? {
-        Some(tar) => unpack_projects(&tar),
-        None => Ok(Known::default()),
-    }
-}
-
-/// Project files in a tar archive, without those of projects that are gone.
-///
-/// # Errors
-/// An archive that is cut off.
-fn unpack_projects(tar: &[u8]) -> Result<Known> {
-    let mut known = Known::default();
-    let mut archive = tar::Archive::new(tar);
-    let cut_off = |error: std::io::Error| CommandError::new(format!("cannot read what the gateway serves: {error}"));
-    for entry in archive.entries().map_err(cut_off)? {
-        let entry = entry.map_err(cut_off)?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path = entry.path().map_err(cut_off)?.into_owned();
-        match serde_json::from_reader::<_, ProjectFile>(entry) {
-            Ok(file) if file.removed => {}
-            Ok(file) => {
-                known.readable.insert(file.project.clone(), file);
-            }
-            Err(_) => {
-                let project = path.file_stem().unwrap_or_default();
-                known.unreadable.insert(project.to_string_lossy().into_owned());
-            }
-        }
-    }
-    Ok(known)
 }
 
 /// Starts what somebody stopped; whether there was anything.
@@ -608,18 +533,5 @@ mod tests {
             ("b".to_owned(), BTreeSet::from([mount("/srv/b", "/certs")])),
         ]);
         assert_eq!(parse_mounts(&print_mounts(&mounts)), mounts);
-    }
-
-    #[test]
-    fn project_files_are_read_back_and_the_removed_left_out() -> std::io::Result<()> {
-        let mut archive = Archive::new();
-        archive.folder("projects/")?;
-        archive.file("projects/a.json", br#"{"project":"a","revision":"1"}"#, 0o600)?;
-        archive.file("projects/b.json", br#"{"project":"b","revision":"1","removed":true}"#, 0o600)?;
-        archive.file("projects/c.json", b"half a fi", 0o600)?;
-        let known = unpack_projects(&archive.finish()?).map_err(std::io::Error::other)?;
-        assert_eq!(known.readable.keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(known.unreadable, BTreeSet::from(["c".to_owned()]), "half a file is still somebody's project");
-        Ok(())
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::deploy::{self, Pair};
-use super::new_revision;
+use super::deploy::Pair;
 use super::state::ProjectFile;
 use super::wait::{self, Awaited, until};
+use super::{new_revision, projects};
 use crate::backend::{Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
@@ -84,11 +84,11 @@ async fn rewrite(
     if !pair.works() {
         return Ok(None);
     }
-    let mut known = deploy::read_projects(engine, &pair).await?.readable;
-    let Some(mut file) = known.remove(project) else { return Ok(None) };
+    let mut known = projects::read(engine, &pair).await?;
+    let Some(mut file) = known.readable.remove(project) else { return Ok(None) };
     change(&mut file);
     file.revision = new_revision(Some(&file.revision));
-    deploy::write_project(engine, &file).await?;
+    projects::rewrite(engine, &known, &file).await?;
     Ok(Some((pair, file.revision)))
 }
 

@@ -1,15 +1,16 @@
 //! The files between `stack up`, the agent and the gateway, in one volume:
 //!
 //! ```text
-//! projects/PROJECT.json    written by `stack up`: what the project wants of the edge
-//! gateway/edge.json        written by the agent: what the gateway serves, as one whole
-//! gateway/files/PROJECT/   written by the agent: host files of adopted services (certificates, dynamic files)
+//! projects/PROJECT@REVISION.json    written by `stack up`: what the project wants of the edge (`projects.rs`)
+//! gateway/edge.json                 written by the agent: what the gateway serves, as one whole
+//! gateway/files/PROJECT/            written by the agent: host files of adopted services (certificates, dynamic files)
 //! ```
 //!
 //! A second volume holds what the gateway obtained itself, accounts and certificates (`PROJECT/PATH`, where the adopted
 //! service's storage would be `/PATH`); only the gateway writes there.
 //!
-//! Every file is replaced as a whole (written beside, then renamed), so a reader never sees half of one.
+//! A reader never takes half of a file for all of it: what agent and gateway write is written beside, then renamed; of a
+//! project's files the latest that is whole counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -13,7 +13,8 @@ use crate::cli::Context;
 use crate::cli::scope::Scope;
 use crate::edge::adopt::{Traefik, host_path};
 use crate::edge::ask::Background;
-use crate::edge::deploy::{self, Pair};
+use crate::edge::deploy::Pair;
+use crate::edge::projects;
 use crate::edge::state::Origin;
 use crate::error::Result;
 use crate::labels;
@@ -67,7 +68,7 @@ impl Projects {
         background: &Background,
     ) -> Result<Self> {
         let mut known: BTreeMap<String, Known> = BTreeMap::new();
-        for (name, file) in deploy::read_projects(engine, pair).await?.readable {
+        for (name, file) in projects::read(engine, pair).await?.readable {
             let one = known.entry(name).or_default();
             (one.services, one.traefik) = (file.services, file.traefik);
         }

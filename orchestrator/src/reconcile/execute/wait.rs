@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::{OnceCell, broadcast};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::StepError;
@@ -20,10 +21,12 @@ const BACKLOG: usize = 256;
 /// Longest time between two looks.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// How often a stream of events may end without one before it is given up, and the pause after the first time; after the
-/// next it is twice as long, and so on.
+/// How often in a row a stream of events may end soon and without an event before it is given up, and the pause after the
+/// first time; after the next it is twice as long, and so on.
 const MOST_ENDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
+/// A stream that lasted so long was one: what ends those without an event, between here and the engine, ends others too.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// What waits hear.
 #[derive(Debug, Clone)]
@@ -185,6 +188,7 @@ async fn pass_on(
     let mut ends = 0;
     loop {
         let mut error = None;
+        let began = Instant::now();
         // That nobody listens is fine, here and below.
         while let Some(next) = stream.next().await {
             match next {
@@ -198,7 +202,7 @@ async fn pass_on(
                 }
             }
         }
-        ends += 1;
+        ends = if began.elapsed() >= LASTING { 1 } else { ends + 1 };
         if ends > MOST_ENDS {
             return error.unwrap_or_else(ended);
         }

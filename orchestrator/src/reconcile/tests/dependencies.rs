@@ -57,6 +57,26 @@ async fn a_stream_of_events_that_ends_is_followed_by_another() {
     assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-db-1 Running", "demo-migrate-1 Exited"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn streams_of_events_that_end_are_followed_by_others_as_long_as_they_last() {
+    for (lasting, comes_up) in [(Duration::from_secs(8), true), (Duration::from_millis(400), false)] {
+        let scene = Scene::new(&migrated());
+        scene.engine.behave("db", Behaviour::Starting);
+        scene.engine.behave("migrate", Behaviour::Exit(0));
+        let plan = scene.plan().await;
+        let meanwhile = async {
+            for _ in 0..8 {
+                tokio::time::sleep(lasting).await;
+                scene.engine.end_events();
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            scene.engine.set_health("demo-db-1", Health::Healthy);
+        };
+        let (outcome, ()) = tokio::join!(scene.execute(&plan), meanwhile);
+        assert_eq!(outcome.is_success(), comes_up, "streams that lasted {lasting:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_completed_one_shot_runs_again_only_for_someone_who_starts() {
     let scene = Scene::new(&migrated());
