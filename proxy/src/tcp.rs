@@ -7,6 +7,7 @@ pub(crate) mod compile;
 pub(crate) mod health;
 pub(crate) mod hello;
 mod middleware;
+pub(crate) mod postgres;
 mod proxy_protocol;
 mod relay;
 mod service;
@@ -74,6 +75,15 @@ pub(crate) struct TcpRoute {
     service: Arc<TcpService>,
 }
 
+/// How a connection to a server begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// With what the client sends.
+    Client,
+    /// With PostgreSQL's question for TLS, which the client has put already.
+    Postgres,
+}
+
 /// What becomes of the TLS of a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum TcpTls {
@@ -119,8 +129,13 @@ impl EntryRoutes {
         if https {
             return None;
         }
-        let found = self.tls.iter().find(|route| route.rule.matches(candidate))?;
+        let found = self.for_tls(candidate)?;
         (!found.rule.is_catch_all() || !self.https_any).then_some(found)
+    }
+
+    /// The TCP router of a connection with TLS that is certainly not for HTTPS.
+    pub(crate) fn for_tls(&self, candidate: &TcpCandidate<'_>) -> Option<&Arc<TcpRoute>> {
+        self.tls.iter().find(|route| route.rule.matches(candidate))
     }
 }
 
@@ -131,7 +146,10 @@ impl TcpRoute {
     }
 
     /// Carries a connection to a server until it ends.
-    pub(crate) async fn serve<C: AsyncRead + AsyncWrite + Unpin + Send>(&self, client: C, ends: Ends) {
+    pub(crate) async fn serve<C>(&self, client: C, ends: Ends, beginning: Beginning)
+    where
+        C: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let address = ends.peer.ip().to_canonical();
         let Some(_places) =
             self.middlewares.iter().map(|middleware| middleware.admit(address)).collect::<Option<Vec<_>>>()
@@ -139,7 +157,7 @@ impl TcpRoute {
             tracing::debug!(client = %ends.peer, router = self.name, "connection closed: a middleware does not let it pass");
             return;
         };
-        match self.service.connect(ends).await {
+        match self.service.connect(ends, beginning).await {
             Ok((server, termination_delay)) => relay::relay(client, server, termination_delay).await,
             Err(error) => {
                 let error = crate::upstream::failure::chain(&error);

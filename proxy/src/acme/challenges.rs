@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::tcp::hello::Hello;
 use crate::tls::provider;
 
 /// Where requests of HTTP challenges go (RFC 8555 section 8.3).
@@ -84,12 +85,17 @@ impl Challenges {
     /// The configuration for a connection that comes for a TLS challenge and nothing else, where one is under way for its
     /// name.
     pub(crate) fn tls(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
-        let mut offered = hello.alpn()?;
-        if offered.next() != Some(PROTOCOL) || offered.next().is_some() {
-            return None;
-        }
         let name = hello.server_name()?.to_ascii_lowercase();
-        self.certificates.0.load().contains_key(&name).then(|| self.tls.clone())?
+        self.is_about(&name, hello.alpn()?).then(|| self.tls.clone())?
+    }
+
+    /// Whether a client that says this is a certificate authority with a question for us.
+    pub(crate) fn is_asked_by(&self, hello: &Hello) -> bool {
+        self.is_about(&hello.server_name, hello.alpn.iter().map(Vec::as_slice))
+    }
+
+    fn is_about<'a>(&self, name: &str, mut offered: impl Iterator<Item = &'a [u8]>) -> bool {
+        offered.next() == Some(PROTOCOL) && offered.next().is_none() && self.certificates.0.load().contains_key(name)
     }
 
     /// Sets the entry points at which requests of HTTP challenges never reach the routers.

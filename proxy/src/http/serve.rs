@@ -21,7 +21,7 @@ use crate::listen;
 use crate::observe::metrics::Opened;
 use crate::rule::TcpCandidate;
 use crate::tcp::hello::Replay;
-use crate::tcp::{Ends, EntryRoutes, TcpRoute, TcpTls, hello};
+use crate::tcp::{Beginning, Ends, EntryRoutes, TcpRoute, TcpTls, hello, postgres};
 use crate::worker::{Place, Worker};
 
 use super::exchange::{Client, TlsSession};
@@ -33,6 +33,9 @@ use super::meter::{Exceeded, Meter, Metered};
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
+/// Pauses between looks at a beginning that comes in pieces.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 /// How long a connection without a request under way goes on after it is asked to end.
 const LINGER: Duration = Duration::from_secs(1);
 /// After this time without a request an HTTP/1.1 connection is put aside.
@@ -69,8 +72,9 @@ pub(crate) async fn serve(
     if let Some(route) = tcp.as_ref().and_then(|tcp| tcp.early(client)) {
         return Box::pin(carry(route, stream, peer)).await;
     }
-    let Some(first) = first_bytes(&stream, &entry, &drain).await else { return };
-    if !matches!(first, First::Tls)
+    let asks = tcp.as_ref().is_some_and(|tcp| tcp.has_tls());
+    let Some(first) = first_bytes(&stream, &entry, &drain, asks).await else { return };
+    if !matches!(first, First::Tls | First::Postgres)
         && let Some(route) = tcp.as_ref().and_then(|tcp| tcp.plain(client))
     {
         return Box::pin(carry(route, stream, peer)).await;
@@ -81,6 +85,11 @@ pub(crate) async fn serve(
             Some(tcp) => Box::pin(connection.tls_or_tcp(stream, &tcp)).await,
             None => connection.tls(stream).await,
         },
+        First::Postgres => {
+            if let Some(tcp) = tcp {
+                Box::pin(connection.postgres(stream, &tcp)).await;
+            }
+        }
         First::Http2 => connection.http2(stream, None, Meter::new()).await,
         First::Http1 => connection.http1(stream, None, Meter::new()).await,
     }
@@ -90,31 +99,38 @@ pub(crate) async fn serve(
 async fn carry(route: &TcpRoute, stream: TcpStream, peer: std::net::SocketAddr) {
     // A client that is gone already has no address any more.
     if let Ok(local) = stream.local_addr() {
-        route.serve(stream, Ends { peer, local }).await;
+        route.serve(stream, Ends { peer, local }, Beginning::Client).await;
     }
 }
 
 enum First {
     Tls,
+    /// A PostgreSQL client's question for TLS.
+    Postgres,
     Http2,
     Http1,
 }
 
-/// Looks at the first bytes without taking them.
-async fn first_bytes(stream: &TcpStream, entry: &EntryPoint, drain: &CancellationToken) -> Option<First> {
+/// Looks at the first bytes without taking them; `asks` where clients may ask for TLS.
+async fn first_bytes(stream: &TcpStream, entry: &EntryPoint, drain: &CancellationToken, asks: bool) -> Option<First> {
     let look = async {
         let mut seen = [0_u8; PREFACE.len()];
         let mut before = 0;
+        let mut pause = SHORTEST_PAUSE;
         loop {
             let count = stream.peek(&mut seen).await.ok()?;
             let bytes = seen.get(..count)?;
+            let asked = if asks { postgres::begins(bytes) } else { Some(false) };
             match bytes.first()? {
                 &TLS_HANDSHAKE => return Some(First::Tls),
                 _ if bytes == PREFACE => return Some(First::Http2),
-                _ if PREFACE.starts_with(bytes) && count > before => {
-                    // Peeking does not wait for more than is there; a preface in pieces is rare and short.
+                _ if asked == Some(true) => return Some(First::Postgres),
+                // Nobody else begins like that, but HTTP/1.1 may begin with a `P`, and is then read as it comes.
+                _ if asked.is_none() || (PREFACE.starts_with(bytes) && count > before) => {
+                    // Peeking does not wait for more than is there; such a beginning in pieces is rare and short.
                     before = count;
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 _ => return Some(First::Http1),
             }
@@ -153,29 +169,69 @@ impl Connection {
     /// A TLS connection on an entry point that has TCP routers for such.
     async fn tls_or_tcp(self, stream: TcpStream, tcp: &EntryRoutes) {
         let Ok(local) = stream.local_addr() else { return };
-        let ends = Ends { peer: self.peer, local };
-        let (hello, stream) = match within(self.entry.limits.handshake, hello::read(stream)).await {
-            Some(Ok(read)) => read,
-            Some(Err(error)) => {
-                tracing::debug!(client = %self.peer, %error, "TLS handshake failed");
-                return;
+        let Some((hello, stream)) = self.hello(hello::read(stream)).await else { return };
+        let challenged = self.worker.shared.challenges.is_asked_by(&hello);
+        let found = (!challenged).then(|| tcp.encrypted(&self.candidate(&hello, &hello.protocols()))).flatten();
+        match found {
+            Some(route) => self.end_tls(route, stream, local, Beginning::Client).await,
+            None => self.tls(stream).await,
+        }
+    }
+
+    /// A connection of PostgreSQL, which has asked for TLS in the clear. HTTPS routers have nothing to do with it.
+    async fn postgres(self, mut stream: TcpStream, tcp: &EntryRoutes) {
+        let Ok(local) = stream.local_addr() else { return };
+        let agreed = async move {
+            if !postgres::agree(&mut stream).await? {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the PostgreSQL client does not want TLS"));
             }
-            None => {
-                tracing::debug!(client = %self.peer, "TLS handshake took too long");
-                return;
-            }
+            hello::read(stream).await
         };
-        let alpn: Vec<&[u8]> = hello.alpn.iter().map(Vec::as_slice).collect();
-        let client = self.peer.ip().to_canonical();
-        let candidate = TcpCandidate { server_name: &hello.server_name, client, alpn: &alpn };
-        let Some(route) = tcp.encrypted(&candidate) else { return self.tls(stream).await };
-        let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends).await };
-        let Some(config) = terms.config.clone() else {
+        let Some((hello, stream)) = self.hello(agreed).await else { return };
+        match tcp.for_tls(&self.candidate(&hello, &hello.protocols())) {
+            Some(route) => self.end_tls(route, stream, local, Beginning::Postgres).await,
+            None => tracing::debug!(client = %self.peer, "connection closed: no TCP router is for this name"),
+        }
+    }
+
+    /// What a client's TLS hello says, in the time that a handshake has.
+    async fn hello<S>(
+        &self,
+        reading: impl Future<Output = io::Result<(hello::Hello, Replay<S>)>>,
+    ) -> Option<(hello::Hello, Replay<S>)> {
+        match within(self.entry.limits.handshake, reading).await {
+            Some(Ok(read)) => return Some(read),
+            Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
+            None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
+        }
+        None
+    }
+
+    fn candidate<'a>(&self, hello: &'a hello::Hello, alpn: &'a [&'a [u8]]) -> TcpCandidate<'a> {
+        TcpCandidate { server_name: &hello.server_name, client: self.peer.ip().to_canonical(), alpn }
+    }
+
+    /// Carries a connection to where its TCP router says, and ends its TLS where that is asked for.
+    async fn end_tls(
+        &self,
+        route: &TcpRoute,
+        stream: Replay<TcpStream>,
+        local: std::net::SocketAddr,
+        beginning: Beginning,
+    ) {
+        let ends = Ends { peer: self.peer, local };
+        let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends, beginning).await };
+        let Some(mut config) = terms.tcp.clone() else {
             tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used");
             return;
         };
+        if beginning == Beginning::Postgres {
+            // It is known what is spoken: a client that names it should not be refused for options made for HTTP.
+            Arc::make_mut(&mut config).alpn_protocols = vec![postgres::PROTOCOL.to_vec()];
+        }
         match within(self.entry.limits.handshake, TlsAcceptor::from(config).accept(stream)).await {
-            Some(Ok(stream)) => route.serve(stream, ends).await,
+            // What is carried on is no longer encrypted: its server is not asked for TLS.
+            Some(Ok(stream)) => route.serve(stream, ends, Beginning::Client).await,
             Some(Err(error)) => tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
             None => tracing::debug!(client = %self.peer, "TLS handshake took too long"),
         }

@@ -10,6 +10,7 @@ use crate::rule::TcpRule;
 use crate::rule::priority::of_tcp;
 use crate::snapshot::compile::Problem;
 use crate::snapshot::{security, services};
+use crate::tls::resolver::Terms;
 use crate::upstream::balance::Turns;
 use crate::upstream::failure::chain;
 use crate::upstream::transport::{Transport, TransportOptions, pem_or_path};
@@ -42,7 +43,7 @@ pub(crate) fn compile(
         return (TcpTable::default(), problems);
     }
     let mut builder =
-        Builder { config, options, before, kept: Kept::new(), known: Known::new(), checks: BTreeMap::new() };
+        Builder { config, options, before, kept: Kept::new(), known: Known::new(), checks: BTreeMap::new(), problems: Vec::new() };
     let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
     for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
         for name in &route.using {
@@ -87,6 +88,7 @@ pub(crate) fn compile(
     entries.retain(|_, entry| !entry.tls.is_empty() || !entry.plain.is_empty());
     let entries = entries.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
     let checks = builder.checks.into_values().collect();
+    problems.append(&mut builder.problems);
     (TcpTable { entries, kept: builder.kept, health: builder.known, checks }, problems)
 }
 
@@ -109,6 +111,8 @@ struct Builder<'a> {
     known: Known,
     /// By service: several routers may use it.
     checks: BTreeMap<String, Check>,
+    /// Of routers that are in force all the same.
+    problems: Vec<Problem>,
 }
 
 impl Builder<'_> {
@@ -135,11 +139,15 @@ impl Builder<'_> {
                     "" | "default" => "default".to_owned(),
                     other => services::qualified(other, name),
                 };
-                match self.options.get(&wanted) {
-                    Some(Ok(terms)) => Some(TcpTls::Terminated(terms.clone())),
-                    Some(Err(error)) => return Err(format!("building router handler: building TLS config: {error}")),
-                    None => return Err(format!("building router handler: unknown TLS options: {wanted}")),
-                }
+                let wrong = match self.options.get(&wanted) {
+                    Some(Ok(_)) => None,
+                    Some(Err(error)) => Some(format!("building router handler: building TLS config: {error}")),
+                    None => Some(format!("building router handler: unknown TLS options: {wanted}")),
+                };
+                // Its connections are closed rather than served with less than was asked for, here or by HTTPS routers.
+                self.problems.extend(wrong.map(|reason| Problem { object: format!("TCP router `{name}`"), reason }));
+                let terms = self.options.get(&wanted).and_then(|found| found.as_ref().ok()).cloned();
+                Some(TcpTls::Terminated(terms.unwrap_or_else(|| Terms::closed(&wanted))))
             }
         };
         let middlewares =

@@ -19,6 +19,13 @@ pub(crate) struct Hello {
     pub(crate) alpn: Vec<Vec<u8>>,
 }
 
+impl Hello {
+    /// The protocols offered.
+    pub(crate) fn protocols(&self) -> Vec<&[u8]> {
+        self.alpn.iter().map(Vec::as_slice).collect()
+    }
+}
+
 /// Reads a hello; what is none is taken for one that says nothing, so that whoever serves it can refuse it.
 ///
 /// # Errors

@@ -15,9 +15,9 @@ use crate::upstream::dial::UpstreamStream;
 use crate::upstream::reach;
 use crate::upstream::transport::Transport;
 
-use super::Ends;
 use super::health::Health;
 use super::proxy_protocol::Version;
+use super::{Beginning, Ends, postgres};
 
 /// What connections are carried to.
 #[derive(Debug)]
@@ -79,7 +79,11 @@ impl TcpService {
     ///
     /// # Errors
     /// There is no server, or none takes it; the error is the last one's.
-    pub(super) async fn connect(&self, ends: Ends) -> Result<(UpstreamStream, Option<Duration>), NoServer> {
+    pub(super) async fn connect(
+        &self,
+        ends: Ends,
+        beginning: Beginning,
+    ) -> Result<(UpstreamStream, Option<Duration>), NoServer> {
         let servers = self.servers().ok_or(NoServer::None)?;
         let mut tried = vec![false; servers.targets.len()];
         let mut error = if servers.targets.is_empty() { NoServer::None } else { NoServer::NotHealthy };
@@ -89,7 +93,7 @@ impl TcpService {
                 *tried = true;
             }
             let Some(target) = servers.targets.get(index) else { continue };
-            match servers.dial(target, ends).await {
+            match servers.dial(target, ends, beginning).await {
                 Ok(stream) => return Ok((stream, servers.termination_delay)),
                 Err(source) => error = NoServer::Failed { address: target.address.clone(), source },
             }
@@ -126,16 +130,16 @@ impl TcpService {
 }
 
 impl Servers {
-    async fn dial(&self, target: &Target, ends: Ends) -> io::Result<UpstreamStream> {
+    async fn dial(&self, target: &Target, ends: Ends, beginning: Beginning) -> io::Result<UpstreamStream> {
         let limit = self.transport.options.dial_timeout;
-        let connecting = self.connect(target, ends);
+        let connecting = self.connect(target, ends, beginning);
         if limit.is_zero() {
             return connecting.await;
         }
         tokio::time::timeout(limit, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn connect(&self, target: &Target, ends: Ends) -> io::Result<UpstreamStream> {
+    async fn connect(&self, target: &Target, ends: Ends, beginning: Beginning) -> io::Result<UpstreamStream> {
         let mut stream = open(target).await?;
         if let Some(silence) = self.keep_alive {
             SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(silence))?;
@@ -143,7 +147,11 @@ impl Servers {
         if let Some(version) = self.proxy_protocol {
             stream.write_all(&version.header(ends)).await?;
         }
-        encrypt(target, stream, &self.transport).await
+        let mut stream = encrypt(target, stream, &self.transport).await?;
+        if beginning == Beginning::Postgres {
+            postgres::ask(&mut stream).await?;
+        }
+        Ok(stream)
     }
 }
 

@@ -11,7 +11,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::options::BadTlsOptions;
-use super::peer::ForUri;
+use super::peer::Peer;
 use super::provider;
 use crate::config::dynamic::TlsOptions;
 use crate::upstream::transport::TransportOptions;
@@ -57,11 +57,8 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
         .with_protocol_versions(&super::options::versions(&terms)?)?;
     let builder = if options.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate))
-    } else if options.peer_uri.is_empty() {
-        builder.with_webpki_verifier(verifier(options)?)
     } else {
-        let for_uri = ForUri { usual: verifier(options)?, uri: options.peer_uri.clone() };
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(for_uri))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier(options)?))
     };
     match &options.certificate {
         None => Ok(builder.with_no_client_auth()),
@@ -109,18 +106,24 @@ pub(crate) fn usual_roots() -> RootCertStore {
     roots
 }
 
-fn verifier(options: &TransportOptions) -> Result<Arc<WebPkiServerVerifier>, BadClientTls> {
+fn verifier(options: &TransportOptions) -> Result<Peer, BadClientTls> {
     let mut roots = if options.root_cas.is_empty() { usual_roots() } else { RootCertStore::empty() };
+    let mut trusted = Vec::new();
     for text in &options.root_cas {
-        let before = roots.len();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text).flatten());
-        if roots.len() == before {
+        let before = trusted.len();
+        for certificate in CertificateDer::pem_slice_iter(text).flatten() {
+            if roots.add(certificate.clone()).is_ok() {
+                trusted.push(certificate);
+            }
+        }
+        if trusted.len() == before {
             return Err(BadClientTls::Authority);
         }
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+    let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
-        .map_err(|error| BadClientTls::Client(error.to_string()))
+        .map_err(|error| BadClientTls::Client(error.to_string()))?;
+    Ok(Peer { usual, trusted, uri: options.peer_uri.clone() })
 }
 
 /// What `insecureSkipVerify` asks for: the connection is encrypted, the server unknown.
@@ -192,6 +195,37 @@ mod tests {
         drop(accepted);
         let (_, session) = connected.as_ref().ok()?.get_ref();
         Some((session.protocol_version()?, format!("{:?}", session.negotiated_cipher_suite()?.suite())))
+    }
+
+    #[test]
+    fn a_certificate_that_is_trusted_itself_needs_no_authority() {
+        use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa};
+
+        let made = |change: &dyn Fn(&mut rcgen::CertificateParams)| {
+            let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+            // As `openssl req -x509` makes it.
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            change(&mut params);
+            params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap()
+        };
+        let (own, other) = (made(&|_| {}), made(&|_| {}));
+        let expired = made(&|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+        let for_clients =
+            made(&|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+        for (certificate, trusted, name, fits) in [
+            (&own, &own, "a.example", true),
+            (&own, &own, "b.example", false),
+            (&own, &other, "a.example", false),
+            (&expired, &expired, "a.example", false),
+            (&for_clients, &for_clients, "a.example", false),
+        ] {
+            let options =
+                TransportOptions { root_cas: vec![trusted.pem().into_bytes()], ..TransportOptions::default() };
+            let name = ServerName::try_from(name).unwrap();
+            let verified =
+                verifier(&options).unwrap().verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
+            assert_eq!(verified.is_ok(), fits, "{name:?}: {verified:?}");
+        }
     }
 
     #[tokio::test]

@@ -89,12 +89,8 @@ pub(crate) fn server_config(
         .map_err(settings)?
         .with_client_cert_verifier(client_verifier(&options.client_auth)?)
         .with_cert_resolver(Arc::new(SniResolver { store, obtained, strict: options.sni_strict }));
-    config.alpn_protocols = options
-        .alpn_protocols
-        .iter()
-        .filter(|name| *name == "h2" || *name == "http/1.1")
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+    config.alpn_protocols = protocols(options);
+    config.alpn_protocols.retain(|name| matches!(name.as_slice(), b"h2" | b"http/1.1"));
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;
@@ -106,6 +102,12 @@ pub(crate) fn server_config(
         None => config.send_tls13_tickets = 0,
     }
     Ok(config)
+}
+
+/// What is agreed on with clients that ask for a protocol, but for the challenges of certificate authorities.
+pub(crate) fn protocols(options: &TlsOptions) -> Vec<Vec<u8>> {
+    let names = options.alpn_protocols.iter().filter(|name| *name != "acme-tls/1");
+    names.map(|name| name.as_bytes().to_vec()).collect()
 }
 
 /// The versions between the lowest and the highest.

@@ -19,7 +19,8 @@ pub(crate) fn compile(config: &Configuration, entry_points: &[String]) -> (UdpTa
     let mut entries: HashMap<String, Arc<UdpRoute>> = HashMap::new();
     // By name, so that the answer does not change from start to start.
     let routers: BTreeMap<_, _> = config.udp.routers.iter().collect();
-    for (name, router) in routers {
+    // Of several on one entry point Traefik takes the last by name.
+    for (name, router) in routers.into_iter().rev() {
         let mut tell = |reason: String| problems.push(Problem { object: format!("UDP router `{name}`"), reason });
         let wanted = if router.entry_points.is_empty() { entry_points } else { &router.entry_points };
         let (known, unknown): (Vec<_>, Vec<_>) = wanted.iter().partition(|entry| entry_points.contains(entry));

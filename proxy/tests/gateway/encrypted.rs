@@ -34,6 +34,16 @@ pub(crate) async fn connect(
     roots: &[CertificateDer<'static>],
     alpn: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    encrypt(TcpStream::connect(address).await.unwrap(), name, roots, alpn).await
+}
+
+/// TLS over a connection that is there already.
+pub(crate) async fn encrypt(
+    stream: TcpStream,
+    name: &str,
+    roots: &[CertificateDer<'static>],
+    alpn: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut store = rustls::RootCertStore::empty();
     for root in roots {
         store.add(root.clone()).unwrap();
@@ -45,7 +55,6 @@ pub(crate) async fn connect(
         .with_root_certificates(store)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    let stream = TcpStream::connect(address).await.unwrap();
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
 }
 

@@ -2,12 +2,12 @@
 
 use proxy::config::dynamic::{
     Configuration, InFlightConn, ProxyProtocol, TcpIpAllowList, TcpLoadBalancer, TcpMiddleware, TcpRouter,
-    TcpRouterTls, TcpServer, TcpService, TcpWeightedRoundRobin, WeightedService,
+    TcpRouterTls, TcpServer, TcpService, TcpWeightedRoundRobin, TlsOptions, WeightedService,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::encrypted::{connect, made};
+use crate::encrypted::{connect, encrypt, made};
 use crate::support::{ask, echo, get, options, origin, rest, route, run};
 
 /// A server that says `greeting` and then what it hears.
@@ -104,6 +104,82 @@ async fn tls_is_ended_here_or_at_the_server_by_name() {
     let mut https = connect(running.websecure, "a.test", &roots, "http/1.1").await.unwrap();
     https.write_all(get("a.test", "/").as_bytes()).await.unwrap();
     assert!(hear(&mut https, 12).await.starts_with("HTTP/1.1 200"));
+}
+
+/// PostgreSQL's question for TLS.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// A PostgreSQL server that speaks TLS only: it agrees, and leaves the rest to `address`.
+async fn postgres(address: std::net::SocketAddr) -> String {
+    let url = origin(move |mut stream| async move {
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked).await.unwrap();
+        assert_eq!(asked, SSL_REQUEST);
+        stream.write_all(b"S").await.unwrap();
+        let mut behind = TcpStream::connect(address).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut behind).await;
+    });
+    url.await.trim_start_matches("http://").to_owned()
+}
+
+#[tokio::test]
+async fn postgresql_clients_ask_for_tls_in_the_clear() {
+    let (root, pair) = made(&["p.test", "t.test", "a.test"]);
+    let mut behind = Configuration::default();
+    behind.tls.certificates.push(pair.clone());
+    tcp_route(&mut behind, "p", "HostSNI(`*`)", Some(TcpRouterTls::default()), &greeter("behind\n").await);
+    let behind = run(options(), behind).await;
+
+    let mut configuration = Configuration::default();
+    configuration.tls.certificates.push(pair);
+    route(&mut configuration, "a", true, &[echo().await]);
+    let passthrough = Some(TcpRouterTls { passthrough: true, ..TcpRouterTls::default() });
+    tcp_route(&mut configuration, "p", "HostSNI(`p.test`)", passthrough, &postgres(behind.websecure).await);
+    tcp_route(&mut configuration, "t", "HostSNI(`t.test`)", Some(TcpRouterTls::default()), &greeter("here\n").await);
+    let running = run(options(), configuration).await;
+    let roots = [root];
+
+    for (name, alpn, greeting) in [("t.test", "postgresql", "here\n"), ("p.test", "http/1.1", "behind\n")] {
+        let mut client = TcpStream::connect(running.websecure).await.unwrap();
+        // In pieces, as a network may bring it.
+        client.write_all(&SSL_REQUEST[..3]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        client.write_all(&SSL_REQUEST[3..]).await.unwrap();
+        assert_eq!(hear(&mut client, 1).await, "S");
+        let mut client = encrypt(client, name, &roots, alpn).await.unwrap();
+        assert_eq!(hear(&mut client, greeting.len()).await, greeting);
+    }
+    // HTTPS routers are no PostgreSQL servers, and nothing goes on without TLS.
+    let mut client = TcpStream::connect(running.websecure).await.unwrap();
+    client.write_all(&SSL_REQUEST).await.unwrap();
+    assert_eq!(hear(&mut client, 1).await, "S");
+    assert!(encrypt(client, "a.test", &roots, "postgresql").await.is_err());
+    let mut client = TcpStream::connect(running.websecure).await.unwrap();
+    client.write_all(&[&SSL_REQUEST[..], b"\0\0\0\x08\0\x03\0\0"].concat()).await.unwrap();
+    assert!(rest(&mut client).await.starts_with('S'));
+}
+
+#[tokio::test]
+async fn tls_options_of_tcp_routers_count() {
+    let (root, pair) = made(&["t.test", "u.test"]);
+    let mut configuration = Configuration::default();
+    configuration.tls.certificates.push(pair);
+    let odd = TlsOptions { alpn_protocols: vec!["odd".to_owned()], ..TlsOptions::default() };
+    configuration.tls.options.insert("odd@file".to_owned(), odd);
+    for (name, used) in [("t", "odd"), ("u", "missing")] {
+        let tls = TcpRouterTls { options: used.to_owned(), ..TcpRouterTls::default() };
+        let rule = format!("HostSNI(`{name}.test`)");
+        tcp_route(&mut configuration, name, &rule, Some(tls), &greeter("here\n").await);
+    }
+    let running = run(options(), Configuration::default()).await;
+    let problems: Vec<String> = running.apply(configuration).await.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["TCP router `u@file`: building router handler: unknown TLS options: missing@file"]);
+    let roots = [root];
+    let mut client = connect(running.websecure, "t.test", &roots, "odd").await.unwrap();
+    assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"odd"[..]));
+    assert_eq!(hear(&mut client, 5).await, "here\n");
+    assert!(connect(running.websecure, "t.test", &roots, "h2").await.is_err(), "a protocol that is not spoken");
+    assert!(connect(running.websecure, "u.test", &roots, "h2").await.is_err(), "less than was asked for");
 }
 
 #[tokio::test]

@@ -146,10 +146,10 @@ async fn weights_names_and_mistakes() {
     assert_eq!(
         apply(&running, configuration).await,
         [
-            "UDP router `lost@file`: the udp service \"nowhere@file\" does not exist",
+            "UDP router `second@file`: on the entry point dns the router `u@file` gets every datagram",
             "UDP router `off@file`: EntryPoint doesn't exist: web",
             "UDP router `off@file`: no valid entryPoint for this router",
-            "UDP router `u@file`: on the entry point dns the router `second@file` gets every datagram",
+            "UDP router `lost@file`: the udp service \"nowhere@file\" does not exist",
         ]
     );
 }

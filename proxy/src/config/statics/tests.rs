@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 use super::*;
+use crate::config::dynamic::RouterTls;
 
 fn flags(flags: &[&str]) -> Result<(StaticConfig, Vec<Problem>), Vec<Problem>> {
     let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
