@@ -42,8 +42,15 @@ pub(crate) fn compile(
     if config.tcp.routers.is_empty() {
         return (TcpTable::default(), problems);
     }
-    let mut builder =
-        Builder { config, options, before, kept: Kept::new(), known: Known::new(), checks: BTreeMap::new(), problems: Vec::new() };
+    let mut builder = Builder {
+        config,
+        options,
+        before,
+        kept: Kept::new(),
+        known: Known::new(),
+        checks: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
     for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
         for name in &route.using {

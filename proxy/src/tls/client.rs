@@ -210,8 +210,7 @@ mod tests {
         };
         let (own, other) = (made(&|_| {}), made(&|_| {}));
         let expired = made(&|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-        let for_clients =
-            made(&|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
+        let for_clients = made(&|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]);
         for (certificate, trusted, name, fits) in [
             (&own, &own, "a.example", true),
             (&own, &own, "b.example", false),

@@ -13,7 +13,7 @@ pub struct EntryPoint {
     pub address: String,
     /// Routers that name no entry point use it.
     pub as_default: bool,
-    /// See [`Core::strict_tls_options`], from which it is taken.
+    /// See [`super::Core::strict_tls_options`], from which it is taken.
     #[serde(rename = "strictTLSOptions", skip_serializing_if = "is_false")]
     pub strict_tls_options: bool,
     /// Requests of HTTP challenges that are not ours reach the routers.
