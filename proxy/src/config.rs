@@ -7,3 +7,4 @@ pub mod labels;
 pub mod near;
 mod node;
 pub mod statics;
+mod template;

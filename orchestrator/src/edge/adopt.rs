@@ -19,7 +19,7 @@ pub struct Traefik {
     pub service: String,
     /// Its static flags.
     pub flags: Vec<String>,
-    /// Its `TRAEFIK_*` environment, and what its certificate resolvers are configured by.
+    /// Its environment: `TRAEFIK_*` options, what its certificate resolvers are configured by, what its templates name.
     pub environment: BTreeMap<String, String>,
     /// Its static configuration file: path in the container, and text.
     pub static_file: Option<(PathBuf, String)>,
@@ -84,7 +84,11 @@ pub fn find(project: &Project) -> Result<Option<Traefik>> {
         service: name.clone(),
         static_file: static_file(&flags, &mounts)?,
         flags,
-        environment: traefik_environment(service),
+        environment: service
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
+            .collect(),
         published: published(service),
         host_network: service.network_mode == "host",
         mounts,
@@ -131,14 +135,6 @@ fn runs_traefik(service: &Service) -> bool {
 fn flags(service: &Service) -> Vec<String> {
     let words = service.entrypoint.iter().chain(service.command.iter()).flatten();
     words.skip_while(|word| word.rsplit('/').next() == Some("traefik")).cloned().collect()
-}
-
-fn traefik_environment(service: &Service) -> BTreeMap<String, String> {
-    let value = |(name, value): (&String, &Option<String>)| (name.clone(), value.clone().unwrap_or_default());
-    let all: BTreeMap<String, String> = service.environment.iter().map(value).collect();
-    let mut ours = proxy::Resolver::environment_of(&all);
-    ours.extend(all.into_iter().filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_")));
-    ours
 }
 
 fn published(service: &Service) -> Vec<Published> {
@@ -285,7 +281,7 @@ mod tests {
         };
         let found = find(&project).ok().flatten().unwrap_or_default();
         assert_eq!(found.service, "edge");
-        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["RFC2136_TTL", "TRAEFIK_PING"]);
+        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["OTHER", "RFC2136_TTL", "TRAEFIK_PING"]);
         assert_eq!(found.flags, ["--providers.docker"]);
         assert_eq!(
             found.published,

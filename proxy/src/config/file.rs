@@ -4,6 +4,8 @@
 //! an error as a whole; an object that makes no sense costs only that object. Specification: Traefik v3 documentation,
 //! "File provider".
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use serde_json::{Map, Value};
 use super::dynamic::{Configuration, Named};
 use super::near::nearest;
 use super::node::{Node, Shape};
+use super::template;
 
 #[cfg(test)]
 mod tests;
@@ -44,13 +47,13 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Reads a file, or all dynamic files of a folder and the folders in it. Names are bare.
+/// Reads a file, or all dynamic files of a folder and the folders in it; their templates find `environment`. Names are bare.
 ///
 /// # Errors
 /// A file that cannot be read or parsed: nothing of the others is used either, so that a typing mistake does not take
 /// half of the routes away.
-pub fn read(path: &Path) -> Result<(Configuration, Vec<Problem>), Problem> {
-    let mut reader = Reader::default();
+pub fn read(path: &Path, environment: &BTreeMap<String, String>) -> Result<(Configuration, Vec<Problem>), Problem> {
+    let mut reader = Reader::new(environment);
     if path.is_dir() {
         reader.folder(path, 0)?;
     } else {
@@ -59,12 +62,13 @@ pub fn read(path: &Path) -> Result<(Configuration, Vec<Problem>), Problem> {
     Ok((reader.configuration, reader.problems))
 }
 
-/// Reads one text; `file` gives its format by its ending and names it in messages.
+/// Reads one text; `file` gives its format by its ending and names it in messages. Its templates find no environment.
 ///
 /// # Errors
 /// A text that cannot be parsed.
 pub fn parse(file: &Path, text: &str) -> Result<(Configuration, Vec<Problem>), Problem> {
-    let mut reader = Reader::default();
+    let environment = BTreeMap::new();
+    let mut reader = Reader::new(&environment);
     reader.text(file, text)?;
     Ok((reader.configuration, reader.problems))
 }
@@ -76,13 +80,17 @@ pub fn is_dynamic(path: &Path) -> bool {
     end.is_some_and(|end| ["yml", "yaml", "toml"].iter().any(|known| end == *known))
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    environment: &'a BTreeMap<String, String>,
     configuration: Configuration,
     problems: Vec<Problem>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn new(environment: &'a BTreeMap<String, String>) -> Self {
+        Self { environment, configuration: Configuration::default(), problems: Vec::new() }
+    }
+
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), Problem> {
         let fail = |reason: String| Problem { file: folder.to_owned(), object: String::new(), reason };
         if depth > MAX_DEPTH {
@@ -112,12 +120,23 @@ impl Reader {
 
     fn text(&mut self, file: &Path, text: &str) -> Result<(), Problem> {
         let fail = |reason: String| Problem { file: file.to_owned(), object: String::new(), reason };
-        if let Some(line) = text.lines().position(|line| line.contains("{{")) {
-            return Err(fail(format!(
-                "line {}: Go templates (`{{{{ ... }}}}`) are not supported: write the values themselves",
-                line + 1
-            )));
-        }
+        let filled = if text.contains("{{") {
+            let context = template::Context {
+                root: template::Value::Flag(false),
+                fields: &[],
+                environment: self.environment,
+                split_is_go: true,
+            };
+            let filled = template::render(text, &context).map_err(|mistake| fail(format!("template: {mistake}")))?;
+            Cow::Owned(filled)
+        } else {
+            Cow::Borrowed(text)
+        };
+        let fail = |reason: String| match &filled {
+            Cow::Borrowed(_) => fail(reason),
+            Cow::Owned(_) => fail(format!("with its templates filled in: {reason}")),
+        };
+        let text = filled.as_ref();
         let end = file.extension().map(std::ffi::OsStr::to_ascii_lowercase).unwrap_or_default();
         let tree = if end == "toml" {
             toml::from_str::<Value>(text).map_err(|error| fail(error.to_string()))?
@@ -139,12 +158,12 @@ impl Reader {
     }
 }
 
-struct Section<'a> {
+struct Section<'a, 'b> {
     file: &'a Path,
-    reader: &'a mut Reader,
+    reader: &'a mut Reader<'b>,
 }
 
-impl Section<'_> {
+impl Section<'_, '_> {
     fn problem(&mut self, object: String, reason: String) {
         self.reader.problems.push(Problem { file: self.file.to_owned(), object, reason });
     }

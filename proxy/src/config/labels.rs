@@ -10,7 +10,6 @@ mod constraint;
 mod decode;
 mod lost;
 mod merge;
-mod template;
 
 use std::collections::BTreeMap;
 

@@ -124,6 +124,13 @@ impl StaticConfig {
     pub fn read(sources: &Sources<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let (mut config, problems) = read::read(sources)?;
         config.complete();
+        let environment = sources.environment.cloned().unwrap_or_default();
+        if let Some(docker) = &mut config.providers.docker {
+            docker.environment.clone_from(&environment);
+        }
+        if let Some(file) = &mut config.providers.file {
+            file.environment = environment;
+        }
         Ok((config, problems))
     }
 

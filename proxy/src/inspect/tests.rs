@@ -41,7 +41,7 @@ fn looking() -> (Inspector, Vec<EntryPoint>) {
     ]
     .map(str::to_owned);
     let (config, _) = StaticConfig::read(&Sources { flags: &flags, ..Sources::default() }).unwrap();
-    let (found, _) = crate::config::file::read(&path).unwrap();
+    let (found, _) = crate::config::file::read(&path, &std::collections::BTreeMap::new()).unwrap();
     let configuration = assemble::merge(&config, [("file", found)]);
     let update = Update { configuration, models: assemble::models(&config), ..Update::default() };
     (Inspector::offline(&update, &["noop@internal"]).unwrap(), assemble::entry_points(&config))

@@ -52,7 +52,7 @@ impl Files {
         }
         // People know the path in the container, not that of our copy.
         let root = mirror.display().to_string();
-        match file::read(&path) {
+        match file::read(&path, &provider.environment) {
             Ok((mut configuration, wrong)) => {
                 problems.extend(wrong.iter().map(|problem| problem.to_string().replace(&root, "")));
                 copies.redirect(&mut configuration);

@@ -144,9 +144,10 @@ impl Serving {
 
     /// Reads the dynamic files and puts them in force; files that cannot be read leave the last ones in force.
     async fn apply(&mut self) -> Result<()> {
-        if let Some(path) = self.config.providers.file.as_ref().and_then(|provider| provider.path()).map(Path::to_owned)
-        {
-            let read = tokio::task::spawn_blocking(move || file::read(&path))
+        let provider = self.config.providers.file.as_ref();
+        if let Some((path, environment)) = provider.and_then(|provider| Some((provider.path()?, &provider.environment))) {
+            let (path, environment) = (path.to_owned(), environment.clone());
+            let read = tokio::task::spawn_blocking(move || file::read(&path, &environment))
                 .await
                 .map_err(|error| CommandError::new(format!("reading the dynamic files was cut off: {error}")))?;
             match read {
@@ -195,8 +196,9 @@ impl Serving {
 pub(in crate::cli) fn offline(context: &Context, file: &Path) -> Result<(Inspector, Vec<EntryPoint>)> {
     let config = static_config(context, &[format!("--configFile={}", file.display())])?;
     let mut found = Configuration::default();
-    if let Some(path) = config.providers.file.as_ref().and_then(|provider| provider.path()) {
-        let (configuration, problems) = file::read(path).map_err(|problem| CommandError::new(problem.to_string()))?;
+    let provider = config.providers.file.as_ref();
+    if let Some((path, environment)) = provider.and_then(|provider| Some((provider.path()?, &provider.environment))) {
+        let (configuration, problems) = file::read(path, environment).map_err(|problem| CommandError::new(problem.to_string()))?;
         for problem in &problems {
             output::stderr(&format!("warning: {problem}\n"));
         }

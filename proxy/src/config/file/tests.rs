@@ -40,11 +40,28 @@ fn a_wrong_object_costs_only_itself() {
 fn a_file_that_cannot_be_parsed_says_where() {
     let (_, problems) = yaml("http:\n  routers: [\n");
     assert!(problems.iter().all(|line| line.contains("line ")) && problems.len() == 1, "{problems:?}");
-    let (_, problems) = yaml("a: 1\nb: '{{ env \"X\" }}'\n");
+    let (_, problems) = yaml("a: 1\nb: '{{ envy \"X\" }}'\n");
     assert_eq!(
         problems,
-        ["dynamic.yml: line 2: Go templates (`{{ ... }}`) are not supported: write the values themselves"]
+        ["dynamic.yml: template: line 2: function `envy` is not supported, or not with these arguments (a text)"]
     );
+    let (_, problems) = yaml("http: [\n{{ print 1 }}\n");
+    assert!(problems.iter().all(|line| line.starts_with("dynamic.yml: with its templates filled in: ")), "{problems:?}");
+}
+
+#[test]
+fn templates_are_filled_in() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let text = "http:\n  routers:\n{{ range $name := split (env \"APPS\") \",\" }}    {{ $name }}: \
+                {rule: 'Host(`{{ $name }}.{{ env \"DOMAIN\" }}`)', service: s}\n{{ end }}";
+    fs::write(folder.path().join("apps.yml"), text)?;
+    let environment = [("APPS", "one,two"), ("DOMAIN", "example.com")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let (found, problems) = read(folder.path(), &environment).map_err(std::io::Error::other)?;
+    assert_eq!(problems, []);
+    let rules: Vec<&str> = found.http.routers.values().map(|router| router.rule.as_str()).collect();
+    assert_eq!(rules, ["Host(`one.example.com`)", "Host(`two.example.com`)"]);
+    Ok(())
 }
 
 #[test]

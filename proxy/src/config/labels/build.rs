@@ -3,13 +3,13 @@
 use super::address::{Place, join};
 use super::decode::{self, Decoded, ServerLabels};
 use super::merge::merge;
-use super::template::{self, Model, normalize};
 use super::{Container, Problem, constraint, lost};
 use crate::config::dynamic::{
     Configuration, LoadBalancer, Router, Server, Service, TcpLoadBalancer, TcpServer, TcpService, UdpLoadBalancer,
     UdpServer, UdpService,
 };
 use crate::config::statics::DockerProvider;
+use crate::config::template::{self, Value, normalize};
 
 pub(super) fn build(containers: &[Container], options: &DockerProvider) -> (Configuration, Vec<Problem>) {
     let mut problems = Vec::new();
@@ -92,6 +92,22 @@ fn refused(service: &str, reason: &str) -> Refusal {
     (format!("service \"{service}\" error: {reason}"), None)
 }
 
+/// What the default rule is filled in with.
+fn model<'a>(name: &str, container: &Container, options: &'a DockerProvider) -> template::Context<'a> {
+    let labels = container.labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    let entries = [
+        ("Name", Value::from(name)),
+        ("ContainerName", Value::from(container.name.as_str())),
+        ("Labels", Value::Map(labels.collect())),
+    ];
+    template::Context {
+        root: Value::Map(entries.map(|(name, value)| (name.to_owned(), value)).into()),
+        fields: &["Name", "ContainerName", "Labels"],
+        environment: &options.environment,
+        split_is_go: false,
+    }
+}
+
 fn http(
     decoded: &mut Decoded,
     name: &str,
@@ -157,13 +173,14 @@ fn http(
         }
         http.routers.insert(name.to_owned(), Router::default());
     }
-    let model = Model { name, container_name: &container.name, labels: &container.labels };
     let mut lost = Vec::new();
     for (router_name, router) in &mut http.routers {
         if router.rule.is_empty() {
-            match template::render(&place.options.default_rule, &model) {
+            match template::render(&place.options.default_rule, &model(name, container, place.options)) {
                 Ok(rule) => router.rule = rule,
-                Err(reason) => problems.push(problem(router_name, reason)),
+                Err(mistake) => {
+                    problems.push(problem(router_name, format!("the default rule: {}", mistake.reason)));
+                }
             }
             if router.rule.is_empty() {
                 problems.push(problem(router_name, "undefined rule; the router is not used".to_owned()));

@@ -1,5 +1,6 @@
 //! Options of the providers (Traefik documentation, "Providers").
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct DockerProvider {
     pub allow_empty_services: bool,
     /// Address of the engine.
     pub endpoint: String,
+    /// What templates find in the environment; no option.
+    #[serde(skip)]
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Default for DockerProvider {
@@ -45,6 +49,7 @@ impl Default for DockerProvider {
             use_bind_port_ip: false,
             allow_empty_services: false,
             endpoint: String::new(),
+            environment: BTreeMap::new(),
         }
     }
 }
@@ -59,11 +64,14 @@ pub struct FileProvider {
     pub directory: String,
     /// Read them again when they change.
     pub watch: bool,
+    /// What templates find in the environment; no option.
+    #[serde(skip)]
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Default for FileProvider {
     fn default() -> Self {
-        Self { filename: String::new(), directory: String::new(), watch: true }
+        Self { filename: String::new(), directory: String::new(), watch: true, environment: BTreeMap::new() }
     }
 }
 

@@ -37,7 +37,7 @@ fn api() -> (Api, Inspector) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dynamic.yml");
     std::fs::write(&path, FILE).unwrap();
-    let (found, problems) = crate::config::file::read(&path).unwrap();
+    let (found, problems) = crate::config::file::read(&path, &BTreeMap::new()).unwrap();
     assert!(problems.is_empty(), "{problems:?}");
     let configuration: Configuration = crate::assemble::merge(&Default::default(), [("file", found)]);
     let models = ["web", "tcp"].map(|name| EntryPointModel { name: name.to_owned(), ..EntryPointModel::default() });
