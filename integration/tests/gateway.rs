@@ -178,3 +178,48 @@ fn without_descriptors_it_waits_and_goes_on() {
     drop(held);
     eventually("the gateway answers again", || (asks() == 200).then_some(()));
 }
+
+#[test]
+fn dynamic_files_alone_are_routed_with_their_templates_filled_in() {
+    let Some(s) = Scenario::new("templates") else { return };
+    let port = free_port();
+    s.compose_file(&format!(
+        r#"
+services:
+  traefik:
+    image: traefik:v3
+    command: ["--entrypoints.e{port}.address=:{port}", "--providers.file.directory=/dynamic"]
+    ports: ["{port}:{port}"]
+    environment: {{DOMAIN: example.com, APPS: "one,two"}}
+    volumes: ["./dynamic:/dynamic:ro"]
+  app:
+    image: busybox:stable
+    command: ["sh", "-c", "mkdir /www && echo app > /www/index.html && exec httpd -f -p 80 -h /www"]
+    stop_signal: SIGKILL
+"#
+    ));
+    let template = r#"
+http:
+  routers:
+{{- range $name := split (env "APPS") "," }}
+    {{ $name }}: {rule: 'Host(`{{ $name }}.{{ env "DOMAIN" }}`)', service: app}
+{{- end }}
+  services:
+    app: {loadBalancer: {servers: [{url: "http://app:80"}]}}
+"#;
+    s.write("dynamic/apps.yml", template);
+    let _ = s.stack(["up", "-d"]).ok();
+    let ask = |host: &str| Curl::to("http", host, port, "/").send();
+    let served = |host: &str| eventually("it is served", || Some(ask(host)).filter(|answer| answer.status == 200));
+    assert_eq!((served("one.example.com").body.as_str(), served("two.example.com").body.as_str()), ("app\n", "app\n"));
+    assert_eq!(ask("three.example.com").status, 404);
+
+    // A mistake leaves what was read before in force, and is told with its line.
+    s.write("dynamic/apps.yml", &template.replace("split (env", "splitt (env"));
+    eventually("the mistake is told", || {
+        let routes = s.stack(["routes"]);
+        let told = "/dynamic/apps.yml: template: line 4: function `splitt` is not supported";
+        format!("{routes}").contains(told).then_some(())
+    });
+    assert_eq!(ask("one.example.com").status, 200);
+}

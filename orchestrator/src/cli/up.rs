@@ -126,9 +126,10 @@ impl Prepared {
         let selection = Selection { adopted, ..work.selection };
         let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
         let runner = Runner::new(context, &loaded.project.name)?;
-        // `up db` starts no Traefik either.
+        // `up db` starts no Traefik either; all services are Traefik too, which is none of those that are started here.
+        let all = selection.services.is_empty();
         let named = selection.services.iter().chain(desired.services.keys());
-        let wish = wish.filter(|wish| wish.is_about(named));
+        let wish = wish.filter(|wish| all || wish.is_about(named));
         for note in wish.iter().flat_map(|wish| &wish.notes) {
             runner.reporter.message(note);
         }

@@ -145,7 +145,8 @@ impl Serving {
     /// Reads the dynamic files and puts them in force; files that cannot be read leave the last ones in force.
     async fn apply(&mut self) -> Result<()> {
         let provider = self.config.providers.file.as_ref();
-        if let Some((path, environment)) = provider.and_then(|provider| Some((provider.path()?, &provider.environment))) {
+        if let Some((path, environment)) = provider.and_then(|provider| Some((provider.path()?, &provider.environment)))
+        {
             let (path, environment) = (path.to_owned(), environment.clone());
             let read = tokio::task::spawn_blocking(move || file::read(&path, &environment))
                 .await
@@ -198,7 +199,8 @@ pub(in crate::cli) fn offline(context: &Context, file: &Path) -> Result<(Inspect
     let mut found = Configuration::default();
     let provider = config.providers.file.as_ref();
     if let Some((path, environment)) = provider.and_then(|provider| Some((provider.path()?, &provider.environment))) {
-        let (configuration, problems) = file::read(path, environment).map_err(|problem| CommandError::new(problem.to_string()))?;
+        let (configuration, problems) =
+            file::read(path, environment).map_err(|problem| CommandError::new(problem.to_string()))?;
         for problem in &problems {
             output::stderr(&format!("warning: {problem}\n"));
         }

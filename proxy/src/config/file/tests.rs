@@ -46,7 +46,10 @@ fn a_file_that_cannot_be_parsed_says_where() {
         ["dynamic.yml: template: line 2: function `envy` is not supported, or not with these arguments (a text)"]
     );
     let (_, problems) = yaml("http: [\n{{ print 1 }}\n");
-    assert!(problems.iter().all(|line| line.starts_with("dynamic.yml: with its templates filled in: ")), "{problems:?}");
+    assert!(
+        problems.iter().all(|line| line.starts_with("dynamic.yml: with its templates filled in: ")),
+        "{problems:?}"
+    );
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Scope<'_> {
                 Operand::Name(name) => {
                     let mut args = self.operands(operands, dot, top)?;
                     args.extend(piped.take());
-                    call(name, args, self.context)?
+                    call(name, &args, self.context)?
                 }
                 Operand::Nothing => return Err("nil is not a command".to_owned()),
                 operand if operands.is_empty() && piped.is_none() => self.operand(operand, dot, top)?,
@@ -243,7 +243,7 @@ impl Scope<'_> {
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
                 known.ok_or_else(|| format!("there is no variable `{name}`"))?.1.below(path)
             }
-            Operand::Name(name) => call(name, Vec::new(), self.context),
+            Operand::Name(name) => call(name, &[], self.context),
             Operand::Nested(pipeline, path) => self.pipeline(pipeline, dot, top)?.below(path),
         }
     }

@@ -7,7 +7,7 @@ use super::value::Value;
 use super::{Context, numbers, texts};
 
 /// Calls a function by its name.
-pub(super) fn call(name: &str, args: Vec<Value>, context: &Context<'_>) -> Result<Value, String> {
+pub(super) fn call(name: &str, args: &[Value], context: &Context<'_>) -> Result<Value, String> {
     if name == "fail" {
         return Err(args.iter().map(Value::text).collect());
     }
@@ -17,7 +17,7 @@ pub(super) fn call(name: &str, args: Vec<Value>, context: &Context<'_>) -> Resul
         None => name,
     };
     let variable = |name: &str| context.environment.get(name).cloned().unwrap_or_default();
-    match (name, args.as_slice()) {
+    match (name, args) {
         ("env", [Value::Text(name)]) => return Ok(Value::Text(variable(name))),
         ("expandenv", [Value::Text(text)]) => return Ok(Value::Text(texts::expanded(text, &variable))),
         ("split", [Value::Text(text), Value::Text(separator)]) if context.split_is_go => {
@@ -30,11 +30,11 @@ pub(super) fn call(name: &str, args: Vec<Value>, context: &Context<'_>) -> Resul
         }
         _ => {}
     }
-    if let Some(result) = numbers::call(name, &args).or_else(|| texts::call(name, &args)) {
+    if let Some(result) = numbers::call(name, args).or_else(|| texts::call(name, args)) {
         return result;
     }
     let kinds = || args.iter().map(Value::kind).collect::<Vec<_>>().join(", ");
-    let found = logic(name, &args).or_else(|| lists(name, &args)).or_else(|| maps(name, &args));
+    let found = logic(name, args).or_else(|| lists(name, args)).or_else(|| maps(name, args));
     found.unwrap_or_else(|| match args.is_empty() {
         true => Err(format!("function `{name}` is not supported")),
         false => Err(format!("function `{name}` is not supported, or not with these arguments ({})", kinds())),
@@ -43,9 +43,12 @@ pub(super) fn call(name: &str, args: Vec<Value>, context: &Context<'_>) -> Resul
 
 fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let compare = |fits: fn(Ordering) -> bool| match args {
-        [a, b] => Some(order(a, b).map(fits).map(Value::Flag).ok_or_else(|| {
-            format!("`{name}`: {} and {} have no order", a.kind(), b.kind())
-        })),
+        [a, b] => Some(
+            order(a, b)
+                .map(fits)
+                .map(Value::Flag)
+                .ok_or_else(|| format!("`{name}`: {} and {} have no order", a.kind(), b.kind())),
+        ),
         _ => None,
     };
     Some(Ok(match (name, args) {
@@ -157,9 +160,7 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("initial", [Value::List(items)]) => {
             Value::List(items.split_last().map(|(_, initial)| initial.to_vec()).unwrap_or_default())
         }
-        ("append" | "push", [Value::List(items), item]) => {
-            Value::List(items.iter().chain([item]).cloned().collect())
-        }
+        ("append" | "push", [Value::List(items), item]) => Value::List(items.iter().chain([item]).cloned().collect()),
         ("prepend", [Value::List(items), item]) => Value::List([item].into_iter().chain(items).cloned().collect()),
         ("concat", all) => {
             let all: Vec<&[Value]> = all.iter().map(items).collect::<Option<_>>()?;
@@ -170,9 +171,7 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("without", [Value::List(items), gone @ ..]) => {
             Value::List(items.iter().filter(|item| !gone.contains(item)).cloned().collect())
         }
-        ("compact", [Value::List(items)]) => {
-            Value::List(items.iter().filter(|item| item.holds()).cloned().collect())
-        }
+        ("compact", [Value::List(items)]) => Value::List(items.iter().filter(|item| item.holds()).cloned().collect()),
         ("has", [item, Value::List(items)]) => Value::Flag(items.contains(item)),
         ("has", [_, Value::Nothing]) => Value::Flag(false),
         ("chunk", [Value::Number(size), Value::List(items)]) if *size > 0 => {
@@ -223,9 +222,7 @@ fn maps(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let texts = |keys: &[Value]| keys.iter().map(Value::text).collect::<Vec<_>>();
     Some(Ok(match (name, args) {
         ("dict", pairs) => {
-            let pair = |pair: &[Value]| {
-                Some((pair.first()?.text(), pair.get(1).cloned().unwrap_or_else(|| "".into())))
-            };
+            let pair = |pair: &[Value]| Some((pair.first()?.text(), pair.get(1).cloned().unwrap_or_else(|| "".into())));
             Value::Map(pairs.chunks(2).filter_map(pair).collect())
         }
         ("get", [Value::Map(entries), Value::Text(key)]) => entries.get(key).cloned().unwrap_or_else(|| "".into()),

@@ -97,8 +97,7 @@ fn pieces(template: &str) -> Result<VecDeque<(usize, Piece)>, Mistake> {
     let lines = |text: &str| text.matches('\n').count();
     while let Some((before, after)) = rest.split_once("{{") {
         let begins = line + lines(before);
-        let end = action_end(after)
-            .ok_or_else(|| Mistake { line: begins, reason: "`{{` without `}}`".to_owned() })?;
+        let end = action_end(after).ok_or_else(|| Mistake { line: begins, reason: "`{{` without `}}`".to_owned() })?;
         let (action, tail) = after.split_at(end);
         let spaced = |rest: &str| rest.starts_with(char::is_whitespace);
         let (left, inner) = match action.strip_prefix('-') {
@@ -184,6 +183,7 @@ impl Parser {
             let (word, tail) = action.split_once(char::is_whitespace).unwrap_or((&action, ""));
             let tail = tail.trim();
             let kind = match word {
+                "end" if !tail.is_empty() => return Err(self.mistake("nothing is expected after `end`")),
                 "end" | "else" => return Ok((nodes, Some(action))),
                 "if" | "with" | "range" => self.control(word, tail, depth)?,
                 "define" => {
@@ -203,7 +203,9 @@ impl Parser {
                     self.named.entry(name.clone()).or_insert(body);
                     Kind::Template(name, Some(value))
                 }
-                "break" | "continue" if self.loops == 0 => return Err(self.mistake(format!("`{word}` outside of `range`"))),
+                "break" | "continue" if self.loops == 0 => {
+                    return Err(self.mistake(format!("`{word}` outside of `range`")));
+                }
                 "break" if tail.is_empty() => Kind::Break,
                 "continue" if tail.is_empty() => Kind::Continue,
                 _ => match assignment(&action) {

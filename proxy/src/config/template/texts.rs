@@ -1,5 +1,8 @@
 //! Functions about texts.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -140,7 +143,11 @@ fn with_numbers(name: &str, numbers: &[Value], text: &str) -> Option<Result<Valu
         ("nindent", [count]) => format!("\n{}", indented(text, size(*count))),
         ("abbrev", [width]) => {
             let width = size(*width);
-            if width < 4 || text.chars().count() <= width { text.to_owned() } else { characters(text, width - 3) + "..." }
+            if width < 4 || text.chars().count() <= width {
+                text.to_owned()
+            } else {
+                characters(text, width - 3) + "..."
+            }
         }
         _ => return None,
     })))
@@ -188,13 +195,13 @@ fn plain(name: &str, args: &[&str]) -> Option<Value> {
             Err(base64::DecodeError::InvalidByte(at, _)) => format!("illegal base64 data at input byte {at}"),
             Err(error) => error.to_string(),
         }),
-        ("sha256sum", [value]) => {
-            Value::Text(Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect())
-        }
+        ("sha256sum", [value]) => Value::Text(Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect()),
         ("swapcase", [value]) => Value::Text(
             value
                 .chars()
-                .flat_map(|c| if c.is_uppercase() { c.to_lowercase().collect::<Vec<_>>() } else { c.to_uppercase().collect() })
+                .flat_map(|c| {
+                    if c.is_uppercase() { c.to_lowercase().collect::<Vec<_>>() } else { c.to_uppercase().collect() }
+                })
                 .collect(),
         ),
         ("html", [value]) => {
@@ -326,24 +333,15 @@ fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
             left |= flag == '-';
             zero |= flag == '0';
         }
-        let mut number = || {
+        let number = |characters: &mut Peekable<Chars<'_>>| {
             let mut digits = String::new();
             while let Some(digit) = characters.next_if(char::is_ascii_digit) {
                 digits.push(digit);
             }
-            digits.parse::<usize>().ok().map(|number| number.min(1024))
+            digits.parse::<usize>().unwrap_or(0).min(64)
         };
-        let width = number().unwrap_or(0);
-        let precision = match characters.next_if_eq(&'.') {
-            Some(_) => Some({
-                let mut digits = String::new();
-                while let Some(digit) = characters.next_if(char::is_ascii_digit) {
-                    digits.push(digit);
-                }
-                digits.parse::<usize>().unwrap_or(0).min(64)
-            }),
-            None => None,
-        };
+        let width = number(&mut characters);
+        let precision = if characters.next_if_eq(&'.').is_some() { Some(number(&mut characters)) } else { None };
         let verb = characters.next().ok_or("`printf`: a `%` at the end")?;
         if verb == '%' {
             out.push('%');
@@ -375,7 +373,8 @@ fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
             (false, false) => out.push_str(&format!("{}{shown}", " ".repeat(missing))),
         }
     }
-    let extra: Vec<String> = values.map(|value| format!("{}={}", super::functions::kind(value), value.text())).collect();
+    let extra: Vec<String> =
+        values.map(|value| format!("{}={}", super::functions::kind(value), value.text())).collect();
     if !extra.is_empty() {
         out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
     }
