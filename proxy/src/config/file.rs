@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -144,7 +146,14 @@ impl<'a> Reader<'a> {
             serde_json::from_str(text).map_err(|error| fail(error.to_string()))?
         } else {
             // By way of `serde_yaml::Value`, where a key given twice is an error with its line.
-            let mut tree: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| fail(error.to_string()))?;
+            let mut documents = serde_yaml::Deserializer::from_str(text);
+            let mut tree = match documents.next() {
+                Some(first) => serde_yaml::Value::deserialize(first).map_err(|error| fail(error.to_string()))?,
+                None => serde_yaml::Value::Null,
+            };
+            if documents.next().is_some() {
+                self.problems.push(fail("only the first of its documents (up to the first `---`) is read".to_owned()));
+            }
             tree.apply_merge().map_err(|error| fail(error.to_string()))?;
             serde_json::to_value(tree).map_err(|error| fail(error.to_string()))?
         };
@@ -280,8 +289,13 @@ impl Section<'_, '_> {
         for (name, value) in entries {
             let place = format!("{place}.{name}");
             let Some(found) = self.decode(&place, &value) else { continue };
-            if into(&mut self.reader.configuration).insert(name, found).is_some() {
-                self.problem(place, "it is defined in several files; the last one holds".to_owned());
+            match into(&mut self.reader.configuration).entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(found);
+                }
+                Entry::Occupied(_) => {
+                    self.problem(place, "it is defined in another file already, and that one holds".to_owned());
+                }
             }
         }
     }
@@ -300,12 +314,21 @@ impl Section<'_, '_> {
 }
 
 /// A value as the decoder wants it; what is null is not there.
+/// A number as Traefik's reader hands it on: `5.0` is a whole number, other fractions have six places.
+fn digits(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(whole) if whole.fract() == 0.0 && whole.abs() < 1e15 => format!("{whole:.0}"),
+        Some(fraction) => format!("{fraction:.6}"),
+        None => number.to_string(),
+    }
+}
+
 fn node(name: &str, value: &Value) -> Node {
     let mut node = Node { name: name.to_owned(), ..Node::default() };
     match value {
         Value::Null => {}
         Value::Bool(flag) => node.value = Some(flag.to_string()),
-        Value::Number(number) => node.value = Some(number.to_string()),
+        Value::Number(number) => node.value = Some(digits(number)),
         Value::String(text) => node.value = Some(text.clone()),
         Value::Array(items) => {
             node.shape = Shape::List;

@@ -53,6 +53,32 @@ fn a_file_that_cannot_be_parsed_says_where() {
 }
 
 #[test]
+fn the_first_file_and_the_first_document_hold() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let service = |url: &str| {
+        format!("http: {{services: {{s: {{loadBalancer: {{servers: [{{url: '{url}', weight: 2.0}}]}}}}}}}}\n")
+    };
+    fs::write(folder.path().join("a.yml"), format!("{}---\n{}", service("http://one"), service("http://two")))?;
+    fs::write(folder.path().join("b.yml"), service("http://three"))?;
+    let (found, problems) = read(folder.path(), &BTreeMap::new()).map_err(std::io::Error::other)?;
+    let balancer = found.http.services.get("s").and_then(|service| service.load_balancer.as_ref());
+    let servers: Vec<_> = balancer.into_iter().flat_map(|balancer| &balancer.servers).collect();
+    assert_eq!(
+        servers.iter().map(|server| (server.url.as_str(), server.weight)).collect::<Vec<_>>(),
+        [("http://one", Some(2))]
+    );
+    let told: Vec<String> = problems.iter().map(|problem| format!("{} {}", problem.object, problem.reason)).collect();
+    assert_eq!(
+        told,
+        [
+            " only the first of its documents (up to the first `---`) is read",
+            "http.services.s it is defined in another file already, and that one holds",
+        ]
+    );
+    Ok(())
+}
+
+#[test]
 fn templates_are_filled_in() -> std::io::Result<()> {
     let folder = tempfile::tempdir()?;
     let text = "http:\n  routers:\n{{ range $name := split (env \"APPS\") \",\" }}    {{ $name }}: \
