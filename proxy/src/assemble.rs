@@ -72,7 +72,8 @@ pub fn merge(
     providers: impl IntoIterator<Item = (&'static str, Configuration)>,
 ) -> Configuration {
     let mut all = Configuration::default();
-    for (provider, found) in providers {
+    for (provider, mut found) in providers {
+        use_default_syntax(config, &mut found);
         qualify(provider, found.http.routers, &mut all.http.routers);
         qualify(provider, found.http.services, &mut all.http.services);
         qualify(provider, found.http.middlewares, &mut all.http.middlewares);
@@ -96,6 +97,14 @@ pub fn merge(
     all.http.middlewares.append(&mut internal.http.middlewares);
     use_default_transport(config, "default@internal", &mut all);
     all
+}
+
+/// Makes routers that say no rule syntax of their own use the static configuration's (`core.defaultRuleSyntax`).
+pub fn use_default_syntax(config: &StaticConfig, configuration: &mut Configuration) {
+    let default = &config.core.default_rule_syntax;
+    let http = configuration.http.routers.values_mut().map(|router| &mut router.rule_syntax);
+    let tcp = configuration.tcp.routers.values_mut().map(|router| &mut router.rule_syntax);
+    http.chain(tcp).filter(|syntax| syntax.is_empty()).for_each(|syntax| syntax.clone_from(default));
 }
 
 /// Makes services that name no transport of their own use the static configuration's (`serversTransport`), under that
@@ -200,6 +209,7 @@ fn target_port(config: &StaticConfig, to: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::dynamic::TcpRouter;
     use crate::config::dynamic::{LoadBalancer, Service};
     use crate::config::statics::Sources;
 
@@ -216,6 +226,19 @@ mod tests {
         found.http.routers.insert("a".to_owned(), Router::default());
         let all = merge(&StaticConfig::default(), [("file", found)]);
         assert_eq!(all.http.routers.keys().collect::<Vec<_>>(), ["a@file"]);
+    }
+
+    #[test]
+    fn routers_use_the_rule_syntax_of_the_static_configuration() {
+        let mut found = Configuration::default();
+        let router = |syntax: &str| Router { rule_syntax: syntax.to_owned(), ..Router::default() };
+        found.http.routers.extend([("a".to_owned(), router("")), ("b".to_owned(), router("v3"))]);
+        found.tcp.routers.insert("t".to_owned(), TcpRouter::default());
+        let all = merge(&config(&["--core.defaultrulesyntax=v2", "--ping"]), [("file", found)]);
+        let syntax: Vec<_> =
+            all.http.routers.iter().map(|(name, router)| (name.as_str(), router.rule_syntax.as_str())).collect();
+        assert_eq!(syntax, [("a@file", "v2"), ("b@file", "v3"), ("ping@internal", "")]);
+        assert_eq!(all.tcp.routers.values().map(|router| router.rule_syntax.as_str()).collect::<Vec<_>>(), ["v2"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use proxy::assemble::{internal, use_default_transport};
+use proxy::assemble::{internal, use_default_syntax, use_default_transport};
 use proxy::config::dynamic::Configuration;
 use proxy::config::statics::StaticConfig;
 use proxy::rule::Rule;
@@ -108,6 +108,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         hosts::resolve(group, seen, &mut labels);
         let transport = format!("default-{group}");
         if let Some(own) = own {
+            use_default_syntax(&own.config, &mut labels);
             use_default_transport(&own.config, &transport, &mut labels);
         }
         let mut urls = BTreeSet::new();
@@ -117,6 +118,7 @@ pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut file
         if let (Some(own), Some(files)) = (own, &mut files) {
             let mut found = files.configuration(group, own, said);
             hosts::resolve(group, seen, &mut found);
+            use_default_syntax(&own.config, &mut found);
             use_default_transport(&own.config, &transport, &mut found);
             let mut found = apply(found, &entrances, said, &mut urls);
             resolvers.refer(group, &mut found);

@@ -77,6 +77,8 @@ pub struct Core {
     /// Routers of a host that ask for different TLS options take no requests, rather than get the default options.
     #[serde(rename = "strictTLSOptions")]
     pub strict_tls_options: bool,
+    /// The syntax of rules whose router does not say (`ruleSyntax`): `v3`, which is also what nothing is, or `v2`.
+    pub default_rule_syntax: String,
 }
 
 /// How servers are spoken to by default.

@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::expression::Expression;
 use super::matcher::{HostName, arguments, canonical, client_range, regex, text};
-use super::{RuleError, expression};
+use super::{RuleError, expression, v2};
 
 const NAMES: [&str; 4] = ["HostSNI", "HostSNIRegexp", "ClientIP", "ALPN"];
 
@@ -29,6 +29,31 @@ enum Matcher {
     HostSniRegexp(Regex),
     ClientIp(IpNet),
     Alpn(Vec<u8>),
+    /// One of several (v2 syntax only).
+    AnyOf(Vec<Matcher>),
+}
+
+impl Matcher {
+    fn matches(&self, connection: &TcpCandidate<'_>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::HostSni(name) => name.matches(connection.server_name),
+            Self::HostSniRegexp(regex) => regex.is_match(connection.server_name.as_bytes()),
+            Self::ClientIp(net) => net.contains(&connection.client),
+            Self::Alpn(protocol) => connection.alpn.iter().any(|offered| offered == protocol),
+            Self::AnyOf(matchers) => matchers.iter().any(|matcher| matcher.matches(connection)),
+        }
+    }
+
+    fn hosts(&self, into: &mut Vec<String>) {
+        match self {
+            Self::HostSni(host) if host.wildcard => into.push(format!("*{}", host.name)),
+            Self::HostSni(host) => into.push(host.name.clone()),
+            Self::Anything => into.push("*".to_owned()),
+            Self::AnyOf(matchers) => matchers.iter().for_each(|matcher| matcher.hosts(into)),
+            Self::HostSniRegexp(_) | Self::ClientIp(_) | Self::Alpn(_) => {}
+        }
+    }
 }
 
 /// A parsed TCP rule.
@@ -41,6 +66,15 @@ pub struct TcpRule {
 impl TcpRule {
     /// Parses a rule.
     pub fn parse(rule: &str) -> Result<Self, RuleError> {
+        Self::parse_with(rule, build)
+    }
+
+    /// Parses a rule in the deprecated v2 syntax: several values in a matcher, patterns in braces.
+    pub fn parse_v2(rule: &str) -> Result<Self, RuleError> {
+        Self::parse_with(rule, build_v2)
+    }
+
+    fn parse_with(rule: &str, build: impl Fn(&str, &[Vec<u8>]) -> Result<Matcher, String>) -> Result<Self, RuleError> {
         let expression = expression::parse(rule, &|name| canonical(&NAMES, name), &build)?;
         let catch_all = rule == "HostSNI(`*`)";
         Ok(Self { expression, catch_all })
@@ -48,24 +82,13 @@ impl TcpRule {
 
     /// Whether a connection is one of those meant.
     pub fn matches(&self, connection: &TcpCandidate<'_>) -> bool {
-        self.expression.matches(&|matcher| match matcher {
-            Matcher::Anything => true,
-            Matcher::HostSni(name) => name.matches(connection.server_name),
-            Matcher::HostSniRegexp(regex) => regex.is_match(connection.server_name.as_bytes()),
-            Matcher::ClientIp(net) => net.contains(&connection.client),
-            Matcher::Alpn(protocol) => connection.alpn.iter().any(|offered| offered == protocol),
-        })
+        self.expression.matches(&|matcher| matcher.matches(connection))
     }
 
     /// Every name in a `HostSNI`, in the order of the rule; `*` included.
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = Vec::new();
-        self.expression.each(&mut |matcher| match matcher {
-            Matcher::HostSni(host) if host.wildcard => hosts.push(format!("*{}", host.name)),
-            Matcher::HostSni(host) => hosts.push(host.name.clone()),
-            Matcher::Anything => hosts.push("*".to_owned()),
-            _ => {}
-        });
+        self.expression.each(&mut |matcher| matcher.hosts(&mut hosts));
         hosts
     }
 
@@ -73,6 +96,19 @@ impl TcpRule {
     pub const fn is_catch_all(&self) -> bool {
         self.catch_all
     }
+}
+
+fn build_v2(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
+    let one = |arg: &Vec<u8>| match name {
+        "HostSNI" => {
+            let host = v2::ascii(arg, name)?.to_ascii_lowercase();
+            let name = host.trim_end_matches('.').to_owned();
+            Ok(if host == "*" { Matcher::Anything } else { Matcher::HostSni(HostName { name, wildcard: false }) })
+        }
+        "HostSNIRegexp" => Ok(Matcher::HostSniRegexp(v2::template(v2::ascii(arg, name)?, "[^.]+", true)?)),
+        _ => build(name, std::slice::from_ref(arg)),
+    };
+    args.iter().map(one).collect::<Result<_, _>>().map(Matcher::AnyOf)
 }
 
 fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {

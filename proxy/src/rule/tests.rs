@@ -98,6 +98,22 @@ fn tcp_rules_match_names_addresses_and_protocols() {
     assert_eq!(priority::of_tcp(0, "HostSNI(`*`)"), -1);
 }
 
+#[test]
+fn tcp_rules_of_v2_have_several_values() {
+    let ask = |rule: &str, server_name: &str| {
+        let client = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        TcpRule::parse_v2(rule).unwrap().matches(&TcpCandidate { server_name, client, alpn: &[b"h2"] })
+    };
+    assert!(ask("HostSNI(`*`)", "") && ask("HostSNI(`a.example`, `B.example`)", "b.example"));
+    assert!(!ask("HostSNI(`a.example`, `b.example`)", "c.example"));
+    assert!(ask("HostSNIRegexp(`{sub:[a-z]+}.example`)", "a.example"));
+    assert!(!ask("HostSNIRegexp(`{sub:[a-z]+}.example`)", "1.example"));
+    assert!(ask("ClientIP(`192.0.2.0/24`, `10.0.0.0/8`) && ALPN(`h2`, `foo`)", ""));
+    assert_eq!(TcpRule::parse_v2("HostSNI(`a`, `*`)").unwrap().hosts(), ["a", "*"]);
+    assert!(TcpRule::parse_v2("HostSNI(`*`)").unwrap().is_catch_all());
+    assert!(TcpRule::parse("HostSNI(`a`, `b`)").is_err() && TcpRule::parse_v2("HostSNIRegexp(`{a`)").is_err());
+}
+
 /// What Traefik answered; lies beside the repository where the project is developed.
 fn oracle(part: &str) -> Option<Vec<(Value, Value)>> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/gateway-cases").join(part);

@@ -53,7 +53,7 @@ pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
     }
 }
 
-fn ascii<'a>(host: &'a [u8], matcher: &str) -> Result<&'a str, String> {
+pub(super) fn ascii<'a>(host: &'a [u8], matcher: &str) -> Result<&'a str, String> {
     let host = text(host)?;
     if host.is_ascii() {
         Ok(host)
@@ -86,7 +86,7 @@ fn query(key: &[u8], value: &[u8]) -> Result<Matcher, String> {
 }
 
 /// The pattern of a template: what stands in braces is a pattern (`otherwise` where none is given), the rest is text.
-fn template(template: &str, otherwise: &str, whole: bool) -> Result<Regex, String> {
+pub(super) fn template(template: &str, otherwise: &str, whole: bool) -> Result<Regex, String> {
     let mut pattern = String::from("^");
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {

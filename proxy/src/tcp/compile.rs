@@ -127,14 +127,16 @@ impl Builder<'_> {
         if router.rule.is_empty() {
             return Err("empty rule".to_owned());
         }
-        if !matches!(router.rule_syntax.as_str(), "" | "v3" | "default") {
-            return Err(format!(
-                "rules of TCP routers in {} syntax are not supported: write it in v3",
-                router.rule_syntax
-            ));
-        }
-        let rule =
-            TcpRule::parse(&router.rule).map_err(|error| format!("invalid rule: \"{}\" , {error}", router.rule))?;
+        let rule = match router.rule_syntax.as_str() {
+            "" | "v3" | "default" => TcpRule::parse(&router.rule),
+            "v2" => TcpRule::parse_v2(&router.rule),
+            other => {
+                return Err(format!(
+                    "there is no rule syntax `{other}`: leave `ruleSyntax` out, or write `v3` or `v2`"
+                ));
+            }
+        };
+        let rule = rule.map_err(|error| format!("invalid rule: \"{}\" , {error}", router.rule))?;
         if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
             return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
         }

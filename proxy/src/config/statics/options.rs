@@ -202,7 +202,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("global.checkNewVersion", Bool, Idle),
     spec("global.sendAnonymousUsage", Bool, Idle),
     spec("global.notAppendXForwardedFor", Bool, Used),
-    spec("core.defaultRuleSyntax", Text, Missing),
+    spec("core.defaultRuleSyntax", Text, Used),
     spec("core.strictTLSOptions", Bool, Used),
     spec("experimental.**", Text, Missing),
     spec("hostResolver.**", Text, Missing),
