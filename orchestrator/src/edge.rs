@@ -295,12 +295,12 @@ impl Wish {
         };
         let pair_changed = deploy::ensure(engine, executable, &pair, &mounts).await?;
         let pair = if pair_changed { Pair::observe(engine.as_ref()).await? } else { pair };
-        let known = projects::read(engine, &pair).await?.readable;
-        let known = known.get(&self.file.project);
+        let all = projects::read(engine, &pair).await?;
+        let known = all.readable.get(&self.file.project);
         let same = known.is_some_and(|known| known.digest() == self.file.digest());
         let revision = match known {
             Some(known) if same && !pair_changed && !containers_changed => known.revision.clone(),
-            _ => new_revision(known.map(|known| known.revision.as_str())),
+            _ => all.next_revision(&self.file.project),
         };
         let file = ProjectFile { revision, ..self.file.clone() };
         if known.is_none_or(|known| known.revision != file.revision) {
@@ -389,9 +389,9 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
         if mounts.remove(project).is_some() || pair.agent.is_none() {
             deploy::ensure(engine, &Executable::current()?, &pair, &mounts).await?;
         }
-        let revision = new_revision(known.readable.get(project).map(|known| known.revision.as_str()));
+        let revision = known.next_revision(project);
         let gone = ProjectFile { project: project.to_owned(), revision, removed: true, ..ProjectFile::default() };
-        projects::write(engine, &gone).await?;
+        projects::rewrite(engine, &known, &gone).await?;
         // Somebody on another host may have taken the other projects back meanwhile, each of us taking the other for the one
         // who stays: whoever writes last sees that nobody does.
         let pair = Pair::observe(engine.as_ref()).await?;

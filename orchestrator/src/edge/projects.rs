@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::deploy::{self, AGENT, Pair, Setback};
 use super::image::Archive;
+use super::new_revision;
 use super::state::{self, ProjectFile};
 use crate::backend::Engine;
 use crate::error::{CommandError, Result};
@@ -30,6 +31,8 @@ pub struct Known {
     pub unreadable: BTreeSet<String>,
     /// Projects whose latest file is named for the project alone: the agent at work knows no other names.
     single: BTreeSet<String>,
+    /// The highest revision that there is of each project, whatever has become of it.
+    highest: BTreeMap<String, String>,
     /// Names of the files that nobody needs any more, in the order in which they may be removed.
     spent: Vec<String>,
 }
@@ -40,13 +43,28 @@ impl Known {
         self.readable.keys().chain(&self.unreadable)
     }
 
+    /// A revision of a project that is later than all there are.
+    #[must_use]
+    pub fn next_revision(&self, project: &str) -> String {
+        new_revision(self.highest.get(project).map(String::as_str))
+    }
+
     /// Sorts files out: their names and what is in them.
     fn of(files: Vec<(String, Vec<u8>)>) -> Self {
         let mut whole = Vec::new();
         let mut known = Self::default();
         let mut torn = Vec::new();
         for (name, text) in files {
-            match serde_json::from_slice::<ProjectFile>(&text) {
+            let found = serde_json::from_slice::<ProjectFile>(&text);
+            let (project, revision) = match &found {
+                Ok(file) => (file.project.as_str(), file.revision.as_str()),
+                Err(_) => parts(&name),
+            };
+            let highest = known.highest.entry(project.to_owned()).or_default();
+            if revision > highest.as_str() {
+                revision.clone_into(highest);
+            }
+            match found {
                 Ok(file) => whole.push((name, file)),
                 Err(_) => torn.push(name),
             }
@@ -166,6 +184,13 @@ pub fn read_own(root: &Path) -> BTreeMap<String, ProjectFile> {
         }
     }
     let mut known = Known::of(files);
+    for project in &known.single {
+        // Written for an agent that knew no other names; whoever writes next shall not write over it.
+        if let Some(file) = known.readable.get(project) {
+            let own = format!("{project}@{}.json", file.revision);
+            let _ = fs::rename(folder.join(format!("{project}.json")), folder.join(own));
+        }
+    }
     for name in &known.spent {
         let project = parts(name).0;
         if !known.readable.contains_key(project) {
@@ -222,6 +247,11 @@ mod tests {
         assert!(revisions(&known).is_empty());
         assert_eq!(known.spent, ["a@1.json", "a@2.json"], "the word that it is gone goes last");
         assert_eq!(known.names().collect::<Vec<_>>(), ["c"], "half a file is still somebody's project");
+        let far = format!("{:010}.000000000-1", u32::MAX);
+        assert!(
+            Known::of(vec![whole("a", &far, true)]).next_revision("a") > far,
+            "later than the word that it is gone"
+        );
         let again = Known::of(vec![whole("a", "2", true), whole("a", "3", false)]);
         assert_eq!(revisions(&again), [("a", "3")]);
     }
@@ -254,6 +284,12 @@ mod tests {
             Ok(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         };
         assert_eq!(left()?, ["a@2.json", "b@1.json", "b@2.json"].map(str::to_owned).into());
+
+        let (_, text) = whole("c", "4", false);
+        fs::write(root.path().join(FOLDER).join("c.json"), text)?;
+        assert!(read_own(root.path()).contains_key("c") && left()?.contains("c@4.json"), "{:?}", left()?);
+        let (name, text) = whole("c", "5", true);
+        fs::write(root.path().join(FOLDER).join(name), text)?;
 
         let (name, text) = whole("b", "3", true);
         fs::write(root.path().join(FOLDER).join(name), text)?;

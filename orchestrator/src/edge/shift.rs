@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::deploy::Pair;
+use super::projects;
 use super::state::ProjectFile;
 use super::wait::{self, Awaited, until};
-use super::{new_revision, projects};
 use crate::backend::{Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
@@ -87,7 +87,7 @@ async fn rewrite(
     let mut known = projects::read(engine, &pair).await?;
     let Some(mut file) = known.readable.remove(project) else { return Ok(None) };
     change(&mut file);
-    file.revision = new_revision(Some(&file.revision));
+    file.revision = known.next_revision(project);
     projects::rewrite(engine, &known, &file).await?;
     Ok(Some((pair, file.revision)))
 }

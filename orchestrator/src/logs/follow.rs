@@ -8,6 +8,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::cursor::Cursor;
 use super::lines::{Line, Lines};
@@ -17,6 +18,9 @@ use crate::backend::{Container, Engine, Error, ErrorKind, Event, LogOptions, Log
 
 /// How long the last container may be gone before that is the end: a restart takes a moment.
 const LINGER: Duration = Duration::from_secs(2);
+/// A line waits so long at most for others to be shown with it: who prints a lot is heard line by line, and each would wake
+/// others up.
+const GATHERING: Duration = Duration::from_millis(2);
 
 type Sender = mpsc::Sender<Result<Vec<Item>>>;
 
@@ -397,19 +401,25 @@ async fn follow_one(engine: Engine, mut reader: Reader, until: Option<String>, i
 /// Shows a log to its end; false when nobody listens any more.
 async fn drain(reader: &mut Reader, mut log: BoxStream<'static, Result<LogRecord>>, items: &Sender) -> Result<bool> {
     let mut batch = Vec::new();
+    let mut due = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     loop {
-        let record = match log.next().now_or_never() {
-            Some(record) => record,
-            None => {
+        let record = tokio::select! {
+            biased;
+            record = log.next() => record,
+            () = due.as_mut(), if !batch.is_empty() => {
                 if send(items, &mut batch).await.is_err() {
                     return Ok(false);
                 }
-                log.next().await
+                continue;
             }
         };
         let end = match record {
             Some(Ok(record)) => {
+                let is_first = batch.is_empty();
                 reader.take(record, &mut batch);
+                if is_first {
+                    due.as_mut().reset(Instant::now() + GATHERING);
+                }
                 None
             }
             None => Some(Ok(true)),

@@ -36,6 +36,8 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Pauses between looks at a beginning that comes in pieces.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(80);
+/// Longest time for such a beginning, whatever else has no limit.
+const LONGEST_BEGINNING: Duration = Duration::from_secs(10);
 /// How long a connection without a request under way goes on after it is asked to end.
 const LINGER: Duration = Duration::from_secs(1);
 /// After this time without a request an HTTP/1.1 connection is put aside.
@@ -117,6 +119,7 @@ async fn first_bytes(stream: &TcpStream, entry: &EntryPoint, drain: &Cancellatio
         let mut seen = [0_u8; PREFACE.len()];
         let mut before = 0;
         let mut pause = SHORTEST_PAUSE;
+        let began = tokio::time::Instant::now();
         loop {
             let count = stream.peek(&mut seen).await.ok()?;
             let bytes = seen.get(..count)?;
@@ -129,6 +132,10 @@ async fn first_bytes(stream: &TcpStream, entry: &EntryPoint, drain: &Cancellatio
                 _ if asked.is_none() || (PREFACE.starts_with(bytes) && count > before) => {
                     // Peeking does not wait for more than is there; such a beginning in pieces is rare and short.
                     before = count;
+                    // That its client has left does not show while there are bytes.
+                    if began.elapsed() > LONGEST_BEGINNING {
+                        return None;
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

@@ -105,7 +105,11 @@ fn build_v2(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
             let name = host.trim_end_matches('.').to_owned();
             Ok(if host == "*" { Matcher::Anything } else { Matcher::HostSni(HostName { name, wildcard: false }) })
         }
-        "HostSNIRegexp" => Ok(Matcher::HostSniRegexp(v2::template(v2::ascii(arg, name)?, "[^.]+", true)?)),
+        "HostSNIRegexp" => {
+            // Names in a hello are compared in lower case.
+            let pattern = format!("(?i){}", v2::pattern(v2::ascii(arg, name)?, "[^.]+", true)?);
+            Ok(Matcher::HostSniRegexp(regex(pattern.as_bytes(), name)?))
+        }
         _ => build(name, std::slice::from_ref(arg)),
     };
     args.iter().map(one).collect::<Result<_, _>>().map(Matcher::AnyOf)

@@ -107,6 +107,7 @@ fn tcp_rules_of_v2_have_several_values() {
     assert!(ask("HostSNI(`*`)", "") && ask("HostSNI(`a.example`, `B.example`)", "b.example"));
     assert!(!ask("HostSNI(`a.example`, `b.example`)", "c.example"));
     assert!(ask("HostSNIRegexp(`{sub:[a-z]+}.example`)", "a.example"));
+    assert!(ask("HostSNIRegexp(`{sub:[A-Z]+}.Example`)", "a.example"));
     assert!(!ask("HostSNIRegexp(`{sub:[a-z]+}.example`)", "1.example"));
     assert!(ask("ClientIP(`192.0.2.0/24`, `10.0.0.0/8`) && ALPN(`h2`, `foo`)", ""));
     assert_eq!(TcpRule::parse_v2("HostSNI(`a`, `*`)").unwrap().hosts(), ["a", "*"]);

@@ -86,7 +86,12 @@ fn query(key: &[u8], value: &[u8]) -> Result<Matcher, String> {
 }
 
 /// The pattern of a template: what stands in braces is a pattern (`otherwise` where none is given), the rest is text.
-pub(super) fn template(template: &str, otherwise: &str, whole: bool) -> Result<Regex, String> {
+fn template(template: &str, otherwise: &str, whole: bool) -> Result<Regex, String> {
+    regex(pattern(template, otherwise, whole)?.as_bytes(), "template")
+}
+
+/// As [`template`], not compiled.
+pub(super) fn pattern(template: &str, otherwise: &str, whole: bool) -> Result<String, String> {
     let mut pattern = String::from("^");
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
@@ -107,7 +112,7 @@ pub(super) fn template(template: &str, otherwise: &str, whole: bool) -> Result<R
     if whole {
         pattern.push('$');
     }
-    regex(pattern.as_bytes(), "template")
+    Ok(pattern)
 }
 
 /// Where the brace that `text` begins with is closed.

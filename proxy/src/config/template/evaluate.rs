@@ -8,6 +8,8 @@ use super::{Context, Mistake};
 /// Most bytes that a template gives, and most steps that it takes: far more than anybody's configuration, and soon over.
 const LARGEST: usize = 16 * 1024 * 1024;
 const MOST_STEPS: usize = 4_000_000;
+/// Most bytes and items of all values together that functions give and variables are read for.
+const MOST_WEIGHT: usize = 64 * 1024 * 1024;
 /// Templates in templates, at most.
 const DEEPEST: usize = 32;
 
@@ -19,6 +21,7 @@ pub(super) fn evaluate(template: &Template, context: &Context<'_>) -> Result<Str
         variables: vec![("$".to_owned(), context.root.clone())],
         out: String::new(),
         steps: 0,
+        weight: 0,
         depth: 0,
     };
     scope.nodes(&template.nodes, &context.root, true)?;
@@ -39,6 +42,8 @@ struct Scope<'a> {
     variables: Vec<(String, Value)>,
     out: String,
     steps: usize,
+    /// Of all values so far.
+    weight: usize,
     depth: usize,
 }
 
@@ -143,6 +148,16 @@ impl Scope<'_> {
         Ok(flow)
     }
 
+    /// Counts a value; an error where that is too much.
+    fn counted(&mut self, value: Value) -> Result<Value, String> {
+        self.weight = self.weight.saturating_add(value.weight()?);
+        if self.weight > MOST_WEIGHT {
+            Err("the template takes more than any configuration is".to_owned())
+        } else {
+            Ok(value)
+        }
+    }
+
     fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value, top: bool) -> Result<Value, String> {
         let mut piped = None;
         for stage in pipeline {
@@ -159,7 +174,17 @@ impl Scope<'_> {
                 Operand::Name(name) => {
                     let mut args = self.operands(operands, dot, top)?;
                     args.extend(piped.take());
-                    call(name, &args, self.context)?
+                    if name.contains("egex") {
+                        // To read an expression is work, whatever comes of it.
+                        self.weight += 4096;
+                    }
+                    let value = call(name, &args, self.context)?;
+                    let value = self.counted(value)?;
+                    if let (true, Some(Operand::Variable(variable, path))) = (name.ends_with("erge"), operands.first())
+                    {
+                        self.keep(variable, path, &value);
+                    }
+                    value
                 }
                 Operand::Nothing => return Err("nil is not a command".to_owned()),
                 operand if operands.is_empty() && piped.is_none() => self.operand(operand, dot, top)?,
@@ -211,13 +236,21 @@ impl Scope<'_> {
             }
             _ => return Err("`set` takes a map, a name and a value, `unset` a map and a name".to_owned()),
         };
-        if let Some(Operand::Variable(name, path)) = operands.first()
-            && path.is_empty()
-            && let Some((_, known)) = self.variables.iter_mut().rev().find(|(known, _)| known == name)
-        {
-            known.clone_from(&changed);
+        let changed = self.counted(changed)?;
+        match operands.first() {
+            Some(Operand::Variable(name, path)) if path.is_empty() => self.keep(name, path, &changed),
+            Some(Operand::Nested(_, path)) if path.is_empty() => {}
+            _ => return Err("`set` and `unset` change maps of variables only, not those inside of others".to_owned()),
         }
         Ok(changed)
+    }
+
+    /// What a function has made of the map in a variable is what the variable holds.
+    fn keep(&mut self, name: &str, path: &[String], value: &Value) {
+        let known = self.variables.iter_mut().rev().find(|(known, _)| path.is_empty() && known == name);
+        if let Some((_, known)) = known {
+            known.clone_from(value);
+        }
     }
 
     fn operands(&mut self, operands: &[Operand], dot: &Value, top: bool) -> Result<Vec<Value>, String> {
@@ -225,6 +258,11 @@ impl Scope<'_> {
     }
 
     fn operand(&mut self, operand: &Operand, dot: &Value, top: bool) -> Result<Value, String> {
+        let value = self.value(operand, dot, top)?;
+        self.counted(value)
+    }
+
+    fn value(&mut self, operand: &Operand, dot: &Value, top: bool) -> Result<Value, String> {
         match operand {
             Operand::Nothing => Ok(Value::Nothing),
             Operand::Text(text) => Ok(Value::Text(text.clone())),
@@ -255,7 +293,7 @@ fn items(value: Value) -> Result<Vec<(Value, Value)>, String> {
         Value::Nothing => Ok(Vec::new()),
         Value::List(items) => Ok((0..).map(Value::Number).zip(items).collect()),
         Value::Map(entries) => Ok(entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect()),
-        Value::Number(count) => Ok(super::numbers::until(count)?.into_iter().map(|n| (n.clone(), n)).collect()),
+        Value::Number(count) => Ok(super::numbers::until(count.max(0))?.into_iter().map(|n| (n.clone(), n)).collect()),
         other => Err(format!("`range` cannot go over {}", other.kind())),
     }
 }

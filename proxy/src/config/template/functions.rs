@@ -185,7 +185,11 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         }
         ("toStrings", [Value::List(items)]) => items.iter().map(Value::text).collect(),
         ("join", [Value::Text(separator), Value::List(items)]) => {
-            Value::Text(items.iter().map(Value::text).collect::<Vec<_>>().join(separator))
+            if items.len().saturating_mul(separator.len()) > 16 * 1024 * 1024 {
+                return Some(Err("`join`: the text becomes too long".to_owned()));
+            }
+            let there = items.iter().filter(|item| **item != Value::Nothing);
+            Value::Text(there.map(Value::text).collect::<Vec<_>>().join(separator))
         }
         ("join", [Value::Text(_), value]) => Value::Text(value.text()),
         _ => return None,

@@ -236,7 +236,10 @@ impl Parser {
     fn control(&mut self, word: &str, head: &str, depth: usize) -> Result<Kind, Mistake> {
         // Named before what is inside, where something else may be wrong too.
         let condition = match assignment(head) {
-            Some((name, _, value)) if word != "range" => (Some(name.to_owned()), self.pipeline(value)?),
+            Some((name, true, value)) if word != "range" => (Some(name.to_owned()), self.pipeline(value)?),
+            Some((_, false, _)) if word != "range" => {
+                return Err(self.mistake(format!("`{word}` with `=` is not supported: write `:=`")));
+            }
             _ if word == "range" => (None, Vec::new()),
             _ => (None, self.pipeline(head)?),
         };
@@ -268,7 +271,7 @@ impl Parser {
 
     /// The variables of a `range`, and what it goes over.
     fn range(&self, head: &str) -> Result<(Option<String>, Option<String>, Pipeline), Mistake> {
-        let (names, over) = head.split_once(":=").unwrap_or(("", head));
+        let (names, over) = head.split_once(":=").filter(|_| head.starts_with('$')).unwrap_or(("", head));
         let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         let over = self.pipeline(over)?;
         let named = |name: &str| Some(name.to_owned());

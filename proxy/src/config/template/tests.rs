@@ -135,6 +135,10 @@ fn actions_do_what_they_do_in_traefik() {
     for (template, text) in [
         ("{{ range $i, $e := split \"a,b\" \",\" }}{{ $i }}{{ $e }}{{ end }}", "0a1b"),
         ("{{ range 3 }}{{ . }}{{ end }}", "012"),
+        (
+            "{{ range split \"a:=b\" \":=\" }}{{ . }}{{ end }}{{ print \"a=b\" }}{{ if eq \"=\" \"=\" }}c{{ end }}",
+            "aba=bc",
+        ),
         ("{{ range $i := until 3 }}{{ if eq $i 1 }}{{ continue }}{{ end }}{{ $i }}{{ end }}", "02"),
         ("{{ range $i := until 9 }}{{ if eq $i 2 }}{{ break }}{{ end }}{{ $i }}{{ end }}", "01"),
         ("{{ range list }}x{{ else }}none{{ end }}", "none"),
@@ -148,6 +152,8 @@ fn actions_do_what_they_do_in_traefik() {
         ("a {{- /* c }} */ -}} b", "ab"),
         ("{{\"x\"}}{{ \"}}\" }}", "x}}"),
         ("{{ $d := dict \"a\" 1 }}{{ $_ := set $d \"b\" 2 }}{{ $d }}", "map[a:1 b:2]"),
+        ("{{ $d := dict \"a\" 1 }}{{ $_ := merge $d (dict \"b\" 2) }}{{ $d }}", "map[a:1 b:2]"),
+        ("{{ range -3 }}x{{ else }}none{{ end }}", "none"),
         ("{{ (index (list (dict \"n\" \"x\")) 0).n }}", "x"),
     ] {
         assert_eq!(filled(template).as_deref(), Ok(text), "{template}");
@@ -164,6 +170,11 @@ fn what_is_wrong_is_named_with_its_line() {
         ("{{ if }}x{{ end }}", 1, "an empty action"),
         ("x\n{{ $x }}", 2, "there is no variable `$x`"),
         ("{{ $z = 1 }}", 1, "there is no variable `$z`"),
+        (
+            "{{ $d := dict \"in\" (dict) }}{{ $_ := set $d.in \"k\" 1 }}",
+            1,
+            "`set` and `unset` change maps of variables only, not those inside of others",
+        ),
         ("{{ break }}", 1, "`break` outside of `range`"),
         ("{{ range 2 }}\n{{ template \"nope\" }}\n{{ end }}", 2, "there is no template \"nope\""),
         ("{{ index (list 1) 5 }}", 1, "`index`: 5 is outside of a list of 1"),
@@ -186,6 +197,11 @@ fn a_template_is_soon_over() {
         "{{ range until 100000 }}{{ range until 100000 }}{{ end }}x{{ end }}",
         "{{ until 1000000000 }}",
         "{{ repeat 1000000000 \"x\" }}",
+        "{{ $x := list }}{{ range until 100000 }}{{ $x = list $x }}{{ end }}",
+        "{{ $x := \"aaaaaaaa\" }}{{ range until 60 }}{{ $x = print $x $x }}{{ end }}",
+        "{{ $x := \"aaaaaaaa\" }}{{ range until 60 }}{{ $x = replace \"a\" $x $x }}{{ end }}",
+        "{{ $x := list 1 }}{{ range until 60 }}{{ $x = concat $x $x }}{{ end }}",
+        "{{ range until 100000 }}{{ range until 100000 }}{{ break }}{{ end }}{{ end }}",
         "{{ untilStep 0 9223372036854775807 4611686018427387904 }}",
     ] {
         assert!(filled(endless).is_err(), "{endless}");

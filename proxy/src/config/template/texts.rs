@@ -45,6 +45,11 @@ pub(super) fn expanded(text: &str, variable: &dyn Fn(&str) -> String) -> String 
     out + rest
 }
 
+/// Whether a result may be as long as this many times that many bytes.
+fn fits(times: usize, bytes: usize) -> bool {
+    times.saturating_mul(bytes) <= 16 * 1024 * 1024
+}
+
 /// Calls a function; `None` where it is none of these.
 pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let joined = |separator: &str, show: fn(&Value) -> String| {
@@ -81,6 +86,11 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
             };
             let all: Vec<String> = args.iter().map(text).collect::<Option<_>>()?;
             let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            if let ([_, a, b], true) = (all.as_slice(), name.contains("eplace"))
+                && !fits(a.len().max(1), b.len().max(1))
+            {
+                return Some(Err(format!("`{name}`: the text becomes too long")));
+            }
             plain(name, &all).map(Ok).or_else(|| regular(name, &all))
         }
     }
@@ -134,10 +144,13 @@ fn with_numbers(name: &str, numbers: &[Value], text: &str) -> Option<Result<Valu
         }
         ("repeat", [count]) => {
             let count = size(*count);
-            if text.len().saturating_mul(count) > 1024 * 1024 {
+            if !fits(text.len(), count) {
                 return Some(Err("`repeat`: the text becomes too long".to_owned()));
             }
             text.repeat(count)
+        }
+        ("indent" | "nindent", [count]) if !fits(text.len() + 1, size(*count).min(1024)) => {
+            return Some(Err(format!("`{name}`: the text becomes too long")));
         }
         ("indent", [count]) => indented(text, size(*count)),
         ("nindent", [count]) => format!("\n{}", indented(text, size(*count))),

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Lists and maps inside each other, at most.
+const DEEPEST: usize = 64;
+
 /// A value in a template.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::config) enum Value {
@@ -54,6 +57,26 @@ impl Value {
                 let entries = entries.iter().map(|(key, value)| format!("{key}:{}", value.text()));
                 format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
             }
+        }
+    }
+
+    /// Bytes and items in it.
+    ///
+    /// # Errors
+    /// It is nested deeper than anything that is meant, and than can be walked through.
+    pub(super) fn weight(&self) -> Result<usize, String> {
+        self.weight_below(DEEPEST)
+    }
+
+    fn weight_below(&self, depth: usize) -> Result<usize, String> {
+        let depth = depth.checked_sub(1).ok_or("lists and maps are nested too deeply")?;
+        match self {
+            Self::Text(text) => Ok(1 + text.len()),
+            Self::List(items) => items.iter().try_fold(1, |all, item| Ok(all + item.weight_below(depth)?)),
+            Self::Map(entries) => {
+                entries.iter().try_fold(1, |all, (key, value)| Ok(all + key.len() + value.weight_below(depth)?))
+            }
+            Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) => Ok(1),
         }
     }
 
