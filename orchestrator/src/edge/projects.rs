@@ -102,6 +102,11 @@ impl Known {
     }
 }
 
+/// The name of the file of a revision; no two have the same.
+fn name_of(file: &ProjectFile) -> String {
+    format!("{}@{}.json", file.project, file.revision)
+}
+
 /// Project and revision in the name of a file.
 fn parts(name: &str) -> (&str, &str) {
     let stem = name.strip_suffix(".json").unwrap_or(name);
@@ -113,7 +118,7 @@ fn parts(name: &str) -> (&str, &str) {
 /// # Errors
 /// Whatever the engine answers.
 pub async fn write(engine: &Engine, file: &ProjectFile) -> Result<(), Setback> {
-    put(engine, &format!("{}@{}.json", file.project, file.revision), file).await
+    put(engine, &name_of(file), file).await
 }
 
 /// Writes a further revision of a project in `known` for the agent that is at work, of whatever `stack` it is.
@@ -187,8 +192,7 @@ pub fn read_own(root: &Path) -> BTreeMap<String, ProjectFile> {
     for project in &known.single {
         // Written for an agent that knew no other names; whoever writes next shall not write over it.
         if let Some(file) = known.readable.get(project) {
-            let own = format!("{project}@{}.json", file.revision);
-            let _ = fs::rename(folder.join(format!("{project}.json")), folder.join(own));
+            let _ = fs::rename(folder.join(format!("{project}.json")), folder.join(name_of(file)));
         }
     }
     for name in &known.spent {
@@ -218,7 +222,9 @@ mod tests {
             removed,
             ..ProjectFile::default()
         };
-        (format!("{project}@{revision}.json"), serde_json::to_vec(&file).unwrap_or_default())
+        let name = name_of(&file);
+        assert_eq!(parts(&name), (project, revision));
+        (name, serde_json::to_vec(&file).unwrap_or_default())
     }
 
     fn torn(name: &str) -> (String, Vec<u8>) {

@@ -102,8 +102,13 @@ fn build_v2(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
     let one = |arg: &Vec<u8>| match name {
         "HostSNI" => {
             let host = v2::ascii(arg, name)?.to_ascii_lowercase();
-            let name = host.trim_end_matches('.').to_owned();
-            Ok(if host == "*" { Matcher::Anything } else { Matcher::HostSni(HostName { name, wildcard: false }) })
+            if host == "*" {
+                return Ok(Matcher::Anything);
+            }
+            if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte)) {
+                return Err(format!("invalid value for \"HostSNI\" matcher, \"{host}\" is not a valid hostname"));
+            }
+            Ok(Matcher::HostSni(HostName { name: host.trim_end_matches('.').to_owned(), wildcard: false }))
         }
         "HostSNIRegexp" => {
             // Names in a hello are compared in lower case.

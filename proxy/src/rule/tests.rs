@@ -112,6 +112,9 @@ fn tcp_rules_of_v2_have_several_values() {
     assert!(ask("ClientIP(`192.0.2.0/24`, `10.0.0.0/8`) && ALPN(`h2`, `foo`)", ""));
     assert_eq!(TcpRule::parse_v2("HostSNI(`a`, `*`)").unwrap().hosts(), ["a", "*"]);
     assert!(TcpRule::parse_v2("HostSNI(`*`)").unwrap().is_catch_all());
+    for never in ["HostSNI(`*.example`)", "HostSNI(`{a:.+}.example`)"] {
+        assert!(TcpRule::parse_v2(never).is_err(), "{never}");
+    }
     assert!(TcpRule::parse("HostSNI(`a`, `b`)").is_err() && TcpRule::parse_v2("HostSNIRegexp(`{a`)").is_err());
 }
 

@@ -1,6 +1,6 @@
 //! What a template gives.
 
-use super::functions::call;
+use super::functions::{bare, call};
 use super::parse::{Branches, Kind, Node, Operand, Pipeline, Template};
 use super::value::Value;
 use super::{Context, Mistake};
@@ -174,14 +174,14 @@ impl Scope<'_> {
                 Operand::Name(name) => {
                     let mut args = self.operands(operands, dot, top)?;
                     args.extend(piped.take());
-                    if name.contains("egex") {
+                    let function = bare(name);
+                    if function.starts_with("regex") {
                         // To read an expression is work, whatever comes of it.
                         self.weight += 4096;
                     }
                     let value = call(name, &args, self.context)?;
                     let value = self.counted(value)?;
-                    if let (true, Some(Operand::Variable(variable, path))) = (name.ends_with("erge"), operands.first())
-                    {
+                    if let ("merge", Some(Operand::Variable(variable, path))) = (&*function, operands.first()) {
                         self.keep(variable, path, &value);
                     }
                     value

@@ -1,21 +1,26 @@
 //! The functions of templates: what decides, lists and maps, and the way to the others.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::value::Value;
 use super::{Context, numbers, texts};
 
+/// The name of a function without `must`: such functions are the same, but for errors that would be results otherwise.
+pub(super) fn bare(name: &str) -> Cow<'_, str> {
+    match name.strip_prefix("must").and_then(|rest| rest.split_at_checked(1)) {
+        Some((first, rest)) => Cow::Owned(format!("{}{rest}", first.to_lowercase())),
+        None => Cow::Borrowed(name),
+    }
+}
+
 /// Calls a function by its name.
 pub(super) fn call(name: &str, args: &[Value], context: &Context<'_>) -> Result<Value, String> {
     if name == "fail" {
         return Err(args.iter().map(Value::text).collect());
     }
-    // The same, but for errors that would be results otherwise.
-    let name = match name.strip_prefix("must").and_then(|rest| rest.split_at_checked(1)) {
-        Some((first, rest)) => &format!("{}{rest}", first.to_lowercase()),
-        None => name,
-    };
+    let name = &*bare(name);
     let variable = |name: &str| context.environment.get(name).cloned().unwrap_or_default();
     match (name, args) {
         ("env", [Value::Text(name)]) => return Ok(Value::Text(variable(name))),
@@ -138,6 +143,11 @@ fn items(value: &Value) -> Option<&[Value]> {
     }
 }
 
+/// As texts, without what is not there.
+fn there(items: &[Value]) -> impl Iterator<Item = String> {
+    items.iter().filter(|item| **item != Value::Nothing).map(Value::text)
+}
+
 /// Each of them once.
 fn once(items: impl IntoIterator<Item = Value>) -> Vec<Value> {
     let mut kept: Vec<Value> = Vec::new();
@@ -179,17 +189,16 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
             Value::List(items.chunks(size).map(|part| Value::List(part.to_vec())).collect())
         }
         ("sortAlpha", [Value::List(items)]) => {
-            let mut sorted: Vec<String> = items.iter().map(Value::text).collect();
+            let mut sorted: Vec<String> = there(items).collect();
             sorted.sort_unstable();
             sorted.into_iter().collect()
         }
-        ("toStrings", [Value::List(items)]) => items.iter().map(Value::text).collect(),
+        ("toStrings", [Value::List(items)]) => there(items).collect(),
         ("join", [Value::Text(separator), Value::List(items)]) => {
             if items.len().saturating_mul(separator.len()) > 16 * 1024 * 1024 {
                 return Some(Err("`join`: the text becomes too long".to_owned()));
             }
-            let there = items.iter().filter(|item| **item != Value::Nothing);
-            Value::Text(there.map(Value::text).collect::<Vec<_>>().join(separator))
+            Value::Text(there(items).collect::<Vec<_>>().join(separator))
         }
         ("join", [Value::Text(_), value]) => Value::Text(value.text()),
         _ => return None,

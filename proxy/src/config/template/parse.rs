@@ -180,8 +180,7 @@ impl Parser {
                 }
                 Piece::Action(action) => action,
             };
-            let (word, tail) = action.split_once(char::is_whitespace).unwrap_or((&action, ""));
-            let tail = tail.trim();
+            let (word, tail) = keyword(&action);
             let kind = match word {
                 "end" if !tail.is_empty() => return Err(self.mistake("nothing is expected after `end`")),
                 "end" | "else" => return Ok((nodes, Some(action))),
@@ -253,12 +252,12 @@ impl Parser {
             None => Vec::new(),
             Some("") => self.until_end(word, depth)?,
             Some(again) => {
-                let (word, tail) = again.split_once(char::is_whitespace).unwrap_or((again, ""));
+                let (word, tail) = keyword(again);
                 if !matches!(word, "if" | "with") {
                     return Err(self.mistake(format!("`else {word}` makes no sense")));
                 }
                 let line = self.line;
-                vec![Node { line, kind: self.control(word, tail.trim(), depth + 1)? }]
+                vec![Node { line, kind: self.control(word, tail, depth + 1)? }]
             }
         };
         if let Some((key, value, over)) = range {
@@ -282,6 +281,13 @@ impl Parser {
             _ => Err(self.mistake("`range` sets at most two variables")),
         }
     }
+}
+
+/// The word that an action begins with, and what follows.
+fn keyword(action: &str) -> (&str, &str) {
+    let end = action.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(action.len());
+    let (word, tail) = action.split_at(end);
+    (word, tail.trim())
 }
 
 /// `$x := …`, or without its colon; whether it has one.
@@ -407,7 +413,13 @@ fn number(word: &str) -> Result<Operand, String> {
     let based = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(prefix, base)| {
         i64::from_str_radix(rest.strip_prefix(prefix)?, base).ok().map(|number| sign * number)
     });
-    match (based.or(digits.parse().ok()), digits.parse()) {
+    // A zero before other digits makes them octal.
+    let octal = rest.len() > 1 && rest.starts_with('0') && rest.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = if octal { i64::from_str_radix(rest, 8).ok().map(|number| sign * number) } else { digits.parse().ok() };
+    if octal && plain.is_none() {
+        return Err(format!("`{word}` is no number"));
+    }
+    match (based.or(plain), digits.parse()) {
         (Some(number), _) => Ok(Operand::Number(number)),
         (None, Ok(number)) => Ok(Operand::Float(number)),
         (None, Err(_)) => Err(format!("`{word}` is no number")),

@@ -70,6 +70,7 @@ fn functions_give_what_they_give_in_traefik() {
             "printf \"%05d|%5s|%-5s|%.2f|%x|%t|%c\" 42 \"ab\" \"cd\" 1.239 255 true 65",
             "00042|   ab|cd   |1.24|ff|true|A",
         ),
+        ("printf \"%.3s|%x|%s\" \"abcdef\" \"abc\" (list \"a\" \"b\")", "abc|616263|[a b]"),
         ("printf \"%d\" \"a\"", "%!d(string=a)"),
         ("printf \"%v %v\" 1", "1 %!v(MISSING)"),
         ("printf \"%s\" \"a\" \"b\"", "a%!(EXTRA string=b)"),
@@ -123,6 +124,8 @@ fn functions_give_what_they_give_in_traefik() {
         ("\"\\x41\\u00e9\\n\" | quote", "\"Aé\\n\""),
         ("`raw \"x\"`", "raw \"x\""),
         ("0x10", "16"),
+        ("010", "8"),
+        ("list \"b\" nil \"a\" | join \",\"", "b,a"),
         ("1_000", "1000"),
         ("mustToJson 1", "1"),
     ] {
@@ -153,6 +156,7 @@ fn actions_do_what_they_do_in_traefik() {
         ("{{\"x\"}}{{ \"}}\" }}", "x}}"),
         ("{{ $d := dict \"a\" 1 }}{{ $_ := set $d \"b\" 2 }}{{ $d }}", "map[a:1 b:2]"),
         ("{{ $d := dict \"a\" 1 }}{{ $_ := merge $d (dict \"b\" 2) }}{{ $d }}", "map[a:1 b:2]"),
+        ("{{ if(eq 1 2) }}a{{ else if(eq 1 1) }}b{{ end }}", "b"),
         ("{{ range -3 }}x{{ else }}none{{ end }}", "none"),
         ("{{ (index (list (dict \"n\" \"x\")) 0).n }}", "x"),
     ] {
@@ -184,6 +188,10 @@ fn what_is_wrong_is_named_with_its_line() {
         ("{{ upper 5 }}", 1, "function `upper` is not supported, or not with these arguments (a number)"),
         ("{{ range $k, $v := 3 }}{{ end }}", 1, "`range` over a number sets one variable"),
         ("{{ div 7 0 }}", 1, "`div`: the result is not a number that there is"),
+        ("{{ printf \"%+d\" 5 }}", 1, "`printf`: the flag `+` is not supported"),
+        ("{{ printf \"%.2d\" 5 }}", 1, "`printf`: `%.d` is not supported for a number"),
+        ("{{ printf \"%9999s\" \"a\" }}", 1, "`printf`: a width of 9999 is too much"),
+        ("{{ 09 }}", 1, "`09` is no number"),
         ("{{ uuidv4 }}", 1, "function `uuidv4` is not supported"),
     ] {
         assert_eq!(filled(template), Err(Mistake { line, reason: reason.to_owned() }), "{template}");

@@ -331,6 +331,19 @@ fn quoted(text: &str) -> String {
     out
 }
 
+/// A width or a precision, where there is one.
+fn digits(characters: &mut Peekable<Chars<'_>>) -> Result<Option<usize>, String> {
+    let mut digits = String::new();
+    while let Some(digit) = characters.next_if(char::is_ascii_digit) {
+        digits.push(digit);
+    }
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    let number = digits.parse().ok().filter(|number| *number <= 1024);
+    number.map(Some).ok_or_else(|| format!("`printf`: a width of {digits} is too much"))
+}
+
 /// `printf`, with the verbs for texts, whole numbers and fractions.
 fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
     let mut values = values.iter();
@@ -343,18 +356,17 @@ fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
         }
         let (mut left, mut zero) = (false, false);
         while let Some(flag) = characters.next_if(|c| "-0+ #".contains(*c)) {
-            left |= flag == '-';
-            zero |= flag == '0';
-        }
-        let number = |characters: &mut Peekable<Chars<'_>>| {
-            let mut digits = String::new();
-            while let Some(digit) = characters.next_if(char::is_ascii_digit) {
-                digits.push(digit);
+            match flag {
+                '-' => left = true,
+                '0' => zero = true,
+                other => return Err(format!("`printf`: the flag `{other}` is not supported")),
             }
-            digits.parse::<usize>().unwrap_or(0).min(64)
+        }
+        let width = digits(&mut characters)?.unwrap_or(0);
+        let precision = match characters.next_if_eq(&'.') {
+            Some(_) => Some(digits(&mut characters)?.unwrap_or(0)),
+            None => None,
         };
-        let width = number(&mut characters);
-        let precision = if characters.next_if_eq(&'.').is_some() { Some(number(&mut characters)) } else { None };
         let verb = characters.next().ok_or("`printf`: a `%` at the end")?;
         if verb == '%' {
             out.push('%');
@@ -364,14 +376,25 @@ fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
             out.push_str(&format!("%!{verb}(MISSING)"));
             continue;
         };
+        let all_texts = |items: &[Value]| items.iter().all(|item| matches!(item, Value::Text(_)));
         let shown = match (verb, value) {
-            ('d', Value::Number(_)) | ('t', Value::Flag(_)) | ('s', Value::Text(_)) | ('v', _) => value.text(),
+            ('f', Value::Float(number)) => format!("{number:.*}", precision.unwrap_or(6)),
+            ('s' | 'v', Value::Text(text)) => text.chars().take(precision.unwrap_or(usize::MAX)).collect(),
+            _ if precision.is_some() => {
+                return Err(format!("`printf`: `%.{verb}` is not supported for {}", value.kind()));
+            }
+            ('d', Value::Number(_)) | ('t', Value::Flag(_)) | ('v', _) => value.text(),
+            ('s', Value::List(items)) if all_texts(items) => value.text(),
             ('q', Value::Text(text)) => quoted(text),
+            ('x', Value::Number(number)) if *number < 0 => format!("-{:x}", number.unsigned_abs()),
             ('x', Value::Number(number)) => format!("{number:x}"),
+            ('x', Value::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
             ('c', Value::Number(number)) => {
                 u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
             }
-            ('f', Value::Float(number)) => format!("{number:.*}", precision.unwrap_or(6)),
+            (_, Value::List(_) | Value::Map(_) | Value::Nothing) => {
+                return Err(format!("`printf`: `%{verb}` is not supported for {}", value.kind()));
+            }
             // As Go shows what it cannot show.
             _ if "dstqxcf".contains(verb) => format!("%!{verb}({}={})", super::functions::kind(value), value.text()),
             _ => return Err(format!("`printf`: `%{verb}` is not supported")),
