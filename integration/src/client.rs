@@ -3,14 +3,28 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::command::run;
 
-/// A port of this host that nothing listens on.
+/// Ports that the system gives to nobody who asks for any (Linux begins with 32768): who connects somewhere meanwhile does
+/// not get one.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// As many of them as a test takes, and more; each process begins with others.
+const BLOCK: u32 = 20;
+
+/// A port of this host that nothing listens on, another one each time.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
-    listener.local_addr().expect("the address of a bound socket").port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(BLOCK);
+    let count = u32::from(PORTS.end - PORTS.start);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    (0..count)
+        .map(|_| first.wrapping_add(TAKEN.fetch_add(1, Relaxed)) % count)
+        .filter_map(|at| u16::try_from(at).ok().map(|at| PORTS.start + at))
+        .find(is_free)
+        .expect("a free port")
 }
 
 /// A request as curl sends it.
