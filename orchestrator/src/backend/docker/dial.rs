@@ -1,5 +1,6 @@
 //! Connections to the engine: a Unix socket, TCP with or without TLS, `ssh`.
 
+mod local;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -59,7 +60,7 @@ impl Dialer {
     /// A new connection.
     pub(super) async fn dial(&self) -> io::Result<Box<dyn Wire>> {
         Ok(match (&self.address, &self.tls) {
-            (Address::Unix(path), _) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            (Address::Unix(path), _) => Box::new(local::Local::new(tokio::net::UnixStream::connect(path).await?)),
             (Address::Tls { host, .. }, Some(connector)) => Box::new(connector.connect(tcp(host).await?).await?),
             (Address::Tcp(host) | Address::Tls { host, .. }, _) => Box::new(tcp(host).await?),
             (Address::Ssh { host, socket }, _) => Box::new(Ssh::start(host, socket.as_deref())?),
