@@ -1,12 +1,18 @@
-//! Patterns of files, as `.dockerignore` has them: which files of a build context or of a watched folder are left out. The rules are those of Docker's documentation
-//! ("Build context", ".dockerignore files"): patterns in order, the last that matches decides, `!` takes a file back
-//! in, `**` stands for any number of folders, a folder that is left out takes its files along.
+//! Patterns of files, as `.dockerignore` has them: which files of a build context or of a watched folder are left out. The
+//! rules are those of Docker's documentation ("Build context", ".dockerignore files"): patterns in order, the last that
+//! matches decides, `!` takes a file back in, `**` stands for any number of folders, a folder that is left out takes its
+//! files along. In brackets they are those of Go's `path.Match`.
 
 /// The patterns of one file.
 #[derive(Debug, Default)]
 pub struct Ignore {
     patterns: Vec<Pattern>,
 }
+
+/// A pattern that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no pattern: a `[` needs its `]` with something in it, and `\\` something behind it")]
+pub struct Broken(String);
 
 #[derive(Debug)]
 struct Pattern {
@@ -34,15 +40,22 @@ enum Token {
 }
 
 impl Ignore {
-    /// Reads the patterns. Lines that begin with `#` are comments; a broken pattern matches nothing.
-    pub fn parse(text: &str) -> Self {
+    /// Reads the patterns. Lines that begin with `#` are comments.
+    ///
+    /// # Errors
+    /// The first pattern that makes no sense.
+    pub fn parse(text: &str) -> Result<Self, Broken> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { patterns: text.lines().filter(|line| !line.starts_with('#')).filter_map(Pattern::parse).collect() }
+        Self::of(text.lines().filter(|line| !line.starts_with('#')))
     }
 
     /// The same of patterns that are no lines of a file: nothing is a comment.
-    pub fn of(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        Self { patterns: patterns.into_iter().filter_map(|pattern| Pattern::parse(pattern.as_ref())).collect() }
+    ///
+    /// # Errors
+    /// As [`Ignore::parse`].
+    pub fn of(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, Broken> {
+        let patterns = patterns.into_iter().filter_map(|pattern| Pattern::parse(pattern.as_ref()).transpose());
+        Ok(Self { patterns: patterns.collect::<Result<_, _>>()? })
     }
 
     /// Whether a path (with `/`, relative to the context) is left out, itself or with one of its parents.
@@ -67,14 +80,16 @@ impl Ignore {
 }
 
 impl Pattern {
-    fn parse(line: &str) -> Option<Self> {
+    /// None of an empty line.
+    fn parse(line: &str) -> Result<Option<Self>, Broken> {
         let line = line.trim();
         let (keeps, line) = line.strip_prefix('!').map_or((false, line), |rest| (true, rest.trim()));
         let text = clean(line);
         if text.is_empty() {
-            return None;
+            return Ok(None);
         }
-        Some(Self { tokens: tokens(&text)?, text, keeps })
+        let tokens = tokens(&text).ok_or_else(|| Broken(line.to_owned()))?;
+        Ok(Some(Self { tokens, text, keeps }))
     }
 
     fn matches_with_parents(&self, path: &str) -> bool {
@@ -166,23 +181,23 @@ fn tokens(pattern: &str) -> Option<Vec<Token>> {
 }
 
 fn class(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Token> {
-    let negated = letters.next_if(|letter| matches!(letter, '^' | '!')).is_some();
+    let negated = letters.next_if_eq(&'^').is_some();
     let mut ranges = Vec::new();
     loop {
-        let mut from = letters.next()?;
-        if from == ']' && !ranges.is_empty() {
+        if !ranges.is_empty() && letters.next_if_eq(&']').is_some() {
             return Some(Token::Class { negated, ranges });
         }
-        if from == '\\' {
-            from = letters.next()?;
-        }
-        let mut to = from;
-        if letters.next_if_eq(&'-').is_some() {
-            to = letters.next()?;
-            if to == '\\' {
-                to = letters.next()?;
-            }
-        }
+        let from = of_class(letters)?;
+        let to = if letters.next_if_eq(&'-').is_some() { of_class(letters)? } else { from };
         ranges.push((from, to));
+    }
+}
+
+/// A character of a class: the signs that a class is made of only behind a `\`.
+fn of_class(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
+    match letters.next()? {
+        '\\' => letters.next(),
+        ']' | '-' => None,
+        other => Some(other),
     }
 }

@@ -135,6 +135,17 @@ impl Request {
     }
 }
 
+/// How long a reading stays that has read everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// For as long as somebody listens.
+    Always,
+    /// For as long as another container may come in the place of the last one.
+    ForAnother,
+    /// Not at all.
+    Never,
+}
+
 /// A stream of lines. Dropping it ends the reading.
 #[derive(Debug)]
 pub struct Logs {
@@ -142,7 +153,7 @@ pub struct Logs {
     /// Items of a batch that are still to be handed out.
     ready: VecDeque<Item>,
     reader: JoinHandle<()>,
-    stay: watch::Sender<bool>,
+    stay: watch::Sender<Stay>,
     sources: Vec<Arc<Source>>,
 }
 
@@ -167,7 +178,7 @@ impl Logs {
         let sources = containers.iter().map(|container| request.source(container)).collect();
         let (sender, items) = mpsc::channel(WAITING);
         let engine = Arc::clone(engine);
-        let (stay, stays) = watch::channel(request.stay);
+        let (stay, stays) = watch::channel(if request.stay { Stay::Always } else { Stay::ForAnother });
         let reader = tokio::spawn(async move {
             follow::run(engine, request, containers, events, stays, sender).await;
         });
@@ -181,7 +192,12 @@ impl Logs {
 
     /// From now on the last container's end is the end, whatever [`Request::stay`] said.
     pub fn leave(&self) {
-        self.stay.send_replace(false);
+        self.stay.send_replace(Stay::ForAnother);
+    }
+
+    /// All containers have been stopped, and none comes after them: once the last lines have been read that is the end.
+    pub fn end(&self) {
+        self.stay.send_replace(Stay::Never);
     }
 
     /// The next item; none at the end. An error is the last item.

@@ -9,9 +9,8 @@ pub type Upload = BoxStream<'static, std::io::Result<Bytes>>;
 /// How an archive is unpacked in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unpack {
-    /// Files belong to the numbers that the archive says; a file takes a folder's place.
-    Replacing,
-    /// The same, but a folder stays, and is a failure.
+    /// Files belong to the numbers that the archive says. A folder stays: a file in its place is a failure, and so is a
+    /// folder in a file's.
     Sparing,
     /// As [`Unpack::Sparing`], and everything belongs to the container's user.
     ForUser,

@@ -5,6 +5,7 @@ mod again;
 mod answers;
 mod build;
 mod client;
+mod client_config;
 mod content;
 mod create;
 mod credentials;
@@ -47,6 +48,7 @@ use super::{
     NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Unpack, Upload, Usage, VolumeInfo,
     VolumeSpec,
 };
+use crate::labels;
 use crate::ui::style::printable;
 use create::Misfit;
 use stream::Origin;
@@ -78,6 +80,8 @@ pub struct Docker {
     api: OnceCell<(u32, u32)>,
     info: OnceCell<EngineInfo>,
     id: OnceCell<String>,
+    /// Variables of builds and containers, for the proxies of this engine.
+    proxies: OnceCell<BTreeMap<String, String>>,
     /// Environment of the client: where registry credentials are.
     environment: BTreeMap<String, String>,
 }
@@ -120,6 +124,7 @@ impl Docker {
             api: OnceCell::new(),
             info: OnceCell::new(),
             id: OnceCell::new(),
+            proxies: OnceCell::new(),
             environment,
         })
     }
@@ -170,6 +175,32 @@ impl Docker {
                 })
             })
             .await
+    }
+
+    /// Variables that the client's configuration gives builds and containers of this engine, read once.
+    async fn proxies(&self) -> Result<&BTreeMap<String, String>> {
+        let engine = self.transport.address().to_string();
+        self.proxies
+            .get_or_try_init(|| async { client_config::proxy_variables(&self.environment, &engine).await })
+            .await
+    }
+
+    /// Gives a container of a service the variables for proxies that it does not set itself; what stands in the way.
+    async fn add_proxies(&self, spec: &mut ContainerSpec) -> Option<String> {
+        if !spec.labels.contains_key(labels::SERVICE) {
+            return None;
+        }
+        let proxies = match self.proxies().await {
+            Ok(proxies) => proxies,
+            Err(error) => return Some(format!("it gets no variables for proxies: {error}")),
+        };
+        for (name, value) in proxies {
+            let sets = |entry: &String| entry.split('=').next() == Some(name);
+            if !spec.environment.iter().any(sets) {
+                spec.environment.push(format!("{name}={value}"));
+            }
+        }
+        None
     }
 
     /// A request below the agreed version.
@@ -404,7 +435,7 @@ impl Backend for Docker {
         let call = change("create container", &spec.name);
         let api = self.api().await?;
         let mut spec = inline_seccomp(spec, call).await?;
-        let mut foreign = Vec::new();
+        let mut foreign: Vec<String> = self.add_proxies(&mut spec).await.into_iter().collect();
         if spec.service.credential_spec.is_some() && !self.facts().await?.platform.starts_with("windows") {
             spec.service.credential_spec = None;
             foreign.push("`credential_spec` is for Windows; it has no effect on this engine".to_owned());

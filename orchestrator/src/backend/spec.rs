@@ -107,10 +107,8 @@ pub struct BuildSecret {
 pub enum SecretValue {
     /// A file of the client.
     File(PathBuf),
-    /// The secret itself.
+    /// The secret itself; empty where the variable is not set that it is taken from.
     Text(String),
-    /// This variable, which is not set.
-    Unset(String),
 }
 
 /// Without the secret itself: it must not end in a log.
@@ -119,7 +117,6 @@ impl std::fmt::Debug for SecretValue {
         match self {
             Self::File(path) => write!(formatter, "File({})", path.display()),
             Self::Text(_) => write!(formatter, "Text(..)"),
-            Self::Unset(variable) => write!(formatter, "Unset({variable})"),
         }
     }
 }

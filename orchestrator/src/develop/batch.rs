@@ -34,7 +34,7 @@ pub struct Batch {
 pub struct Transfer {
     /// To be copied, from these paths.
     pub copy: BTreeMap<String, PathBuf>,
-    /// To be removed.
+    /// To be removed, before anything is copied.
     pub delete: BTreeSet<String>,
 }
 
@@ -64,7 +64,7 @@ impl Batch {
                     walked = Some(path);
                     batch.walk(rules, path, &found, 0);
                 }
-                Ok(found) => batch.there(rules, path, &found),
+                Ok(found) => batch.there(rules, path, &found, changes.folders.contains(path)),
                 Err(error) if is_gone(&error) => {
                     if !made {
                         batch.gone(rules, path);
@@ -96,7 +96,7 @@ impl Batch {
 
     /// A folder with all that is in it, or a file.
     fn walk(&mut self, rules: &[Rule], path: &Path, found: &Metadata, depth: usize) {
-        self.there(rules, path, found);
+        self.there(rules, path, found, false);
         // A rule's own folder may be a link; links in it are carried over as links.
         let is_folder = found.is_dir() || (depth == 0 && is_root(rules, path) && path.is_dir());
         if !is_folder || depth > MAX_DEPTH || rules.iter().all(|rule| rule.shuns(path)) {
@@ -118,7 +118,8 @@ impl Batch {
         }
     }
 
-    fn there(&mut self, rules: &[Rule], path: &Path, found: &Metadata) {
+    /// A path that there is; `replaced`: it stands where a folder was.
+    fn there(&mut self, rules: &[Rule], path: &Path, found: &Metadata, replaced: bool) {
         for (position, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.covers(path)) {
             self.ask(position, rule);
             // The rule's own folder stays as it is in the container: only what is in it is carried over.
@@ -127,7 +128,11 @@ impl Batch {
             if rule.action.syncs() && !own_folder && (kind.is_file() || kind.is_dir() || kind.is_symlink()) {
                 let transfer = self.sync.entry(rule.service.clone()).or_default();
                 let place = rule.place(path);
-                transfer.delete.remove(&place);
+                if replaced {
+                    transfer.delete.insert(place.clone());
+                } else {
+                    transfer.delete.remove(&place);
+                }
                 transfer.copy.insert(place, path.to_owned());
             }
         }

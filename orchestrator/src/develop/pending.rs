@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ pub struct Pending {
 pub struct Changes {
     /// By path: whether it was made since the last batch. One that was and is gone again is no change.
     pub paths: BTreeMap<PathBuf, bool>,
+    /// Those of them that were folders before.
+    pub folders: BTreeSet<PathBuf>,
     /// More has changed than is known: everything has to be looked at.
     pub lost: bool,
 }
@@ -71,6 +73,6 @@ impl Pending {
     /// All changes so far.
     pub fn take(&mut self) -> Changes {
         let Self { paths, lost, .. } = std::mem::take(self);
-        Changes { paths, lost }
+        Changes { paths, folders: BTreeSet::new(), lost }
     }
 }

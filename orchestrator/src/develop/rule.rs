@@ -173,15 +173,19 @@ impl Rules {
             self.warnings
                 .push("x-initialSync is DEPRECATED, please use the official `initial_sync` attribute".to_owned());
         }
-        let own = |patterns: &[String]| (!patterns.is_empty()).then(|| Patterns::new(&path, &lines(patterns)));
-        let ignore = [context.cloned(), Some(Patterns::new(&path, EPHEMERAL)), own(&rule.ignore)];
+        let own = |patterns: &[String]| {
+            let own = (!patterns.is_empty()).then(|| Patterns::new(&path, &lines(patterns))).transpose();
+            own.map_err(|broken| CommandError::new(format!("a watch rule of service `{name}`: {broken}")))
+        };
+        let ephemeral = Patterns::new(&path, EPHEMERAL).ok();
+        let ignore = [context.cloned(), ephemeral, own(&rule.ignore)?];
         Ok(Some(Rule {
             service: name.to_owned(),
             action,
             target: in_container(&rule.target, Path::new("")),
             exec: rule.exec.clone(),
             initial_sync: rule.initial_sync || legacy,
-            include: own(&rule.include),
+            include: own(&rule.include)?,
             ignore: ignore.into_iter().flatten().collect(),
             path,
         }))
@@ -270,7 +274,12 @@ fn context_patterns(build: &Build, sources: &mut BTreeSet<PathBuf>) -> Result<Op
         let path = folder.join(name);
         sources.insert(path.clone());
         match fs::read_to_string(&path) {
-            Ok(text) => return Ok(Some(Patterns::new(folder, &text))),
+            Ok(text) => {
+                let patterns = Patterns::new(folder, &text);
+                return patterns
+                    .map(Some)
+                    .map_err(|broken| CommandError::new(format!("cannot read `{}`: {broken}", path.display())));
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(CommandError::new(format!("cannot read `{}`: {error}", path.display()))),
         }

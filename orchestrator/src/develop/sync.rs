@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use super::archive::{self, Owner};
 use super::batch::Transfer;
 use super::{owner, run};
-use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, State, Unpack};
+use crate::backend::{Container, Engine, ErrorKind, ExecSpec, LabelFilter, PathKind, State, Unpack};
 use crate::labels;
 use crate::pipe;
 use crate::reconcile::observed::is_oneoff;
@@ -144,25 +144,23 @@ impl Sync {
             Err(error) if error.kind == ErrorKind::NotFound => return,
             Err(error) => return problems.push(error.message),
         };
-        let files = Arc::clone(transfer);
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let (upload, fault) = pipe::written(move |output| {
-            let packed = archive::write(&files.copy, owner, output)?;
-            // Whoever asked may have gone.
-            let _ = tell.send(packed);
-            Ok(())
-        });
-        let mut upload = upload.peekable();
-        // Where nothing could be packed nothing is sent.
-        if Pin::new(&mut upload).peek().await.is_some()
-            && let Err(error) = engine.put_archive_stream(&container.id, "/", upload.boxed(), Unpack::Replacing).await
-        {
-            return problems.push(format!("cannot copy files: {}", fault.reason().unwrap_or(error.message)));
+        let mut sent = upload(engine, container, Arc::clone(transfer), owner).await;
+        if sent.is_err() {
+            let fitting = fit(engine, container, transfer).await;
+            if !fitting.replaced.is_empty() || !fitting.problems.is_empty() {
+                problems.extend(fitting.problems);
+                self.remove(engine, container, &fitting.replaced, problems).await;
+                sent = upload(engine, container, Arc::new(fitting.transfer), owner).await;
+            }
         }
-        let Ok(packed) = told.await else { return problems.push("packing the files was cut off".to_owned()) };
-        problems.extend(packed.problems);
-        let vanished = packed.vanished.into_iter().collect();
-        self.remove(engine, container, &vanished, problems).await;
+        match sent {
+            Ok(packed) => {
+                problems.extend(packed.problems);
+                let vanished = packed.vanished.into_iter().collect();
+                self.remove(engine, container, &vanished, problems).await;
+            }
+            Err(problem) => problems.push(problem),
+        }
     }
 
     async fn owner(&mut self, engine: &Engine, container: &str) -> crate::backend::Result<Owner> {
@@ -212,6 +210,66 @@ impl Sync {
     }
 }
 
+/// Packs the files of a transfer and unpacks them in a container, where folders stay folders.
+async fn upload(
+    engine: &Engine,
+    container: &Container,
+    transfer: Arc<Transfer>,
+    owner: Owner,
+) -> Result<archive::Packed, String> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let (upload, fault) = pipe::written(move |output| {
+        let packed = archive::write(&transfer.copy, owner, output)?;
+        // Whoever asked may have gone.
+        let _ = tell.send(packed);
+        Ok(())
+    });
+    let mut upload = upload.peekable();
+    // Where nothing could be packed nothing is sent.
+    if Pin::new(&mut upload).peek().await.is_some()
+        && let Err(error) = engine.put_archive_stream(&container.id, "/", upload.boxed(), Unpack::Sparing).await
+    {
+        return Err(format!("cannot copy files: {}", fault.reason().unwrap_or(error.message)));
+    }
+    told.await.map_err(|_| "packing the files was cut off".to_owned())
+}
+
+/// What of a transfer a container can take.
+struct Fitting {
+    transfer: Transfer,
+    /// Files in whose places folders come.
+    replaced: BTreeSet<String>,
+    problems: Vec<String>,
+}
+
+/// Looks up what stands in a container where files come. A folder that never came from here is nobody's to remove: what
+/// would take its place is left out.
+async fn fit(engine: &Engine, container: &Container, transfer: &Transfer) -> Fitting {
+    let mut fitting = Fitting { transfer: transfer.clone(), replaced: BTreeSet::new(), problems: Vec::new() };
+    for (place, path) in &transfer.copy {
+        let Ok(comes) = tokio::fs::symlink_metadata(path).await else { continue };
+        let Ok(there) = engine.path_info(&container.id, place).await else { continue };
+        let stays = match (comes.is_dir(), there.kind) {
+            (true, PathKind::Folder) | (false, PathKind::File | PathKind::Link | PathKind::Special) => continue,
+            (true, PathKind::File) => {
+                fitting.replaced.insert(place.clone());
+                continue;
+            }
+            (false, PathKind::Folder) => {
+                "a folder in the container, which stays; remove it, or give the rule another `target`"
+            }
+            (true, _) => "neither file nor folder in the container, and stays",
+        };
+        fitting.problems.push(format!("`{}` is not copied: `{place}` is {stays}", path.display()));
+        fitting.transfer.copy.retain(|other, _| other != place && !is_inside(other, place));
+    }
+    fitting
+}
+
+fn is_inside(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// What is to be done of two transfers, one after the other.
 fn merged(mut first: Transfer, then: &Transfer) -> Transfer {
     for place in &then.delete {
@@ -224,7 +282,9 @@ fn merged(mut first: Transfer, then: &Transfer) -> Transfer {
         first.delete.insert(place.clone());
     }
     for (place, path) in &then.copy {
-        first.delete.remove(place);
+        if !then.delete.contains(place) {
+            first.delete.remove(place);
+        }
         first.copy.insert(place.clone(), path.clone());
     }
     first

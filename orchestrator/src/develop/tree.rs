@@ -183,6 +183,9 @@ impl Watched {
         let mut appeared = BTreeSet::new();
         for path in changes.paths.keys() {
             if !fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() || found.is_symlink()) {
+                if self.folders.contains(path) {
+                    changes.folders.insert(path.clone());
+                }
                 self.forget(path);
             } else if subject.rules.iter().any(|rule| !rule.shuns(path)) {
                 self.tree(path);

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use super::cursor::Cursor;
 use super::lines::{Line, Lines};
 use super::merge::{Merge, Next};
-use super::{BATCH, Item, Request, Source};
+use super::{BATCH, Item, Request, Source, Stay};
 use crate::backend::{Container, Engine, Error, ErrorKind, Event, LogOptions, LogRecord, Result, State};
 
-/// How long the last container may be gone before that is the end: a restart takes a moment.
+/// How long the last container may be gone, where somebody has stopped it, before that is the end: a restart takes a moment.
 const LINGER: Duration = Duration::from_secs(2);
 /// A line waits so long at most for others to be shown with it: who prints a lot is heard line by line, and each would wake
 /// others up.
@@ -83,7 +83,7 @@ pub(super) async fn run(
     request: Request,
     containers: Vec<Container>,
     events: Option<BoxStream<'static, Result<Event>>>,
-    stay: watch::Receiver<bool>,
+    stay: watch::Receiver<Stay>,
     items: Sender,
 ) {
     let mut follower = Follower {
@@ -100,6 +100,9 @@ pub(super) async fn run(
         again: Vec::new(),
         codes: HashMap::new(),
         told: HashSet::new(),
+        signalled: HashSet::new(),
+        unexplained: HashSet::new(),
+        patience: LINGER,
     };
     // `Gone` is no failure: whoever dropped the receiver knows.
     let _ = follower.read(&containers, events).await;
@@ -109,7 +112,7 @@ struct Follower {
     engine: Engine,
     request: Request,
     /// Whether to stay when the last container has ended.
-    stay: watch::Receiver<bool>,
+    stay: watch::Receiver<Stay>,
     items: Sender,
     /// Logs that are not being read at the moment, by container id.
     readers: HashMap<String, Reader>,
@@ -122,6 +125,12 @@ struct Follower {
     codes: HashMap<String, i64>,
     /// Containers whose end was told before its event came, if it comes at all.
     told: HashSet<String>,
+    /// Containers that somebody has sent a signal: they may be started again at once.
+    signalled: HashSet<String>,
+    /// Containers whose log has ended, and whose end the engine has still to tell.
+    unexplained: HashSet<String>,
+    /// How long to wait, once nothing is read any more, before that may be the end.
+    patience: Duration,
 }
 
 impl Follower {
@@ -148,7 +157,7 @@ impl Follower {
             any = true;
             self.follow(&container.id);
         }
-        if !any && !*self.stay.borrow() {
+        if !any && *self.stay.borrow() != Stay::Always {
             return self.flush_all().await;
         }
         self.watch(events).await
@@ -268,11 +277,15 @@ impl Follower {
     /// Containers come, go and come again.
     async fn watch(&mut self, mut events: BoxStream<'static, Result<Event>>) -> std::result::Result<(), Gone> {
         loop {
-            let stays = *self.stay.borrow_and_update();
-            let idle = self.active.is_empty() && !stays;
+            let stay = *self.stay.borrow_and_update();
+            let idle = self.active.is_empty() && stay != Stay::Always;
+            if idle && stay == Stay::Never && self.unexplained.is_empty() {
+                return self.flush_all().await;
+            }
+            let patience = if self.unexplained.is_empty() { self.patience } else { LINGER };
             tokio::select! {
                 () = self.items.closed() => return Err(Gone),
-                Ok(()) = self.stay.changed(), if stays => {}
+                Ok(()) = self.stay.changed(), if stay != Stay::Never => {}
                 Some(ended) = self.tasks.join_next() => {
                     // A reader that panicked would be a bug; it must not stop the others.
                     if let Ok(reader) = ended {
@@ -288,10 +301,11 @@ impl Follower {
                         return self.fail(error).await;
                     }
                 },
-                () = tokio::time::sleep(LINGER), if idle => {
+                () = tokio::time::sleep(patience), if idle => {
                     if !self.somebody_lives().await {
                         return self.flush_all().await;
                     }
+                    self.patience = LINGER;
                 }
             }
         }
@@ -315,7 +329,12 @@ impl Follower {
         }
         match event.action.as_str() {
             "start" if self.active.contains_key(&event.id) => self.again.push(event.id),
+            "kill" => {
+                self.signalled.insert(event.id);
+            }
             "start" => {
+                self.signalled.remove(&event.id);
+                self.unexplained.remove(&event.id);
                 self.told.remove(&event.id);
                 self.codes.remove(&event.id);
                 if !self.readers.contains_key(&event.id) {
@@ -327,6 +346,8 @@ impl Follower {
             }
             "die" if self.told.remove(&event.id) => {}
             "die" => {
+                self.unexplained.remove(&event.id);
+                self.patience = if self.signalled.remove(&event.id) { LINGER } else { Duration::ZERO };
                 let code = event.attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.codes.insert(event.id.clone(), code);
                 if let Some(source) = self.readers.get(&event.id).map(|reader| Arc::clone(&reader.source)) {
@@ -334,6 +355,7 @@ impl Follower {
                 }
             }
             "destroy" => {
+                self.unexplained.remove(&event.id);
                 self.readers.remove(&event.id);
             }
             _ => {}
@@ -348,6 +370,9 @@ impl Follower {
         reader.flush(&self.items).await?;
         let source = Arc::clone(&reader.source);
         self.readers.insert(id.clone(), reader);
+        if !self.codes.contains_key(&id) && !self.told.contains(&id) {
+            self.unexplained.insert(id.clone());
+        }
         self.exited(&source).await?;
         if let Some(position) = self.again.iter().position(|other| *other == id) {
             self.again.swap_remove(position);

@@ -144,14 +144,15 @@ async fn following_goes_on_across_restarts_and_newcomers() {
     assert_eq!(shown(&mut logs, 1).await, ["web-1: before"]);
     memory.print("p-web-1", Stream::Stdout, "during\n");
     memory.print("p-web-1", Stream::Stdout, "last words");
-    memory.exit("p-web-1", 3);
-    assert_eq!(shown(&mut logs, 3).await, ["web-1: during", "web-1: last words", "web-1 exited 3"]);
+    memory.kill_container("p-web-1", "SIGTERM").await.unwrap();
+    assert_eq!(shown(&mut logs, 3).await, ["web-1: during", "web-1: last words", "web-1 exited 143"]);
     memory.start_container("p-web-1").await.unwrap();
     memory.print("p-web-1", Stream::Stdout, "again\n");
     assert_eq!(shown(&mut logs, 1).await, ["web-1: again"]);
     container(&memory, "p-db-1", "db").await;
     memory.print("p-db-1", Stream::Stdout, "hello\n");
     assert_eq!(shown(&mut logs, 1).await, ["db-1: hello"]);
+    memory.kill_container("p-web-1", "SIGKILL").await.unwrap();
     memory.remove_container("p-web-1", false).await.unwrap();
     assert_eq!(shown(&mut logs, 1).await, ["web-1 exited 137"]);
     container(&memory, "p-web-1", "web").await;
@@ -162,6 +163,28 @@ async fn following_goes_on_across_restarts_and_newcomers() {
     let mut ends = shown(&mut logs, 9).await;
     ends.sort();
     assert_eq!(ends, ["db-1 exited 0", "web-1 exited 0"], "and the stream ends with the last container");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_was_stopped_is_waited_for() {
+    for (stopped, left, lingers) in [(false, false, false), (true, false, true), (true, true, false)] {
+        let (memory, engine) = engine().await;
+        container(&memory, "p-web-1", "web").await;
+        let mut logs = Logs::open(&engine, request(true)).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        let start = tokio::time::Instant::now();
+        if stopped {
+            memory.stop_container("p-web-1", None).await.unwrap();
+        } else {
+            memory.exit("p-web-1", 0);
+        }
+        if left {
+            logs.end();
+        }
+        assert_eq!(shown(&mut logs, 9).await, ["web-1 exited 0"]);
+        let took = start.elapsed();
+        assert_eq!(took >= std::time::Duration::from_secs(2), lingers, "{took:?}, {stopped}, {left}");
+    }
 }
 
 #[tokio::test]

@@ -165,6 +165,8 @@ pub enum Action {
         platform: String,
         /// Service that asks for it.
         service: String,
+        /// How it is built where it is neither here nor in its registry.
+        or_build: Option<Box<BuildSpec>>,
     },
     /// Builds an image.
     Build {

@@ -164,6 +164,7 @@ fn cleaned(path: &Path) -> PathBuf {
 impl Docker {
     pub(super) async fn build_image(&self, spec: &BuildSpec, progress: &ProgressSink) -> Result<String> {
         let call = Call { name: "build image", object: &spec.tag, limit: None };
+        let spec = &self.with_proxies(spec).await?;
         let refuse = |message: String| -> Error { call.error(ErrorKind::Unsupported, message) };
         let asked = asked_for(self.environment.get("DOCKER_BUILDKIT").map(String::as_str)).map_err(refuse)?;
         let builder = choose(spec, asked, self.has_buildkit().await?, self.api().await?).map_err(refuse)?;
@@ -186,7 +187,17 @@ impl Docker {
             let message = "checks of Dockerfiles need BuildKit of Docker 27.0 (API 1.46) or newer";
             return Err(call.error(ErrorKind::Unsupported, message));
         }
-        self.check_with_buildkit(call, spec, progress).await
+        self.check_with_buildkit(call, &self.with_proxies(spec).await?, progress).await
+    }
+
+    /// A build with arguments for the proxies that it does not set itself: BuildKit and the classic builder give them to
+    /// every `RUN`, and count none of them as a change.
+    async fn with_proxies(&self, spec: &BuildSpec) -> Result<BuildSpec> {
+        let mut spec = spec.clone();
+        for (name, value) in self.proxies().await? {
+            spec.build.args.entry(name.clone()).or_insert_with(|| Some(value.clone()));
+        }
+        Ok(spec)
     }
 
     /// Whether the engine keeps its images in containerd.

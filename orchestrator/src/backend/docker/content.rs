@@ -47,9 +47,8 @@ impl Docker {
     pub(super) async fn upload(&self, id: &str, path: &str, tar: Upload, how: Unpack) -> Result<()> {
         // However long it takes: the archive is as large as it is.
         let call = Call { name: "copy into container", object: id, limit: None };
-        let sparing = if how == Unpack::Replacing { "" } else { "true" };
         let owners = if how == Unpack::ForUser { "true" } else { "" };
-        let query = [("path", path), ("noOverwriteDirNonDir", sparing), ("copyUIDGID", owners)];
+        let query = [("path", path), ("noOverwriteDirNonDir", "true"), ("copyUIDGID", owners)];
         let mut message = self.message(Method::PUT, &container_path(id, "/archive"), &query).await?;
         message.headers.push(("content-type", "application/x-tar".to_owned()));
         message.body = StreamBody::new(tar.map(|piece| piece.map(Frame::data))).boxed_unsync();

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
-use super::address::config_folder;
+use super::client_config;
 use crate::backend::{Error, ErrorKind, Result};
 
 /// Key of Docker Hub in the configuration, for historical reasons.
@@ -89,7 +89,7 @@ pub(super) async fn for_registry(
     environment: &BTreeMap<String, String>,
     registry: &Registry,
 ) -> Result<Option<String>> {
-    let Some(config) = read_config(environment).await? else { return Ok(None) };
+    let Some(config) = client_config::read::<Config>(environment).await? else { return Ok(None) };
     let found = find(environment, &config, &registry.0).await?;
     Ok(found.map(|credentials| URL_SAFE.encode(serde_json::to_vec(&credentials).unwrap_or_default())))
 }
@@ -99,7 +99,7 @@ pub(super) async fn for_registry(
 /// # Errors
 /// As [`for_registry`].
 pub(super) async fn for_all(environment: &BTreeMap<String, String>) -> Result<Option<String>> {
-    let Some(config) = read_config(environment).await? else { return Ok(None) };
+    let Some(config) = client_config::read::<Config>(environment).await? else { return Ok(None) };
     let mut all = BTreeMap::new();
     for registry in config.auths.keys().chain(config.helpers.keys()) {
         if !all.contains_key(registry)
@@ -117,7 +117,7 @@ pub(super) async fn for_all(environment: &BTreeMap<String, String>) -> Result<Op
 /// As [`for_registry`].
 pub(super) async fn as_config(environment: &BTreeMap<String, String>) -> Result<String> {
     let mut auths = serde_json::Map::new();
-    if let Some(config) = read_config(environment).await? {
+    if let Some(config) = client_config::read::<Config>(environment).await? {
         for registry in config.auths.keys().chain(config.helpers.keys()) {
             let Some(found) = find(environment, &config, registry).await? else { continue };
             let entry = if found.identitytoken.is_empty() {
@@ -136,7 +136,7 @@ pub(super) async fn as_config(environment: &BTreeMap<String, String>) -> Result<
 /// # Errors
 /// As [`for_registry`].
 pub(super) async fn login(environment: &BTreeMap<String, String>, host: &str) -> Result<Option<(String, String)>> {
-    let Some(config) = read_config(environment).await? else { return Ok(None) };
+    let Some(config) = client_config::read::<Config>(environment).await? else { return Ok(None) };
     let hub = matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io");
     let found = find(environment, &config, if hub { DOCKER_HUB } else { host }).await?;
     Ok(found.map(|found| {
@@ -146,16 +146,6 @@ pub(super) async fn login(environment: &BTreeMap<String, String>, host: &str) ->
             (String::new(), found.identitytoken)
         }
     }))
-}
-
-async fn read_config(environment: &BTreeMap<String, String>) -> Result<Option<Config>> {
-    let Some(path) = config_folder(environment).map(|folder| folder.join("config.json")) else { return Ok(None) };
-    let text = match tokio::fs::read(&path).await {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refuse(&path.display().to_string(), error.to_string())),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|error| refuse(&path.display().to_string(), error.to_string()))
 }
 
 /// A registry's name without scheme and path: keys have been written in many ways.

@@ -1,5 +1,7 @@
 //! The trait's methods: each is one recorded call on the [`World`].
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::world::{Outcome, Refusal, World};
 use crate::backend::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo,
     Error, ErrorKind, Event, ExecSpec, HostInfo, ImageInfo, LabelFilter, LogOptions, LogRecord, NetworkInfo,
-    NetworkSpec, PathInfo, Processes, Progress, ProgressSink, Result, Session, State, Unpack, Upload, Usage,
+    NetworkSpec, PathInfo, PathKind, Processes, Progress, ProgressSink, Result, Session, State, Unpack, Upload, Usage,
     VolumeInfo, VolumeSpec,
 };
 
@@ -114,6 +116,20 @@ impl Memory {
             }
         }
     }
+}
+
+/// A place of an archive's entry where a folder is and none comes, or the other way round.
+fn occupied(tar: &[u8], folder: &str, paths: &BTreeMap<String, PathInfo>) -> Option<String> {
+    if paths.is_empty() {
+        return None;
+    }
+    let mut archive = tar::Archive::new(tar);
+    archive.entries().ok()?.find_map(|entry| {
+        let entry = entry.ok()?;
+        let place = Path::new(folder).join(entry.path().ok()?).to_str()?.trim_end_matches('/').to_owned();
+        let there = paths.get(&place)?;
+        ((there.kind == PathKind::Folder) != entry.header().entry_type().is_dir()).then_some(place)
+    })
 }
 
 #[async_trait]
@@ -283,7 +299,11 @@ impl Backend for Memory {
             bytes.extend_from_slice(&piece.map_err(broken)?);
         }
         self.call(call, id, true, |world| {
-            world.find_mut(id)?.archives.push((path.to_owned(), bytes.into()));
+            let container = world.find_mut(id)?;
+            if let Some(place) = occupied(&bytes, path, &container.paths) {
+                return Err(Refusal(ErrorKind::Invalid, format!("cannot overwrite {place}")));
+            }
+            container.archives.push((path.to_owned(), bytes.into()));
             Ok(())
         })
     }

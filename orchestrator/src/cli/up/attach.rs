@@ -261,6 +261,9 @@ impl Session<'_> {
                 }
             }
         };
+        if let Some(output) = output.as_ref().filter(|_| stopped.is_ok()) {
+            output.logs.end();
+        }
         let rest = async { while show(&mut output, &self.shown).await {} };
         // A container that somebody else has started again goes on printing: it is not ours to wait for.
         let _ = tokio::time::timeout(LAST_WORDS, rest).await;

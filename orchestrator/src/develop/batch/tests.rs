@@ -6,7 +6,7 @@ use super::*;
 use crate::develop::rule::tests::rules;
 
 fn changes<'a>(paths: impl IntoIterator<Item = (&'a Path, bool)>) -> Changes {
-    Changes { paths: paths.into_iter().map(|(path, made)| (path.to_owned(), made)).collect(), lost: false }
+    Changes { paths: paths.into_iter().map(|(path, made)| (path.to_owned(), made)).collect(), ..Changes::default() }
 }
 
 fn copied(batch: &Batch) -> Vec<&str> {
@@ -30,6 +30,20 @@ fn what_is_there_is_copied_and_what_is_gone_removed() {
     assert_eq!(copied(&batch), ["/app/a", "/app/link"]);
     assert_eq!(deleted(&batch), ["/app/gone"]);
     assert!(batch.rebuild.is_empty() && batch.restart.is_empty() && batch.exec.is_empty());
+}
+
+#[test]
+fn a_file_in_a_folders_place_removes_the_folder_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("once-a-folder");
+    fs::write(&path, "x").unwrap();
+    let rules = rules(&[("sync", folder.path(), "/app")]);
+    let mut changes = changes([(path.as_path(), false)]);
+    let batch = Batch::of(&rules, &changes);
+    assert_eq!((copied(&batch).len(), deleted(&batch).len()), (1, 0));
+    changes.folders.insert(path);
+    let batch = Batch::of(&rules, &changes);
+    assert_eq!((copied(&batch), deleted(&batch)), (vec!["/app/once-a-folder"], vec!["/app/once-a-folder"]));
 }
 
 #[test]

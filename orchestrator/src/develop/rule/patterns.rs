@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::ignore::Ignore;
+use crate::ignore::{Broken, Ignore};
 
 /// Patterns in the language of `.dockerignore`, about what is in one folder. Clones share the patterns.
 #[derive(Debug, Clone)]
@@ -14,8 +14,11 @@ pub(super) struct Patterns {
 
 impl Patterns {
     /// Reads patterns, one a line.
-    pub(super) fn new(folder: &Path, text: &str) -> Self {
-        Self { folder: folder.to_owned(), patterns: Arc::new(Ignore::parse(text)) }
+    ///
+    /// # Errors
+    /// A pattern that makes no sense.
+    pub(super) fn new(folder: &Path, text: &str) -> Result<Self, Broken> {
+        Ok(Self { folder: folder.to_owned(), patterns: Arc::new(Ignore::parse(text)?) })
     }
 
     /// Whether a path, or a folder it is in, matches. The folder itself and what is outside never do.

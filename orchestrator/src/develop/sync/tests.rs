@@ -6,7 +6,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::*;
 use crate::backend::memory::Memory;
-use crate::backend::{ContainerSpec, MountPoint};
+use crate::backend::{ContainerSpec, MountPoint, PathInfo};
 
 struct Scene {
     memory: Arc<Memory>,
@@ -102,6 +102,33 @@ async fn a_new_container_gets_what_its_image_lacks() {
     scene.container("p-app-5").await;
     let _ = scene.sync.catch_up(&scene.engine).await;
     assert_eq!(scene.got("p-app-5"), [["app/a", "app/c"]], "the old image lacks it");
+}
+
+#[tokio::test]
+async fn a_folder_of_the_container_stays() {
+    let mut scene = Scene::new(&["p-app-1"]).await;
+    let info = PathInfo { kind: PathKind::Folder, link_target: String::new() };
+    scene.memory.put_path("p-app-1", "/app/data", info, bytes::Bytes::new());
+    let transfer = scene.transfer(&["a", "data"], &[]);
+    let problems = scene.sync.transfer(&scene.engine, "app", transfer).await;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems.concat().contains("`/app/data` is a folder in the container, which stays"), "{problems:?}");
+    let came = scene.memory.archives("p-app-1").pop().unwrap();
+    let mut archive = tar::Archive::new(&*came.1);
+    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+    assert_eq!(names.collect::<Vec<_>>(), ["app/a"], "the others are copied");
+}
+
+#[tokio::test]
+async fn a_file_in_the_way_of_a_folder_goes() {
+    let mut scene = Scene::new(&["p-app-1"]).await;
+    let info = PathInfo { kind: PathKind::File, link_target: String::new() };
+    scene.memory.put_path("p-app-1", "/app/other", info, bytes::Bytes::new());
+    let folder = scene.folder.path().join("other");
+    std::fs::create_dir(&folder).unwrap();
+    let transfer = Transfer { copy: [("/app/other".to_owned(), folder)].into(), delete: BTreeSet::new() };
+    let _ = scene.sync.transfer(&scene.engine, "app", transfer).await;
+    assert!(scene.memory.changes().iter().any(|change| change.starts_with("run command in container")));
 }
 
 #[tokio::test]

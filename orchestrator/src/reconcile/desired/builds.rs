@@ -88,8 +88,8 @@ pub(super) fn secrets(project: &Project, build: &Build) -> Vec<BuildSecret> {
             } else if !object.content.is_empty() || object.environment.is_empty() {
                 SecretValue::Text(object.content.clone())
             } else {
-                let value = project.environment.get(&object.environment).cloned();
-                value.map_or_else(|| SecretValue::Unset(object.environment.clone()), SecretValue::Text)
+                // Optional ones are common: a build that cannot do without says so itself.
+                SecretValue::Text(project.environment.get(&object.environment).cloned().unwrap_or_default())
             };
             Some(BuildSecret { id: id.clone(), value })
         })

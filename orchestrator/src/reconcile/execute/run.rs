@@ -8,7 +8,7 @@ use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
+use crate::backend::{Backend, BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
 use crate::edge::shift::{self, Left};
 use crate::error::CommandError;
 use crate::provide::Task;
@@ -79,12 +79,14 @@ impl Shared<'_> {
             Action::RemoveVolume { name, may_stay } => {
                 return unless_used(engine.remove_volume(name).await, *may_stay);
             }
-            Action::Pull { image, platform, .. } => return self.pull(image, platform).await,
-            Action::Build { spec, .. } => {
-                let quiet = self.executor.quiet_build || spec.quiet;
-                let id = engine.build(spec, self.sink(&spec.tag, quiet)).await?;
-                return Ok(End::Done(Some(id)));
+            Action::Pull { image, platform, or_build, .. } => {
+                let pulled = self.pull(image, platform).await;
+                return match (pulled, or_build) {
+                    (Err(StepError::Engine(error)), Some(spec)) => self.make_do(spec, &error).await,
+                    (pulled, _) => pulled,
+                };
             }
+            Action::Build { spec, .. } => return self.build(spec).await,
             Action::RemoveImage { name } => return unless_used(engine.remove_image(name).await, true),
             // One that is gone cannot be kept.
             Action::TagImage { image, name } => fine(engine.tag_image(image, name).await, &[ErrorKind::NotFound])?,
@@ -197,6 +199,24 @@ impl Shared<'_> {
         fine(engine.stop_container(id, None).await, &[ErrorKind::NotFound, ErrorKind::Conflict])?;
         remove(&**engine, id, false).await?;
         Ok(())
+    }
+
+    async fn build(&self, spec: &BuildSpec) -> Result<End, StepError> {
+        let quiet = self.executor.quiet_build || spec.quiet;
+        let id = self.executor.engine.build(spec, self.sink(&spec.tag, quiet)).await?;
+        Ok(End::Done(Some(id)))
+    }
+
+    /// Takes the image that is here, or builds it, where one that can be built could not be pulled.
+    async fn make_do(&self, spec: &BuildSpec, error: &Error) -> Result<End, StepError> {
+        let here = self.executor.engine.image(&spec.tag).await?;
+        let instead = if here.is_some() { "the one that is here is used" } else { "it is built" };
+        let why = &error.message;
+        self.executor.reporter.message(&format!("warning: cannot pull image `{}`, {instead}: {why}", spec.tag));
+        match here {
+            Some(image) => Ok(End::Done(Some(image.id))),
+            None => self.build(spec).await,
+        }
     }
 
     async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {

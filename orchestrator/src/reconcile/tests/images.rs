@@ -37,6 +37,21 @@ async fn each_container_waits_for_its_own_image_only() {
 }
 
 #[tokio::test]
+async fn an_image_that_cannot_be_pulled_is_built() {
+    let mut app = built();
+    app.image = "mine:1".to_owned();
+    app.pull_policy = "always".to_owned();
+    let mut scene = Scene::new(&[]);
+    scene.project = super::scene::project(&[("app", app)]);
+    scene.up().await;
+    let built = scene.engine.changes().iter().filter(|change| change.starts_with("build image")).count();
+    assert_eq!(built, 1);
+    scene.up().await;
+    let again = scene.engine.changes().iter().filter(|change| change.starts_with("build image")).count();
+    assert_eq!(again, 1, "the one that is here is used");
+}
+
+#[tokio::test]
 async fn images_that_decide_come_first() {
     let mut scene = Scene::new(&[("app", built())]);
     scene.up().await;

@@ -36,7 +36,7 @@ pub fn pulls(desired: &Desired, observed: &Observed, missing: bool, skip_buildab
         if nowhere || here {
             plan.unchanged.push((resource(service), if here { "Present" } else { "Skipped" }));
         } else if seen.insert(&service.image)
-            && let Some(step) = step(service, Source::Pull(""))
+            && let Some(step) = step(service, Source::Pull { cause: "", or_build: false })
         {
             plan.add(step, []);
             if service.build.is_some() {

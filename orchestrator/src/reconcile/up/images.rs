@@ -74,7 +74,11 @@ fn is_due(observed: &Observed, image: &str, age: u64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Here,
-    Pull(&'static str),
+    /// From a registry; with `or_build` from where else it may come, if it is not there.
+    Pull {
+        cause: &'static str,
+        or_build: bool,
+    },
     Build(&'static str),
 }
 
@@ -102,16 +106,18 @@ fn source(
             Err(PlanError::NothingToBuild { service: service.name.clone(), place: service.image_place.clone() })
         }
         PullPolicy::Always if service.build.is_none() && built_for_another() => Ok(Source::Here),
-        PullPolicy::Always if !service.service.image.is_empty() => Ok(Source::Pull("pull policy is always")),
+        PullPolicy::Always if !service.service.image.is_empty() => {
+            Ok(Source::Pull { cause: "pull policy is always", or_build: buildable })
+        }
         PullPolicy::Refresh(age) if !service.service.image.is_empty() && is_due(observed, &service.image, age) => {
-            Ok(Source::Pull("it is older than its pull policy allows"))
+            Ok(Source::Pull { cause: "it is older than its pull policy allows", or_build: buildable })
         }
         _ if here => Ok(Source::Here),
         _ if buildable => Ok(Source::Build("image is not here")),
         _ if built_for_another() => Ok(Source::Here),
         PullPolicy::Never => Err(forbidden(service)),
         _ if service.service.image.is_empty() => Err(forbidden(service)),
-        _ => Ok(Source::Pull("image is not here")),
+        _ => Ok(Source::Pull { cause: "image is not here", or_build: false }),
     }
 }
 
@@ -126,11 +132,12 @@ fn forbidden(service: &DesiredService) -> PlanError {
 pub(super) fn step(service: &DesiredService, source: Source) -> Option<Step> {
     let (action, cause, words) = match source {
         Source::Here => return None,
-        Source::Pull(cause) => (
+        Source::Pull { cause, or_build } => (
             Action::Pull {
                 image: service.image.clone(),
                 platform: service.service.platform.clone(),
                 service: service.name.clone(),
+                or_build: or_build.then(|| service.build.clone()).flatten().map(Box::new),
             },
             cause,
             Words::both("Pulling", "Pulled"),

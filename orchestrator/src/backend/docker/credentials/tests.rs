@@ -68,5 +68,5 @@ async fn a_broken_configuration_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(folder.path(), "{");
     let error = for_registry(&environment, &Registry::of_image("x")).await.unwrap_err().to_string();
-    assert!(error.starts_with("read registry credentials") && error.contains("config.json"), "{error}");
+    assert!(error.starts_with("read the client's configuration") && error.contains("config.json"), "{error}");
 }

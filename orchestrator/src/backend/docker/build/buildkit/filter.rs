@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::ignore::Ignore;
+use crate::ignore::{Broken, Ignore};
 
 /// What the builder asked for, as it came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,14 +36,17 @@ pub(super) enum Verdict {
 
 impl Filter {
     /// Looks up links in the folder. Blocks.
-    pub(super) fn choice(&self, root: &Path) -> Choice {
+    ///
+    /// # Errors
+    /// Patterns that make no sense.
+    pub(super) fn choice(&self, root: &Path) -> Result<Choice, Broken> {
         let mut wanted: BTreeSet<String> = self.includes.iter().cloned().collect();
         wanted.extend(followed(root, &self.follow));
         // The whole folder is asked for.
         let all = wanted.is_empty() || self.follow.iter().any(|path| clean("", path).is_empty());
         let but = wanted.iter().map(|path| format!("!{path}"));
-        let includes = (!all).then(|| Ignore::of(std::iter::once("**".to_owned()).chain(but)));
-        Choice { includes, excludes: Ignore::of(&self.excludes) }
+        let includes = (!all).then(|| Ignore::of(std::iter::once("**".to_owned()).chain(but))).transpose()?;
+        Ok(Choice { includes, excludes: Ignore::of(&self.excludes)? })
     }
 }
 
@@ -106,8 +109,10 @@ fn links(root: &Path, folder: &str, part: &str) -> Vec<String> {
     if !is_wildcard(part) {
         return target(part).into_iter().collect();
     }
-    let pattern = Ignore::of([part]);
-    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return Vec::new() };
+    // One that makes no sense is met again, and named, where the files are chosen.
+    let (Ok(pattern), Ok(entries)) = (Ignore::of([part]), std::fs::read_dir(root.join(folder))) else {
+        return Vec::new();
+    };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     names.filter(|name| pattern.leaves_out(name)).filter_map(|name| target(&name)).collect()
 }

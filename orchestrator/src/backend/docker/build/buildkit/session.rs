@@ -102,12 +102,6 @@ impl Provider {
         };
         let data = match &secret.value {
             SecretValue::Text(text) => text.clone().into_bytes(),
-            SecretValue::Unset(variable) => {
-                return Err(Status::new(
-                    UNKNOWN,
-                    format!("secret `{id}` is the value of the variable `{variable}`, which is not set"),
-                ));
-            }
             SecretValue::File(path) => {
                 let failed = |error: std::io::Error| {
                     Status::new(UNKNOWN, format!("cannot read secret `{id}` from {}: {error}", path.display()))

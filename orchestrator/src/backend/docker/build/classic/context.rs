@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::FOREIGN_DOCKERFILE;
 use crate::backend::docker::build::Failure;
 use crate::backend::docker::transport::Body;
-use crate::ignore::Ignore;
+use crate::ignore::{Broken, Ignore};
 use crate::pipe::Pieces;
 
 /// Size of the pieces that are sent.
@@ -64,11 +64,11 @@ impl Context {
     fn ignore(&self) -> Result<Ignore, Refusal> {
         let (Dockerfile::Inside { ignore, .. } | Dockerfile::Foreign { ignore, .. }) = &self.dockerfile;
         if let Some(text) = ignore {
-            return Ok(Ignore::parse(text));
+            return Ignore::parse(text).map_err(|broken| Refusal::of(&broken));
         }
         let path = self.folder.join(".dockerignore");
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Ignore::parse(&text)),
+            Ok(text) => Ignore::parse(&text).map_err(|broken| Refusal::of(&broken)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ignore::default()),
             Err(error) => Err(Refusal::at(&path, &error)),
         }
@@ -97,6 +97,10 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    fn of(broken: &Broken) -> Self {
+        Self { message: format!("cannot read the patterns of `.dockerignore`: {broken}"), gone: false }
+    }
+
     fn at(path: &Path, error: &io::Error) -> Self {
         Self {
             message: format!("cannot read {}: {error}", path.display()),

@@ -27,17 +27,22 @@ fn ignore_patterns_follow_docker() {
         ("*\n!a/keep\na/keep/not", &["a", "a/x", "a/keep/not"], &["a/keep", "a/keep/y"]),
         ("# comment\n\n  b  ", &["b"], &["# comment"]),
         ("./x/../y", &["y"], &["x"]),
-        ("[", &[], &["["]),
+        ("[!b]", &["b", "!"], &["a"]),
+        ("[\\]\\-]", &["]", "-"], &["\\"]),
         (".git", &[".git/config"], &[".gitignore"]),
     ];
     for (patterns, out, kept) in cases {
-        let ignore = Ignore::parse(patterns);
+        let ignore = Ignore::parse(patterns).unwrap();
         for path in *out {
             assert!(ignore.leaves_out(path), "{patterns:?} should leave out {path}");
         }
         for path in *kept {
             assert!(!ignore.leaves_out(path), "{patterns:?} should keep {path}");
         }
+    }
+    for pattern in ["[", "[a", "[]", "[]a]", "[-a]", "[a-]", "a\\"] {
+        let broken = Ignore::parse(&format!("fine\n{pattern}\n")).unwrap_err();
+        assert!(broken.to_string().contains(&format!("`{pattern}`")), "{broken}");
     }
 }
 

@@ -1,0 +1,75 @@
+//! `config.json` of Docker's client: `~/.docker/config.json`, or in the folder that `DOCKER_CONFIG` names.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::address::config_folder;
+use crate::backend::{Error, ErrorKind, Result};
+
+/// What of the file `T` asks for; none without a file.
+///
+/// # Errors
+/// A file that cannot be read, or is not JSON.
+pub(super) async fn read<T: DeserializeOwned>(environment: &BTreeMap<String, String>) -> Result<Option<T>> {
+    let Some(path) = config_folder(environment).map(|folder| folder.join("config.json")) else { return Ok(None) };
+    let refuse = |message: String| Error {
+        kind: ErrorKind::Invalid,
+        call: "read the client's configuration",
+        object: path.display().to_string(),
+        message,
+    };
+    let text = match tokio::fs::read(&path).await {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refuse(error.to_string())),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| refuse(error.to_string()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    /// By address of the engine, or `default`.
+    proxies: BTreeMap<String, Proxies>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Proxies {
+    http_proxy: String,
+    https_proxy: String,
+    ftp_proxy: String,
+    no_proxy: String,
+    all_proxy: String,
+}
+
+/// The variables that builds and containers get for the proxies of an engine (Docker's documentation, "Use a proxy server
+/// with the Docker CLI"), in capitals and in small letters.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn proxy_variables(
+    environment: &BTreeMap<String, String>,
+    engine: &str,
+) -> Result<BTreeMap<String, String>> {
+    let config = read::<Config>(environment).await?.unwrap_or_default();
+    let Some(proxies) = config.proxies.get(engine).or_else(|| config.proxies.get("default")) else {
+        return Ok(BTreeMap::new());
+    };
+    let all = [
+        ("HTTP_PROXY", &proxies.http_proxy),
+        ("HTTPS_PROXY", &proxies.https_proxy),
+        ("FTP_PROXY", &proxies.ftp_proxy),
+        ("NO_PROXY", &proxies.no_proxy),
+        ("ALL_PROXY", &proxies.all_proxy),
+    ];
+    let given = all.into_iter().filter(|(_, value)| !value.is_empty());
+    Ok(given
+        .flat_map(|(name, value)| [name.to_owned(), name.to_lowercase()].map(|name| (name, value.clone())))
+        .collect())
+}
