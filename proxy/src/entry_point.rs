@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use crate::config::dynamic::RouterObservability;
 use crate::config::statics;
 use crate::http::meter::ClientLimits;
 use crate::http::target::DeniedEncodings;
@@ -47,6 +48,8 @@ pub struct EntryPoint {
     pub underscores: Underscores,
     /// What happens to header names with anything but letters, digits and hyphens; underscores are among it.
     pub aliases: Underscores,
+    /// What is told of requests where no router says otherwise.
+    pub observed: Observed,
 }
 
 /// HTTP/3 on an entry point: the same number of port, over UDP.
@@ -87,6 +90,33 @@ impl Underscores {
             "reject" => Self::Reject,
             _ => Self::Keep,
         }
+    }
+}
+
+/// What is told of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    /// They are in the access log.
+    pub logs: bool,
+    /// They are counted.
+    pub metrics: bool,
+    /// They have traces.
+    pub traces: bool,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self { logs: true, metrics: true, traces: true }
+    }
+}
+
+impl Observed {
+    fn of(options: Option<&RouterObservability>) -> Self {
+        options.map_or_else(Self::default, |options| Self {
+            logs: options.access_logs.unwrap_or(true),
+            metrics: options.metrics.unwrap_or(true),
+            traces: options.tracing.unwrap_or(true),
+        })
     }
 }
 
@@ -189,6 +219,7 @@ impl EntryPoint {
             underscores: Underscores::of(&http.underscore_headers_strategy),
             aliases: Underscores::of(&http.alias_headers_strategy),
             encode_query_semicolons: http.encode_query_semicolons,
+            observed: Observed::of(options.observability.as_ref()),
             ..Self::new(name, options.address.clone())
         }
     }
@@ -213,6 +244,7 @@ impl EntryPoint {
             encode_query_semicolons: false,
             underscores: Underscores::Keep,
             aliases: Underscores::Keep,
+            observed: Observed::default(),
         }
     }
 }

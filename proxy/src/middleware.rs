@@ -196,7 +196,7 @@ impl Middleware {
                 let wanted = compress.request(exchange);
                 let response = next.run(exchange, after).await;
                 match wanted {
-                    Some(wanted) => compress.response(response, wanted),
+                    Some(wanted) => compress.response(response, wanted).await,
                     None => response,
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, request};
+use http::{HeaderMap, HeaderValue, StatusCode, request};
 use rustls_pki_types::CertificateDer;
 
 use crate::entry_point::EntryPoint;
@@ -17,6 +17,7 @@ use crate::rule::Candidate;
 use crate::worker::Worker;
 
 use super::body::RequestBody;
+use super::headers::X_FORWARDED_PROTO;
 use super::host::Host;
 use super::meter::Meter;
 use super::outbox::Outbox;
@@ -119,7 +120,7 @@ pub(crate) enum Target {
     Sent(PathAndQuery),
     /// Changed.
     Made {
-        /// Percent-encoded path.
+        /// Percent-encoded path; empty where nothing is left of it.
         path: String,
         /// Percent-encoded query, without `?`.
         query: Option<String>,
@@ -139,8 +140,16 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// The percent-encoded path.
+    /// The percent-encoded path, as it is sent on.
     pub(crate) fn path(&self) -> &str {
+        match self.inner_path() {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The percent-encoded path as middlewares go on with it: what a prefix was taken off may be empty.
+    pub(crate) fn inner_path(&self) -> &str {
         match self {
             Self::Sent(target) => target.path(),
             Self::Made { path, .. } => path,
@@ -158,7 +167,7 @@ impl Target {
     /// Path and query as the client knows them: as long as the path is the client's, a `;` in the query stays one.
     pub(crate) fn as_sent(&self) -> String {
         match self {
-            Self::Made { path, sent_query: Some(query), .. } => format!("{path}?{query}"),
+            Self::Made { sent_query: Some(query), .. } => format!("{}?{query}", self.path()),
             other => other.to_string(),
         }
     }
@@ -228,6 +237,19 @@ impl Exchange {
     /// `http` or `https`, as the client's connection is.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.client.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The same, as a trusted proxy before us says, which may have ended TLS.
+    pub(crate) fn told_scheme(&self) -> &'static str {
+        let told = if self.client.trusted { self.parts.headers.get(X_FORWARDED_PROTO) } else { None };
+        let is = |scheme: &str| told.is_some_and(|told| told.as_bytes().eq_ignore_ascii_case(scheme.as_bytes()));
+        if is("https") || is("wss") {
+            "https"
+        } else if is("http") || is("ws") {
+            "http"
+        } else {
+            self.scheme()
+        }
     }
 
     /// What rules are asked about.
@@ -334,6 +356,10 @@ impl Drop for Finish {
         }
         if let (Some(mut record), Some(log)) = (self.record.take(), &*self.worker.shared.access_log.load()) {
             record.duration = record.started.elapsed();
+            if record.origin_status == Some(StatusCode::SWITCHING_PROTOCOLS) {
+                // All the while bytes came from the server, or could.
+                record.origin_duration = record.duration;
+            }
             log.write(record);
         }
     }

@@ -62,6 +62,9 @@ impl Handling {
         }
         let mut record = record(client, &parts);
         let mut admitted = admit(client, parts, body, connection);
+        if admitted.is_err() && !client.entry.observed.logs {
+            record = None;
+        }
         if let Ok(exchange) = &mut admitted {
             exchange.outbox = outbox;
             exchange.record = record.take();
@@ -186,13 +189,15 @@ fn measure(client: &Arc<Client>, exchange: &mut Exchange) -> Option<Box<Measure>
 }
 
 fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> {
-    let headers = client.worker.shared.access_log.load().as_ref()?.headers();
+    let log = client.worker.shared.access_log.load();
+    let log = log.as_ref()?;
     Some(Box::new(Record {
         started: Instant::now(),
         started_at: SystemTime::now(),
         duration: Duration::ZERO,
         entry_point: Arc::from(client.entry.name.as_str()),
         client: client.peer,
+        forwarded_for: client.trusted.then(|| headers::forwarded_for(&parts.headers)).flatten(),
         username: None,
         method: parts.method.clone(),
         version: parts.version,
@@ -205,8 +210,8 @@ fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> 
                 .unwrap_or_else(|| HeaderValue::from_static(""))
         }),
         path: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
-        headers,
-        tls: client.tls.as_ref().map(|session| (session.version, session.cipher.clone())),
+        headers: log.headers(),
+        tls: client.tls.clone(),
         request_size: None,
         router: None,
         service: None,
@@ -217,6 +222,8 @@ fn record(client: &Client, parts: &http::request::Parts) -> Option<Box<Record>> 
         status: StatusCode::OK,
         downstream_size: 0,
         retries: 0,
+        internals: log.has_internals(),
+        count: 0,
     }))
 }
 
@@ -335,11 +342,15 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
     }
     let Some((position, route)) = view.snapshot.find(exchange) else {
         view.unrouted.count(StatusCode::NOT_FOUND);
+        observe_unrouted(exchange);
         log_unrouted(exchange, &view);
         return Reason::NoRouter.response(mark);
     };
-    if let Some(record) = &mut exchange.record {
-        record.router = Some(Arc::clone(&route.name));
+    match &mut exchange.record {
+        Some(record) if route.logged && record.is_wanted(&route.name, &route.service_name) => {
+            record.router = Some(Arc::clone(&route.name));
+        }
+        record => *record = None,
     }
     if let Some(measure) = &mut exchange.measure
         && !measure.routed(&route.name, &route.service_name, route.measured)
@@ -362,9 +373,6 @@ async fn respond(exchange: &mut Exchange, finish: &mut Finish) -> Response<Body>
         return Reason::ForeignPage.response(mark);
     }
     let mut response = run(exchange, &view, route, finish).await;
-    if !route.logged {
-        exchange.record = None;
-    }
     if let Some(traffic) = view.traffic.get(position) {
         traffic.count(response.status());
     }
@@ -386,6 +394,20 @@ fn may_be_a_foreign_page(exchange: &Exchange) -> bool {
     };
     exchange.client.peer.ip().to_canonical().is_loopback()
         && (!exchange.host.is_local() || exchange.parts.headers.get(ORIGIN).is_some_and(elsewhere))
+}
+
+/// Of a request that no router takes is told what the entry point says.
+fn observe_unrouted(exchange: &mut Exchange) {
+    let observed = exchange.client.entry.observed;
+    if !observed.logs {
+        exchange.record = None;
+    }
+    if !observed.metrics {
+        exchange.measure = None;
+    }
+    if !observed.traces {
+        exchange.trace = None;
+    }
 }
 
 /// A line about a request that no router takes, with the router that comes nearest.

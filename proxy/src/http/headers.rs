@@ -258,6 +258,19 @@ pub(crate) fn describe_client(headers: &mut HeaderMap, client: &Client, host: &H
     }
 }
 
+/// `X-Forwarded-For` as it came, several lines joined; `None` where it says nothing.
+pub(crate) fn forwarded_for(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(X_FORWARDED_FOR).iter();
+    let first = lines.next()?;
+    let value = if lines.next().is_none() {
+        first.clone()
+    } else {
+        let lines: Vec<&[u8]> = headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+        HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()?
+    };
+    Some(value).filter(|value| !value.is_empty())
+}
+
 /// Adds the peer to `X-Forwarded-For`, joining several lines into one.
 pub(crate) fn append_forwarded_for(headers: &mut HeaderMap, client: &Client) {
     let append = !client.entry.forwarded.not_append;

@@ -20,6 +20,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
+use crate::observe::metrics::Opened;
 use crate::wire::output::Framing;
 
 use super::body::{Body, RequestBody};
@@ -40,11 +41,15 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fragment;
 
-/// Serves the requests of a connection until it ends.
+/// Serves the requests of a connection until it ends. It is counted by `opened` for as long as it is open, in whatever protocol.
 ///
 /// # Errors
 /// It breaks, or an answer cannot be brought to its end.
-pub(crate) async fn serve<S>(channel: Arc<Channel<S>>, client: Arc<Client>) -> io::Result<()>
+pub(crate) async fn serve<S>(
+    channel: Arc<Channel<S>>,
+    client: Arc<Client>,
+    opened: Option<Arc<Opened>>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -83,14 +88,16 @@ where
             })
             .await?
         };
-        let response = Aborted::check(response).map_err(io::Error::other)?;
-        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let mut response = Aborted::check(response).map_err(io::Error::other)?;
+        let switch = switch.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        // The exchange is not over before the tunnel is.
+        let finish = switch.is_some().then(|| response.body_mut().finish.take()).flatten();
         let last =
             send(&channel, response, Asked { keeps_alive: asked.keeps_alive && !client.meter.is_stopped(), ..asked })
                 .await?;
-        if switches && let Some(switch) = switch {
+        if let Some(switch) = switch {
             // Whoever waits for it may be gone.
-            let _ = switch.send(Tunnel(Arc::clone(&channel) as _));
+            let _ = switch.send(Tunnel::new(Arc::clone(&channel) as _, finish, opened));
             return Ok(());
         }
         let drained = poll_fn(|cx| Poll::Ready(channel.lock().drain(cx))).await;

@@ -54,7 +54,7 @@ pub(crate) async fn serve(
     drain: CancellationToken,
     place: (Place, Option<Opened>),
 ) {
-    let _place = place;
+    let (_place, opened) = place;
     if let Some(proxied) = &entry.proxied {
         match within(entry.limits.header, listen::proxied::read(&mut stream)).await {
             Some(Ok(Some(client))) if proxied.trusts(peer.ip()) => peer = client,
@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     {
         return Box::pin(carry(route, stream, peer)).await;
     }
-    let connection = Connection { peer, entry, worker, drain };
+    let connection = Connection { peer, entry, worker, drain, opened: opened.map(Arc::new) };
     match first {
         First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
             Some(tcp) => Box::pin(connection.tls_or_tcp(stream, &tcp)).await,
@@ -170,6 +170,8 @@ struct Connection {
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
+    /// Counts it while it is open; a tunnel that it becomes outlives this.
+    opened: Option<Arc<Opened>>,
 }
 
 impl Connection {
@@ -329,7 +331,7 @@ impl Connection {
         async move {
             loop {
                 // Without a request it needs none of what there is for one.
-                let served = Box::pin(http1::serve(Arc::clone(&channel), Arc::clone(&client)));
+                let served = Box::pin(http1::serve(Arc::clone(&channel), Arc::clone(&client), self.opened.clone()));
                 let mut served = Http1 { served, meter: Arc::clone(&meter) };
                 if let Watched::Over = self.watch(Pin::new(&mut served), &meter, false).await {
                     return;

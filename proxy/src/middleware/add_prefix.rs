@@ -16,7 +16,7 @@ impl AddPrefix {
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) {
-        let mut path = RawPath::new(exchange.target.path());
+        let mut path = RawPath::new(exchange.target.inner_path());
         path.decoded = rooted_bytes(&[self.prefix.as_bytes(), &path.decoded].concat());
         if !path.raw.is_empty() {
             path.raw = rooted(&format!("{}{}", self.prefix, path.raw));

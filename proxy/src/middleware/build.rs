@@ -198,7 +198,10 @@ fn path(config: &dynamic::Middleware) -> Built {
         );
     }
     if let Some(strip) = &config.strip_prefix {
-        return made::<String>(Ok(Middleware::StripPrefix(strip_prefix::StripPrefix::new(&strip.prefixes))));
+        return made::<String>(Ok(Middleware::StripPrefix(strip_prefix::StripPrefix::new(
+            &strip.prefixes,
+            strip.force_slash == Some(true),
+        ))));
     }
     if let Some(strip) = &config.strip_prefix_regex {
         return made(strip_prefix_regex::StripPrefixRegex::new(&strip.regex).map(Middleware::StripPrefixRegex));

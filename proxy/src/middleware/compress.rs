@@ -13,6 +13,8 @@ use crate::config::dynamic::Compress as Config;
 use crate::http::body::Body;
 use crate::http::exchange::Exchange;
 
+use super::content_type;
+
 use encoder::{Compressed, Encoding};
 
 /// Answers below this many bytes gain nothing.
@@ -88,8 +90,13 @@ impl Compress {
         negotiate::choose(&lines.join(","), &self.encodings, self.default)
     }
 
+    /// Whether answers of a type are encoded.
+    fn is_for(&self, kind: &String) -> bool {
+        if self.included.is_empty() { !self.excluded.contains(kind) } else { self.included.contains(kind) }
+    }
+
     /// Encodes the answer, unless it is better left alone.
-    pub(crate) fn response(&self, mut response: Response<Body>, wanted: Wanted) -> Response<Body> {
+    pub(crate) async fn response(&self, mut response: Response<Body>, wanted: Wanted) -> Response<Body> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return response;
         }
@@ -97,10 +104,8 @@ impl Compress {
         headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
         let Wanted::Encoding(encoding) = wanted else { return response };
         let kind = type_of(headers);
-        let fits =
-            if self.included.is_empty() { !self.excluded.contains(&kind) } else { self.included.contains(&kind) };
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let left_alone = !fits
+        let left_alone = !(kind.is_empty() || self.is_for(&kind))
             || kind == "application/grpc"
             || headers.contains_key(CONTENT_ENCODING)
             || headers.contains_key(CONTENT_RANGE)
@@ -108,6 +113,14 @@ impl Compress {
             || length.or(response.body().size_hint().exact()).is_some_and(|length| length < self.least);
         if left_alone {
             return response;
+        }
+        // As in Traefik, whose gzip alone looks for the type where none is given.
+        if kind.is_empty() && encoding == Encoding::Gzip && !(self.included.is_empty() && self.excluded.is_empty()) {
+            let (looked_at, found) = content_type::look(response).await;
+            response = looked_at;
+            if !found.is_some_and(|found| self.is_for(&media_type(found))) {
+                return response;
+            }
         }
         let Some(encoder) = encoder::Encoder::new(encoding) else { return response };
         let headers = response.headers_mut();
@@ -175,7 +188,33 @@ fn media_type(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+
+    #[tokio::test]
+    async fn types_that_are_not_given() {
+        let names = |name: &str| vec![name.to_owned()];
+        let but_text = Config { excluded_content_types: names("text/plain"), ..Config::default() };
+        let text_only = Config { included_content_types: names("text/plain"), ..Config::default() };
+        let page_only = Config { included_content_types: names("text/html"), ..Config::default() };
+        let (text, page) = ("a".repeat(2000), format!("<html>{}", "a".repeat(2000)));
+        for (config, content, encoding, encoded) in [
+            (&but_text, &text, Encoding::Gzip, false),
+            (&but_text, &page, Encoding::Gzip, true),
+            (&but_text, &text, Encoding::Brotli, true),
+            (&text_only, &text, Encoding::Gzip, true),
+            (&text_only, &page, Encoding::Gzip, false),
+            (&text_only, &page, Encoding::Brotli, true),
+            (&page_only, &page, Encoding::Gzip, true),
+            (&Config::default(), &page, Encoding::Gzip, true),
+        ] {
+            let answer = Response::new(Body::from_bytes(content.clone().into()));
+            let answer = Compress::new(config).unwrap().response(answer, Wanted::Encoding(encoding)).await;
+            assert_eq!(answer.headers().contains_key(CONTENT_ENCODING), encoded, "{config:?} {encoding:?}");
+            assert!(!answer.headers().contains_key(CONTENT_TYPE));
+        }
+    }
 
     #[test]
     fn media_types() {

@@ -22,15 +22,20 @@ pub(crate) async fn response(response: Response<Body>) -> Response<Body> {
     if known || response.body().is_end_stream() || response.status().is_informational() {
         return response;
     }
-    let (mut parts, mut body) = response.into_parts();
+    let (mut response, kind) = look(response).await;
+    if let Some(kind) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    response
+}
+
+/// The answer again, and what its first bytes look like.
+pub(super) async fn look(response: Response<Body>) -> (Response<Body>, Option<&'static str>) {
+    let (parts, mut body) = response.into_parts();
     let length = body.size_hint();
     let first = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-    if let Some(Ok(frame)) = &first
-        && let Some(data) = frame.data_ref()
-    {
-        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(detect(data)));
-    }
-    Response::from_parts(parts, Body::changed(Begun { first, rest: body, length }))
+    let kind = first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref()).map(|data| detect(data));
+    (Response::from_parts(parts, Body::changed(Begun { first, rest: body, length })), kind)
 }
 
 /// A body whose beginning has been read.

@@ -60,15 +60,21 @@ impl ErrorPages {
         let code = original.as_u16();
         let rewritten = self.rewrites.iter().find(|((low, high), _)| (*low..=*high).contains(&code));
         let status = rewritten.map_or(original, |(_, to)| *to);
-        let host = exchange.host.value.to_str().unwrap_or_default();
-        let url = format!("{}://{host}{}", exchange.scheme(), exchange.path_and_query());
+        let query = exchange.target.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let path_and_query = format!("{}{query}", exchange.target.inner_path());
         exchange.again(head, Bytes::new());
+        let host = exchange.host.value.to_str().unwrap_or_default();
+        let url = format!("{}://{host}{path_and_query}", exchange.told_scheme());
         self.prepare(exchange, original, status, &url);
         let mut page = match self.service.answer(exchange, view, &mut After::default()).await {
             Ok(page) => page,
             Err(no_answer) => no_answer.reason().response(exchange.client.worker.shared.mark_errors),
         };
         *page.status_mut() = status;
+        if let Some(record) = &mut exchange.record {
+            // The page's own status is of no concern to who reads the log.
+            record.origin_status = record.origin_status.map(|_| status);
+        }
         page
     }
 

@@ -16,11 +16,13 @@ use crate::http::body::Body;
 use crate::http::buffer::{self, Unbuffered};
 use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
-use crate::http::headers::{strip_response, title_case};
+use crate::http::headers::{strip_kept, strip_response, title_case};
 use crate::rule::pattern;
 use crate::snapshot::View;
 use crate::upstream::ask::ask;
 use crate::upstream::failure::chain;
+
+use super::headers::is_of_connection;
 
 /// How long the decision may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,7 +99,7 @@ impl ForwardAuth {
         };
         let mut head = Request::new(()).into_parts().0;
         head.method = if self.keep_method { exchange.parts.method.clone() } else { Method::GET };
-        head.headers = self.describe(exchange, !body.is_empty());
+        head.headers = self.describe(exchange, body.len());
         if body.is_empty() && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
             // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -129,7 +131,7 @@ impl ForwardAuth {
             let status = told.as_ref().ok().and_then(|told| told.as_ref().ok()?.as_ref().ok());
             trace.told(status.map(|(parts, _)| parts.status));
         }
-        let (parts, content) = match told {
+        let (mut parts, content) = match told {
             Ok(Ok(answered)) => answered?,
             Ok(Err(error)) => return Err(self.unreachable(&error)),
             Err(_) => return Err(self.unreachable("it took too long")),
@@ -142,6 +144,7 @@ impl ForwardAuth {
         if !parts.status.is_success() {
             return Err(self.refusal(parts, content));
         }
+        strip_kept(&mut parts.headers);
         self.pass(&parts.headers, &mut exchange.parts.headers);
         let wanted = |cookie: &&HeaderValue| self.cookies.iter().any(|name| is_cookie(cookie, name));
         Ok(parts.headers.get_all(SET_COOKIE).iter().filter(wanted).cloned().collect())
@@ -214,7 +217,8 @@ impl ForwardAuth {
         HeaderValue::from_str(&resolved).ok()
     }
 
-    /// Headers of the decision that the service gets; the client's own of those names are gone.
+    /// Headers of the decision that the service gets; the client's own of those names are gone. How the request is framed
+    /// is not decided there.
     fn pass(&self, from: &HeaderMap, to: &mut HeaderMap) {
         let copy = |to: &mut HeaderMap, name: &HeaderName| {
             to.remove(name);
@@ -222,11 +226,13 @@ impl ForwardAuth {
                 to.append(name, value.clone());
             }
         };
-        for name in &self.response_headers {
+        for name in self.response_headers.iter().filter(|name| !is_of_connection(name)) {
             copy(to, name);
         }
         if let Some(pattern) = &self.response_pattern {
-            let fits = |name: &&HeaderName| pattern.is_match(&title_case(name.as_str()).collect::<Vec<u8>>());
+            let fits = |name: &&HeaderName| {
+                !is_of_connection(name) && pattern.is_match(&title_case(name.as_str()).collect::<Vec<u8>>())
+            };
             let gone: Vec<HeaderName> = to.keys().filter(fits).cloned().collect();
             for name in gone {
                 to.remove(name);
@@ -244,3 +250,34 @@ fn is_cookie(cookie: &HeaderValue, name: &str) -> bool {
 
 /// Shared by all workers.
 pub(crate) type Shared = Arc<ForwardAuth>;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_decision_does_not_frame_the_request() {
+        let framing = ["content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"];
+        let mut from = HeaderMap::new();
+        let mut to = HeaderMap::new();
+        for name in framing.iter().chain(&["proxy-connection", "host"]) {
+            from.insert(*name, HeaderValue::from_static("theirs"));
+        }
+        from.insert("x-user", HeaderValue::from_static("anna"));
+        to.insert("content-length", HeaderValue::from_static("5"));
+        to.insert("x-user", HeaderValue::from_static("evil"));
+        let all = framing.iter().chain(&["proxy-connection", "host", "x-user"]).map(|name| (*name).to_owned());
+        for config in [
+            Config { auth_response_headers: all.collect(), ..Config::default() },
+            Config { auth_response_headers_regex: ".*".to_owned(), ..Config::default() },
+        ] {
+            let mut to = to.clone();
+            ForwardAuth::new(&config, None).unwrap().pass(&from, &mut to);
+            assert_eq!(to.len(), 2, "{to:?}");
+            assert_eq!(to.get("content-length").unwrap(), "5");
+            assert_eq!(to.get("x-user").unwrap(), "anna");
+        }
+    }
+}

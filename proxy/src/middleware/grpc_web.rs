@@ -24,6 +24,8 @@ use crate::http::exchange::Exchange;
 
 const WEB: &str = "application/grpc-web";
 const WEB_TEXT: &str = "application/grpc-web-text";
+/// Methods that pages may ask for.
+const METHODS: [&str; 3] = ["GET", "POST", "HEAD"];
 /// Most bytes of a request in base64, which is decoded as a whole.
 const MOST: usize = 4 << 20;
 
@@ -57,8 +59,11 @@ impl GrpcWeb {
     pub(crate) async fn request(&self, exchange: &mut Exchange) -> Result<Option<Spoken>, Response<Body>> {
         let headers = &mut exchange.parts.headers;
         let origin = headers.get(ORIGIN).cloned();
-        if exchange.parts.method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-            return Err(self.preflight(headers, origin.as_ref()));
+        if exchange.parts.method == Method::OPTIONS
+            && let Some(method) = headers.get(ACCESS_CONTROL_REQUEST_METHOD)
+            && asks_for_web(headers)
+        {
+            return Err(self.preflight(headers, method, origin.as_ref()));
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
         if exchange.parts.method != Method::POST || !kind.starts_with(WEB) {
@@ -80,15 +85,18 @@ impl GrpcWeb {
         Ok(Some(Spoken { kind, encoded, origin }))
     }
 
-    fn preflight(&self, asked: &HeaderMap, origin: Option<&HeaderValue>) -> Response<Body> {
+    fn preflight(&self, asked: &HeaderMap, method: &HeaderValue, origin: Option<&HeaderValue>) -> Response<Body> {
         let mut response = text(StatusCode::OK, "");
         let headers = response.headers_mut();
         for name in ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"] {
             headers.append(VARY, HeaderValue::from_static(name));
         }
-        if let Some(origin) = origin.filter(|origin| self.allows(origin)) {
+        let method = METHODS.into_iter().find(|allowed| method.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()));
+        if let Some(origin) = origin.filter(|origin| self.allows(origin))
+            && let Some(method) = method
+        {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(method));
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
             let names = asked.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
@@ -101,6 +109,12 @@ impl GrpcWeb {
         }
         response
     }
+}
+
+/// Whether a browser that asks before it asks will speak gRPC-Web; other such questions are for the service.
+fn asks_for_web(headers: &HeaderMap) -> bool {
+    let names = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|names| names.to_str().ok());
+    names.is_some_and(|names| names.to_ascii_lowercase().contains("x-grpc-web"))
 }
 
 /// Makes gRPC-Web of the answer.
@@ -203,6 +217,26 @@ fn last_part(trailers: &HeaderMap) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn browsers_that_ask_before_they_ask() {
+        let web = GrpcWeb { origins: vec!["http://o.test".to_owned()] };
+        let (ours, evil) = (HeaderValue::from_static("http://o.test"), HeaderValue::from_static("http://evil"));
+        let mut asked = HeaderMap::new();
+        assert!(!asks_for_web(&asked));
+        asked.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static("content-type"));
+        assert!(!asks_for_web(&asked));
+        asked.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static("content-type,X-Grpc-Web"));
+        assert!(asks_for_web(&asked));
+        for (method, origin, allowed) in
+            [("POST", &ours, Some("POST")), ("get", &ours, Some("GET")), ("PUT", &ours, None), ("POST", &evil, None)]
+        {
+            let answer = web.preflight(&asked, &HeaderValue::from_static(method), Some(origin));
+            let methods = answer.headers().get(ACCESS_CONTROL_ALLOW_METHODS);
+            assert_eq!(methods.map(HeaderValue::as_bytes), allowed.map(str::as_bytes), "{method} {origin:?}");
+            assert_eq!(answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), allowed.is_some());
+        }
+    }
 
     #[test]
     fn trailers_as_a_part() {

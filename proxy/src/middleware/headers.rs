@@ -27,6 +27,11 @@ const HOPS: [HeaderName; 4] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// Whether a header belongs to a connection or to the framing of one message: no middleware takes it over from elsewhere.
+pub(super) fn is_of_connection(name: &HeaderName) -> bool {
+    OURS.contains(name) || HOPS.contains(name)
+}
+
 /// Headers to set, ready to be set.
 #[derive(Debug)]
 pub(crate) struct Headers {
@@ -106,7 +111,7 @@ fn for_servers(named: &Named<String>) -> Option<Vec<Setting>> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         let value = if value.is_empty() { None } else { Some(HeaderValue::from_bytes(value.as_bytes()).ok()?) };
         let asks_for_trailers = name == TE && value.as_ref().is_some_and(|value| value == "trailers");
-        if asks_for_trailers || !(OURS.contains(&name) || HOPS.contains(&name)) {
+        if asks_for_trailers || !is_of_connection(&name) {
             settings.push((name, value));
         }
     }

@@ -6,7 +6,6 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use crate::http::body::Body;
 use crate::http::error_response::{Reason, text};
 use crate::http::exchange::Exchange;
-use crate::http::headers::X_FORWARDED_PROTO;
 use crate::http::host::split_port;
 
 /// Where to redirect.
@@ -48,15 +47,8 @@ impl RedirectScheme {
 
     /// Whether the client is already where it would be sent to.
     fn is_there(&self, exchange: &Exchange, host: &str, name: &str) -> bool {
-        // A trusted proxy before us may have ended TLS.
-        let forwarded = exchange.client.trusted.then(|| exchange.parts.headers.get(X_FORWARDED_PROTO)).flatten();
-        let scheme = match forwarded.and_then(|value| value.to_str().ok()) {
-            Some("wss" | "https") => "https",
-            Some("ws" | "http") => "http",
-            _ => exchange.scheme(),
-        };
         let same_port = self.port.is_empty() || host.get(name.len()..) == Some(self.port.as_str());
-        scheme == self.scheme && same_port
+        exchange.told_scheme() == self.scheme && same_port
     }
 }
 

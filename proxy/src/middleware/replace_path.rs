@@ -26,7 +26,7 @@ impl ReplacePath {
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let old = exchange.target.path().to_owned();
+        let old = exchange.target.inner_path().to_owned();
         note(exchange, old.as_bytes());
         match &self.path {
             Ok(path) => go_on(exchange, path),
@@ -52,7 +52,7 @@ impl ReplacePathRegex {
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let old = exchange.target.path().to_owned();
+        let old = exchange.target.inner_path().to_owned();
         if !self.pattern.is_match(old.as_bytes()) {
             return None;
         }
@@ -81,8 +81,10 @@ fn note(exchange: &mut Exchange, old: &[u8]) {
 
 /// Goes on with `path`, if nothing in it leads out of it: a prefix that is gone must not turn `/api/../x` into a way out.
 pub(super) fn go_on(exchange: &mut Exchange, path: &RawPath) -> Option<Response<Body>> {
-    let escaped = path.escaped();
-    let escaped = rooted(&escaped);
+    let escaped = match path.escaped() {
+        empty if empty.is_empty() => empty,
+        escaped => rooted(&escaped),
+    };
     let outside = escaped.split('/').any(|segment| matches!(segment, "." | ".."));
     if outside || canonical_path(&escaped, false).is_err() {
         return Some(refusal(exchange.client.worker.shared.mark_errors));

@@ -14,18 +14,21 @@ pub(crate) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-for
 #[derive(Debug, Clone)]
 pub(crate) struct StripPrefix {
     prefixes: Vec<String>,
+    /// Whether nothing is left as `/`.
+    force_slash: bool,
 }
 
 impl StripPrefix {
     /// Prefixes as configured.
-    pub(crate) fn new(prefixes: &[String]) -> Self {
-        Self { prefixes: prefixes.iter().map(|prefix| prefix.trim().to_owned()).collect() }
+    pub(crate) fn new(prefixes: &[String], force_slash: bool) -> Self {
+        Self { prefixes: prefixes.iter().map(|prefix| prefix.trim().to_owned()).collect(), force_slash }
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let path = exchange.target.path();
+        let path = exchange.target.inner_path();
         let (prefix, rest) = self.prefixes.iter().find_map(|prefix| Some((prefix, after(path, prefix)?)))?;
         let (prefix, rest) = (prefix.clone(), rest.to_owned());
+        let rest = if rest.is_empty() && self.force_slash { "/".to_owned() } else { rest };
         strip(exchange, &prefix, &rest)
     }
 }
@@ -52,13 +55,15 @@ fn after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
 
 /// Goes on with `rest` as path. What is left must be canonical again: `/api` must not turn `/api/../x` into a way out.
 pub(crate) fn strip(exchange: &mut Exchange, prefix: &str, rest: &str) -> Option<Response<Body>> {
-    let rest = rest.strip_prefix("%2F").unwrap_or(rest);
-    let path = format!("/{}", rest.trim_start_matches('/'));
+    let path = match rest {
+        "" => String::new(),
+        rest => format!("/{}", rest.strip_prefix("%2F").unwrap_or(rest).trim_start_matches('/')),
+    };
     match canonical_path(&path, true) {
-        Ok(canonical) if canonical.path == path => {
+        Ok(canonical) if path.is_empty() || canonical.path == path => {
             exchange.target.set_path(path);
             if let Ok(value) = HeaderValue::from_str(prefix) {
-                exchange.parts.headers.insert(X_FORWARDED_PREFIX, value);
+                exchange.parts.headers.append(X_FORWARDED_PREFIX, value);
             }
             None
         }

@@ -28,7 +28,7 @@ impl StripPrefixRegex {
     }
 
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let mut path = RawPath::new(exchange.target.path());
+        let mut path = RawPath::new(exchange.target.inner_path());
         let length = self
             .patterns
             .iter()
@@ -36,8 +36,12 @@ impl StripPrefixRegex {
             .find(|found| found.start() == 0 && found.end() > 0)
             .map(|found| found.end())?;
         let prefix = path.decoded.get(..length).unwrap_or_default().to_vec();
-        path.decoded = rooted_bytes(path.decoded.get(length..).unwrap_or_default());
-        path.raw = rooted(path.raw.get(length..).unwrap_or_default());
+        path.decoded.drain(..length);
+        // With nothing left the path stays empty for the middlewares that follow.
+        if !path.decoded.is_empty() {
+            path.decoded = rooted_bytes(&path.decoded);
+            path.raw = rooted(path.raw.get(length..).unwrap_or_default());
+        }
         if let Ok(value) = HeaderValue::from_bytes(&prefix) {
             exchange.parts.headers.append(X_FORWARDED_PREFIX, value);
         }

@@ -16,6 +16,7 @@ use fields::Fields;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use crate::config::statics;
+use crate::http::exchange::TlsSession;
 
 /// Lines that may wait for the writer.
 const BACKLOG: usize = 8192;
@@ -76,6 +77,8 @@ pub(crate) struct Record {
     pub(crate) duration: Duration,
     pub(crate) entry_point: Arc<str>,
     pub(crate) client: std::net::SocketAddr,
+    /// Who the client is to a trusted peer, if it says so: `X-Forwarded-For` as it came.
+    pub(crate) forwarded_for: Option<HeaderValue>,
     pub(crate) username: Option<String>,
     pub(crate) method: Method,
     pub(crate) version: Version,
@@ -84,7 +87,7 @@ pub(crate) struct Record {
     pub(crate) path: String,
     /// `None` where no header is logged.
     pub(crate) headers: Option<Box<Headers>>,
-    pub(crate) tls: Option<(&'static str, String)>,
+    pub(crate) tls: Option<Arc<TlsSession>>,
     /// Bytes read of the request's body; `None` where it has none.
     pub(crate) request_size: Option<Arc<AtomicU64>>,
     pub(crate) router: Option<Arc<str>>,
@@ -98,6 +101,17 @@ pub(crate) struct Record {
     pub(crate) status: StatusCode,
     pub(crate) downstream_size: u64,
     pub(crate) retries: u32,
+    /// Whether what the gateway does for itself is logged.
+    pub(crate) internals: bool,
+    /// How many requests were to be logged up to this one, those that a filter leaves out included.
+    pub(crate) count: u64,
+}
+
+impl Record {
+    /// Whether requests of a router are logged at all.
+    pub(crate) fn is_wanted(&self, router: &str, service: &str) -> bool {
+        self.internals || !super::is_internal(router, service)
+    }
 }
 
 /// Headers of a request and its answer.
@@ -114,6 +128,8 @@ pub struct AccessLog {
     queue: SyncSender<Box<Record>>,
     filters: Filters,
     has_headers: bool,
+    internals: bool,
+    count: AtomicU64,
     dropped: Arc<AtomicU64>,
 }
 
@@ -131,7 +147,8 @@ impl AccessLog {
         std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_all(format, &fields, &records, &missed, out))?;
-        Ok(Self { queue, filters, has_headers, dropped })
+        let (internals, count) = (options.add_internals, AtomicU64::new(0));
+        Ok(Self { queue, filters, has_headers, internals, count, dropped })
     }
 
     /// Where headers are noted, if any are logged.
@@ -139,7 +156,13 @@ impl AccessLog {
         self.has_headers.then(Box::default)
     }
 
-    pub(crate) fn write(&self, record: Box<Record>) {
+    /// Whether what the gateway does for itself is logged.
+    pub(crate) const fn has_internals(&self) -> bool {
+        self.internals
+    }
+
+    pub(crate) fn write(&self, mut record: Box<Record>) {
+        record.count = self.count.fetch_add(1, Relaxed) + 1;
         if self.wants(&record)
             && let Err(TrySendError::Full(_)) = self.queue.try_send(record)
         {
@@ -162,13 +185,11 @@ impl AccessLog {
 fn write_all(format: Format, fields: &Fields, records: &Receiver<Box<Record>>, dropped: &AtomicU64, out: impl Write) {
     let mut out = std::io::BufWriter::with_capacity(32 * 1024, out);
     let mut line = Vec::with_capacity(1024);
-    let mut count = 0_u64;
     while let Ok(first) = records.recv() {
         let mut next = Some(first);
         while let Some(record) = next {
-            count += 1;
             line.clear();
-            format::line(&mut line, format, fields, &record, count);
+            format::line(&mut line, format, fields, &record);
             if out.write_all(&line).is_err() {
                 return;
             }

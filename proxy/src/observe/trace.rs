@@ -190,7 +190,7 @@ impl Trace {
 
     /// Whether a router's requests have traces: what the gateway does for itself has none, unless the options say so.
     pub(crate) fn is_wanted(&self, router: &str, service: &str) -> bool {
-        self.tracer.settings.internals || !(router.ends_with("@internal") || service.ends_with("@internal"))
+        self.tracer.settings.internals || !super::is_internal(router, service)
     }
 
     /// A server is asked, with these headers: they say which span the request belongs to.

@@ -134,7 +134,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
                 service,
                 measured: router.is_measured(),
                 traced: router.is_traced(),
-                logged: router.is_logged() && !router.name.ends_with("@internal"),
+                logged: router.is_logged(),
                 unasked: matches!(router.name.as_str(), "api@internal" | "dashboard@internal"),
             })
         });

@@ -54,7 +54,7 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
     };
     let crypto = CryptoProvider { cipher_suites: super::options::ciphers(&terms)?, ..(*provider()).clone() };
     let builder = ClientConfig::builder_with_provider(Arc::new(crypto))
-        .with_protocol_versions(&super::options::versions(&terms)?)?;
+        .with_protocol_versions(&super::options::known_versions(&terms)?)?;
     let builder = if options.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate))
     } else {
@@ -240,7 +240,12 @@ mod tests {
             let bound = TransportOptions { peer_uri: uri.to_owned(), ..usual.clone() };
             assert_eq!(agreed(&bound).await.is_some(), fits, "{uri}");
         }
-        for (min, max, suites) in [("VersionTLS13", "VersionTLS12", vec![]), ("", "", vec!["TLS_NONE".to_owned()])] {
+        for (min, max, suites) in [
+            ("VersionTLS13", "VersionTLS12", vec![]),
+            ("TLS13", "", vec![]),
+            ("", "1.3", vec![]),
+            ("", "", vec!["TLS_NONE".to_owned()]),
+        ] {
             let wrong = TransportOptions {
                 min_version: min.to_owned(),
                 max_version: max.to_owned(),

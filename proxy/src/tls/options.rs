@@ -28,6 +28,9 @@ pub(crate) enum BadTlsOptions {
     /// A key exchange group that does not exist or is not offered.
     #[error("invalid curve: {0}")]
     Curve(String),
+    /// A version that does not exist.
+    #[error("invalid TLS version: {0}")]
+    Version(String),
     /// No version lies between the lowest and the highest.
     #[error("no TLS version is left between `{0}` and `{1}`")]
     Versions(String, String),
@@ -110,19 +113,36 @@ pub(crate) fn protocols(options: &TlsOptions) -> Vec<Vec<u8>> {
     names.map(|name| name.as_bytes().to_vec()).collect()
 }
 
-/// The versions between the lowest and the highest.
-///
-/// # Errors
-/// None is left.
-pub(super) fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, BadTlsOptions> {
-    // Names that Traefik does not know it passes over; versions below 1.2 do not exist here.
-    let rank = |name: &str| match name {
+/// The place of a version among the versions, by its name.
+fn rank(name: &str) -> Option<u8> {
+    match name {
         "VersionTLS10" => Some(10),
         "VersionTLS11" => Some(11),
         "VersionTLS12" => Some(12),
         "VersionTLS13" => Some(13),
         _ => None,
-    };
+    }
+}
+
+/// The versions between the lowest and the highest, both of which must exist where they are named.
+///
+/// # Errors
+/// One does not exist, or none is left.
+pub(super) fn known_versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, BadTlsOptions> {
+    for name in [&options.min_version, &options.max_version] {
+        if !name.is_empty() && rank(name).is_none() {
+            return Err(BadTlsOptions::Version(name.clone()));
+        }
+    }
+    versions(options)
+}
+
+/// The versions between the lowest and the highest.
+///
+/// # Errors
+/// None is left.
+fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersion>, BadTlsOptions> {
+    // Names that Traefik does not know it passes over; versions below 1.2 do not exist here.
     let (low, high) = (rank(&options.min_version).unwrap_or(12), rank(&options.max_version).unwrap_or(13));
     let versions: Vec<_> = [(13, &rustls::version::TLS13), (12, &rustls::version::TLS12)]
         .into_iter()

@@ -131,6 +131,9 @@ impl Sticky {
         } else if config.max_age < 0 {
             add("; Max-Age=0");
         }
+        if config.expires != 0 {
+            tracing::warn!(service, "the sticky cookie's `expires` has no effect; `maxAge` limits its life");
+        }
         if config.http_only {
             add("; HttpOnly");
         }

@@ -1,7 +1,8 @@
 //! What middlewares do to requests and answers.
 
 use proxy::config::dynamic::{
-    Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware, RateLimit,
+    AddPrefix, Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware,
+    RateLimit, RedirectScheme, ReplacePathRegex, StripPrefix, StripPrefixRegex,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -129,10 +130,173 @@ async fn the_server_that_decides_is_told_what_traefik_tells() {
     }
 }
 
+/// Requests through a server that lets them pass, and is asked as `auth` says.
+async fn decided(auth: ForwardAuth, headers: &'static str) -> crate::support::Running {
+    let answer: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{headers}\r\nok").into_boxed_str());
+    let auth = ForwardAuth { address: answering(answer).await, ..auth };
+    run(options(), through(Middleware { forward_auth: Some(auth), ..Middleware::default() }).await).await
+}
+
+#[tokio::test]
+async fn a_decision_does_not_frame_the_request() {
+    let listed = ["Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Trailer", "X-Named", "X-User"];
+    for auth in [
+        ForwardAuth { auth_response_headers_regex: ".*".to_owned(), ..ForwardAuth::default() },
+        ForwardAuth { auth_response_headers: listed.map(str::to_owned).to_vec(), ..ForwardAuth::default() },
+    ] {
+        let headers = "Connection: X-Named\r\nX-Named: 1\r\nX-User: anna\r\nTE: x\r\nTrailer: x\r\nUpgrade: h2c\r\n";
+        let running = decided(auth, headers).await;
+        let post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
+        let chunked = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        for (request, framing, body) in [
+            (get("a.test", "/").as_str(), "", "\r\n\r\n"),
+            (post, "Content-Length: 5\r\n", "\r\n\r\nhello"),
+            (chunked, "Transfer-Encoding: chunked\r\n", "\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        ] {
+            let (_, echoed) = ask(running.web, request).await;
+            assert!(echoed.contains("X-User: anna\r\n") && echoed.contains(framing), "{echoed}");
+            assert!(echoed.ends_with(body), "{echoed}");
+            for theirs in ["Content-Length: 2", "X-Named", "Te: ", "Trailer: ", "Upgrade: ", "Connection: X-"] {
+                assert!(!echoed.contains(theirs), "{theirs}: {echoed}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_read_is_sent_with_its_length() {
+    let (address, asked) = crate::traces::keeper().await;
+    let auth = ForwardAuth {
+        address,
+        forward_body: true,
+        auth_request_headers: vec!["X-A".to_owned()],
+        trust_forward_header: Some(true),
+        ..ForwardAuth::default()
+    };
+    let running = run(options(), through(Middleware { forward_auth: Some(auth), ..Middleware::default() }).await).await;
+    let post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
+    for (request, length) in [(post, true), (get("a.test", "/").as_str(), false)] {
+        ask(running.web, request).await;
+        let (head, _) = asked.lock().unwrap().pop().unwrap();
+        assert_eq!(head.contains("content-length: 5\r\n"), length, "{head}");
+        assert!(!head.contains("transfer-encoding") && head.contains("x-real-ip: 127.0.0.1\r\n"), "{head}");
+    }
+}
+
+/// What a server gets of `request` through these middlewares.
+async fn after(middlewares: Vec<Middleware>, request: &str) -> String {
+    let mut configuration = routed("a", &[echo().await]);
+    for (number, middleware) in middlewares.into_iter().enumerate() {
+        configuration.http.middlewares.insert(format!("m{number}@file"), middleware);
+        configuration.http.routers.get_mut("a@file").unwrap().middlewares.push(format!("m{number}"));
+    }
+    let running = run(options(), configuration).await;
+    ask(running.web, request).await.1
+}
+
+#[tokio::test]
+async fn what_a_prefix_leaves_is_empty_until_it_is_sent() {
+    let strip = |prefix: &str| Middleware {
+        strip_prefix: Some(StripPrefix { prefixes: vec![prefix.to_owned()], force_slash: None }),
+        ..Middleware::default()
+    };
+    let slash = StripPrefix { prefixes: vec!["/foo".to_owned()], force_slash: Some(true) };
+    let slash = Middleware { strip_prefix: Some(slash), ..Middleware::default() };
+    let by_pattern = || Middleware {
+        strip_prefix_regex: Some(StripPrefixRegex { regex: vec!["/foo".to_owned()] }),
+        ..Middleware::default()
+    };
+    let add = || Middleware { add_prefix: Some(AddPrefix { prefix: "/bar".to_owned() }), ..Middleware::default() };
+    let replace = ReplacePathRegex { regex: "^(.*)$".to_owned(), replacement: "/p$1".to_owned() };
+    let replace = Middleware { replace_path_regex: Some(replace), ..Middleware::default() };
+    for (middlewares, path, sent) in [
+        (vec![strip("/foo")], "/foo", "/"),
+        (vec![strip("/foo")], "/foo?q", "/?q"),
+        (vec![by_pattern()], "/foo?q", "/?q"),
+        (vec![strip("/foo"), add()], "/foo", "/bar"),
+        (vec![by_pattern(), add()], "/foo", "/bar"),
+        (vec![strip("/foo"), add()], "/foo/", "/bar/"),
+        (vec![strip("/foo"), add()], "/foo/x", "/bar/x"),
+        (vec![slash, add()], "/foo", "/bar/"),
+        (vec![strip("/foo"), replace], "/foo", "/p"),
+    ] {
+        let echoed = after(middlewares, &get("a.test", path)).await;
+        assert!(echoed.starts_with(&format!("GET {sent} HTTP/1.1\r\n")), "{path}: {echoed}");
+    }
+    let echoed = after(vec![strip("/foo"), strip("/b")], &get("a.test", "/foo/b/c")).await;
+    assert!(
+        echoed.contains("X-Forwarded-Prefix: /foo\r\n") && echoed.contains("X-Forwarded-Prefix: /b\r\n"),
+        "{echoed}"
+    );
+}
+
+#[tokio::test]
+async fn who_knows_the_password_is_told_that_a_nonce_is_stale() {
+    use md5::{Digest as _, Md5};
+    let sum = |text: String| Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let secret = sum("anna:traefik:open".to_owned());
+    let auth = Auth { users: vec![format!("anna:traefik:{secret}")], ..Auth::default() };
+    let running = run(options(), through(Middleware { digest_auth: Some(auth), ..Middleware::default() }).await).await;
+    let field = |head: &str, name: &str| {
+        head.split_once(&format!("{name}=\"")).unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    let (head, _) = ask(running.web, &get("a.test", "/")).await;
+    assert!(!head.contains("stale"), "{head}");
+    let (nonce, opaque) = (field(&head, "nonce"), field(&head, "opaque"));
+    let request = |secret: &str, nonce: &str| {
+        let response = sum(format!("{secret}:{nonce}:00000001:c:auth:{}", sum("GET:/".to_owned())));
+        with_header(&format!(
+            "Authorization: Digest username=\"anna\", realm=\"traefik\", nonce=\"{nonce}\", uri=\"/\", qop=auth, \
+             nc=00000001, cnonce=\"c\", response=\"{response}\", opaque=\"{opaque}\""
+        ))
+    };
+    for (secret, nonce, status, stale) in [
+        (secret.as_str(), nonce.as_str(), "200", false),
+        (&secret, &nonce, "401", true),
+        (&secret, "forgotten", "401", true),
+        ("wrong", "forgotten", "401", false),
+    ] {
+        let (head, _) = ask(running.web, &request(secret, nonce)).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert_eq!(head.contains("qop=\"auth\", stale=\"true\""), stale, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_names_the_scheme_in_any_case() {
+    let redirect = RedirectScheme { scheme: "https".to_owned(), ..RedirectScheme::default() };
+    let pages = ErrorPage {
+        status: vec!["404".to_owned()],
+        service: "pages".to_owned(),
+        query: "/e?u={url}".to_owned(),
+        ..ErrorPage::default()
+    };
+    let absent = answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
+    let mut configuration = with(routed("a", &[absent]), Middleware { errors: Some(pages), ..Middleware::default() });
+    route(&mut configuration, "pages", false, &[echo().await]);
+    let redirect = Middleware { redirect_scheme: Some(redirect), ..Middleware::default() };
+    configuration.http.middlewares.insert("r@file".to_owned(), redirect);
+    configuration.http.routers.get_mut("pages@file").unwrap().middlewares = vec!["r".to_owned()];
+    for insecure in [true, false] {
+        let mut options = options();
+        options.entry_points[0].forwarded.insecure = insecure;
+        let running = run(options, configuration.clone()).await;
+        for (told, secure) in [("https", true), ("HTTPS", true), ("wss", true), ("http", false), ("ws", false)] {
+            let secure = secure && insecure;
+            let request = |host: &str| format!("GET /x HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Proto: {told}\r\n\r\n");
+            let (head, _) = ask(running.web, &request("pages.test")).await;
+            assert_eq!(head.starts_with("HTTP/1.1 200"), secure, "{told}: {head}");
+            let (_, echoed) = ask(running.web, &request("a.test")).await;
+            let scheme = if secure { "https" } else { "http" };
+            assert!(echoed.starts_with(&format!("GET /e?u={scheme}%3A%2F%2Fa.test%2Fx ")), "{told}: {echoed}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_replacement_makes_no_separators_of_encoded_ones() {
-    let replace =
-        proxy::config::dynamic::ReplacePathRegex { regex: "^/a/(.*)".to_owned(), replacement: "/q?x=$1".to_owned() };
+    let replace = ReplacePathRegex { regex: "^/a/(.*)".to_owned(), replacement: "/q?x=$1".to_owned() };
     let middleware = Middleware { replace_path_regex: Some(replace), ..Middleware::default() };
     let running = run(options(), through(middleware).await).await;
     let (head, _) = ask(running.web, &get("a.test", "/a/%2F%2F")).await;

@@ -1,14 +1,12 @@
 //! HTTP/1.1 on both sides.
 
-use std::sync::{Arc, Mutex};
-
 use proxy::config::dynamic::Configuration;
 use proxy::config::statics;
 use proxy::observe::access_log::AccessLog;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{ask, echo, entry, get, models, options, origin, read_message, rest, routed, run};
+use crate::support::{Lines, ask, echo, entry, get, models, options, origin, read_message, rest, routed, run};
 
 #[tokio::test]
 async fn a_request_gets_through_with_the_client_described() {
@@ -77,34 +75,6 @@ async fn a_body_that_comes_after_its_answer_is_no_head() {
     assert!(body.starts_with("GET /next HTTP/1.1\r\n"), "{body}");
 }
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    /// The first line, once it is there.
-    async fn first(&self) -> String {
-        loop {
-            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            if let Some((line, _)) = text.split_once('\n') {
-                return line.to_owned();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_log_tells_of_clients_that_leave_and_of_servers_that_fail() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -112,9 +82,8 @@ async fn the_log_tells_of_clients_that_leave_and_of_servers_that_fail() {
     let mut configuration = routed("a", std::slice::from_ref(&silent));
     crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);
     let running = run(options(), configuration).await;
-    let start = |lines: &Lines| AccessLog::start(&statics::AccessLog::default(), lines.clone()).unwrap();
     let lines = Lines::default();
-    running.gateway.set_access_log(Some(start(&lines)));
+    running.gateway.set_access_log(Some(AccessLog::start(&statics::AccessLog::default(), lines.clone()).unwrap()));
     let mut client = TcpStream::connect(running.web).await.unwrap();
     client.write_all(get("a.test", "/x//y/../z?a;b").as_bytes()).await.unwrap();
     let _server = listener.accept().await.unwrap();
@@ -124,11 +93,38 @@ async fn the_log_tells_of_clients_that_leave_and_of_servers_that_fail() {
     assert!(before.starts_with("127.0.0.1 - - ["), "{line}");
     let wanted = format!("/x/z?a&b HTTP/1.1\" 499 21 \"-\" \"-\" 1 \"a@file\" \"{silent}\" ");
     assert!(behind.starts_with(&wanted), "{line}");
+    // What a filter leaves out is counted all the same.
+    let mut filtered = statics::AccessLog::default();
+    filtered.filters.status_codes = vec!["500-599".to_owned()];
     let lines = Lines::default();
-    running.gateway.set_access_log(Some(start(&lines)));
+    running.gateway.set_access_log(Some(AccessLog::start(&filtered, lines.clone()).unwrap()));
+    assert!(ask(running.web, &get("nobody.test", "/")).await.0.contains(" 404 "));
     assert!(ask(running.web, &get("dead.test", "/")).await.0.contains(" 502 "));
     let line = lines.first().await;
-    assert!(line.contains(" 502 11 \"-\" \"-\" 1 \"dead@file\" \"http://127.0.0.1:1\" "), "{line}");
+    assert!(line.contains(" 502 11 \"-\" \"-\" 2 \"dead@file\" \"http://127.0.0.1:1\" "), "{line}");
+}
+
+#[tokio::test]
+async fn the_log_tells_of_unrouted_requests_unless_the_entry_point_forbids_it() {
+    let url = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let mut silent = options();
+    for entry in &mut silent.entry_points {
+        entry.observed.logs = false;
+        entry.forwarded.insecure = true;
+    }
+    let running = run(silent, routed("a", &[url])).await;
+    let lines = Lines::default();
+    running.gateway.set_access_log(Some(AccessLog::start(&statics::AccessLog::default(), lines.clone()).unwrap()));
+    for host in ["nobody.test", "bad host"] {
+        ask(running.web, &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
+    }
+    ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5\r\n\r\n").await;
+    let line = lines.first().await;
+    assert!(line.starts_with("1.2.3.4, 5 - - [") && line.contains(" 200 0 \"-\" \"-\" 1 \"a@file\" "), "{line}");
 }
 
 #[tokio::test]

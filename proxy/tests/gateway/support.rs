@@ -1,6 +1,7 @@
 //! A gateway to ask and servers behind it.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use proxy::config::dynamic::{Configuration, LoadBalancer, Router, RouterTls, Server, Service};
 use proxy::entry_point::EntryPoint;
@@ -153,4 +154,37 @@ pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     // An abort ends it just as well.
     let _ = stream.read_to_end(&mut text).await;
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// The first line, once it is there.
+    pub(crate) async fn first(&self) -> String {
+        loop {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            if let Some((line, _)) = text.split_once('\n') {
+                return line.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether nothing has been written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
+    }
 }

@@ -7,7 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{ask, options, origin, read_message, routed, run};
+use proxy::config::statics;
+use proxy::observe::access_log::AccessLog;
+
+use crate::support::{Lines, ask, options, origin, read_message, routed, run};
 
 #[tokio::test]
 async fn a_websocket_echoes_through_the_gateway() {
@@ -96,4 +99,31 @@ async fn a_switch_that_nobody_asked_for_is_refused() {
     let (head, _) =
         ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: y\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn the_log_tells_of_a_tunnel_when_it_is_over() {
+    let url = origin(|mut stream| async move {
+        read_message(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+            .await
+            .unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+    })
+    .await;
+    let running = run(options(), routed("a", &[url])).await;
+    let lines = Lines::default();
+    let options = statics::AccessLog { format: "json".to_owned(), ..statics::AccessLog::default() };
+    running.gateway.set_access_log(Some(AccessLog::start(&options, lines.clone()).unwrap()));
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    read_message(&mut stream).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(lines.is_empty());
+    drop(stream);
+    let line: serde_json::Value = serde_json::from_str(&lines.first().await).unwrap();
+    assert_eq!(line["DownstreamStatus"], 101);
+    assert!(line["Duration"].as_u64().unwrap() >= 200_000_000, "{line}");
 }

@@ -241,6 +241,9 @@ pub struct Cookie {
     /// Attribute `Max-Age` in seconds; 0 leaves it out, negative deletes at once.
     #[serde(skip_serializing_if = "is_default")]
     pub max_age: i64,
+    /// Without effect, as in Traefik.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expires: i64,
     /// Attribute `Path`.
     pub path: String,
     /// Attribute `Domain`.
@@ -256,6 +259,7 @@ impl Default for Cookie {
             http_only: false,
             same_site: String::new(),
             max_age: 0,
+            expires: 0,
             path: "/".to_owned(),
             domain: String::new(),
         }

@@ -105,7 +105,7 @@ pub struct StripPrefix {
     /// Prefixes, of which the first that fits is removed.
     #[serde(skip_serializing_if = "is_default")]
     pub prefixes: Vec<String>,
-    /// Deprecated, without effect.
+    /// Deprecated: whether a path of which nothing is left is `/` for the middlewares that follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force_slash: Option<bool>,
 }

@@ -54,6 +54,8 @@ pub struct AccessLog {
     pub filters: AccessLogFilters,
     /// What of them.
     pub fields: AccessLogFields,
+    /// What the gateway does for itself is logged, too.
+    pub add_internals: bool,
 }
 
 impl Default for AccessLog {
@@ -63,6 +65,7 @@ impl Default for AccessLog {
             format: "common".to_owned(),
             filters: AccessLogFilters::default(),
             fields: AccessLogFields::default(),
+            add_internals: false,
         }
     }
 }

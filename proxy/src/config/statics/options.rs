@@ -137,7 +137,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     spec("accessLog.filters.statusCodes", List, Used),
     spec("accessLog.filters.retryAttempts", Bool, Used),
     spec("accessLog.filters.minDuration", Duration, Used),
-    spec("accessLog.addInternals", Bool, Missing),
+    spec("accessLog.addInternals", Bool, Used),
     spec("accessLog.fields.defaultMode", Text, Used),
     spec("accessLog.fields.names.*", Text, Used),
     spec("accessLog.fields.queryParameters.defaultMode", Text, Used),

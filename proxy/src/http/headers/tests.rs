@@ -16,6 +16,22 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
 }
 
 #[test]
+fn who_it_is_for_is_told_as_it_came() {
+    let told = |lines: &[(&str, &str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        }
+        forwarded_for(&headers).map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(told(&[]), None);
+    assert_eq!(told(&[("x-forwarded-for", "")]), None);
+    assert_eq!(told(&[("x-forwarded-for", "1.2.3.4")]).as_deref(), Some("1.2.3.4"));
+    let two = [("x-forwarded-for", "1.2.3.4"), ("x-real-ip", "9.9.9.9"), ("x-forwarded-for", "::1, x")];
+    assert_eq!(told(&two).as_deref(), Some("1.2.3.4, ::1, x"));
+}
+
+#[test]
 fn untrusted_clients_cannot_speak_for_others_in_any_spelling() {
     let lines = [
         ("x-forwarded-for", "1"),

@@ -11,7 +11,9 @@ use bytes::{Buf as _, Bytes};
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::http::exchange::Finish;
 use crate::http::meter::Meter;
+use crate::observe::metrics::Opened;
 use crate::wire::decode::{Decoder, Piece};
 use crate::wire::input::Input;
 use crate::wire::output::Output;
@@ -341,7 +343,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Raw for Channel<S> {
 }
 
 /// The client's side of a connection that goes on in another protocol.
-pub(crate) struct Tunnel(pub(super) Arc<dyn Raw>);
+pub(crate) struct Tunnel {
+    raw: Arc<dyn Raw>,
+    /// What is due when the exchange is over.
+    _finish: Option<Finish>,
+    _opened: Option<Arc<Opened>>,
+}
+
+impl Tunnel {
+    pub(super) fn new(raw: Arc<dyn Raw>, finish: Option<Finish>, opened: Option<Arc<Opened>>) -> Self {
+        Self { raw, _finish: finish, _opened: opened }
+    }
+}
 
 impl fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -351,20 +364,20 @@ impl fmt::Debug for Tunnel {
 
 impl AsyncRead for Tunnel {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_read(cx, buf)
+        self.raw.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Tunnel {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, bytes)
+        self.raw.poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
+        self.raw.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
+        self.raw.poll_shutdown(cx)
     }
 }

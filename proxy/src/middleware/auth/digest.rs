@@ -60,22 +60,23 @@ impl DigestAuth {
 
     /// Lets a user pass, or asks for who they are.
     pub(crate) fn request(&self, exchange: &mut Exchange) -> Option<Response<Body>> {
-        let Some(sent) = sent(exchange) else { return self.challenge() };
+        let Some(sent) = sent(exchange) else { return self.challenge("") };
         let user = sent.get("username").cloned().unwrap_or_default();
         note(exchange, &user);
-        if self.fits(exchange, &sent, &user).is_none() {
-            return self.challenge();
+        let Some((nonce, count)) = self.verify(exchange, &sent, &user) else { return self.challenge("") };
+        if sent.get("opaque") != Some(&self.opaque) || !self.takes(nonce, count) {
+            // Who knows the password need not be asked for it again (RFC 7616 section 3.3).
+            return self.challenge(", stale=\"true\"");
         }
         self.passed.apply(exchange, &user);
         None
     }
 
-    fn fits(&self, exchange: &Exchange, sent: &HashMap<String, String>, user: &str) -> Option<()> {
+    /// The nonce and its count, if who sent them knows the password.
+    fn verify<'a>(&self, exchange: &Exchange, sent: &'a HashMap<String, String>, user: &str) -> Option<(&'a str, u64)> {
         let field = |name: &str| sent.get(name).map(String::as_str);
         let wanted = self.users.get(&(user.to_owned(), self.realm.clone()))?;
-        if field("opaque")? != self.opaque
-            || field("qop")? != "auth"
-            || field("algorithm").is_some_and(|algorithm| !algorithm.eq_ignore_ascii_case("MD5"))
+        if field("qop")? != "auth" || field("algorithm").is_some_and(|algorithm| !algorithm.eq_ignore_ascii_case("MD5"))
         {
             return None;
         }
@@ -89,15 +90,18 @@ impl DigestAuth {
         let request = sum(&format!("{}:{uri}", exchange.parts.method));
         let answer = sum(&format!("{wanted}:{nonce}:{count}:{}:auth:{request}", field("cnonce")?));
         verify_slices_are_equal(answer.as_bytes(), field("response")?.as_bytes()).ok()?;
-        let count = u64::from_str_radix(count, 16).ok()?;
+        Some((nonce, u64::from_str_radix(count, 16).ok()?))
+    }
+
+    /// Uses a nonce, which must be known and not have been used that often yet.
+    fn takes(&self, nonce: &str, count: u64) -> bool {
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = nonces.get_mut(nonce).filter(|known| known.since.elapsed() < VALID && count > known.count)?;
-        known.count = count;
-        Some(())
+        let known = nonces.get_mut(nonce).filter(|known| known.since.elapsed() < VALID && count > known.count);
+        known.map(|known| known.count = count).is_some()
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the answer of a middleware")]
-    fn challenge(&self) -> Option<Response<Body>> {
+    fn challenge(&self, more: &str) -> Option<Response<Body>> {
         // Without randomness there is no nonce, and nobody passes.
         let nonce = random().unwrap_or_default();
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +114,7 @@ impl DigestAuth {
             nonces.insert(nonce.clone(), Nonce { since: Instant::now(), count: 0 });
         }
         Some(unauthorized(&format!(
-            "Digest realm=\"{}\", nonce=\"{nonce}\", opaque=\"{}\", algorithm=\"MD5\", qop=\"auth\"",
+            "Digest realm=\"{}\", nonce=\"{nonce}\", opaque=\"{}\", algorithm=\"MD5\", qop=\"auth\"{more}",
             self.realm, self.opaque
         )))
     }

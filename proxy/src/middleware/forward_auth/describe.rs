@@ -22,7 +22,7 @@ const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
 
 impl ForwardAuth {
-    pub(super) fn describe(&self, exchange: &Exchange, with_body: bool) -> HeaderMap {
+    pub(super) fn describe(&self, exchange: &Exchange, body_length: usize) -> HeaderMap {
         let mut sent = Cow::Borrowed(&exchange.parts.headers);
         if sent.contains_key(CONNECTION) {
             strip_kept(sent.to_mut());
@@ -30,12 +30,13 @@ impl ForwardAuth {
         let mut headers = if self.request_headers.is_empty() {
             sent.into_owned()
         } else {
+            // What a trusted proxy tells about the client is told on, whatever else is.
+            let told = |name: &&HeaderName| {
+                self.trust == Some(true) && is_managed(name.as_str()) && !name.as_str().ends_with("-scheme")
+            };
+            let told = sent.keys().filter(|name| !self.request_headers.contains(name)).filter(told);
             let mut some = HeaderMap::new();
-            for name in self.request_headers.iter().chain(
-                [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO]
-                    .iter()
-                    .filter(|name| self.trust == Some(true) && !self.request_headers.contains(name)),
-            ) {
+            for name in self.request_headers.iter().chain(told) {
                 for value in sent.get_all(name) {
                     some.append(name, value.clone());
                 }
@@ -45,12 +46,14 @@ impl ForwardAuth {
         headers.remove(TRANSFER_ENCODING);
         headers.remove(TE);
         headers.remove(TRAILERS);
-        if with_body {
-            if !headers.contains_key(CONTENT_LENGTH) {
+        headers.remove(CONTENT_LENGTH);
+        if body_length > 0 {
+            // As the client sent it, but of the length that was read.
+            if exchange.parts.headers.contains_key(CONTENT_LENGTH) {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(body_length));
+            } else {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-        } else {
-            headers.remove(CONTENT_LENGTH);
         }
         self.forwarding(exchange, &mut headers);
         // A client without a name has an empty one there, which may be filtered out.

@@ -13,21 +13,28 @@ use jiff::{Timestamp, ZonedDateTime};
 use super::fields::Fields;
 use super::{Format, Record};
 
+mod subject;
 #[cfg(test)]
 mod tests;
 
-/// Appends the line for `record`, the `count`-th.
-pub(super) fn line(out: &mut Vec<u8>, format: Format, fields: &Fields, record: &Record, count: u64) {
+/// Appends the line for `record`.
+pub(super) fn line(out: &mut Vec<u8>, format: Format, fields: &Fields, record: &Record) {
     match format {
-        Format::Common => common(out, fields, record, Some(count)),
-        Format::GenericClf => common(out, fields, record, None),
-        Format::Json => json(out, fields, record, count),
+        Format::Common => common(out, fields, record, true),
+        Format::GenericClf => common(out, fields, record, false),
+        Format::Json => json(out, fields, record),
     }
     out.push(b'\n');
 }
 
-fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64>) {
-    let time = local(Timestamp::try_from(record.started_at).unwrap_or_default());
+fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, additions: bool) {
+    let started = Timestamp::try_from(record.started_at).unwrap_or_default();
+    // Traefik's way to local time is to drop the other one.
+    let time = match (fields.keeps("StartUTC"), fields.keeps("StartLocal")) {
+        (true, _) => stamp(&started.to_zoned_datetime(TimeZone::UTC)),
+        (false, true) => stamp(&local(started)),
+        (false, false) => "-".to_owned(),
+    };
     let kept = |name: &str, value: &dyn Display| {
         if fields.keeps(name) { value.to_string() } else { "-".to_owned() }
     };
@@ -39,9 +46,9 @@ fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64
     let _ = write!(
         out,
         "{} - {} [{}] \"{} {} {}\" {} {} \"{}\" \"{}\"",
-        kept("ClientHost", &record.client.ip().to_canonical()),
+        kept("ClientHost", &escaped(&client_host(record))),
         kept("ClientUsername", &escaped(record.username.as_deref().filter(|name| !name.is_empty()).unwrap_or("-"))),
-        kept("StartUTC", &time.strftime("%d/%b/%Y:%H:%M:%S %z")),
+        time,
         kept("RequestMethod", &record.method),
         kept("RequestPath", &escaped(fields.path(&record.path))),
         kept("RequestProtocol", &protocol(record.version)),
@@ -50,11 +57,11 @@ fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64
         header("referer"),
         header("user-agent"),
     );
-    if let Some(count) = count {
+    if additions {
         let _ = write!(
             out,
             " {} \"{}\" \"{}\" {}ms",
-            kept("RequestCount", &count),
+            kept("RequestCount", &record.count),
             kept("RouterName", &record.router.as_deref().unwrap_or("-")),
             kept("ServiceURL", &record.server_url.as_deref().unwrap_or("-")),
             if fields.keeps("Duration") { record.duration.as_millis() } else { 0 },
@@ -62,11 +69,14 @@ fn common(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: Option<u64
     }
 }
 
-fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
+fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record) {
     let started = Timestamp::try_from(record.started_at).unwrap_or_default();
     let host = record.host.to_str().unwrap_or_default();
-    let (request_host, port) = crate::http::host::split_port(host);
-    let ip = record.client.ip().to_canonical().to_string();
+    let (request_host, port) = match crate::http::host::split_port(host) {
+        // As in Traefik, an address of IPv6 without port keeps its brackets.
+        (name, Some(port)) => (name.trim_start_matches('[').trim_end_matches(']'), Some(port)),
+        whole => whole,
+    };
     let read = |counter: &Option<Arc<AtomicU64>>| counter.as_ref().map(|counter| counter.load(Relaxed));
     let origin_size = match record.origin_status {
         Some(_) => read(&record.origin_size).unwrap_or(record.downstream_size),
@@ -74,7 +84,7 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
     };
     let mut line = serde_json::json!({
         "ClientAddr": std::net::SocketAddr::new(record.client.ip().to_canonical(), record.client.port()).to_string(),
-        "ClientHost": ip,
+        "ClientHost": client_host(record),
         "ClientPort": record.client.port().to_string(),
         "ClientUsername": record.username.as_deref().unwrap_or("-"),
         "DownstreamContentSize": record.downstream_size,
@@ -86,7 +96,7 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
         "Overhead": nanos(record.duration.saturating_sub(record.origin_duration)),
         "RequestAddr": host,
         "RequestContentSize": read(&record.request_size).unwrap_or(0),
-        "RequestCount": count,
+        "RequestCount": record.count,
         "RequestHost": request_host,
         "RequestMethod": record.method.as_str(),
         "RequestPath": fields.path(&record.path),
@@ -94,7 +104,7 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
         "RequestProtocol": protocol(record.version),
         "RequestScheme": record.scheme,
         "RetryAttempts": record.retries,
-        "StartLocal": local(started).strftime("%Y-%m-%dT%H:%M:%S.%f%:z").to_string(),
+        "StartLocal": rfc3339(&local(started), "%Y-%m-%dT%H:%M:%S%.f"),
         "StartUTC": started.to_string(),
         "entryPointName": &*record.entry_point,
     });
@@ -111,9 +121,10 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
         "ServiceAddr",
         record.server_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.trim_end_matches('/')),
     );
-    if let Some((version, cipher)) = &record.tls {
-        set("TLSVersion", Some(version));
-        set("TLSCipher", Some(cipher));
+    if let Some(session) = &record.tls {
+        set("TLSVersion", Some(session.version));
+        set("TLSCipher", Some(&session.cipher));
+        set("TLSClientSubject", session.certificates.first().and_then(|der| subject::of(der)).as_deref());
     }
     if record.downstream_size > 0 && origin_size != record.downstream_size {
         let ratio = match origin_size {
@@ -127,7 +138,7 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
     for (name, value) in [("level", "info"), ("msg", "")] {
         object.insert(name.to_owned(), value.into());
     }
-    let now = local(Timestamp::now()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let now = rfc3339(&local(Timestamp::now()), "%Y-%m-%dT%H:%M:%S");
     object.insert("time".to_owned(), now.into());
     if let Some(headers) = &record.headers {
         let mut put = |kind: &str, headers: &HeaderMap| {
@@ -145,6 +156,24 @@ fn json(out: &mut Vec<u8>, fields: &Fields, record: &Record, count: u64) {
         }
     }
     let _ = serde_json::to_writer(out, &line);
+}
+
+/// Who the client is: who a trusted peer says, otherwise the peer.
+fn client_host(record: &Record) -> String {
+    match &record.forwarded_for {
+        Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        None => record.client.ip().to_canonical().to_string(),
+    }
+}
+
+fn stamp(time: &ZonedDateTime) -> String {
+    time.strftime("%d/%b/%Y:%H:%M:%S %z").to_string()
+}
+
+/// A time with its offset behind it, which for UTC is `Z`.
+fn rfc3339(time: &ZonedDateTime, format: &str) -> String {
+    let offset = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
+    format!("{}{offset}", time.strftime(format))
 }
 
 fn local(time: Timestamp) -> ZonedDateTime {

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 
 use crate::http::exchange::Client;
 use crate::http::headers::tokens;
+use crate::observe::is_internal;
 
 use super::Registry;
 use super::series::{Grown, Kind, Scope};
@@ -78,9 +79,8 @@ impl Measure {
     /// The router that takes it, and that router's service. Returns whether it is counted at all: what the gateway does for itself
     /// is not, unless the options say so.
     pub(crate) fn routed(&mut self, router: &Arc<str>, service: &Arc<str>, wanted: bool) -> bool {
-        let internal = router.ends_with("@internal") || service.ends_with("@internal");
         self.router = Some((Arc::clone(router), Arc::clone(service)));
-        wanted && (!internal || self.registry.options.internals)
+        wanted && (self.registry.options.internals || !is_internal(router, service))
     }
 
     /// A server of `service` is asked.

@@ -16,6 +16,7 @@ fn record() -> Record {
         duration: Duration::from_millis(12),
         entry_point: "web".into(),
         client: "[::ffff:10.0.0.9]:4711".parse().unwrap(),
+        forwarded_for: None,
         username: None,
         method: Method::GET,
         version: Version::HTTP_11,
@@ -34,6 +35,8 @@ fn record() -> Record {
         status: StatusCode::OK,
         downstream_size: 5,
         retries: 0,
+        internals: false,
+        count: 7,
     }
 }
 
@@ -41,7 +44,7 @@ fn record() -> Record {
 fn shown(format: Format, record: &Record, options: serde_json::Value) -> String {
     let options: statics::AccessLogFields = serde_json::from_value(options).unwrap();
     let mut out = Vec::new();
-    line(&mut out, format, &Fields::from(&options), record, 7);
+    line(&mut out, format, &Fields::from(&options), record);
     String::from_utf8(out).unwrap()
 }
 
@@ -134,6 +137,49 @@ fn nothing_a_client_sends_can_start_a_line() {
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         assert!(!line.contains('\u{1b}'), "{line}");
     }
+}
+
+#[test]
+fn the_client_is_who_a_trusted_peer_says() {
+    let value = HeaderValue::from_bytes(b"1.2.3.4, \"x\t\xe9").unwrap();
+    let record = Record { forwarded_for: Some(value), ..record() };
+    assert!(text(Format::Common, &record).starts_with("1.2.3.4, \\\"x\\t\u{fffd} - - ["));
+    let line: serde_json::Value = serde_json::from_str(&text(Format::Json, &record)).unwrap();
+    assert_eq!(line["ClientHost"], "1.2.3.4, \"x\t\u{fffd}");
+    assert_eq!((&line["ClientAddr"], &line["ClientPort"]), (&json!("10.0.0.9:4711"), &json!("4711")));
+}
+
+#[test]
+fn times_are_utc_unless_that_is_dropped() {
+    let stamp = |names: serde_json::Value| {
+        let line = shown(Format::Common, &record(), json!({"names": names}));
+        line.split(['[', ']']).nth(1).unwrap().to_owned()
+    };
+    assert_eq!(stamp(json!({})), "01/Jan/1970:00:00:00 +0000");
+    assert_eq!(stamp(json!({"StartUTC": "drop"})), super::stamp(&local(Timestamp::UNIX_EPOCH)));
+    assert_eq!(stamp(json!({"StartUTC": "drop", "StartLocal": "drop"})), "-");
+    let (zero, half) = (Timestamp::UNIX_EPOCH, Timestamp::from_millisecond(500).unwrap());
+    let format = "%Y-%m-%dT%H:%M:%S%.f";
+    assert_eq!(rfc3339(&half.to_zoned_datetime(TimeZone::UTC), format), "1970-01-01T00:00:00.5Z");
+    let east = TimeZone::fixed(jiff::tz::offset(9));
+    assert_eq!(rfc3339(&zero.to_zoned_datetime(east), format), "1970-01-01T09:00:00+09:00");
+}
+
+#[test]
+fn brackets_go_with_the_port() {
+    for (host, name, port) in [("[::1]:99", "::1", "99"), ("[::1]", "[::1]", "-"), ("a.test", "a.test", "-")] {
+        let record = Record { host: HeaderValue::from_static(host), ..record() };
+        let line: serde_json::Value = serde_json::from_str(&text(Format::Json, &record)).unwrap();
+        assert_eq!((&line["RequestHost"], &line["RequestPort"]), (&json!(name), &json!(port)));
+    }
+}
+
+#[test]
+fn what_the_gateway_does_for_itself_is_no_record_of_interest() {
+    let record = record();
+    assert!(record.is_wanted("app@docker", "app@docker"));
+    assert!(!record.is_wanted("mine@file", "api@internal") && !record.is_wanted("web-to-websecure@internal", "x@file"));
+    assert!(Record { internals: true, ..record }.is_wanted("ping@internal", "ping@internal"));
 }
 
 #[test]
