@@ -4,6 +4,7 @@
 Figures of one run are only good as ratios. Prints a table and keeps no files.
 """
 
+import argparse
 import ctypes
 import os
 import statistics
@@ -14,7 +15,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STACK = os.environ.get("STACK_BIN", str(ROOT / "target/release/stack"))
+parser = argparse.ArgumentParser()
+parser.add_argument("--stack", default=os.environ.get("STACK_BIN", str(ROOT / "target/release/stack")))
+STACK = str(Path(parser.parse_args().stack).resolve())
 ROUNDS = 11
 
 

@@ -48,7 +48,6 @@ use super::{
     NetworkInfo, NetworkSpec, PathInfo, Processes, ProgressSink, Result, Session, Unpack, Upload, Usage, VolumeInfo,
     VolumeSpec,
 };
-use crate::labels;
 use crate::ui::style::printable;
 use create::Misfit;
 use stream::Origin;
@@ -175,32 +174,6 @@ impl Docker {
                 })
             })
             .await
-    }
-
-    /// Variables that the client's configuration gives builds and containers of this engine, read once.
-    async fn proxies(&self) -> Result<&BTreeMap<String, String>> {
-        let engine = self.transport.address().to_string();
-        self.proxies
-            .get_or_try_init(|| async { client_config::proxy_variables(&self.environment, &engine).await })
-            .await
-    }
-
-    /// Gives a container of a service the variables for proxies that it does not set itself; what stands in the way.
-    async fn add_proxies(&self, spec: &mut ContainerSpec) -> Option<String> {
-        if !spec.labels.contains_key(labels::SERVICE) {
-            return None;
-        }
-        let proxies = match self.proxies().await {
-            Ok(proxies) => proxies,
-            Err(error) => return Some(format!("it gets no variables for proxies: {error}")),
-        };
-        for (name, value) in proxies {
-            let sets = |entry: &String| entry.split('=').next() == Some(name);
-            if !spec.environment.iter().any(sets) {
-                spec.environment.push(format!("{name}={value}"));
-            }
-        }
-        None
     }
 
     /// A request below the agreed version.

@@ -41,7 +41,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fragment;
 
-/// Serves the requests of a connection until it ends. It is counted by `opened` for as long as it is open, in whatever protocol.
+/// Serves the requests of a connection until it ends. It is counted by `opened` for as long as it is open, in whatever
+/// protocol.
 ///
 /// # Errors
 /// It breaks, or an answer cannot be brought to its end.

@@ -83,14 +83,17 @@ async fn any_protocol_that_both_sides_agree_on() {
     assert_eq!(text, format!("early{}", theirs()));
 }
 
+/// Reads a request, and goes on in the protocol `x`.
+async fn switch(stream: &mut TcpStream) {
+    read_message(stream).await;
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_switch_that_nobody_asked_for_is_refused() {
     let url = origin(|mut stream| async move {
-        read_message(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-            .await
-            .unwrap();
+        switch(&mut stream).await;
     })
     .await;
     let running = run(options(), routed("a", &[url])).await;
@@ -104,11 +107,7 @@ async fn a_switch_that_nobody_asked_for_is_refused() {
 #[tokio::test]
 async fn the_log_tells_of_a_tunnel_when_it_is_over() {
     let url = origin(|mut stream| async move {
-        read_message(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-            .await
-            .unwrap();
+        switch(&mut stream).await;
         stream.read_to_end(&mut Vec::new()).await.unwrap();
     })
     .await;

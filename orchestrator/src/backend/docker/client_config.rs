@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Docker;
 use super::address::config_folder;
-use crate::backend::{Error, ErrorKind, Result};
+use crate::backend::{ContainerSpec, Error, ErrorKind, Result};
+use crate::labels;
 
 /// What of the file `T` asks for; none without a file.
 ///
@@ -53,10 +55,7 @@ struct Proxies {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) async fn proxy_variables(
-    environment: &BTreeMap<String, String>,
-    engine: &str,
-) -> Result<BTreeMap<String, String>> {
+async fn proxy_variables(environment: &BTreeMap<String, String>, engine: &str) -> Result<BTreeMap<String, String>> {
     let config = read::<Config>(environment).await?.unwrap_or_default();
     let Some(proxies) = config.proxies.get(engine).or_else(|| config.proxies.get("default")) else {
         return Ok(BTreeMap::new());
@@ -72,4 +71,30 @@ pub(super) async fn proxy_variables(
     Ok(given
         .flat_map(|(name, value)| [name.to_owned(), name.to_lowercase()].map(|name| (name, value.clone())))
         .collect())
+}
+
+impl Docker {
+    /// Variables that the client's configuration gives builds and containers of this engine, read once.
+    pub(super) async fn proxies(&self) -> Result<&BTreeMap<String, String>> {
+        let engine = self.transport.address().to_string();
+        self.proxies.get_or_try_init(|| async { proxy_variables(&self.environment, &engine).await }).await
+    }
+
+    /// Gives a container of a service the variables for proxies that it does not set itself; what stands in the way.
+    pub(super) async fn add_proxies(&self, spec: &mut ContainerSpec) -> Option<String> {
+        if !spec.labels.contains_key(labels::SERVICE) {
+            return None;
+        }
+        let proxies = match self.proxies().await {
+            Ok(proxies) => proxies,
+            Err(error) => return Some(format!("it gets no variables for proxies: {error}")),
+        };
+        for (name, value) in proxies {
+            let sets = |entry: &String| entry.split('=').next() == Some(name);
+            if !spec.environment.iter().any(sets) {
+                spec.environment.push(format!("{name}={value}"));
+            }
+        }
+        None
+    }
 }
