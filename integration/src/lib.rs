@@ -15,6 +15,7 @@ pub mod private;
 pub mod recorder;
 pub mod registry;
 pub mod scenario;
+pub mod suggestions;
 pub mod wait;
 
 pub use api::Api;
@@ -27,4 +28,5 @@ pub use private::{PrivateEngine, Way};
 pub use recorder::Recorder;
 pub use registry::Registry;
 pub use scenario::{Scenario, stack};
+pub use suggestions::Suggestions;
 pub use wait::{eventually, holds_within};

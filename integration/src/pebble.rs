@@ -112,13 +112,25 @@ impl Pebble {
     /// URL of its directory.
     #[must_use]
     pub fn directory(&self) -> String {
-        format!("https://127.0.0.1:{}/dir", self.port)
+        format!("https://{}/dir", self.address())
     }
 
     /// The certificate of its own server, for those who are to trust it.
     #[must_use]
     pub fn server_certificate(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
+    }
+
+    /// The key of that certificate.
+    #[must_use]
+    pub fn server_key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    /// The address of its server, `127.0.0.1:14000`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The root of what it issues, in a file.

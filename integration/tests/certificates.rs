@@ -1,13 +1,14 @@
 //! Certificates by themselves, from a real authority (Debian's pebble).
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use integration::engine::docker;
 use integration::scenario::stack;
-use integration::{Answer, Background, Curl, NameServer, Pebble, Scenario, eventually, free_port};
+use integration::{Answer, Background, Curl, NameServer, Pebble, Scenario, Suggestions, eventually, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -66,6 +67,11 @@ impl Gateway {
 
     /// With these variables and flags beside the usual ones.
     fn start_in(&self, environment: &[(&str, &str)], more: &[&str]) -> Background {
+        self.start_at(&self.pebble.directory(), environment, more)
+    }
+
+    /// With the directory of the authority there.
+    fn start_at(&self, directory: &str, environment: &[(&str, &str)], more: &[&str]) -> Background {
         let (http, tls) = (self.http, self.tls);
         let mut flags = vec![
             "--log.level=INFO".to_owned(),
@@ -84,7 +90,7 @@ impl Gateway {
             let acme = format!("--certificatesresolvers.{name}.acme");
             flags.extend([
                 format!("{acme}.email=me@example.com"),
-                format!("{acme}.caserver={}", self.pebble.directory()),
+                format!("{acme}.caserver={directory}"),
                 format!("{acme}.cacertificates={}", self.pebble.server_certificate().display()),
                 format!("{acme}.storage={}", self.path("acme.json")),
                 format!("{acme}.{challenge}"),
@@ -178,6 +184,49 @@ fn certificates_are_renewed_in_time() {
     let all = stored(&storage)["le"]["Certificates"].as_array().unwrap().clone();
     assert_eq!(all.len(), 1, "the new one takes the place of the old one");
     assert_ne!(all[0]["certificate"], first);
+}
+
+/// RFC 9773: the authority says when to renew. One that says "at once" of every certificate gets no more orders than any other.
+#[test]
+fn certificates_are_renewed_when_the_authority_suggests_it() {
+    let Some(setup) = Gateway::prepare("certificates_are_renewed_when_the_authority_suggests_it", YEAR) else {
+        return;
+    };
+    setup.routes(&[("http", "Host(`a.test`)", "{ certResolver: le }")]);
+    // Pebble knows no suggestions: a gateway before it leads questions for them elsewhere.
+    let front = format!("127.0.0.1:{}", free_port());
+    let suggestions = Suggestions::start(&setup.pebble.address(), &front);
+    let dynamic = format!(
+        "http:\n  routers:\n    own: {{ rule: 'PathRegexp(`^/(dir$|order-plz$|renewal-info/)`)', service: own, tls: {{}} }}\n    \
+         pebble: {{ rule: 'PathPrefix(`/`)', service: pebble, tls: {{}} }}\n  services:\n    \
+         own: {{ loadBalancer: {{ servers: [{{ url: 'http://{own}' }}] }} }}\n    \
+         pebble: {{ loadBalancer: {{ serversTransport: any, servers: [{{ url: 'https://{pebble}' }}] }} }}\n  \
+         serversTransports: {{ any: {{ insecureSkipVerify: true }} }}\n\
+         tls: {{ stores: {{ default: {{ defaultCertificate: {{ certFile: '{certificate}', keyFile: '{key}' }} }} }} }}\n",
+        own = suggestions.address,
+        pebble = setup.pebble.address(),
+        certificate = setup.pebble.server_certificate().display(),
+        key = setup.pebble.server_key().display(),
+    );
+    fs::write(setup.path("front.yml"), dynamic).unwrap();
+    let _front = Background::start(Command::new(stack()).args([
+        "gateway",
+        &format!("--providers.file.filename={}", setup.path("front.yml")),
+        &format!("--entrypoints.front.address={front}"),
+    ]));
+    eventually("the gateway before pebble listens", || TcpStream::connect(&front).ok());
+
+    let gateway = setup.start_at(&format!("https://{front}/dir"), &[], &[]);
+    setup.until_trusted("a.test", &gateway);
+    // The fourth certificate is the last one of this week.
+    let renewed = || (gateway.text().matches("certificate renewed").count() == 3).then_some(());
+    let done = integration::holds_within(Duration::from_secs(60), renewed);
+    assert!(done.is_some(), "{:?}:\n{}", suggestions.noted(), gateway.text());
+    eventually("it is asked about all four", || (suggestions.noted().asked.len() == 4).then_some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(setup.pebble.orders(), 4, "{}", gateway.text());
+    let noted = suggestions.noted();
+    assert_eq!(noted.replaced[..], noted.asked[..3], "each order names the certificate whose place it takes");
 }
 
 #[test]

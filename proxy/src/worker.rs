@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::acme::challenges::Challenges;
 use crate::observe::access_log::AccessLog;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, Opened};
 use crate::observe::quota::Quota;
 use crate::observe::trace::Tracer;
 use crate::snapshot::View;
@@ -128,6 +128,17 @@ impl Drop for Place {
                 by_address.remove(peer);
             }
         }
+    }
+}
+
+/// That a connection is open: its place, and its count in the metrics where there are any. Both are given up with the last
+/// clone, which a tunnel keeps that the connection became.
+#[derive(Debug, Clone)]
+pub(crate) struct Open(#[expect(dead_code, reason = "it is there to be dropped")] Arc<(Place, Option<Opened>)>);
+
+impl Open {
+    pub(crate) fn new(place: Place, counted: Option<Opened>) -> Self {
+        Self(Arc::new((place, counted)))
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct View<'a> {
     pub(super) earliest: &'a dyn Fn(&Resolver, &Order) -> i64,
     /// When a certificate is to be renewed.
     pub(super) renew_at: &'a dyn Fn(&Kept) -> i64,
+    /// When it would be if its authority had suggested nothing.
+    pub(super) planned: &'a dyn Fn(&Kept) -> i64,
 }
 
 /// The orders that are to be made now, and the time at which there may be others.
@@ -67,7 +69,8 @@ pub(super) fn due(view: &View<'_>, now: i64) -> (Vec<Order>, i64) {
                 resolver: resolver.to_owned(),
                 names: still_wanted(view.wanted, one),
                 replaces: Some(one.domain.clone()),
-                renewal: now >= (view.renew_at)(one),
+                // Who is always told to renew at once would do so without end.
+                renewal: now >= (view.planned)(one),
             },
             None => Order {
                 resolver: want.resolver.clone(),

@@ -26,8 +26,9 @@ use crate::tls::store::ByName;
 const SETTLE: Duration = Duration::from_millis(300);
 /// The longest sleep: clocks are set, and files become writable again.
 const LONGEST_SLEEP: i64 = 600;
-/// After this time the authority is asked for the first time when a certificate is to be renewed.
-const FIRST_QUESTION: i64 = 300;
+/// After this time the authority is asked for the first time when a certificate is to be renewed. Whatever is missing is had
+/// by then, or on its way.
+const FIRST_QUESTION: i64 = 10;
 /// How long it is left alone that has asked for it without saying how long.
 const LEFT_ALONE: i64 = 3600;
 
@@ -210,17 +211,20 @@ impl State {
             busy: &busy,
             earliest: &earliest,
             renew_at: &|one| self.renew_at(one),
+            planned: &|one| self.planned(one),
         };
         due(&view, time)
     }
 
     fn renew_at(&self, kept: &Kept) -> i64 {
+        let suggested = der(&kept.certificate).and_then(|der| self.suggestions.get(der)).and_then(|found| found.at);
+        suggested.map_or_else(|| self.planned(kept), |at| at.min(kept.certificate.not_after))
+    }
+
+    fn planned(&self, kept: &Kept) -> i64 {
         let resolver =
             self.working().find(|(_, resolver)| resolver.storage == kept.storage && resolver.name == kept.resolver);
-        let hours = resolver.map_or(0, |(_, resolver)| resolver.options.certificates_duration);
-        let planned = kept.certificate.renew_at(hours);
-        let suggested = der(&kept.certificate).and_then(|der| self.suggestions.get(der)).and_then(|found| found.at);
-        suggested.map_or(planned, |at| at.min(kept.certificate.not_after))
+        kept.certificate.renew_at(resolver.map_or(0, |(_, resolver)| resolver.options.certificates_duration))
     }
 
     fn start(&mut self, order: Order, resolver: Resolver, task: Task) {

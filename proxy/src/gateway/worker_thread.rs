@@ -18,7 +18,7 @@ use crate::listen::{accept, prepare};
 use crate::observe::quota::Quota;
 use crate::snapshot::View;
 use crate::udp;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Open, Shared, Worker};
 
 /// How often kept connections to servers are looked over.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -175,7 +175,7 @@ async fn accept_all(
             tracing::debug!(client = %peer, "connection refused: too many are open");
             continue;
         };
-        let place = (place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
-        worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), place));
+        let open = Open::new(place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
+        worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), open));
     }
 }

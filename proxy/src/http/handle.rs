@@ -60,9 +60,10 @@ impl Handling {
         if let Some(expected) = &expected {
             body.expect(Arc::clone(expected));
         }
+        let asks_about_all = is_about_all(&parts);
         let mut record = record(client, &parts);
         let mut admitted = admit(client, parts, body, connection);
-        if admitted.is_err() && !client.entry.observed.logs {
+        if admitted.is_err() && (!client.entry.observed.logs || asks_about_all) {
             record = None;
         }
         if let Ok(exchange) = &mut admitted {
@@ -263,7 +264,7 @@ fn admit(
     if !is_form_allowed(&parts) {
         return Err(refuse(Reason::BadRequest));
     }
-    if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
+    if is_about_all(&parts) {
         return Err(Box::new(error_response::text(StatusCode::OK, "")));
     }
     headers::admit(&mut parts.headers, client.trusted, &client.entry)
@@ -300,6 +301,12 @@ fn admit(
         trace: None,
         served: false,
     }))
+}
+
+/// Whether a request is about the gateway as a whole (`OPTIONS *`, RFC 9110 section 9.3.7): as by Traefik, it is none that the
+/// access log knows.
+fn is_about_all(parts: &http::request::Parts) -> bool {
+    parts.method == Method::OPTIONS && parts.uri.path() == "*"
 }
 
 /// Whether a target has a form that its method may have: the asterisk is `OPTIONS`'s, an authority alone `CONNECT`'s (RFC 9112 section 3.2).

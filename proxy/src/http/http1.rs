@@ -20,8 +20,8 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
-use crate::observe::metrics::Opened;
 use crate::wire::output::Framing;
+use crate::worker::Open;
 
 use super::body::{Body, RequestBody};
 use super::error_response::Aborted;
@@ -41,16 +41,11 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fragment;
 
-/// Serves the requests of a connection until it ends. It is counted by `opened` for as long as it is open, in whatever
-/// protocol.
+/// Serves the requests of a connection until it ends. It is `open` in whatever protocol it goes on.
 ///
 /// # Errors
 /// It breaks, or an answer cannot be brought to its end.
-pub(crate) async fn serve<S>(
-    channel: Arc<Channel<S>>,
-    client: Arc<Client>,
-    opened: Option<Arc<Opened>>,
-) -> io::Result<()>
+pub(crate) async fn serve<S>(channel: Arc<Channel<S>>, client: Arc<Client>, open: Open) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -98,7 +93,7 @@ where
                 .await?;
         if let Some(switch) = switch {
             // Whoever waits for it may be gone.
-            let _ = switch.send(Tunnel::new(Arc::clone(&channel) as _, finish, opened));
+            let _ = switch.send(Tunnel::new(Arc::clone(&channel) as _, finish, open));
             return Ok(());
         }
         let drained = poll_fn(|cx| Poll::Ready(channel.lock().drain(cx))).await;

@@ -18,11 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
 use crate::listen;
-use crate::observe::metrics::Opened;
 use crate::rule::TcpCandidate;
 use crate::tcp::hello::Replay;
 use crate::tcp::{Beginning, Ends, EntryRoutes, TcpRoute, TcpTls, hello, postgres};
-use crate::worker::{Place, Worker};
+use crate::worker::{Open, Worker};
 
 use super::exchange::{Client, TlsSession};
 use super::http1::{self, Channel};
@@ -52,9 +51,8 @@ pub(crate) async fn serve(
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    place: (Place, Option<Opened>),
+    open: Open,
 ) {
-    let (_place, opened) = place;
     if let Some(proxied) = &entry.proxied {
         match within(entry.limits.header, listen::proxied::read(&mut stream)).await {
             Some(Ok(Some(client))) if proxied.trusts(peer.ip()) => peer = client,
@@ -81,7 +79,7 @@ pub(crate) async fn serve(
     {
         return Box::pin(carry(route, stream, peer)).await;
     }
-    let connection = Connection { peer, entry, worker, drain, opened: opened.map(Arc::new) };
+    let connection = Connection { peer, entry, worker, drain, open };
     match first {
         First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
             Some(tcp) => Box::pin(connection.tls_or_tcp(stream, &tcp)).await,
@@ -170,8 +168,8 @@ struct Connection {
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    /// Counts it while it is open; a tunnel that it becomes outlives this.
-    opened: Option<Arc<Opened>>,
+    /// A tunnel that it becomes outlives this.
+    open: Open,
 }
 
 impl Connection {
@@ -331,7 +329,7 @@ impl Connection {
         async move {
             loop {
                 // Without a request it needs none of what there is for one.
-                let served = Box::pin(http1::serve(Arc::clone(&channel), Arc::clone(&client), self.opened.clone()));
+                let served = Box::pin(http1::serve(Arc::clone(&channel), Arc::clone(&client), self.open.clone()));
                 let mut served = Http1 { served, meter: Arc::clone(&meter) };
                 if let Watched::Over = self.watch(Pin::new(&mut served), &meter, false).await {
                     return;

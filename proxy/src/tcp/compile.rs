@@ -13,7 +13,7 @@ use crate::snapshot::{security, services};
 use crate::tls::resolver::Terms;
 use crate::upstream::balance::Turns;
 use crate::upstream::failure::chain;
-use crate::upstream::transport::{Transport, TransportOptions, pem_or_path};
+use crate::upstream::transport::{Credentials, Transport, TransportOptions};
 
 use super::health::{Check, Health};
 use super::middleware::TcpMiddleware;
@@ -205,12 +205,12 @@ impl Builder<'_> {
 
     fn servers(&mut self, name: &str, config: &TcpLoadBalancer) -> Result<Servers, String> {
         let own = TcpServersTransport::default();
+        let named = services::qualified(&config.servers_transport, name);
         let transport = match config.servers_transport.as_str() {
             "" => &own,
-            other => {
-                let other = services::qualified(other, name);
-                let found = self.config.tcp.servers_transports.get(&other);
-                found.ok_or_else(|| format!("TCP dialer not found {other}"))?
+            _ => {
+                let found = self.config.tcp.servers_transports.get(&named);
+                found.ok_or_else(|| format!("TCP dialer not found {named}"))?
             }
         };
         // What stands at the service is older and wins.
@@ -223,7 +223,7 @@ impl Builder<'_> {
             ),
         };
         let milliseconds = |delay: i64| u64::try_from(delay).ok().map(Duration::from_millis);
-        let prepared = Arc::new(prepare(transport)?);
+        let prepared = Arc::new(prepare(&named, transport)?);
         let targets: Vec<Target> = config.servers.iter().map(|server| self.target(name, server)).collect();
         match &config.health_check {
             Some(check) => {
@@ -257,7 +257,7 @@ impl Builder<'_> {
     }
 }
 
-fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
+fn prepare(name: &str, config: &TcpServersTransport) -> Result<Transport, String> {
     let tls = config.tls.clone().unwrap_or_default();
     // Each of these makes the connection stricter: going on without would be less than was asked for.
     if tls.spiffe.is_some() {
@@ -266,16 +266,12 @@ fn prepare(config: &TcpServersTransport) -> Result<Transport, String> {
     if !tls.peer_cert_uri.is_empty() && tls.insecure_skip_verify {
         return Err("`peerCertURI` beside `insecureSkipVerify` is not supported by this gateway".to_owned());
     }
-    let read = |text: &String| pem_or_path(text).map_err(|error| format!("cannot read `{text}`: {error}"));
-    let certificate = match tls.certificates.first() {
-        Some(pair) => Some((read(&pair.cert_file)?, read(&pair.key_file)?)),
-        None => None,
-    };
+    let credentials = Credentials::read(name, &tls.root_cas, &tls.certificates);
     Transport::new(TransportOptions {
         server_name: Some(tls.server_name).filter(|name| !name.is_empty()),
         insecure_skip_verify: tls.insecure_skip_verify,
-        root_cas: tls.root_cas.iter().map(read).collect::<Result<_, _>>()?,
-        certificate,
+        root_cas: credentials.root_cas,
+        certificates: credentials.certificates,
         peer_uri: tls.peer_cert_uri,
         disable_http2: true,
         dial_timeout: config.dial_timeout.to_std(),

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -60,16 +61,48 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier(options)?))
     };
-    match &options.certificate {
-        None => Ok(builder.with_no_client_auth()),
-        Some((certificate, key)) => {
-            let chain = super::pem::chain(certificate, "client certificate")
-                .map_err(|error| BadClientTls::Client(error.reason))?;
-            let key = super::pem::private_key(key)
-                .ok_or_else(|| BadClientTls::Client("there is no private key".to_owned()))?;
-            Ok(builder.with_client_auth_cert(chain, key)?)
-        }
+    if options.certificates.is_empty() {
+        return Ok(builder.with_no_client_auth());
     }
+    let own = options.certificates.iter().map(|(certificate, key)| {
+        let chain = super::pem::chain(certificate, "client certificate").map_err(|error| error.reason)?;
+        let key = super::pem::private_key(key).ok_or_else(|| "there is no private key".to_owned())?;
+        super::pem::certified(chain, key)
+    });
+    let own = own.collect::<Result<_, _>>().map_err(BadClientTls::Client)?;
+    Ok(builder.with_client_cert_resolver(Arc::new(OwnCertificates(own))))
+}
+
+/// The certificates of a client, of which a server is shown the first that it accepts, as by Go: one of an authority that
+/// it names, or any if it names none, with a signature that it knows (RFC 8446 section 4.4.2.3).
+#[derive(Debug)]
+struct OwnCertificates(Vec<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for OwnCertificates {
+    fn resolve(&self, root_hint_subjects: &[&[u8]], sigschemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let accepted = |pair: &&Arc<CertifiedKey>| {
+            pair.key.choose_scheme(sigschemes).is_some()
+                && (root_hint_subjects.is_empty()
+                    || issuers(&pair.cert).any(|issuer| root_hint_subjects.contains(&&*issuer)))
+        };
+        self.0.iter().find(accepted).cloned()
+    }
+
+    fn has_certs(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+/// Who issued the certificates of a chain, in DER.
+fn issuers(chain: &[CertificateDer<'_>]) -> impl Iterator<Item = Vec<u8>> {
+    let parsed = chain.iter().filter_map(|certificate| x509_parser::parse_x509_certificate(certificate).ok());
+    parsed.map(|(_, certificate)| certificate.issuer().as_raw().to_vec())
+}
+
+/// Whether a PEM text holds the certificate of an authority that can be trusted.
+pub(crate) fn holds_authority(text: &[u8]) -> bool {
+    let mut roots = RootCertStore::empty();
+    CertificateDer::pem_slice_iter(text).flatten().any(|certificate| roots.add(certificate).is_ok())
 }
 
 /// The configuration of a client that is no part of the gateway: `authorities` are PEM texts, none means the system's;
@@ -83,8 +116,8 @@ pub fn outgoing(
     verify: bool,
 ) -> Result<Arc<ClientConfig>, String> {
     let options = TransportOptions {
-        root_cas: authorities,
-        certificate,
+        root_cas: (!authorities.is_empty()).then_some(authorities),
+        certificates: certificate.into_iter().collect(),
         insecure_skip_verify: !verify,
         ..TransportOptions::default()
     };
@@ -107,9 +140,9 @@ pub(crate) fn usual_roots() -> RootCertStore {
 }
 
 fn verifier(options: &TransportOptions) -> Result<Peer, BadClientTls> {
-    let mut roots = if options.root_cas.is_empty() { usual_roots() } else { RootCertStore::empty() };
+    let mut roots = if options.root_cas.is_none() { usual_roots() } else { RootCertStore::empty() };
     let mut trusted = Vec::new();
-    for text in &options.root_cas {
+    for text in options.root_cas.iter().flatten() {
         let before = trusted.len();
         for certificate in CertificateDer::pem_slice_iter(text).flatten() {
             if roots.add(certificate.clone()).is_ok() {
@@ -120,9 +153,14 @@ fn verifier(options: &TransportOptions) -> Result<Peer, BadClientTls> {
             return Err(BadClientTls::Authority);
         }
     }
-    let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-        .build()
-        .map_err(|error| BadClientTls::Client(error.to_string()))?;
+    let usual = match roots.is_empty() {
+        true => None,
+        false => Some(
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+                .build()
+                .map_err(|error| BadClientTls::Client(error.to_string()))?,
+        ),
+    };
     Ok(Peer { usual, trusted, uri: options.peer_uri.clone() })
 }
 
@@ -173,6 +211,8 @@ mod tests {
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
     use super::*;
+    use crate::config::dynamic::Certificate;
+    use crate::upstream::transport::Credentials;
 
     /// The version and suite that a server of TLS 1.2 or 1.3 agrees on with a client.
     async fn agreed(options: &TransportOptions) -> Option<(ProtocolVersion, String)> {
@@ -187,7 +227,7 @@ mod tests {
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        let options = TransportOptions { root_cas: vec![cert.pem().into_bytes()], ..options.clone() };
+        let options = TransportOptions { root_cas: Some(vec![cert.pem().into_bytes()]), ..options.clone() };
         let (ours, theirs) = tokio::io::duplex(16_384);
         let accepted = tokio::spawn(TlsAcceptor::from(Arc::new(server)).accept(theirs));
         let name = ServerName::try_from("a.example").unwrap();
@@ -219,12 +259,80 @@ mod tests {
             (&for_clients, &for_clients, "a.example", false),
         ] {
             let options =
-                TransportOptions { root_cas: vec![trusted.pem().into_bytes()], ..TransportOptions::default() };
+                TransportOptions { root_cas: Some(vec![trusted.pem().into_bytes()]), ..TransportOptions::default() };
             let name = ServerName::try_from(name).unwrap();
             let verified =
                 verifier(&options).unwrap().verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
             assert_eq!(verified.is_ok(), fits, "{name:?}: {verified:?}");
         }
+    }
+
+    /// A certificate for `a.example` that the authority `name` issued, and that authority.
+    fn issued(name: &str) -> (rcgen::Certificate, rcgen::KeyPair, rcgen::Certificate) {
+        use rcgen::{BasicConstraints, DnType, IsCa};
+
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let signer = rcgen::KeyPair::generate().unwrap();
+        let authority = params.self_signed(&signer).unwrap();
+        let issuer = rcgen::Issuer::new(params, signer);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        (certificate, key, authority)
+    }
+
+    #[test]
+    fn of_several_certificates_the_first_is_shown_that_the_server_accepts() {
+        let (one, two) = (issued("one"), issued("two"));
+        let pem = |(certificate, key, _): &(rcgen::Certificate, rcgen::KeyPair, rcgen::Certificate)| {
+            (certificate.pem().into_bytes(), key.serialize_pem().into_bytes())
+        };
+        let options = TransportOptions { certificates: vec![pem(&one), pem(&two)], ..TransportOptions::default() };
+        let config = config(&options).unwrap();
+        let shown = |hints: &[&[u8]], schemes: &[SignatureScheme]| {
+            let chosen = config.client_auth_cert_resolver.resolve(hints, schemes)?;
+            [&one, &two].iter().position(|pair| chosen.cert.first() == Some(pair.0.der()))
+        };
+        let subject = |authority: &rcgen::Certificate| {
+            let (_, parsed) = x509_parser::parse_x509_certificate(authority.der()).unwrap();
+            parsed.subject().as_raw().to_vec()
+        };
+        let any = [SignatureScheme::ECDSA_NISTP256_SHA256];
+        assert_eq!(shown(&[], &any), Some(0));
+        assert_eq!(shown(&[&subject(&two.2)], &any), Some(1));
+        assert_eq!(shown(&[&subject(&issued("three").2)], &any), None);
+        assert_eq!(shown(&[], &[SignatureScheme::RSA_PKCS1_SHA256]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_used_costs_nothing_else() {
+        let (certificate, key, authority) = issued("one");
+        let pair = |cert_file: String, key_file: String| Certificate { cert_file, key_file };
+        let pairs = [
+            pair("/nowhere".to_owned(), "/nowhere".to_owned()),
+            pair(certificate.pem(), rcgen::KeyPair::generate().unwrap().serialize_pem()),
+            pair(certificate.pem(), key.serialize_pem()),
+        ];
+        let read = |roots: &[&str]| {
+            let roots: Vec<_> = roots.iter().map(|&root| root.to_owned()).collect();
+            Credentials::read("t@file", &roots, &pairs)
+        };
+        let good = authority.pem();
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+        let credentials = read(&["/nowhere", broken, &good]);
+        assert_eq!(credentials.root_cas, Some(vec![good.into_bytes()]));
+        assert_eq!(credentials.certificates.len(), 1);
+        // Asked for authorities and left without any, it trusts nobody rather than everybody that the system does.
+        let trusting = |root_cas| {
+            let options = TransportOptions { root_cas, ..TransportOptions::default() };
+            let name = ServerName::try_from("a.example").unwrap();
+            verifier(&options).unwrap().verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now())
+        };
+        assert!(trusting(credentials.root_cas).is_ok());
+        assert!(read(&[]).root_cas.is_none());
+        assert!(trusting(read(&["/nowhere", broken]).root_cas).is_err());
     }
 
     #[tokio::test]

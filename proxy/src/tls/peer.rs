@@ -10,11 +10,13 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
+use super::provider;
+
 /// Verifies as usual, and what a transport asks for besides.
 #[derive(Debug)]
 pub(super) struct Peer {
-    /// The usual verification.
-    pub(super) usual: Arc<WebPkiServerVerifier>,
+    /// The usual verification; none where no authority is trusted.
+    pub(super) usual: Option<Arc<WebPkiServerVerifier>>,
     /// Certificates that are trusted themselves, as by Go, whatever they say that they may be used for: `openssl req -x509`
     /// makes an authority of every certificate, and those are no servers' to webpki.
     pub(super) trusted: Vec<CertificateDer<'static>>,
@@ -34,8 +36,10 @@ impl ServerCertVerifier for Peer {
         if self.trusted.contains(end_entity) {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             verify_use(end_entity, now)?;
+        } else if let Some(usual) = &self.usual {
+            usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
         } else {
-            self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+            return Err(CertificateError::UnknownIssuer.into());
         }
         if self.uri.is_empty() || is_for(end_entity, &self.uri) {
             Ok(ServerCertVerified::assertion())
@@ -50,7 +54,7 @@ impl ServerCertVerifier for Peer {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls12_signature(message, cert, dss)
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -59,11 +63,11 @@ impl ServerCertVerifier for Peer {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls13_signature(message, cert, dss)
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.usual.supported_verify_schemes()
+        provider().signature_verification_algorithms.supported_schemes()
     }
 }
 

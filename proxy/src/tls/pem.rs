@@ -38,18 +38,16 @@ impl fmt::Display for CertificateProblem {
 
 impl std::error::Error for CertificateProblem {}
 
+/// A certificate option as messages show it: a path as it is, a PEM text by what it is.
+pub(crate) fn shown(value: &str) -> String {
+    if value.trim_start().starts_with("-----BEGIN") { "inline certificate".to_owned() } else { format!("`{value}`") }
+}
+
 /// A pair from a configuration: each a path, or the PEM text itself.
 ///
 /// # Errors
 /// Unreadable files, no certificate or key in them, or a key that is not the certificate's.
 pub(crate) fn pair(certificate: &str, key: &str) -> Result<Arc<CertifiedKey>, CertificateProblem> {
-    let shown = |value: &str| {
-        if value.trim_start().starts_with("-----BEGIN") {
-            "inline certificate".to_owned()
-        } else {
-            format!("`{value}`")
-        }
-    };
     let read = |value: &str| pem_or_path(value).map_err(|error| CertificateProblem::new(shown(value), error));
     let chain = chain(&read(certificate)?, &shown(certificate))?;
     let key =

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 
+use crate::config::dynamic::Certificate;
 use crate::tls::client::{self, BadClientTls};
+use crate::tls::pem;
 
 /// A transport as configured; one that equals another shares its connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,10 +17,10 @@ pub(crate) struct TransportOptions {
     pub(crate) server_name: Option<String>,
     /// Accepts any certificate.
     pub(crate) insecure_skip_verify: bool,
-    /// PEM texts of certificate authorities; empty means the system's.
-    pub(crate) root_cas: Vec<Vec<u8>>,
-    /// PEM texts of the client certificate and its key.
-    pub(crate) certificate: Option<(Vec<u8>, Vec<u8>)>,
+    /// PEM texts of certificate authorities; without any list they are the system's, and nobody is in an empty one.
+    pub(crate) root_cas: Option<Vec<Vec<u8>>>,
+    /// PEM texts of the client's certificates, each with its key.
+    pub(crate) certificates: Vec<(Vec<u8>, Vec<u8>)>,
     /// TLS cipher suites by their IANA names; empty means all.
     pub(crate) cipher_suites: Vec<String>,
     /// Lowest TLS version (`VersionTLS12`); empty means the lowest there is.
@@ -48,8 +50,8 @@ impl Default for TransportOptions {
         Self {
             server_name: None,
             insecure_skip_verify: false,
-            root_cas: Vec::new(),
-            certificate: None,
+            root_cas: None,
+            certificates: Vec::new(),
             cipher_suites: Vec::new(),
             min_version: String::new(),
             max_version: String::new(),
@@ -88,6 +90,46 @@ impl Transport {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }
         Ok(Self { options, tls: Arc::new(tls), tls_http1: Arc::new(http1) })
+    }
+}
+
+/// The certificates that a servers transport names. What cannot be used is left out with a warning, as by Traefik: it costs the
+/// servers that ask for it, not all others.
+#[derive(Debug, Default)]
+pub(crate) struct Credentials {
+    /// See [`TransportOptions::root_cas`].
+    pub(crate) root_cas: Option<Vec<Vec<u8>>>,
+    /// See [`TransportOptions::certificates`].
+    pub(crate) certificates: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Credentials {
+    /// Reads what `transport` names in `rootCAs` and `certificates`: paths or PEM texts.
+    pub(crate) fn read(transport: &str, root_cas: &[String], certificates: &[Certificate]) -> Self {
+        let warn = |option: &str, problem: &dyn std::fmt::Display| {
+            tracing::warn!("the servers transport \"{transport}\" goes without one of its `{option}`: {problem}");
+        };
+        let root = |value: &String| {
+            let text =
+                pem_or_path(value).map_err(|error| warn("rootCAs", &format_args!("cannot read `{value}`: {error}")));
+            text.ok().filter(|text| {
+                let usable = client::holds_authority(text);
+                if !usable {
+                    let place = pem::shown(value);
+                    warn("rootCAs", &format_args!("{place}: there is no usable certificate in it"));
+                }
+                usable
+            })
+        };
+        let pair = |pair: &Certificate| {
+            let usable = pem::pair(&pair.cert_file, &pair.key_file).map_err(|problem| warn("certificates", &problem));
+            usable.ok()?;
+            Some((pem_or_path(&pair.cert_file).ok()?, pem_or_path(&pair.key_file).ok()?))
+        };
+        Self {
+            root_cas: (!root_cas.is_empty()).then(|| root_cas.iter().filter_map(root).collect()),
+            certificates: certificates.iter().filter_map(pair).collect(),
+        }
     }
 }
 

@@ -128,6 +128,18 @@ async fn the_log_tells_of_unrouted_requests_unless_the_entry_point_forbids_it() 
 }
 
 #[tokio::test]
+async fn the_log_tells_nothing_of_questions_about_the_gateway_as_a_whole() {
+    let running = run(options(), routed("none", &[])).await;
+    let lines = Lines::default();
+    running.gateway.set_access_log(Some(AccessLog::start(&statics::AccessLog::default(), lines.clone()).unwrap()));
+    let (head, _) = ask(running.web, "OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    ask(running.web, &get("nobody.test", "/")).await;
+    let line = lines.first().await;
+    assert!(line.contains("\"GET / HTTP/1.1\" 404 "), "{line}");
+}
+
+#[tokio::test]
 async fn what_the_gateway_says_itself() {
     let mut configuration = routed("none", &[]);
     crate::support::route(&mut configuration, "dead", false, &["http://127.0.0.1:1".to_owned()]);

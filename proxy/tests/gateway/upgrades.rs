@@ -126,3 +126,29 @@ async fn the_log_tells_of_a_tunnel_when_it_is_over() {
     assert_eq!(line["DownstreamStatus"], 101);
     assert!(line["Duration"].as_u64().unwrap() >= 200_000_000, "{line}");
 }
+
+#[tokio::test]
+async fn a_tunnel_keeps_its_place_among_the_connections() {
+    let url = origin(|mut stream| async move {
+        switch(&mut stream).await;
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+    })
+    .await;
+    let mut options = options();
+    options.connections.per_address = 1;
+    let running = run(options, routed("a", &[url])).await;
+    let mut stream = TcpStream::connect(running.web).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    read_message(&mut stream).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let unknown = crate::support::get("b.test", "/");
+    assert_eq!(ask(running.web, &unknown).await.0, "", "there is no place for another");
+    drop(stream);
+    let freed = async {
+        while ask(running.web, &unknown).await.0.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
+}

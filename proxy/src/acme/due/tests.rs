@@ -60,6 +60,7 @@ fn orders(wanted: &Wanted, kept: &[Kept], earliest: i64) -> (Vec<String>, i64) {
         busy: &BTreeSet::from(["busy.example".to_owned()]),
         earliest: &|_, _| earliest,
         renew_at: &|one| one.certificate.renew_at(0),
+        planned: &|one| one.certificate.renew_at(0),
     };
     let (orders, wake) = due(&view, NOW);
     let shown = |order: &Order| {
@@ -112,6 +113,24 @@ fn what_is_old_is_renewed_by_who_got_it() {
     let unused = kept("le", &["unused.example"], NOW - 80 * DAY);
     let all = [unused, kept("le", &["a.example", "b.example"], NOW)];
     assert_eq!(orders(&wanted, &all, 0).0, Vec::<String>::new());
+}
+
+#[test]
+fn a_suggestion_to_renew_at_once_counts_as_an_order_like_others() {
+    let wanted = wanted(&[("le", &["a.example"])], &[]);
+    for (age, renewal) in [(0, false), (80 * DAY, true)] {
+        let one = kept("le", &["a.example"], NOW - age);
+        let view = View {
+            wanted: &wanted,
+            kept: &[&one],
+            busy: &BTreeSet::new(),
+            earliest: &|_, _| 0,
+            renew_at: &|_| NOW,
+            planned: &|one| one.certificate.renew_at(0),
+        };
+        let orders = due(&view, NOW).0;
+        assert_eq!(orders.iter().map(|order| order.renewal).collect::<Vec<_>>(), [renewal]);
+    }
 }
 
 #[test]

@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::http::exchange::Finish;
 use crate::http::meter::Meter;
-use crate::observe::metrics::Opened;
 use crate::wire::decode::{Decoder, Piece};
 use crate::wire::input::Input;
 use crate::wire::output::Output;
+use crate::worker::Open;
 
 use super::request::{self, Head, Refused};
 
@@ -347,12 +347,12 @@ pub(crate) struct Tunnel {
     raw: Arc<dyn Raw>,
     /// What is due when the exchange is over.
     _finish: Option<Finish>,
-    _opened: Option<Arc<Opened>>,
+    _open: Open,
 }
 
 impl Tunnel {
-    pub(super) fn new(raw: Arc<dyn Raw>, finish: Option<Finish>, opened: Option<Arc<Opened>>) -> Self {
-        Self { raw, _finish: finish, _opened: opened }
+    pub(super) fn new(raw: Arc<dyn Raw>, finish: Option<Finish>, open: Open) -> Self {
+        Self { raw, _finish: finish, _open: open }
     }
 }
 

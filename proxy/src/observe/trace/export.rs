@@ -75,15 +75,15 @@ pub(super) fn start(
         pem_or_path(text).map_err(|error| format!("`{place}.tls.{option}`: cannot read `{text}`: {error}"))
     };
     let tls = &options.tls;
-    let certificate = match (tls.cert.is_empty(), tls.key.is_empty()) {
-        (true, true) => None,
-        (false, false) => Some((read("cert", &tls.cert)?, read("key", &tls.key)?)),
+    let certificates = match (tls.cert.is_empty(), tls.key.is_empty()) {
+        (true, true) => Vec::new(),
+        (false, false) => vec![(read("cert", &tls.cert)?, read("key", &tls.key)?)],
         _ => return Err(format!("`{place}.tls`: `cert` and `key` belong together")),
     };
     let transport = Transport::new(TransportOptions {
-        root_cas: if tls.ca.is_empty() { Vec::new() } else { vec![read("ca", &tls.ca)?] },
+        root_cas: if tls.ca.is_empty() { None } else { Some(vec![read("ca", &tls.ca)?]) },
         insecure_skip_verify: tls.insecure_skip_verify,
-        certificate,
+        certificates,
         disable_http2: true,
         ..TransportOptions::default()
     })

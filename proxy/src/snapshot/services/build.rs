@@ -9,7 +9,7 @@ use crate::upstream::balance::{Balance, Kind, Member};
 use crate::upstream::health::Check;
 use crate::upstream::server::{BadServer, Server};
 use crate::upstream::sticky::Sticky;
-use crate::upstream::transport::{Transport, TransportOptions, pem_or_path};
+use crate::upstream::transport::{Credentials, Transport, TransportOptions, pem_or_path};
 
 use super::super::Slot;
 use super::super::internal::Internal;
@@ -311,17 +311,22 @@ impl<'a> Builder<'a> {
         url: &str,
         tls: Option<&dynamic::ClientTls>,
     ) -> Result<usize, Unbuildable> {
-        let config = tls.map(|tls| HttpServersTransport {
-            insecure_skip_verify: tls.insecure_skip_verify,
-            root_cas: Some(&tls.ca).filter(|ca| !ca.is_empty()).into_iter().cloned().collect(),
-            certificates: match (tls.cert.as_str(), tls.key.as_str()) {
-                ("", "") => Vec::new(),
-                (cert, key) => vec![dynamic::Certificate { cert_file: cert.to_owned(), key_file: key.to_owned() }],
-            },
-            ..HttpServersTransport::default()
-        });
-        let options =
-            config.map_or_else(|| Ok(TransportOptions::default()), |config| transport_options(name, &config))?;
+        let read = |value: &String| {
+            pem_or_path(value).map_err(|error| Unbuildable::Transport {
+                name: name.to_owned(),
+                reason: format!("cannot read `{value}`: {error}"),
+            })
+        };
+        let mut options = TransportOptions::default();
+        if let Some(tls) = tls {
+            options.insecure_skip_verify = tls.insecure_skip_verify;
+            if !tls.ca.is_empty() {
+                options.root_cas = Some(vec![read(&tls.ca)?]);
+            }
+            if !tls.cert.is_empty() || !tls.key.is_empty() {
+                options.certificates = vec![(read(&tls.cert)?, read(&tls.key)?)];
+            }
+        }
         if let Some(slot) = self.slot_of.get(&(url.to_owned(), options.clone())) {
             return Ok(*slot);
         }
@@ -381,22 +386,13 @@ fn transport_options(name: &str, config: &HttpServersTransport) -> Result<Transp
             reason: format!("`{option}` is not supported by this gateway"),
         });
     }
-    let read = |value: &String| {
-        pem_or_path(value).map_err(|error| Unbuildable::Transport {
-            name: name.to_owned(),
-            reason: format!("cannot read `{value}`: {error}"),
-        })
-    };
-    let certificate = match config.certificates.first() {
-        Some(pair) => Some((read(&pair.cert_file)?, read(&pair.key_file)?)),
-        None => None,
-    };
+    let credentials = Credentials::read(name, &config.root_cas, &config.certificates);
     let timeouts = config.forwarding_timeouts.clone().unwrap_or_default();
     Ok(TransportOptions {
         server_name: (!config.server_name.is_empty()).then(|| config.server_name.clone()),
         insecure_skip_verify: config.insecure_skip_verify,
-        root_cas: config.root_cas.iter().map(read).collect::<Result<_, _>>()?,
-        certificate,
+        root_cas: credentials.root_cas,
+        certificates: credentials.certificates,
         cipher_suites: config.cipher_suites.clone(),
         min_version: config.min_version.clone(),
         max_version: config.max_version.clone(),
