@@ -74,15 +74,18 @@ start() {
   fi
 }
 
+# Each step is tried, whatever became of the one before: an engine that has crashed leaves its data, too.
 stop() {
-  [ -e "$state/pid" ] || { echo "engine 28 does not run"; return; }
+  [ -e "$state" ] || { echo "engine 28 does not run"; return; }
   local pid
-  pid=$(cat "$state/pid")
-  DOCKER_HOST=$address docker ps -aq | DOCKER_HOST=$address xargs -r docker rm -f >/dev/null
-  kill "$pid"
-  for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
-  ip netns delete "$space"
-  grep -o " $state[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l
+  if pid=$(cat "$state/pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null; then
+    DOCKER_HOST=$address docker ps -aq | DOCKER_HOST=$address xargs -r docker rm -f >/dev/null || true
+    kill "$pid"
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
+  fi
+  if ip netns list | grep -q "^$space\b"; then ip netns delete "$space"; fi
+  # Where nothing is mounted any more, `grep` finds nothing, which is no failure.
+  { grep -o " $state[^ ]*" /proc/self/mounts || true; } | sort -r | xargs -r umount -l
   rm -rf "$state"
 }
 

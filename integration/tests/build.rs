@@ -205,3 +205,97 @@ services:
     }
     let _ = docker(["image", "rm", "-f", &web, &base]).ok();
 }
+
+#[test]
+fn a_cache_in_a_folder_is_read() {
+    let Some(s) = Scenario::new("buildcache") else { return };
+    let image = format!("{}-app", s.project);
+    let file = |caches: &str| {
+        s.compose_file(&format!(
+            r#"
+services:
+  app:
+    build:
+      context: .
+      {caches}
+      dockerfile_inline: |
+        FROM busybox:stable
+        RUN echo {} > /made
+"#,
+            s.project
+        ));
+    };
+    // An image with a cache within, in the layout that caches in folders have.
+    file("cache_to: [type=inline]");
+    let _ = s.stack(["build"]).ok();
+    let _ = docker(["save", "-o", &s.folder().join("image.tar").to_string_lossy(), &image]).ok();
+    let script = r#"
+import hashlib, json, os, tarfile
+image = tarfile.open("image.tar")
+os.makedirs("cache/blobs/sha256")
+def put(kind, data):
+    digest = hashlib.sha256(data).hexdigest()
+    with open("cache/blobs/sha256/" + digest, "wb") as file:
+        file.write(data)
+    return {"mediaType": kind, "digest": "sha256:" + digest, "size": len(data)}
+parts = json.load(image.extractfile("manifest.json"))[0]
+docker = "application/vnd.docker."
+manifest = put(docker + "distribution.manifest.v2+json", json.dumps({
+    "schemaVersion": 2,
+    "mediaType": docker + "distribution.manifest.v2+json",
+    "config": put(docker + "container.image.v1+json", image.extractfile(parts["Config"]).read()),
+    "layers": [put(docker + "image.rootfs.diff.tar", image.extractfile(layer).read()) for layer in parts["Layers"]],
+}).encode())
+manifest["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+with open("cache/index.json", "w") as index:
+    json.dump({"schemaVersion": 2, "manifests": [manifest]}, index)
+"#;
+    let _ = run(Command::new("python3").args(["-c", script]).current_dir(s.folder())).ok();
+    file("cache_from: ['type=local,src=./cache', 'type=local,src=./nowhere', 'type=gha']");
+    let said = s.stack(["build"]).ok();
+    let line = said.stderr.lines().find(|line| line.contains("importing cache manifest from local"));
+    let step = line.and_then(|line| line.split(' ').find(|word| word.starts_with('#'))).expect("the cache is read");
+    assert!(said.stderr.contains(&format!("| {step} DONE")), "{said}");
+    // What cannot be read is said, also where nothing else is; the builder's own words would be hidden.
+    let said = s.stack(["build", "--quiet"]).ok();
+    assert_eq!(said.stderr.lines().count(), 2, "{said}");
+    let _ = said
+        .says("warning: `build.cache_from` (docker-compose.yml:6): there is no cache in `./nowhere`: No such file")
+        .says("warning: `build.cache_from` (docker-compose.yml:6): a cache of type `gha` is there on runners of GitHub only");
+    let _ = docker(["image", "rm", "-f", &image]).ok();
+}
+
+#[test]
+fn services_that_build_one_image_get_the_last_one() {
+    let Some(s) = Scenario::new("buildrivals") else { return };
+    let image = format!("{}-image:1", s.project);
+    let service = |name: &str| {
+        format!(
+            "  {name}:\n    image: {image}\n    command: [cat, /made]\n    build:\n      context: .\n      dockerfile_inline: |\n        FROM busybox:stable\n        RUN echo by {name} > /made\n"
+        )
+    };
+    s.compose_file(&format!("services:\n{}{}", service("a"), service("b")));
+    let said = s.stack(["up", "-d", "--quiet-build"]).ok();
+    let _ =
+        said.says("services `a` (docker-compose.yml:3) and `b` (docker-compose.yml:11) build image").never_says(" | #");
+    for service in ["a", "b"] {
+        let id = s.container(service);
+        integration::eventually("it has printed", || {
+            let printed = docker(["logs", &id]).ok().stdout;
+            (printed == "by b\n").then_some(())
+        });
+    }
+    let _ = s.stack(["down", "--rmi", "all"]).ok();
+}
+
+#[test]
+fn what_cannot_be_pulled_is_a_failure_whoever_could_build_it() {
+    let Some(s) = Scenario::new("pullbuildable") else { return };
+    s.compose_file("services:\n  app:\n    image: localhost:1/nowhere/app:1\n    build: .\n");
+    let hint = "hint: `stack build app` builds what cannot be pulled";
+    let _ = s.stack(["pull"]).exits(1).says("cannot pull image `localhost:1/nowhere/app:1`").says(hint);
+    let _ = s.stack(["pull", "--policy", "missing"]).exits(1);
+    let _ = s.stack(["pull", "--ignore-pull-failures"]).ok().says("warning: cannot pull image").says(hint);
+    let _ = s.stack(["pull", "--ignore-buildable"]).ok().never_says("cannot pull");
+    let _ = s.stack(["pull", "--policy", "never"]).ok().never_says("cannot pull");
+}

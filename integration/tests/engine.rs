@@ -1,7 +1,9 @@
 //! The engine itself dies and comes back.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use integration::engine::skip;
 use integration::{PrivateEngine, eventually, holds_within, run};
 
 use crate::routed;
@@ -44,4 +46,39 @@ fn routes_outlive_the_engine_and_come_back_with_it() {
         (pair[0] != pair[1]).then_some(())
     });
     let _ = stack(&engine, &["down"]).ok();
+}
+
+/// The script is run as it is, with stand-ins for the engine and its clients.
+#[test]
+fn the_other_engines_data_goes_with_it() {
+    if !run(Command::new("id").arg("-u")).stdout.starts_with("0\n") {
+        return skip("the_other_engines_data_goes_with_it", "needs root");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let programs = folder.path().join("bin");
+    std::fs::create_dir(&programs).unwrap();
+    for program in ["docker", "ip"] {
+        let path = programs.join(program);
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        let _ = run(Command::new("chmod").arg("755").arg(path)).ok();
+    }
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let state = folder.path().join("state");
+    let stop = || {
+        let script = integration::scenario::repository().join("integration/engine-28.sh");
+        run(Command::new("bash").arg(script).arg("stop").env("PATH", &path).env("STACK_ENGINE_28", &state)).ok()
+    };
+    let mut engine = Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap();
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("pid"), engine.id().to_string()).unwrap();
+    // Only who waits for it makes a process that was killed go.
+    let waiting = std::thread::spawn(move || engine.wait());
+    let _ = stop();
+    assert!(!state.exists(), "nothing of it is mounted, and it is gone");
+    let _ = waiting.join();
+    // One that has crashed left no process.
+    std::fs::create_dir(&state).unwrap();
+    let _ = stop();
+    assert!(!state.exists());
+    let _ = stop().says("engine 28 does not run");
 }

@@ -28,6 +28,25 @@ fn without_a_certificate_the_gateway_makes_its_own() {
     assert!(!certificate("own.example.com", port, "subject").is_empty());
 }
 
+/// The program's functions lie in the order in which processes need them (`orchestrator/order.ld`): most of it is never touched.
+#[test]
+fn a_gateway_holds_little_of_the_program() {
+    let program = integration::stack();
+    if program.components().all(|part| part.as_os_str() != "release") {
+        integration::engine::skip("a_gateway_holds_little_of_the_program", "it is about the release");
+        return;
+    }
+    let address = format!("127.0.0.1:{}", free_port());
+    let gateway =
+        Background::start(Command::new(program).args(["gateway", &format!("--entrypoints.web.address={address}")]));
+    eventually("the gateway listens", || std::net::TcpStream::connect(&address).ok());
+    std::thread::sleep(Duration::from_millis(500));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kibibytes: u64 = resident.trim_end_matches("kB").trim().parse().unwrap();
+    assert!(kibibytes < 13 * 1024, "{kibibytes} KiB at start:\n{status}");
+}
+
 #[test]
 fn certificates_are_reloaded_when_their_files_change() {
     let Some(s) = Scenario::new("certs") else { return };

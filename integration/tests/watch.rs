@@ -279,3 +279,13 @@ services:
     until(&s, "cat /ctx/secret", "2");
     interrupted(watch);
 }
+
+#[test]
+fn what_does_not_run_is_not_watched() {
+    let Some(s) = Scenario::new("watch-nostart") else { return };
+    s.compose_file(&service("        - {action: sync, path: ./src, target: /srv/src}\n"));
+    s.write("src/first", "1");
+    let said = s.stack(["up", "--watch", "--no-start"]).ok();
+    let _ = said.says("warning: with `--no-start` nothing runs").never_says("Watch enabled");
+    assert_eq!(s.inspect(&s.container("app"), "{{.State.Status}}"), "created");
+}

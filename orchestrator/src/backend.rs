@@ -27,7 +27,9 @@ pub use observed::{
     Container, ContainerDetail, Endpoint, EngineInfo, Health, HostInfo, ImageInfo, MountPoint, NetworkInfo,
     PublishedPort, State, VolumeInfo,
 };
-pub use spec::{Attachment, BuildCheck, BuildSecret, BuildSpec, ContainerSpec, NetworkSpec, SecretValue, VolumeSpec};
+pub use spec::{
+    Attachment, BuildCheck, BuildPlaces, BuildSecret, BuildSpec, ContainerSpec, NetworkSpec, SecretValue, VolumeSpec,
+};
 pub use usage::Usage;
 
 /// A shared handle on an engine.
@@ -51,6 +53,8 @@ pub async fn now(engine: &dyn Backend) -> Result<jiff::Timestamp> {
 pub enum Progress {
     /// One line of output.
     Line(String),
+    /// What is to be said even where no output is shown.
+    Warning(String),
     /// A layer or step, with bytes done and bytes in all (0 where unknown).
     Part {
         /// Which.

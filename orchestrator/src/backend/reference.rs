@@ -42,6 +42,27 @@ impl Reference {
         fits.then(|| Self { registry: registry.to_owned(), repository, version })
     }
 
+    /// Whether it is the name of the newest one, whichever that is.
+    #[must_use]
+    pub fn is_latest(&self) -> bool {
+        self.version == ":latest"
+    }
+
+    /// The name as people write it, without the version: `nginx` for `docker.io/library/nginx:1`.
+    #[must_use]
+    pub fn familiar(&self) -> String {
+        if self.registry != DOCKER_HUB {
+            return format!("{}/{}", self.registry, self.repository);
+        }
+        self.repository.strip_prefix("library/").unwrap_or(&self.repository).to_owned()
+    }
+
+    /// Its tag; none for one that is named by its digest.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.version.strip_prefix(':')
+    }
+
     /// Whether it is the name of one image for ever.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
@@ -103,6 +124,14 @@ mod tests {
         ] {
             assert_eq!(Reference::parse(written).map(|name| name.to_string()), Some(whole), "{written}");
         }
+        let parts = |name: &str| {
+            Reference::parse(name).map(|name| (name.familiar(), name.tag().map(str::to_owned), name.is_latest()))
+        };
+        let tagged = |name: &str, tag: &str, latest| Some((name.to_owned(), Some(tag.to_owned()), latest));
+        assert_eq!(parts("docker.io/library/nginx"), tagged("nginx", "latest", true));
+        assert_eq!(parts("docker.io/me/app:1"), tagged("me/app", "1", false));
+        assert_eq!(parts("r:5000/a/b"), tagged("r:5000/a/b", "latest", true));
+        assert_eq!(parts(&format!("nginx:1{digest}")), Some(("nginx".to_owned(), None, false)));
         let pinned = |name: &str| Reference::parse(name).map(|name| name.is_pinned());
         assert_eq!((pinned("nginx"), pinned(&format!("nginx{digest}"))), (Some(false), Some(true)));
     }

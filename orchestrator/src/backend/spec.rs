@@ -65,7 +65,7 @@ pub struct VolumeSpec {
     pub labels: Labels,
 }
 
-/// An image to be built.
+/// An image to be built; `--build-arg`, `--no-cache` and `--pull` are folded into it already.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BuildSpec {
     /// Definition, paths absolute. Contexts that are other services' images name those (`docker-image://NAME`).
@@ -80,8 +80,19 @@ pub struct BuildSpec {
     pub labels: Labels,
     /// Most memory a step of the build may use, in bytes; 0 for no limit.
     pub memory: i64,
-    /// `--build-arg`s and `--no-cache`, `--pull` are already folded into `build`.
-    pub quiet: bool,
+    /// Where it is written.
+    pub places: BuildPlaces,
+}
+
+/// Where parts of a build are written (`file:line`), as far as known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildPlaces {
+    /// `build.context`.
+    pub context: Option<String>,
+    /// `build.cache_from`.
+    pub cache_from: Option<String>,
+    /// `build.cache_to`.
+    pub cache_to: Option<String>,
 }
 
 /// What a builder has to say about a Dockerfile.

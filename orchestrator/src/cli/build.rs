@@ -120,6 +120,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
     }
     let progress = args.progress.clone().unwrap_or_else(|| context.global.progress.clone());
+    let progress = if args.quiet { "quiet".to_owned() } else { progress };
     let context = &Context {
         global: Global { progress, ..context.global.clone() },
         working_dir: context.working_dir.clone(),
@@ -165,7 +166,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     if args.check {
         return check(context, &desired);
     }
-    let plan = up::builds(&desired);
+    let plan = up::builds(&desired)?;
     if plan.is_empty() {
         output::stderr("warning: no service has a `build` section\n");
         return Ok(ExitCode::SUCCESS);

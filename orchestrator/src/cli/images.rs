@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ps::unsupported_format;
 use super::scope::Scope;
 use super::{Context, block_on, to_json};
+use crate::backend::reference::Reference;
 use crate::backend::{Container, ImageInfo};
 use crate::error::Result;
 use crate::ui::table::table;
@@ -47,17 +48,22 @@ impl Row {
     fn new(container: &Container, image: Option<&ImageInfo>) -> Self {
         let missing = ImageInfo::default();
         let image = image.unwrap_or(&missing);
-        let name = image.tags.iter().find(|tag| **tag == container.image).or(image.tags.first());
-        let (repository, tag) = name.and_then(|name| name.rsplit_once(':')).unwrap_or_default();
+        // As it was asked for: an image may have other names as well.
+        let name = Reference::parse(&container.image).filter(|_| !container.image.starts_with("sha256:"));
+        let tag = name.as_ref().and_then(Reference::tag).unwrap_or_default().to_owned();
+        // Where no time is known for the name, the engine tells one of long ago.
+        let tagged = Some(&image.tagged)
+            .filter(|tagged| !(tagged.is_empty() || tagged.starts_with("0001-")))
+            .unwrap_or(&image.created);
         Self {
             id: container.image_id.clone(),
             container_name: container.name.clone(),
-            repository: repository.to_owned(),
-            tag: tag.to_owned(),
+            repository: name.as_ref().map(Reference::familiar).unwrap_or_default(),
+            tag,
             platform: image.platform.clone(),
             size: image.size,
             created: image.created.clone(),
-            last_tag_time: image.tagged.clone(),
+            last_tag_time: tagged.clone(),
         }
     }
 
@@ -108,4 +114,44 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     };
     output::stdout(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::indexing_slicing, reason = "a value without the field is null")]
+
+    use super::*;
+
+    fn row(name: &str, tags: &[&str], tagged: &str) -> serde_json::Value {
+        let container = Container { image: name.to_owned(), ..Container::default() };
+        let image = ImageInfo {
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            created: "2026-01-01T00:00:00Z".to_owned(),
+            tagged: tagged.to_owned(),
+            ..ImageInfo::default()
+        };
+        serde_json::to_value(Row::new(&container, Some(&image))).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_image_is_named_as_its_container_asked_for_it() {
+        let names = |name: &str| {
+            let row = row(name, &["other:1", "r:5000/a:2", "busybox:latest"], "");
+            (row["Repository"].clone(), row["Tag"].clone())
+        };
+        assert_eq!(names("busybox"), ("busybox".into(), "latest".into()));
+        assert_eq!(names("docker.io/library/busybox:1.36"), ("busybox".into(), "1.36".into()));
+        assert_eq!(names("r:5000/a"), ("r:5000/a".into(), "latest".into()));
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        assert_eq!(names(&digest), ("".into(), "".into()));
+        assert_eq!(names(&format!("busybox@{digest}")), ("busybox".into(), "".into()));
+    }
+
+    #[test]
+    fn a_name_whose_time_is_not_known_has_that_of_the_image() {
+        let time = |tagged| row("a", &[], tagged)["LastTagTime"].clone();
+        assert_eq!(time("2026-02-02T00:00:00Z"), "2026-02-02T00:00:00Z");
+        assert_eq!(time("0001-01-01T00:00:00Z"), "2026-01-01T00:00:00Z");
+        assert_eq!(time(""), "2026-01-01T00:00:00Z");
+    }
 }

@@ -1,13 +1,17 @@
 //! `stack pull`
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use super::carry_out::{INTERRUPTED, Runner};
 use super::{Context, block_on};
 use crate::edge::Wish;
 use crate::error::{CommandError, Result};
-use crate::reconcile::up::{self, Pulls};
-use crate::reconcile::{Desired, Observed, Selection};
+use crate::reconcile::action::Action;
+use crate::reconcile::execute::Outcome;
+use crate::reconcile::up::{self, PullPolicy};
+use crate::reconcile::{Desired, Observed, Plan, Selection};
+use crate::ui::style::printable;
 
 /// Pull the images of services
 #[derive(Debug, clap::Args)]
@@ -24,9 +28,9 @@ pub struct Args {
     /// Leave out images that can be built
     #[arg(long)]
     ignore_buildable: bool,
-    /// Which images: those that are not here, or all
-    #[arg(long, value_name = "missing|always", default_value = "always", hide_default_value = true)]
-    policy: String,
+    /// In place of each service's `pull_policy`
+    #[arg(long, value_name = "missing|always")]
+    policy: Option<String>,
     /// Services; none: all
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
@@ -37,13 +41,12 @@ pub struct Args {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let missing = match args.policy.as_str() {
-        "missing" => true,
-        "always" => false,
-        other => {
-            return Err(CommandError::new(format!("unsupported value for `--policy`: `{other}`"))
-                .hint("use `missing` or `always`"));
-        }
+    let policy = match args.policy.as_deref() {
+        None | Some("") => None,
+        Some(word) => Some(PullPolicy::parse(word).ok_or_else(|| {
+            CommandError::new(format!("unsupported value for `--policy`: `{}`", printable(word)))
+                .hint("use `missing` or `always`")
+        })?),
     };
     let loaded = context.load(&context.load_options(&args.services))?;
     let adopted = Wish::of(&loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
@@ -59,24 +62,37 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     block_on(async {
         runner.watch_signals()?;
         let mut observed = Observed::default();
-        if missing {
-            let names = desired.services.values().map(|service| service.image.clone()).collect();
-            observed.look_up_images(&*runner.engine, &names).await?;
+        observed.look_up_images(&*runner.engine, &up::images_to_pull_if_missing(&desired, policy)).await?;
+        let plan = up::pulls(&desired, &observed, policy, args.ignore_buildable);
+        if runner.dry_run {
+            runner.carry_out(&plan, Some(&desired)).await?;
+            return Ok(ExitCode::SUCCESS);
         }
-        let Pulls { needed, optional, buildable } = up::pulls(&desired, &observed, missing, args.ignore_buildable);
-        if !optional.is_empty()
-            && let Err(error) = runner.carry_out(&optional, Some(&desired)).await
-        {
-            tolerated(&runner, error)?;
-            let names: Vec<String> = buildable.into_iter().collect();
-            runner.reporter.message(&format!("hint: `stack build {}` builds what cannot be pulled", names.join(" ")));
-        }
-        match runner.carry_out(&needed, Some(&desired)).await {
-            Err(error) if args.ignore_pull_failures => tolerated(&runner, error)?,
-            outcome => drop(outcome?),
+        let outcome = runner.execute(&plan).await;
+        let hint = buildable(&plan, &outcome, &desired);
+        match outcome.into_result(&plan, Some(&desired)) {
+            Ok(_) => {}
+            Err(error) if args.ignore_pull_failures => {
+                tolerated(&runner, error)?;
+                hint.iter().for_each(|hint| runner.reporter.message(&format!("hint: {hint}")));
+            }
+            Err(error) => return Err(hint.into_iter().fold(error, CommandError::hint)),
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What else can be done where images did not come that can be built.
+fn buildable(plan: &Plan, outcome: &Outcome, desired: &Desired) -> Option<String> {
+    let failed = outcome.failures.iter().filter_map(|(id, _)| match &plan.step(*id)?.action {
+        Action::Pull { image, .. } => Some(image),
+        _ => None,
+    });
+    let failed: BTreeSet<&String> = failed.collect();
+    let builders = desired.services.values().filter(|service| service.build.is_some());
+    let names: Vec<&str> =
+        builders.filter(|service| failed.contains(&service.image)).map(|service| service.name.as_str()).collect();
+    (!names.is_empty()).then(|| format!("`stack build {}` builds what cannot be pulled", names.join(" ")))
 }
 
 /// A failure that only deserves a warning; an interrupt still ends the command.

@@ -303,7 +303,7 @@ impl Prepared {
     pub async fn build(&mut self, which: impl Fn(&DesiredService) -> bool) -> Result<()> {
         let mut chosen = self.desired.clone();
         chosen.services.retain(|_, service| which(service));
-        let plan = up::builds(&chosen);
+        let plan = up::builds(&chosen)?;
         self.runner.carry_out(&plan, Some(&self.desired)).await?;
         let images = plan.steps().filter_map(|(_, step)| step.resource.strip_prefix("Image ").map(str::to_owned));
         self.options.settled.extend(images);

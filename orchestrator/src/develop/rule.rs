@@ -1,5 +1,6 @@
 //! The rules of `develop.watch`.
 
+mod legacy;
 mod patterns;
 #[cfg(test)]
 pub(in crate::develop) mod tests;
@@ -113,7 +114,16 @@ impl Rules {
         }
         for (name, service) in &project.services {
             let named = services.is_empty() || services.contains(name);
-            let Some(develop) = service.develop.as_ref().filter(|_| named) else { continue };
+            if !named {
+                continue;
+            }
+            if legacy::is_in(service) {
+                found.warnings.push(format!(
+                    "service `{name}`: x-develop is DEPRECATED, please use the official `develop` attribute"
+                ));
+            }
+            let legacy = legacy::read(project, name, service)?;
+            let Some(develop) = service.develop.as_deref().or(legacy.as_ref()) else { continue };
             if develop.watch.is_empty() {
                 continue;
             }
@@ -158,6 +168,10 @@ impl Rules {
             .hint("add `exec: {command: [...]}` to the rule"));
         }
         let path = PathBuf::from(&rule.path);
+        if path.parent().is_none() {
+            let message = format!("service `{name}` has a watch rule for `/`, and the whole system cannot be watched");
+            return Err(CommandError::new(message).hint("name the folder with the service's files in `path`"));
+        }
         if !path.exists() {
             self.warnings.push(format!("path '{}', watched for service `{name}`, is not there yet", path.display()));
         }

@@ -31,6 +31,17 @@ pub enum Target {
     },
 }
 
+/// What becomes of an image that cannot be pulled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Otherwise {
+    /// It cannot be had.
+    Nothing,
+    /// The one that is here is taken, else it is built.
+    Build(Box<BuildSpec>),
+    /// It could be built, and `--no-build` forbids that.
+    Forbidden,
+}
+
 impl Target {
     /// Its name, for people.
     pub fn name(&self) -> &str {
@@ -165,8 +176,8 @@ pub enum Action {
         platform: String,
         /// Service that asks for it.
         service: String,
-        /// How it is built where it is neither here nor in its registry.
-        or_build: Option<Box<BuildSpec>>,
+        /// What else may bring it.
+        otherwise: Otherwise,
     },
     /// Builds an image.
     Build {

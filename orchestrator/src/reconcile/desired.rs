@@ -348,7 +348,7 @@ fn one(
                 (labels::VERSION.to_owned(), labels::COMPOSE_VERSION.to_owned()),
             ]),
             memory: 0,
-            quiet: false,
+            places: builds::places(build, &|key| place(&["services", name, "build", key])),
         }),
         bases: service.build.iter().flat_map(|build| builds::needed(build)).map(str::to_owned).collect(),
         image,

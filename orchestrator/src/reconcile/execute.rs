@@ -153,6 +153,8 @@ fn shown_cause(step: &Step) -> &str {
 enum End {
     /// Done; the id of what it made, if it made something.
     Done(Option<String>),
+    /// What was to be had came from elsewhere: its id, and the word for how it came.
+    Instead(String, &'static str),
     /// A program has set variables.
     Provided(Variables),
     /// Not done, and that is fine; the reason.
@@ -286,7 +288,7 @@ impl Executor {
                     continue;
                 }
                 calls += usize::from(!waits);
-                if let Some(text) = step.words.working {
+                if let Some(text) = step.words.working.filter(|_| !self.is_quiet(&step.action)) {
                     let details = shown_cause(step);
                     self.reporter.update(Update { id: &step.resource, status: Status::Working, text, details });
                 }
@@ -309,7 +311,7 @@ impl Executor {
                     outcome.done.insert(id);
                     self.report_end(step, &end);
                     match end {
-                        End::Done(Some(made)) => {
+                        End::Done(Some(made)) | End::Instead(made, _) => {
                             shared.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id, made);
                         }
                         End::Provided(variables) => {
@@ -327,9 +329,15 @@ impl Executor {
         outcome
     }
 
+    /// Whether nothing is said of it before its end.
+    fn is_quiet(&self, action: &Action) -> bool {
+        self.quiet_build && matches!(action, Action::Build { .. })
+    }
+
     fn report_end(&self, step: &Step, end: &End) {
         match (end, step.words.done) {
             (End::Stays(reason), _) => self.reporter.warning(&step.resource, "Warning", reason),
+            (End::Instead(_, word), _) => self.reporter.done(&step.resource, word),
             (End::Done(_) | End::Provided(_), Some(word)) => self.reporter.done(&step.resource, word),
             (End::Done(_) | End::Provided(_), None) => {}
         }

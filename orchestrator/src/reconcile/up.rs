@@ -26,7 +26,7 @@ use crate::reconcile::version::Version;
 pub use aftermath::{BrokenOff, broken_off, way_back};
 pub use explain::unplaced;
 use fate::worth_inspecting;
-pub use fetch::{Pulls, builds, pulls};
+pub use fetch::{builds, images_to_pull_if_missing, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
 pub use one_off::{OneOff, one_off};
@@ -101,10 +101,20 @@ pub enum PlanError {
         name: String,
     },
     /// An image that may not be pulled is not here.
-    #[error("image `{image}` of service `{service}` is not here, and may not be pulled or built{}", at(.place))]
+    #[error("image `{image}` of service `{service}` is not here, and {}{}", forbidden(.builder), at(.place))]
     ImageForbidden {
         /// The image.
         image: String,
+        /// The service.
+        service: String,
+        /// The service that would build it, but for `--no-build`.
+        builder: Option<String>,
+        /// `file:line`, where known.
+        place: Option<String>,
+    },
+    /// A build of no folder.
+    #[error("cannot build service `{service}`: its `build.context` is empty{}", at(.place))]
+    EmptyContext {
         /// The service.
         service: String,
         /// `file:line`, where known.
@@ -142,6 +152,10 @@ pub enum PlanError {
     },
 }
 
+fn forbidden(builder: &Option<String>) -> &'static str {
+    if builder.is_some() { "`--no-build` forbids to build it" } else { "may not be pulled or built" }
+}
+
 /// The message about an image for another machine.
 pub(in crate::reconcile) fn foreign(
     image: &str,
@@ -157,13 +171,22 @@ pub(in crate::reconcile) fn foreign(
 pub(in crate::reconcile) const FOREIGN_HINT: &str = "use an image that is made for this platform, or install \
      emulation (`binfmt-support` and `qemu-user-static`)";
 
+/// The way out where an image could be built, and may not.
+pub(in crate::reconcile) fn no_build_hint(service: &str) -> String {
+    format!("leave `--no-build` out, or build it before: `stack build {service}`")
+}
+
 impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
         let hint = match &error {
             PlanError::ExternalMissing { kind, name } => {
                 format!("make it (`docker {kind} create {name}`), or take `external: true` out")
             }
+            PlanError::ImageForbidden { builder: Some(builder), .. } => no_build_hint(builder),
             PlanError::ImageForbidden { .. } => "allow it with `--pull missing`, or load the image".to_owned(),
+            PlanError::EmptyContext { .. } => {
+                "write the folder to build, `.` for that of the compose file; a variable in it may be unset".to_owned()
+            }
             PlanError::NothingToBuild { .. } => "add `build:`, or use another pull policy".to_owned(),
             PlanError::ForeignImage { .. } => FOREIGN_HINT.to_owned(),
             PlanError::ParentMissing { parent, .. } => format!("give `{parent}` at least one container"),

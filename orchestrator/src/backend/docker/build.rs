@@ -5,6 +5,7 @@ mod classic;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -85,17 +86,22 @@ fn too_new(spec: &BuildSpec, api: (u32, u32)) -> Option<&'static str> {
     (api < FULL_FRONTEND && !spec.build.additional_contexts.is_empty()).then_some("build.additional_contexts")
 }
 
-/// What needs images kept by containerd: the engine's own store has one platform, and no attestations.
-fn needs_store(spec: &BuildSpec) -> Option<&'static str> {
+/// What needs images kept by containerd: the engine's own store has one platform, no attestations, and writes no caches
+/// but those within images.
+fn needs_store(spec: &BuildSpec, environment: &BTreeMap<String, String>) -> Option<String> {
     let build = &spec.build;
     let given = |value: &str| !matches!(value, "" | "false");
     let wanted = [
-        ("build.platforms with several platforms", build.platforms.len() > 1),
-        ("build.provenance", given(&build.provenance)),
-        ("build.sbom", given(&build.sbom)),
-        ("build.cache_to of another type than `inline`", build.cache_to.iter().any(|cache| cache != "type=inline")),
+        ("`build.platforms` with several platforms", build.platforms.len() > 1),
+        ("`build.provenance`", given(&build.provenance)),
+        ("`build.sbom`", given(&build.sbom)),
     ];
-    wanted.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    let attribute = wanted.into_iter().find(|(_, given)| *given).map(|(name, _)| name.to_owned());
+    attribute.or_else(|| {
+        let kind = buildkit::written_caches(build, environment).find(|kind| *kind != "inline")?;
+        let place = spec.places.cache_to.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        Some(format!("`build.cache_to`{place} of the type `{kind}`"))
+    })
 }
 
 /// `DOCKER_BUILDKIT` as Docker reads it; none where it is not set.
@@ -141,6 +147,16 @@ fn choose(
     }
 }
 
+/// Why it is the classic builder, for those who need the other one.
+fn why_classic(spec: &BuildSpec, asked: Option<Builder>, available: bool, api: (u32, u32)) -> String {
+    match needs_classic(spec, api) {
+        _ if asked == Some(Builder::Classic) => "`DOCKER_BUILDKIT` asks for the classic builder".to_owned(),
+        _ if !available => "this engine has none".to_owned(),
+        Some((attribute, reason)) => format!("`{attribute}` needs the classic builder: {reason}"),
+        None => "this is built with the classic builder".to_owned(),
+    }
+}
+
 /// Whether the engine fetches the context itself.
 fn is_remote(context: &str) -> bool {
     context.contains("://") || context.starts_with("git@") || context.starts_with("github.com/")
@@ -167,17 +183,21 @@ impl Docker {
         let spec = &self.with_proxies(spec).await?;
         let refuse = |message: String| -> Error { call.error(ErrorKind::Unsupported, message) };
         let asked = asked_for(self.environment.get("DOCKER_BUILDKIT").map(String::as_str)).map_err(refuse)?;
-        let builder = choose(spec, asked, self.has_buildkit().await?, self.api().await?).map_err(refuse)?;
-        if let Some(attribute) = needs_store(spec).filter(|_| builder == Builder::BuildKit)
+        let (available, api) = (self.has_buildkit().await?, self.api().await?);
+        let builder = choose(spec, asked, available, api).map_err(refuse)?;
+        if let Some(attribute) = needs_store(spec, &self.environment).filter(|_| builder == Builder::BuildKit)
             && !self.has_store().await?
         {
             return Err(refuse(format!(
-                "`{attribute}` needs an engine that keeps its images in containerd (`features.containerd-snapshotter` in its `daemon.json`)"
+                "{attribute} needs an engine that keeps its images in containerd (`features.containerd-snapshotter` in its `daemon.json`)"
             )));
         }
         match builder {
             Builder::BuildKit => self.build_with_buildkit(call, spec, progress).await,
-            Builder::Classic => self.build_classic(call, spec, progress).await,
+            Builder::Classic => {
+                let why = why_classic(spec, asked, available, api);
+                self.build_classic(call, spec, &why, progress).await
+            }
         }
     }
 

@@ -34,6 +34,61 @@ async fn an_engine_that_never_answers_is_given_up() {
     assert_eq!(error.kind, ErrorKind::Timeout);
 }
 
+/// An engine that has a builder, and never answers whoever wants to speak to it: not at all, or once it has handed the
+/// connection over.
+fn mute_builder(hands_over: bool) -> (tempfile::TempDir, Engine) {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("engine.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(std::result::Result::ok) {
+            std::thread::spawn(move || {
+                let mut lines = BufReader::new(&stream).lines().map_while(std::result::Result::ok);
+                while let Some(request) = lines.next() {
+                    while lines.next().is_some_and(|line| !line.is_empty()) {}
+                    if request.contains("/session") || request.contains("/grpc") {
+                        if hands_over {
+                            let head = b"HTTP/1.1 101 x\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n";
+                            (&stream).write_all(head).unwrap();
+                        }
+                        // Held for as long as the other side wants it.
+                        let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+                        return;
+                    }
+                    let answer = b"HTTP/1.1 200 x\r\nApi-Version: 1.41\r\ncontent-length: 2\r\n\r\n{}";
+                    (&stream).write_all(answer).unwrap();
+                }
+            });
+        }
+    });
+    let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", socket.display()));
+    let engine = connect(&BTreeMap::from([host, (LIMIT_VARIABLE.to_owned(), "1".to_owned())])).unwrap();
+    (folder, engine)
+}
+
+#[tokio::test]
+async fn a_builder_that_never_answers_is_given_up() {
+    let context = tempfile::tempdir().unwrap();
+    let spec = BuildSpec {
+        build: compose_schema::model::Build {
+            context: context.path().display().to_string(),
+            dockerfile_inline: "FROM x".to_owned(),
+            ..Default::default()
+        },
+        tag: "app".to_owned(),
+        ..BuildSpec::default()
+    };
+    for hands_over in [false, true] {
+        let (_folder, engine) = mute_builder(hands_over);
+        let build = engine.build(&spec, Arc::new(|_| {}));
+        let ended = tokio::time::timeout(Duration::from_secs(30), build).await;
+        let error = ended.unwrap().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        assert_eq!(error.message, format!("the engine at {} did not answer within 1 seconds", engine.address()));
+    }
+}
+
 /// An engine that answers each call with the body that `answer` has for its path; 404 for none.
 fn answering(answer: fn(&str) -> Option<&'static str>) -> (tempfile::TempDir, Engine) {
     use std::io::{BufRead as _, BufReader, Write as _};

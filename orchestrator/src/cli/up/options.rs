@@ -129,7 +129,6 @@ impl Args {
                 self.wait && follows,
                 "`--wait` cannot be used with `--abort-on-container-exit`, `--abort-on-container-failure`, `--exit-code-from`, `--attach`, `--attach-dependencies` or `--watch`",
             ),
-            (self.no_start && follows, "`--no-start` cannot be used with flags about running containers"),
             (
                 self.renew_anon_volumes && create.no_recreate,
                 "`--renew-anon-volumes` cannot be used with `--no-recreate`",
@@ -152,6 +151,9 @@ impl Args {
         }
         if self.watch && create.no_build {
             return Err(CommandError::new("--no-build and --watch are incompatible"));
+        }
+        if self.no_start && follows {
+            output::stderr("warning: with `--no-start` nothing runs: flags about running containers have no effect\n");
         }
         // Without a terminal Docker Compose has none either.
         if self.menu == Some(true) && terminal::stdout_is_terminal() {

@@ -128,6 +128,8 @@ fn rules_that_cannot_be_followed_are_refused() {
     assert_eq!(error.message, "--no-build is incompatible with watch action rebuild in service app");
     assert!(refused(service(vec![watch("sync+exec", path)])).contains("nothing to run"));
     assert!(refused(service(vec![watch("copy", path)])).contains("unknown action `copy`"));
+    let everything = "service `app` has a watch rule for `/`, and the whole system cannot be watched";
+    assert_eq!(refused(service(vec![watch("restart", Path::new("/"))])), everything);
     let missing = Rules::of(&Project::default(), &["web".to_owned()], true).unwrap_err();
     assert_eq!(missing.message, "no such service: web");
 }
@@ -153,6 +155,33 @@ fn the_old_key_for_the_first_sync_still_works() {
         found.warnings,
         [missing, "x-initialSync is DEPRECATED, please use the official `initial_sync` attribute"]
     );
+}
+
+#[test]
+fn the_old_key_for_rules_still_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    fs::create_dir(folder.join("src")).unwrap();
+    std::os::unix::fs::symlink("src", folder.join("link")).unwrap();
+    let with = |text: &str, mut service: Service| {
+        service.extensions.insert("x-develop".to_owned(), serde_json::from_str(text).unwrap());
+        Rules::of(&Project { working_dir: folder.clone(), ..project(service) }, &[], true)
+    };
+    let text = r#"{"watch": [{"path": "./link", "action": "sync", "target": "/app", "ignore": ["*.log"]},
+        {"path": ".", "action": "restart"}]}"#;
+    let found = with(text, Service::default()).unwrap();
+    let warning = "service `app`: x-develop is DEPRECATED, please use the official `develop` attribute";
+    assert_eq!(found.warnings, [warning]);
+    let shown: Vec<String> = found.rules.iter().map(ToString::to_string).collect();
+    let here = folder.display();
+    assert_eq!(shown, [format!("{here}/src: sync to app:/app"), format!("{here}: restart app")]);
+    assert!(!found.rules.first().unwrap().covers(&folder.join("src/a.log")));
+    let both = with(text, service(vec![watch("restart", &folder)])).unwrap();
+    assert_eq!((both.rules.len(), both.warnings.as_slice()), (1, &[warning.to_owned()][..]));
+    let error = with(r#"{"watch": "here"}"#, Service::default()).unwrap_err().message;
+    assert!(error.starts_with("service `app`: `x-develop`: "), "{error}");
+    let error = with(r#"{"watch": [{"action": "sync"}]}"#, Service::default()).unwrap_err().message;
+    assert_eq!(error, "service `app`: `x-develop`: a rule has no `path`");
 }
 
 /// Rules for other tests: action, path, target of a service `app` that is built from nowhere.

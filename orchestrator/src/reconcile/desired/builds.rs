@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use compose_schema::model::{Build, Project};
 
 use super::{DesiredService, ProjectError, image_name, one};
-use crate::backend::{BuildSecret, SecretValue};
+use crate::backend::{BuildPlaces, BuildSecret, SecretValue};
 
 /// How `additional_contexts` names another service.
 const SERVICE: &str = "service:";
@@ -22,6 +22,17 @@ pub(super) fn settled(project: &Project, build: &Build) -> Build {
         }
     }
     build
+}
+
+/// Where its parts are written.
+pub(super) fn places(build: &Build, place: &dyn Fn(&str) -> Option<String>) -> BuildPlaces {
+    // Finding one takes time.
+    let of = |key, wanted: bool| if wanted { place(key) } else { None };
+    BuildPlaces {
+        context: of("context", build.context.is_empty()),
+        cache_from: of("cache_from", !build.cache_from.is_empty()),
+        cache_to: of("cache_to", !build.cache_to.is_empty()),
+    }
 }
 
 /// Services whose images a build needs first.

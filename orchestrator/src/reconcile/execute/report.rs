@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::{Outcome, StepError};
 use crate::backend::ErrorKind;
 use crate::error::CommandError;
-use crate::reconcile::action::{Action, Target, Until};
+use crate::reconcile::action::{Action, Otherwise, Target, Until};
 use crate::reconcile::desired::{Desired, DesiredService, at};
 use crate::reconcile::plan::{Plan, Step, StepId};
-use crate::reconcile::up::FOREIGN_HINT;
+use crate::reconcile::up::{FOREIGN_HINT, no_build_hint};
 
 /// Exit code of a command that a signal ended.
 const INTERRUPTED: u8 = 130;
@@ -131,6 +131,7 @@ fn hint(step: &Step, error: &StepError, desired: Option<&Desired>) -> Option<Str
     };
     let text = engine.message.as_str();
     match &step.action {
+        Action::Pull { service, otherwise: Otherwise::Forbidden, .. } => Some(no_build_hint(service)),
         Action::Pull { image, .. } if engine.kind == ErrorKind::NotFound || text.contains("denied") => Some(format!(
             "check the name; a private image needs `docker login`; an image of your own needs `build:` or \
              `docker load` (`{image}`)"

@@ -8,11 +8,11 @@ use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, ProgressSink};
+use crate::backend::{Backend, BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, Progress, ProgressSink};
 use crate::edge::shift::{self, Left};
 use crate::error::CommandError;
 use crate::provide::Task;
-use crate::reconcile::action::{Action, HookKind, Target};
+use crate::reconcile::action::{Action, HookKind, Otherwise, Target};
 use crate::reconcile::observed;
 use crate::reconcile::plan::Step;
 use crate::reconcile::platform;
@@ -41,10 +41,6 @@ fn unless_used(result: Result<(), Error>, may_stay: bool) -> Result<End, StepErr
         Err(error) if may_stay && error.kind == ErrorKind::Conflict => Ok(End::Stays("Resource is still in use")),
         Err(error) => Err(error.into()),
     }
-}
-
-fn silent() -> ProgressSink {
-    Arc::new(|_| {})
 }
 
 fn names(targets: &[Target]) -> String {
@@ -79,14 +75,14 @@ impl Shared<'_> {
             Action::RemoveVolume { name, may_stay } => {
                 return unless_used(engine.remove_volume(name).await, *may_stay);
             }
-            Action::Pull { image, platform, or_build, .. } => {
+            Action::Pull { image, platform, otherwise, .. } => {
                 let pulled = self.pull(image, platform).await;
-                return match (pulled, or_build) {
-                    (Err(StepError::Engine(error)), Some(spec)) => self.make_do(spec, &error).await,
+                return match (pulled, otherwise) {
+                    (Err(StepError::Engine(error)), Otherwise::Build(spec)) => self.make_do(spec, &error).await,
                     (pulled, _) => pulled,
                 };
             }
-            Action::Build { spec, .. } => return self.build(spec).await,
+            Action::Build { spec, .. } => return Ok(End::Done(Some(self.build(spec).await?))),
             Action::RemoveImage { name } => return unless_used(engine.remove_image(name).await, true),
             // One that is gone cannot be kept.
             Action::TagImage { image, name } => fine(engine.tag_image(image, name).await, &[ErrorKind::NotFound])?,
@@ -162,7 +158,15 @@ impl Shared<'_> {
     }
 
     fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
-        if quiet { silent() } else { self.executor.reporter.sink(&format!("Image {image}")) }
+        let sink = self.executor.reporter.sink(&format!("Image {image}"));
+        if !quiet {
+            return sink;
+        }
+        Arc::new(move |progress| {
+            if matches!(progress, Progress::Warning(_)) {
+                sink(progress);
+            }
+        })
     }
 
     /// Those that are to be reached are to go on running meanwhile, too.
@@ -201,10 +205,8 @@ impl Shared<'_> {
         Ok(())
     }
 
-    async fn build(&self, spec: &BuildSpec) -> Result<End, StepError> {
-        let quiet = self.executor.quiet_build || spec.quiet;
-        let id = self.executor.engine.build(spec, self.sink(&spec.tag, quiet)).await?;
-        Ok(End::Done(Some(id)))
+    async fn build(&self, spec: &BuildSpec) -> Result<String, StepError> {
+        Ok(self.executor.engine.build(spec, self.sink(&spec.tag, self.executor.quiet_build)).await?)
     }
 
     /// Takes the image that is here, or builds it, where one that can be built could not be pulled.
@@ -213,10 +215,11 @@ impl Shared<'_> {
         let instead = if here.is_some() { "the one that is here is used" } else { "it is built" };
         let why = &error.message;
         self.executor.reporter.message(&format!("warning: cannot pull image `{}`, {instead}: {why}", spec.tag));
-        match here {
-            Some(image) => Ok(End::Done(Some(image.id))),
-            None => self.build(spec).await,
-        }
+        let (id, word) = match here {
+            Some(image) => (image.id, "Present"),
+            None => (self.build(spec).await?, "Built"),
+        };
+        Ok(End::Instead(id, word))
     }
 
     async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {

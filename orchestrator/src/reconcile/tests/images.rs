@@ -6,7 +6,10 @@ use insta::assert_snapshot;
 use super::scene::{Scene, service};
 use crate::backend::ImageInfo;
 use crate::error::CommandError;
+use crate::reconcile::Plan;
+use crate::reconcile::execute::Executor;
 use crate::reconcile::up::{self, PullPolicy};
+use crate::ui::progress::tests::captured;
 
 fn built() -> compose_schema::model::Service {
     let mut service = service("");
@@ -51,6 +54,136 @@ async fn an_image_that_cannot_be_pulled_is_built() {
     assert_eq!(again, 1, "the one that is here is used");
 }
 
+/// A service that is built from a folder, into an image of a name.
+fn built_from(context: &str, image: &str) -> compose_schema::model::Service {
+    let mut service = service(image);
+    service.build = Some(Box::new(Build { context: context.to_owned(), ..Build::default() }));
+    service
+}
+
+#[tokio::test]
+async fn builds_of_one_image_that_differ_are_done_one_after_the_other() {
+    let services = [("a", built_from("/a", "mine:1")), ("b", built_from("/b", "mine:1")), ("c", service("mine:1"))];
+    let scene = Scene { project: super::scene::project(&services), ..Scene::new(&[]) };
+    let plan = scene.plan().await;
+    let images: Vec<String> = plan.to_string().lines().skip(1).take(2).map(str::to_owned).collect();
+    assert_snapshot!(images.join("\n"), @r"
+    #1 build image mine:1: image is not here
+    #2 build image mine:1 <- #1: image is not here
+    ");
+    assert!(plan.to_string().contains("create container demo-a-1 <- #2 #3"), "{plan}");
+    let said = "services `a` (compose.yaml:13) and `b` (compose.yaml:13) build image `mine:1` in different ways: both are built, and \
+         all that run it get the one of `b`; give each an `image` of its own";
+    assert_eq!(plan.notices, [said]);
+    let plan = up::builds(&scene.desired()).unwrap();
+    assert_eq!((plan.len(), plan.notices.as_slice()), (2, &[said.to_owned()][..]));
+    // Those that agree are one.
+    let services = [("a", built_from("/a", "mine:1")), ("b", built_from("/a", "mine:1"))];
+    let scene = Scene { project: super::scene::project(&services), ..Scene::new(&[]) };
+    let plan = up::builds(&scene.desired()).unwrap();
+    assert_eq!((plan.len(), plan.notices.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_build_of_no_folder_is_refused_before_anything_is_done() {
+    let scene = Scene { project: super::scene::project(&[("app", built_from("", "mine:1"))]), ..Scene::new(&[]) };
+    let error = up::plan(&scene.desired(), &scene.observe().await, &scene.options).unwrap_err();
+    assert_eq!(up::builds(&scene.desired()).unwrap_err(), error);
+    let error = CommandError::from(error);
+    assert_snapshot!(error.message, @"cannot build service `app`: its `build.context` is empty (compose.yaml:14)");
+    assert_snapshot!(error.hints.join("\n"), @"write the folder to build, `.` for that of the compose file; a variable in it may be unset");
+    // An image that is here is run all the same.
+    scene.engine.add_image_named("mine:1");
+    assert!(up::plan(&scene.desired(), &scene.observe().await, &scene.options).is_ok());
+}
+
+#[tokio::test]
+async fn what_may_not_be_built_is_said() {
+    let mut scene = Scene { project: super::scene::project(&[("app", built_from("/a", "mine:1"))]), ..Scene::new(&[]) };
+    scene.options.no_build = true;
+    let plan = scene.plan().await;
+    let error: CommandError = scene.execute(&plan).await.into_result(&plan, Some(&scene.desired())).unwrap_err();
+    assert_snapshot!(error.hints.join("\n"), @"leave `--no-build` out, or build it before: `stack build app`");
+}
+
+/// What a plan's execution shows.
+async fn shown(scene: &Scene, plan: &Plan, quiet_build: bool) -> String {
+    let (reporter, text) = captured();
+    let executor = Executor { reporter, quiet_build, ..super::scene::executor(&scene.engine) };
+    let _ = executor.execute(plan).await;
+    text().lines().filter(|line| line.contains("Image ")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_word_for_an_image_is_how_it_came() {
+    let mut app = built_from("/a", "mine:1");
+    app.pull_policy = "always".to_owned();
+    let scene = Scene { project: super::scene::project(&[("app", app)]), ..Scene::new(&[]) };
+    assert_snapshot!(shown(&scene, &scene.plan().await, false).await, @r"
+     Image mine:1  Pulling
+     Image mine:1 | building mine:1
+     Image mine:1  Built
+    ");
+    assert_snapshot!(shown(&scene, &scene.plan().await, false).await, @r"
+     Image mine:1  Pulling
+     Image mine:1  Present
+    ");
+}
+
+#[tokio::test]
+async fn a_quiet_build_only_says_that_it_is_done() {
+    let scene = Scene::new(&[("app", built())]);
+    assert_snapshot!(shown(&scene, &scene.plan().await, true).await, @" Image demo-app  Built");
+}
+
+#[tokio::test]
+async fn pull_leaves_out_what_policies_forbid() {
+    let with = |mut service: compose_schema::model::Service, policy: &str| {
+        service.pull_policy = policy.to_owned();
+        service
+    };
+    let services = [
+        ("always", with(service("always:1"), "always")),
+        ("built", built_from("/a", "built:1")),
+        ("latest", with(service("latest"), "missing")),
+        ("missing", with(service("missing:1"), "if_not_present")),
+        ("nameless", built()),
+        ("never", with(service("never:1"), "never")),
+        ("same", service("built:1")),
+    ];
+    let scene = Scene { project: super::scene::project(&services), ..Scene::new(&[]) };
+    for image in ["always:1", "latest", "missing:1"] {
+        scene.engine.add_image_named(image);
+    }
+    let desired = scene.desired();
+    let pulls = async |policy: Option<PullPolicy>, skip_buildable: bool| {
+        let mut observed = crate::reconcile::Observed::default();
+        let names = up::images_to_pull_if_missing(&desired, policy);
+        observed.look_up_images(&*scene.engine, &names).await.unwrap();
+        let plan = up::pulls(&desired, &observed, policy, skip_buildable);
+        let rest = plan.unchanged.iter().map(|(image, word)| format!("{image}: {word}"));
+        plan.steps().map(|(_, step)| step.action.to_string()).chain(rest).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(pulls(None, false).await, @r"
+    pull image always:1
+    pull image latest
+    pull image built:1
+    Image missing:1: Present
+    Image never:1: Skipped
+    Image demo-nameless: Skipped
+    ");
+    assert_snapshot!(pulls(Some(PullPolicy::Missing), true).await, @r"
+    pull image latest
+    pull image never:1
+    pull image built:1
+    Image always:1: Present
+    Image missing:1: Present
+    Image built:1: Skipped
+    Image demo-nameless: Skipped
+    ");
+    assert_eq!(pulls(Some(PullPolicy::Never), false).await.matches("Skipped").count(), 7);
+}
+
 #[tokio::test]
 async fn images_that_decide_come_first() {
     let mut scene = Scene::new(&[("app", built())]);
@@ -88,7 +221,8 @@ async fn an_image_that_another_service_builds_is_not_pulled() {
     scene.options.no_build = true;
     scene.options.pull = Some(PullPolicy::Never);
     let error = up::plan(&scene.desired(), &scene.observe().await, &scene.options).unwrap_err();
-    assert_snapshot!(error, @"image `mine:1` of service `a` is not here, and may not be pulled or built (compose.yaml:13)");
+    assert_snapshot!(error, @"image `mine:1` of service `a` is not here, and `--no-build` forbids to build it (compose.yaml:13)");
+    assert_snapshot!(CommandError::from(error).hints.join("\n"), @"leave `--no-build` out, or build it before: `stack build b`");
 }
 
 #[tokio::test]

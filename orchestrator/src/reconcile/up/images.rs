@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PlanError, Planner, UpOptions};
-use crate::reconcile::action::Action;
-use crate::reconcile::desired::{Desired, DesiredService};
+use crate::backend::BuildSpec;
+use crate::reconcile::action::{Action, Otherwise};
+use crate::reconcile::desired::{Desired, DesiredService, at};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
 use crate::reconcile::platform;
@@ -74,12 +75,17 @@ fn is_due(observed: &Observed, image: &str, age: u64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Here,
-    /// From a registry; with `or_build` from where else it may come, if it is not there.
-    Pull {
-        cause: &'static str,
-        or_build: bool,
-    },
+    Pull { cause: &'static str, building: Building },
     Build(&'static str),
+}
+
+/// Whether an image can be built where it cannot be pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Building {
+    No,
+    Yes,
+    /// It could, but for `--no-build`.
+    Forbidden,
 }
 
 fn source(
@@ -96,9 +102,18 @@ fn source(
     let own = PullPolicy::parse(&service.service.pull_policy).unwrap_or(PullPolicy::Missing);
     let policy = if options.build && buildable { PullPolicy::Build } else { options.pull.unwrap_or(own) };
     let here = observed.image_id(&service.image).is_some();
-    let built_for_another = || {
-        !options.no_build
-            && desired.services.values().any(|other| other.build.is_some() && other.image == service.image)
+    let builder = builder(desired, service);
+    let built_for_another = || !options.no_build && builder.is_some();
+    let building = match (&service.build, options.no_build) {
+        (None, _) => Building::No,
+        (Some(_), false) => Building::Yes,
+        (Some(_), true) => Building::Forbidden,
+    };
+    let forbidden = || PlanError::ImageForbidden {
+        image: service.image.clone(),
+        service: service.name.clone(),
+        builder: builder.filter(|_| options.no_build).map(|builder| builder.name.clone()),
+        place: service.image_place.clone(),
     };
     match policy {
         PullPolicy::Build if buildable => Ok(Source::Build("asked for")),
@@ -107,37 +122,39 @@ fn source(
         }
         PullPolicy::Always if service.build.is_none() && built_for_another() => Ok(Source::Here),
         PullPolicy::Always if !service.service.image.is_empty() => {
-            Ok(Source::Pull { cause: "pull policy is always", or_build: buildable })
+            Ok(Source::Pull { cause: "pull policy is always", building })
         }
         PullPolicy::Refresh(age) if !service.service.image.is_empty() && is_due(observed, &service.image, age) => {
-            Ok(Source::Pull { cause: "it is older than its pull policy allows", or_build: buildable })
+            Ok(Source::Pull { cause: "it is older than its pull policy allows", building })
         }
         _ if here => Ok(Source::Here),
         _ if buildable => Ok(Source::Build("image is not here")),
         _ if built_for_another() => Ok(Source::Here),
-        PullPolicy::Never => Err(forbidden(service)),
-        _ if service.service.image.is_empty() => Err(forbidden(service)),
-        _ => Ok(Source::Pull { cause: "image is not here", or_build: false }),
+        PullPolicy::Never => Err(forbidden()),
+        _ if service.service.image.is_empty() => Err(forbidden()),
+        _ => Ok(Source::Pull { cause: "image is not here", building }),
     }
 }
 
-fn forbidden(service: &DesiredService) -> PlanError {
-    PlanError::ImageForbidden {
-        image: service.image.clone(),
-        service: service.name.clone(),
-        place: service.image_place.clone(),
-    }
+/// The service that builds the image of a service: itself, or one that names the same image.
+fn builder<'a>(desired: &'a Desired, service: &'a DesiredService) -> Option<&'a DesiredService> {
+    let others = desired.services.values().filter(|other| other.image == service.image);
+    std::iter::once(service).chain(others).find(|service| service.build.is_some())
 }
 
 pub(super) fn step(service: &DesiredService, source: Source) -> Option<Step> {
     let (action, cause, words) = match source {
         Source::Here => return None,
-        Source::Pull { cause, or_build } => (
+        Source::Pull { cause, building } => (
             Action::Pull {
                 image: service.image.clone(),
                 platform: service.service.platform.clone(),
                 service: service.name.clone(),
-                or_build: or_build.then(|| service.build.clone()).flatten().map(Box::new),
+                otherwise: match (building, &service.build) {
+                    (Building::Yes, Some(build)) => Otherwise::Build(Box::new(build.clone())),
+                    (Building::Forbidden, _) => Otherwise::Forbidden,
+                    _ => Otherwise::Nothing,
+                },
             },
             cause,
             Words::both("Pulling", "Pulled"),
@@ -174,7 +191,19 @@ pub fn images_first(desired: &Desired, observed: &Observed, options: &UpOptions)
             source_of_base(desired, observed, options, base)
         });
     }
+    check_contexts(&plan)?;
     Ok(plan)
+}
+
+/// An empty context is legal in a file, and in the way of a build only.
+pub(super) fn check_contexts(plan: &Plan) -> Result<(), PlanError> {
+    let empty = plan.steps().find_map(|(_, step)| match &step.action {
+        Action::Build { spec, service } if spec.build.context.is_empty() => Some((service, &spec.places.context)),
+        _ => None,
+    });
+    empty.map_or(Ok(()), |(service, place)| {
+        Err(PlanError::EmptyContext { service: service.clone(), place: place.clone() })
+    })
 }
 
 /// Steps that bring images, by image.
@@ -186,7 +215,8 @@ fn source_of_base(desired: &Desired, observed: &Observed, options: &UpOptions, b
 }
 
 /// Adds the step that brings a service's image, behind those of the images that its build begins with; none where the
-/// image is here, or is being brought already.
+/// image is here, or is being brought already. Where services build one image in different ways, each build is done, and
+/// always in the same order: what the name means in the end is not left to chance.
 pub(super) fn bring<'a>(
     plan: &mut Plan,
     steps: &mut ImageSteps<'a>,
@@ -195,11 +225,14 @@ pub(super) fn bring<'a>(
     from: Source,
     source: &dyn Fn(&DesiredService) -> Source,
 ) -> Option<StepId> {
-    if steps.contains_key(service.image.as_str()) {
-        return None;
+    let before = steps.get(service.image.as_str()).copied();
+    let mut needs = Vec::new();
+    if let Some(before) = before {
+        let rival = rival(plan, before, service, from)?;
+        plan.notices.push(disagreement(desired, service, &rival));
+        needs.push((before, Need::Success));
     }
     let step = step(service, from)?;
-    let mut needs = Vec::new();
     if matches!(from, Source::Build(_)) {
         // There are no circles in it: the project has been checked.
         for base in
@@ -212,6 +245,30 @@ pub(super) fn bring<'a>(
     let id = plan.add(step, needs);
     steps.insert(&service.image, id);
     Some(id)
+}
+
+/// The service whose image is built by an earlier step, where this one builds an image of the same name in another way.
+fn rival(plan: &Plan, before: StepId, service: &DesiredService, from: Source) -> Option<String> {
+    let (Source::Build(_), Some(build)) = (from, &service.build) else { return None };
+    let Action::Build { spec, service: rival } = &plan.step(before)?.action else { return None };
+    // Labels and places name the service.
+    let same = **spec == BuildSpec { labels: spec.labels.clone(), places: spec.places.clone(), ..build.clone() };
+    (!same).then(|| rival.clone())
+}
+
+fn disagreement(desired: &Desired, service: &DesiredService, rival: &str) -> String {
+    let place = |name: &str| {
+        let service = desired.services.get(name).or_else(|| desired.bases.get(name));
+        at(&service.and_then(|service| service.image_place.clone()))
+    };
+    let name = &service.name;
+    format!(
+        "services `{rival}`{} and `{name}`{} build image `{}` in different ways: both are built, and all that run it get \
+         the one of `{name}`; give each an `image` of its own",
+        place(rival),
+        at(&service.image_place),
+        service.image
+    )
 }
 
 /// Images that a plan has to know more about than listings tell: of containers that will be made, and those of which
@@ -255,7 +312,7 @@ impl<'a> Planner<'a> {
                 ));
             }
         }
-        Ok(())
+        check_contexts(&self.plan)
     }
 
     fn notice_policy(&mut self, service: &'a DesiredService) {

@@ -74,6 +74,7 @@ impl Renderer for Json {
                     self.line(&Line { id, status: "Working", details: line.trim_end(), ..Line::default() });
                 }
             }
+            Progress::Warning(text) => self.message(&format!("warning: {text}")),
             Progress::Part { id: part, status, current, total } => {
                 let percent = current.saturating_mul(100).checked_div(*total).unwrap_or(0).min(100);
                 let news = (status.clone(), percent);

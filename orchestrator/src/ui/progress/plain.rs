@@ -32,10 +32,14 @@ impl Renderer for Plain {
 
     /// Lines of builds are shown; the many small steps of a pull are not.
     fn progress(&mut self, id: &str, progress: &Progress) {
-        if let (Progress::Line(line), false) = (progress, self.quiet) {
-            for line in line.lines().filter(|line| !line.trim().is_empty()) {
-                self.line(&format!(" {} | {}", printable(id), printable(line.trim_end())));
+        match progress {
+            Progress::Line(line) if !self.quiet => {
+                for line in line.lines().filter(|line| !line.trim().is_empty()) {
+                    self.line(&format!(" {} | {}", printable(id), printable(line.trim_end())));
+                }
             }
+            Progress::Warning(text) => self.message(&format!("warning: {text}")),
+            Progress::Line(_) | Progress::Part { .. } => {}
         }
     }
 

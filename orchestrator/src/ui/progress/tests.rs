@@ -19,6 +19,13 @@ impl Write for Shared {
     }
 }
 
+/// A reporter of plain lines, and what it has been told so far.
+pub(crate) fn captured() -> (Reporter, impl Fn() -> String) {
+    let out = Shared::default();
+    let reporter = Reporter::into_writer(Mode::Plain, Box::new(out.clone()));
+    (reporter, move || String::from_utf8(out.0.lock().unwrap().clone()).unwrap())
+}
+
 fn shown(mode: Mode) -> String {
     let out = Shared::default();
     let reporter = Reporter::into_writer(mode, Box::new(out.clone()));
@@ -28,6 +35,7 @@ fn shown(mode: Mode) -> String {
     reporter.message("warning: something\n");
     let sink = reporter.sink("Image app");
     sink(Progress::Line("Step 1/2 : FROM scratch\n".to_owned()));
+    sink(Progress::Warning("no cache".to_owned()));
     for current in [1, 2, 100] {
         sink(Progress::Part { id: "4f2a".to_owned(), status: "Downloading".to_owned(), current, total: 200 });
     }
@@ -44,6 +52,7 @@ fn plain_lines() {
      Container web-db-1  Error port is taken\u{7}
     warning: something
      Image app | Step 1/2 : FROM scratch
+    warning: no cache
     ");
 }
 
@@ -55,6 +64,7 @@ fn json_lines() {
     {"id":"Container web-db-1","status":"Error","text":"Error","details":"port is taken\u0007"}
     {"status":"Warning","details":"warning: something"}
     {"id":"Image app","status":"Working","details":"Step 1/2 : FROM scratch"}
+    {"status":"Warning","details":"warning: no cache"}
     {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":1,"total":200}
     {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":2,"total":200,"percent":1}
     {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":100,"total":200,"percent":50}
@@ -63,7 +73,7 @@ fn json_lines() {
 
 #[test]
 fn quiet_keeps_warnings() {
-    assert_eq!(shown(Mode::Quiet), "warning: something\n");
+    assert_eq!(shown(Mode::Quiet), "warning: something\nwarning: no cache\n");
 }
 
 #[test]

@@ -96,11 +96,15 @@ impl Renderer for Tty {
     }
 
     fn progress(&mut self, id: &str, progress: &Progress) {
+        if let Progress::Warning(text) = progress {
+            return self.message(&format!("warning: {text}"));
+        }
         let row = self.row(id);
         let details = match progress {
             Progress::Line(line) => {
                 line.lines().rfind(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
             }
+            Progress::Warning(_) => None,
             Progress::Part { id: part, current, total, .. } => {
                 if *total > 0 {
                     row.parts.insert(part.clone(), (*current, *total));

@@ -1,7 +1,9 @@
 //! Builds by the engine's BuildKit, as `docker buildx` does them: a build is one call (`Solve`) on a connection that the
 //! engine hands over to its builder (`POST /grpc`), and the builder asks for what it needs on another (`POST /session`).
 
+mod cache;
 mod check;
+mod content;
 mod display;
 mod filter;
 mod grpc;
@@ -13,7 +15,9 @@ mod sync;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard_buildkit_proto::moby::buildkit::v1::{SolveResponse, StatusRequest, StatusResponse};
+use bollard_buildkit_proto::moby::buildkit::v1::{
+    ListWorkersRequest, ListWorkersResponse, SolveResponse, StatusRequest, StatusResponse,
+};
 use http::{Method, StatusCode};
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
@@ -28,7 +32,10 @@ use display::Display;
 use grpc::{Client, Status};
 use session::Provider;
 
+pub(super) use cache::written as written_caches;
+
 const SOLVE: &str = "/moby.buildkit.v1.Control/Solve";
+const WORKERS: &str = "/moby.buildkit.v1.Control/ListWorkers";
 const STATUS: &str = "/moby.buildkit.v1.Control/Status";
 /// How long the end of the output is waited for once the build has ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -42,7 +49,7 @@ impl Docker {
         progress: &ProgressSink,
     ) -> Result<String> {
         let failure = Failure::default();
-        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone()).await?;
+        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
         // A build that is given up ends with its connections.
         let _session = self.open_session(call, &request.session, provider).await?;
         let (client, _connection) = self.open_builder(call).await?;
@@ -90,10 +97,17 @@ impl Docker {
         let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
             .await
             .map_err(|error| call.broken(&error))?;
-        let task = tokio::spawn(async move {
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
             let _ = connection.await;
-        });
-        Ok((Client::new(sender), AbortOnDropHandle::new(task)))
+        }));
+        let client = Client::new(sender);
+        // A build may be silent for as long as it takes: whether anybody is there is found out before. Any answer will do.
+        let asked = async {
+            let _ = client.call::<ListWorkersResponse>(WORKERS, &ListWorkersRequest::default()).await;
+            Ok(())
+        };
+        self.transport.limited(Call { limit: Some(READ), ..call }, asked).await?;
+        Ok((client, task))
     }
 
     /// A connection that speaks HTTP/2 from now on.

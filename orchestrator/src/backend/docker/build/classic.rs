@@ -48,15 +48,15 @@ fn buildkit_instruction(dockerfile: &str) -> Option<(usize, String)> {
     None
 }
 
-fn unsupported(call: Call<'_>, what: &str) -> Error {
-    let message = format!("{what} needs BuildKit, and this is built with the engine's classic builder");
-    call.error(ErrorKind::Unsupported, message)
+fn unsupported(call: Call<'_>, what: &str, why: &str) -> Error {
+    call.error(ErrorKind::Unsupported, format!("{what} needs BuildKit, and {why}"))
 }
 
-/// Finds the Dockerfile: inline, in the context, or elsewhere. Only BuildKit's own instructions are looked for in it.
-async fn dockerfile(call: Call<'_>, build: &Build, folder: &Path) -> Result<Dockerfile> {
+/// Finds the Dockerfile: inline, in the context, or elsewhere. Only BuildKit's own instructions are looked for in it;
+/// `why` is why this is the classic builder.
+async fn dockerfile(call: Call<'_>, build: &Build, folder: &Path, why: &str) -> Result<Dockerfile> {
     if !build.dockerfile_inline.is_empty() {
-        check_instructions(call, &build.dockerfile_inline, "dockerfile_inline")?;
+        check_instructions(call, &build.dockerfile_inline, "dockerfile_inline", why)?;
         return Ok(Dockerfile::Foreign { text: build.dockerfile_inline.clone().into_bytes(), ignore: None });
     }
     let name = if build.dockerfile.is_empty() { "Dockerfile" } else { &build.dockerfile };
@@ -69,19 +69,24 @@ async fn dockerfile(call: Call<'_>, build: &Build, folder: &Path) -> Result<Dock
         };
         call.error(ErrorKind::Invalid, message)
     })?;
-    check_instructions(call, &String::from_utf8_lossy(&text), &path.display().to_string())?;
+    check_instructions(call, &String::from_utf8_lossy(&text), &path.display().to_string(), why)?;
     let mut own_ignore = path.clone().into_os_string();
     own_ignore.push(".dockerignore");
     let ignore = tokio::fs::read_to_string(own_ignore).await.ok();
-    Ok(match path.strip_prefix(cleaned(folder)) {
+    // A link counts for what it names: the engine knows nothing of what is outside of the context.
+    let (path, folder) = match (tokio::fs::canonicalize(&path).await, tokio::fs::canonicalize(folder).await) {
+        (Ok(path), Ok(folder)) => (path, folder),
+        _ => (path, cleaned(folder)),
+    };
+    Ok(match path.strip_prefix(folder) {
         Ok(inside) => Dockerfile::Inside { path: inside.to_path_buf(), ignore },
         Err(_) => Dockerfile::Foreign { text, ignore },
     })
 }
 
-fn check_instructions(call: Call<'_>, text: &str, name: &str) -> Result<()> {
+fn check_instructions(call: Call<'_>, text: &str, name: &str, why: &str) -> Result<()> {
     match buildkit_instruction(text) {
-        Some((line, what)) => Err(unsupported(call, &format!("{name}:{line}: `{what}`"))),
+        Some((line, what)) => Err(unsupported(call, &format!("{name}:{line}: `{what}`"), why)),
         None => Ok(()),
     }
 }
@@ -147,11 +152,12 @@ impl Docker {
         query
     }
 
-    /// Builds an image; its id.
+    /// Builds an image; its id. `why` is why it is not BuildKit that does it.
     pub(super) async fn build_classic(
         &self,
         call: Call<'_>,
         spec: &BuildSpec,
+        why: &str,
         progress: &ProgressSink,
     ) -> Result<String> {
         let build = &spec.build;
@@ -170,7 +176,7 @@ impl Docker {
             if !is_folder {
                 return Err(call.error(ErrorKind::Invalid, format!("there is no folder {} to build", folder.display())));
             }
-            let dockerfile = dockerfile(call, build, &folder).await?;
+            let dockerfile = dockerfile(call, build, &folder, why).await?;
             let name = match &dockerfile {
                 Dockerfile::Inside { path, .. } => path.to_string_lossy().into_owned(),
                 Dockerfile::Foreign { .. } => FOREIGN_DOCKERFILE.to_owned(),
@@ -190,9 +196,13 @@ impl Docker {
         });
         let outcome = self.run_build(call, message, progress).await;
         // A context that cannot be read breaks the request: that is the cause, not what the engine made of it.
-        match failure.and_then(|failure| failure.take()) {
-            Some(why) => Err(call.error(ErrorKind::Invalid, why)),
-            None => outcome,
+        match (failure.and_then(|failure| failure.take()), outcome) {
+            (Some(cause), _) => Err(call.error(ErrorKind::Invalid, cause)),
+            // Found by the engine, in a context that it has fetched itself.
+            (None, Err(error)) if error.message.contains("requires BuildKit") => {
+                Err(call.error(ErrorKind::Unsupported, format!("{}; {why}", error.message)))
+            }
+            (None, outcome) => outcome,
         }
     }
 

@@ -25,7 +25,7 @@ impl Docker {
         progress: &ProgressSink,
     ) -> Result<BuildCheck> {
         let failure = Failure::default();
-        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone()).await?;
+        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
         let _session = self.open_session(call, &request.session, provider).await?;
         let (client, _connection) = self.open_builder(call).await?;
         let mut display = Display::new(Arc::clone(progress));

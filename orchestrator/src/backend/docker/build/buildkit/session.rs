@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::io::AsyncReadExt as _;
 
 use super::Failure;
+use super::content::{InfoResponse, Stores};
 use super::filter::Filter;
 use super::grpc::{self, INVALID, Messages, NOT_FOUND, Status, UNIMPLEMENTED, UNKNOWN};
 use super::ssh::{self, Agents};
@@ -30,8 +31,14 @@ const GET_SECRET: &str = "/moby.buildkit.secrets.v1.Secrets/GetSecret";
 const CHECK_AGENT: &str = "/moby.sshforward.v1.SSH/CheckAgent";
 const FORWARD_AGENT: &str = "/moby.sshforward.v1.SSH/ForwardAgent";
 
+const CONTENT_INFO: &str = "/containerd.services.content.v1.Content/Info";
+const CONTENT_READ: &str = "/containerd.services.content.v1.Content/Read";
+/// Which cache a call about content is about.
+const STORE: &str = "buildkit-attachable-store-id";
+
 /// What we answer; the builder is told when the session begins.
-pub(super) const METHODS: [&str; 6] = [HEALTH, DIFF_COPY, CREDENTIALS, GET_SECRET, CHECK_AGENT, FORWARD_AGENT];
+pub(super) const METHODS: [&str; 8] =
+    [HEALTH, DIFF_COPY, CREDENTIALS, GET_SECRET, CHECK_AGENT, FORWARD_AGENT, CONTENT_INFO, CONTENT_READ];
 
 /// Largest secret, as BuildKit has it.
 const LARGEST_SECRET: u64 = 500 * 1024;
@@ -40,6 +47,8 @@ const LARGEST_SECRET: u64 = 500 * 1024;
 pub(super) struct Provider {
     /// Folders by the name that the builder knows them by.
     pub folders: BTreeMap<String, Folder>,
+    /// Caches that are read here.
+    pub stores: Stores,
     /// Secrets.
     pub secrets: Vec<BuildSecret>,
     /// SSH agents.
@@ -58,6 +67,11 @@ impl Provider {
         Ok(match head.uri.path() {
             HEALTH => grpc::answer(health(&mut messages).await),
             DIFF_COPY => self.copy(&head.headers, messages),
+            CONTENT_INFO => grpc::answer(self.part_info(&head.headers, &mut messages).await),
+            CONTENT_READ => match self.part(&head.headers, &mut messages).await {
+                Ok(response) => response,
+                Err(status) => grpc::answer(Err::<InfoResponse, _>(status)),
+            },
             CREDENTIALS => grpc::answer(self.credentials(&mut messages).await),
             GET_SECRET => grpc::answer(self.secret(&mut messages).await),
             CHECK_AGENT => grpc::answer(self.check_agent(&mut messages).await),
@@ -84,6 +98,14 @@ impl Provider {
             follow: values(headers, "followpaths"),
         };
         sync::serve(folder.clone(), filter, messages, self.failure.clone())
+    }
+
+    async fn part_info(&self, headers: &HeaderMap, messages: &mut Messages) -> Result<InfoResponse, Status> {
+        self.stores.info(&first(headers, STORE), one(messages).await?).await
+    }
+
+    async fn part(&self, headers: &HeaderMap, messages: &mut Messages) -> Result<Response<Body>, Status> {
+        self.stores.read(&first(headers, STORE), one(messages).await?).await
     }
 
     async fn credentials(&self, messages: &mut Messages) -> Result<CredentialsResponse, Status> {

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, Exporter, SolveRequest};
+use bollard_buildkit_proto::moby::buildkit::v1::{Exporter, SolveRequest};
 use compose_schema::model::Build;
 use sha2::{Digest as _, Sha256};
 
+use super::cache::Caches;
 use super::session::Provider;
 use super::ssh;
 use super::sync::Folder;
 use crate::backend::docker::build::{Failure, cleaned, is_remote};
 use crate::backend::docker::transport::Call;
-use crate::backend::{BuildSpec, ErrorKind, Result};
+use crate::backend::{BuildSpec, ErrorKind, ProgressSink, Result};
 
 /// Names of the frontend's two folders.
 const CONTEXT: &str = "context";
@@ -31,13 +32,15 @@ pub(super) async fn prepare(
     spec: &BuildSpec,
     environment: &BTreeMap<String, String>,
     failure: Failure,
+    progress: &ProgressSink,
 ) -> Result<(SolveRequest, Provider)> {
     let build = &spec.build;
     let mut attributes = attributes(spec, environment);
     let mut folders = BTreeMap::new();
     sources(call, build, &mut attributes, &mut folders).await?;
     named_contexts(call, build, &mut attributes, &mut folders).await?;
-    let cache = cache(call, build, &mut attributes)?;
+    let caches = Caches::of(call, spec, environment, progress).await?;
+    caches.tell(&mut attributes);
     let exporter = Exporter { r#type: "moby".to_owned(), attrs: HashMap::from([("name".to_owned(), names(spec))]) };
     let request = SolveRequest {
         r#ref: identity(),
@@ -48,12 +51,13 @@ pub(super) async fn prepare(
         exporter_deprecated: exporter.r#type.clone(),
         exporter_attrs_deprecated: exporter.attrs.clone(),
         exporters: vec![exporter],
-        cache: Some(cache),
+        cache: Some(caches.options),
         entitlements: entitlements(build),
         ..SolveRequest::default()
     };
     let provider = Provider {
         folders,
+        stores: caches.stores,
         secrets: spec.secrets.clone(),
         agents: ssh::agents(call, &build.ssh, environment).await?,
         environment: environment.clone(),
@@ -231,51 +235,6 @@ async fn named_contexts(
         attributes.insert(format!("{CONTEXT}:{name}"), value);
     }
     Ok(())
-}
-
-/// Caches to read and to write. The frontend looks for those to read itself.
-fn cache(call: Call<'_>, build: &Build, attributes: &mut BTreeMap<String, String>) -> Result<CacheOptions> {
-    let imports = entries(call, "cache_from", &build.cache_from)?;
-    let exports = entries(call, "cache_to", &build.cache_to)?;
-    if !imports.is_empty() {
-        let json: Vec<_> =
-            imports.iter().map(|entry| serde_json::json!({ "Type": entry.r#type, "Attrs": entry.attrs })).collect();
-        attributes.insert("cache-imports".to_owned(), serde_json::Value::Array(json).to_string());
-        let references: Vec<&str> =
-            imports.iter().filter_map(|entry| entry.attrs.get("ref")).map(String::as_str).collect();
-        // Frontends before BuildKit 0.4 know registries only.
-        attributes.insert("cache-from".to_owned(), references.join(","));
-    }
-    Ok(CacheOptions { exports, imports, ..CacheOptions::default() })
-}
-
-/// `type=registry,ref=IMAGE`, or an image's name alone.
-fn entries(call: Call<'_>, attribute: &str, texts: &[String]) -> Result<Vec<CacheOptionsEntry>> {
-    texts.iter().map(|text| entry(call, attribute, text)).collect()
-}
-
-fn entry(call: Call<'_>, attribute: &str, text: &str) -> Result<CacheOptionsEntry> {
-    if !text.contains('=') {
-        let attrs = HashMap::from([("ref".to_owned(), text.to_owned())]);
-        return Ok(CacheOptionsEntry { r#type: "registry".to_owned(), attrs });
-    }
-    let mut attrs = HashMap::new();
-    for field in text.split(',') {
-        let Some((name, value)) = field.split_once('=') else {
-            let message = format!("`build.{attribute}`: `{field}` of `{text}` is not `KEY=VALUE`");
-            return Err(call.error(ErrorKind::Invalid, message));
-        };
-        attrs.insert(name.trim().to_lowercase(), value.to_owned());
-    }
-    let Some(kind) = attrs.remove("type") else {
-        return Err(call.error(ErrorKind::Invalid, format!("`build.{attribute}`: `{text}` has no `type`")));
-    };
-    if kind == "local" {
-        let message =
-            format!("`build.{attribute}`: caches of type `local` are not supported; `registry` and `inline` are");
-        return Err(call.error(ErrorKind::Unsupported, message));
-    }
-    Ok(CacheOptionsEntry { r#type: kind, attrs })
 }
 
 impl Provider {

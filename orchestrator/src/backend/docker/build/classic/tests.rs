@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::buildkit_instruction;
 use super::context::{Context, Dockerfile};
 use super::tail::Tail;
+use super::{buildkit_instruction, dockerfile};
 use crate::backend::docker::build::cleaned;
+use crate::backend::docker::transport::Call;
 use crate::ignore::Ignore;
 
 #[test]
@@ -147,4 +148,23 @@ fn a_failure_shows_the_end_of_its_step() {
 #[test]
 fn paths_are_cleaned_without_the_file_system() {
     assert_eq!(cleaned(Path::new("/a/b/../c/./d")), PathBuf::from("/a/c/d"));
+}
+
+#[tokio::test]
+async fn a_dockerfile_that_is_a_link_counts_for_what_it_names() {
+    let outside = folder(&[("Outside", "FROM x\n"), ("context/sub/In", "FROM x\n")]);
+    let context = outside.path().join("context");
+    for (link, to) in [("Dockerfile", "../Outside"), ("Inside", "sub/In")] {
+        std::os::unix::fs::symlink(to, context.join(link)).unwrap();
+    }
+    let call = Call { name: "build image", object: "app", limit: None };
+    let find = async |name: &str| {
+        let build = compose_schema::model::Build { dockerfile: name.to_owned(), ..Default::default() };
+        dockerfile(call, &build, &context, "nobody asks").await
+    };
+    assert!(matches!(find("").await, Ok(Dockerfile::Foreign { text, .. }) if text == b"FROM x\n"));
+    assert!(matches!(find("Inside").await, Ok(Dockerfile::Inside { path, .. }) if path == Path::new("sub/In")));
+    std::fs::write(context.join("New"), "FROM x\nRUN --mount=type=cache,target=/c true\n").unwrap();
+    let refused = find("New").await.err().unwrap();
+    assert!(refused.message.ends_with("New:2: `RUN --mount` needs BuildKit, and nobody asks"), "{}", refused.message);
 }

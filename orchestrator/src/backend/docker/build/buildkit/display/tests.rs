@@ -33,7 +33,7 @@ fn display() -> (Display, Arc<Mutex<Vec<String>>>) {
     let sink = Arc::clone(&lines);
     let display = Display::new(Arc::new(move |progress| {
         sink.lock().unwrap().push(match progress {
-            Progress::Line(line) => line,
+            Progress::Line(text) | Progress::Warning(text) => text,
             Progress::Part { id, status, current, total } => format!("{id}: {status} {current}/{total}"),
         });
     }));

@@ -1,15 +1,20 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use compose_schema::model::{Build, Bytes, Ulimit};
 
 use super::{Folder, prepare};
 use crate::backend::docker::build::Failure;
 use crate::backend::docker::transport::Call;
-use crate::backend::{BuildSpec, Labels};
+use crate::backend::{BuildSpec, Labels, ProgressSink};
 
 const CALL: Call<'_> = Call { name: "build image", object: "app", limit: None };
+
+fn silent() -> ProgressSink {
+    Arc::new(|_| {})
+}
 
 fn spec(folder: &std::path::Path) -> BuildSpec {
     let context = folder.to_str().unwrap().to_owned();
@@ -45,7 +50,7 @@ async fn a_section_becomes_the_frontends_attributes() {
     build.additional_contexts.insert("other".to_owned(), folder.path().to_str().unwrap().to_owned());
     build.additional_contexts.insert("base".to_owned(), "docker-image://busybox".to_owned());
     let environment = BTreeMap::from([("B".to_owned(), "2".to_owned())]);
-    let (request, provider) = prepare(CALL, &spec, &environment, Failure::default()).await.unwrap();
+    let (request, provider) = prepare(CALL, &spec, &environment, Failure::default(), &silent()).await.unwrap();
     let attributes: BTreeMap<_, _> = request.frontend_attrs.into_iter().collect();
     let imports: serde_json::Value = serde_json::from_str(attributes.get("cache-imports").unwrap()).unwrap();
     assert_eq!(
@@ -101,7 +106,7 @@ async fn a_dockerfile_may_be_anywhere() {
     let mut spec = spec(&folder.path().join("app"));
     spec.build.dockerfile_inline.clear();
     spec.build.dockerfile = "../My.Dockerfile".to_owned();
-    let (request, provider) = prepare(CALL, &spec, &BTreeMap::new(), Failure::default()).await.unwrap();
+    let (request, provider) = prepare(CALL, &spec, &BTreeMap::new(), Failure::default(), &silent()).await.unwrap();
     assert_eq!(request.frontend_attrs.get("filename").unwrap(), "My.Dockerfile");
     let Some(Folder::Real(found)) = provider.folders.get("dockerfile") else { unreachable!("it is a folder") };
     assert_eq!(found, folder.path());
@@ -111,7 +116,7 @@ async fn a_dockerfile_may_be_anywhere() {
 async fn a_context_that_the_engine_fetches_is_only_named() {
     let mut spec = spec(std::path::Path::new("/"));
     spec.build.context = "https://example.org/app.git#main".to_owned();
-    let (request, provider) = prepare(CALL, &spec, &BTreeMap::new(), Failure::default()).await.unwrap();
+    let (request, provider) = prepare(CALL, &spec, &BTreeMap::new(), Failure::default(), &silent()).await.unwrap();
     assert_eq!(request.frontend_attrs.get("context").unwrap(), "https://example.org/app.git#main");
     assert_eq!(request.frontend_attrs.get("dockerfilekey").unwrap(), "dockerfile");
     assert_eq!(provider.folders.keys().collect::<Vec<_>>(), ["dockerfile"]);
@@ -124,7 +129,7 @@ async fn what_cannot_be_is_refused() {
     let refused = async |change: &dyn Fn(&mut Build)| {
         let mut spec = spec(folder.path());
         change(&mut spec.build);
-        prepare(CALL, &spec, &BTreeMap::new(), Failure::default()).await.err().unwrap().message
+        prepare(CALL, &spec, &BTreeMap::new(), Failure::default(), &silent()).await.err().unwrap().message
     };
     assert_eq!(refused(&|build| build.context = "/nowhere".to_owned()).await, "there is no folder /nowhere to build");
     assert_eq!(
@@ -133,7 +138,7 @@ async fn what_cannot_be_is_refused() {
     );
     assert_eq!(
         refused(&|build| build.cache_to = vec!["type=local,dest=/x".to_owned()]).await,
-        "`build.cache_to`: caches of type `local` are not supported; `registry` and `inline` are"
+        "`build.cache_to`: caches of type `local` cannot be written; `inline` and `registry` can"
     );
     assert_eq!(
         refused(&|build| build.cache_from = vec!["ref=x".to_owned()]).await,
