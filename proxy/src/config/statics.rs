@@ -5,6 +5,7 @@
 //! not in force here are warned about, those whose loss would open something are refused, anything else is a mistake.
 
 mod acme;
+mod check;
 mod entry_point;
 mod observation;
 mod options;

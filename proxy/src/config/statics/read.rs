@@ -101,70 +101,6 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             message: error.to_string(),
         }]
     })?;
-    let addresses =
-        config.entry_points.iter().filter(|(_, point)| point.host_port().is_none()).map(|(name, point)| Problem {
-            severity: Severity::Error,
-            place: format!("entryPoints.{name}.address"),
-            message: format!("`{}` is no address, write for example `:443` or `127.0.0.1:8080`", point.address),
-        });
-    let strategies = config.entry_points.iter().flat_map(|(name, point)| {
-        let (underscores, aliases) = (&point.http.underscore_headers_strategy, &point.http.alias_headers_strategy);
-        let of = |option: &str, message: String| Problem {
-            severity: Severity::Error,
-            place: format!("entryPoints.{name}.http.{option}"),
-            message,
-        };
-        let unknown = [("underscoreHeadersStrategy", underscores), ("aliasHeadersStrategy", aliases)]
-            .into_iter()
-            .filter(|(_, strategy)| !["", "keep", "delete", "reject"].contains(&strategy.as_str()))
-            .map(|(option, strategy)| of(option, format!("takes `keep`, `delete` or `reject`, not `{strategy}`")));
-        let differ = !underscores.is_empty() && !aliases.is_empty() && underscores != aliases;
-        let both = differ.then(|| {
-            let message =
-                format!("`{aliases}` contradicts `{underscores}` of `underscoreHeadersStrategy`; take that one out");
-            of("aliasHeadersStrategy", message)
-        });
-        unknown.chain(both).collect::<Vec<_>>()
-    });
-    let prometheus = config.metrics.prometheus.iter();
-    let metrics = prometheus.flat_map(|prometheus| {
-        let bounds = prometheus.bounds();
-        let ascending = bounds.windows(2).all(|pair| pair.first() < pair.last());
-        let fine =
-            bounds.len() == prometheus.buckets.len() && ascending && bounds.iter().all(|bound| bound.is_finite());
-        let buckets = (!fine).then(|| {
-            let message =
-                format!("takes ascending numbers such as `0.1,0.3,1.2`, not `{}`", prometheus.buckets.join(","));
-            ("buckets".to_owned(), message)
-        });
-        let label = |label: &str| {
-            let mut bytes = label.bytes();
-            bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-                && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        };
-        let taken = ["code", "method", "protocol", "entrypoint", "router", "service"];
-        let headers = prometheus.header_labels.iter().filter_map(move |(name, header)| {
-            let message = if !label(name) || taken.contains(&name.as_str()) {
-                format!("`{name}` cannot be the name of a label")
-            } else if header.parse::<http::HeaderName>().is_err() {
-                format!("`{header}` is no name of a header")
-            } else {
-                return None;
-            };
-            Some((format!("headerLabels.{name}"), message))
-        });
-        buckets.into_iter().chain(headers)
-    });
-    let metrics = metrics.map(|(option, message)| Problem {
-        severity: Severity::Error,
-        place: format!("metrics.prometheus.{option}"),
-        message,
-    });
-    let rate = config.tracing.iter().filter(|tracing| tracing.rate().is_none()).map(|tracing| Problem {
-        severity: Severity::Error,
-        place: "tracing.sampleRate".to_owned(),
-        message: format!("takes a number from 0 to 1, not `{}`", tracing.sample_rate),
-    });
     // As in Traefik, a resolver that cannot work is passed over, and the rest goes on.
     problems.extend(config.certificates_resolvers.iter().filter_map(|(name, resolver)| {
         let reason = resolver.acme.as_ref()?.obstacle()?;
@@ -174,7 +110,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<(StaticConfig, Vec<Problem>)
             message: format!("{reason}; this resolver obtains no certificate"),
         })
     }));
-    let mistakes: Vec<Problem> = addresses.chain(strategies).chain(metrics).chain(rate).collect();
+    let mistakes = super::check::mistakes(&config);
     if mistakes.is_empty() { Ok((config, problems)) } else { Err(mistakes) }
 }
 
@@ -201,9 +137,22 @@ fn from_flags(flags: &[String]) -> Result<Vec<Written>, Problem> {
         if name.eq_ignore_ascii_case("configfile") {
             continue;
         }
-        written.push(Written { path: segments(name), value, place: format!("`--{name}`") });
+        let path = as_named_before(&written, segments(name));
+        written.push(Written { path, value, place: format!("`--{name}`") });
     }
     Ok(written)
+}
+
+/// What flags name (`--entryPoints.webSecure.address`) has the name that the first of them gives it, in whatever letters later ones
+/// write that, as by Traefik.
+fn as_named_before(written: &[Written], mut path: Vec<String>) -> Vec<String> {
+    if let [group, own, ..] = path.as_mut_slice() {
+        let same = |one: &&Written| matches!(one.path.as_slice(), [of, name, ..] if of.eq_ignore_ascii_case(group) && name.eq_ignore_ascii_case(own));
+        if let Some(name) = written.iter().find(same).and_then(|one| one.path.get(1)) {
+            own.clone_from(name);
+        }
+    }
+    path
 }
 
 /// People write `--flag="value"` in YAML lists, where no shell takes the quotes off.

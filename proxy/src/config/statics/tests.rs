@@ -181,3 +181,44 @@ fn metrics_for_prometheus() {
         assert_eq!(said(&flags(&[&format!("--metrics.prometheus.{flag}")]).unwrap_err()), [message]);
     }
 }
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let web = "--entrypoints.web.address=:80";
+    for (flag, place, value) in [
+        (
+            "--entrypoints.web.forwardedheaders.trustedips=10.0.0.0/8,bad",
+            "web.forwardedHeaders.trustedIPs",
+            "not `bad`",
+        ),
+        ("--entrypoints.web.proxyprotocol.trustedips=10.0.0.0/33", "web.proxyProtocol.trustedIPs", "10.0.0.0/33"),
+        ("--entrypoints.web.proxyprotocol=true", "web.proxyProtocol", "`trustedIPs`"),
+        ("--api.basepath=x/", "api.basePath", "not `x/`"),
+        ("--core.defaultrulesyntax=v9", "core.defaultRuleSyntax", "not `v9`"),
+        ("--entrypoints.web.http.underscoreheadersstrategy=drop", "underscoreHeadersStrategy", "not `drop`"),
+        ("--metrics.prometheus.buckets=2,1", "metrics.prometheus.buckets", "not `2,1`"),
+    ] {
+        let said = said(&flags(&[web, flag]).unwrap_err());
+        assert!(said.len() == 1 && said.iter().all(|text| text.contains(place) && text.contains(value)), "{said:?}");
+    }
+    let fine = [
+        "--entrypoints.web.proxyprotocol.insecure",
+        "--entrypoints.web.forwardedheaders.trustedips=127.0.0.1,::1/128",
+        "--core.defaultrulesyntax=v2",
+    ];
+    for flag in fine {
+        assert!(flags(&[web, flag]).is_ok(), "{flag}");
+    }
+}
+
+#[test]
+fn a_name_in_flags_is_the_same_in_any_letters() {
+    let (config, _) = flags(&[
+        "--entryPoints.webSecure.address=:443",
+        "--entrypoints.websecure.http.tls=true",
+        "--entrypoints.Web.address=:80",
+    ])
+    .unwrap();
+    assert_eq!(config.entry_points.keys().collect::<Vec<_>>(), ["Web", "webSecure"]);
+    assert!(config.entry_points.get("webSecure").unwrap().http.tls.is_some());
+}
