@@ -11,6 +11,9 @@ use crate::config::statics;
 use crate::http::meter::ClientLimits;
 use crate::http::target::DeniedEncodings;
 
+/// Most bytes of a request's head where nothing else is asked for.
+const MAX_HEADER_BYTES: usize = 1 << 20;
+
 /// An entry point's options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryPoint {
@@ -167,8 +170,9 @@ impl EntryPoint {
         let (transport, http) = (&options.transport, &options.http);
         let timeouts = &transport.responding_timeouts;
         let default = ClientLimits::default();
-        let networks =
-            |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        // Peers are compared by their IPv4 address where they have one.
+        let address = |text: &String| text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
+        let networks = |text: &String| text.parse::<IpNet>().ok().or_else(|| address(text));
         Self {
             limits: ClientLimits {
                 header: timeouts.read_timeout.to_std(),
@@ -180,7 +184,10 @@ impl EntryPoint {
                     .unwrap_or(default.write_stall),
                 ..default
             },
-            max_header_bytes: usize::try_from(http.max_header_bytes).unwrap_or(usize::MAX),
+            max_header_bytes: usize::try_from(http.max_header_bytes)
+                .ok()
+                .filter(|most| *most > 0)
+                .unwrap_or(MAX_HEADER_BYTES),
             keep_alive_requests: u32::try_from(transport.keep_alive_max_requests).unwrap_or(u32::MAX),
             keep_alive_time: transport.keep_alive_max_time.to_std(),
             max_concurrent_streams: options.http2.max_concurrent_streams,
@@ -230,7 +237,7 @@ impl EntryPoint {
             name: name.into(),
             address: address.into(),
             limits: ClientLimits::default(),
-            max_header_bytes: 1 << 20,
+            max_header_bytes: MAX_HEADER_BYTES,
             keep_alive_requests: 0,
             keep_alive_time: Duration::ZERO,
             max_concurrent_streams: 250,
@@ -246,5 +253,26 @@ impl EntryPoint {
             aliases: Underscores::Keep,
             observed: Observed::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_holds() {
+        let of = |most: i64, trusted: &str| {
+            let mut options = statics::EntryPoint::default();
+            options.http.max_header_bytes = most;
+            options.forwarded_headers.trusted_ips = vec![trusted.to_owned()];
+            EntryPoint::from_static("web", &options)
+        };
+        for (most, expected) in [(0, 1 << 20), (-1, 1 << 20), (100, 100)] {
+            assert_eq!(of(most, "").max_header_bytes, expected);
+        }
+        let client = IpAddr::from([127, 0, 0, 1]);
+        assert!(of(0, "::ffff:127.0.0.1").forwarded.trusts(client));
+        assert!(!of(0, "::ffff:127.0.0.2").forwarded.trusts(client));
     }
 }

@@ -43,6 +43,7 @@ use crate::http::target::DeniedEncodings;
 use crate::snapshot::{Route, Service, View};
 
 pub(crate) use build::{Builder, Kept};
+pub(crate) use retry::MOST_BODY as RETRIED_BODY;
 pub(crate) use status::Statuses;
 
 /// A middleware, ready to run.

@@ -115,7 +115,11 @@ impl Rule {
     /// These are the names for which certificates are asked and TLS options hold.
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = Vec::new();
-        self.expression.each(&mut |matcher| matcher.add_hosts(&mut hosts));
+        self.expression.leaves(&mut |matcher, negated, _| {
+            if !negated {
+                matcher.add_hosts(&mut hosts);
+            }
+        });
         hosts
     }
 

@@ -44,8 +44,8 @@ pub(crate) struct Snapshot {
     pub(crate) local: BTreeSet<String>,
     /// Every server to which connections are kept, with its transport.
     pub(crate) slots: Vec<Slot>,
-    /// Servers by service and URL, so that the next configuration finds what is known about them.
-    pub(crate) servers: HashMap<(String, String), Arc<Server>>,
+    /// The servers of load balancers, so that the next configuration finds what is known about them.
+    pub(crate) servers: Servers,
     /// Middlewares that remember something.
     pub(crate) middlewares: Kept,
     /// HTTP middlewares that cannot be used, by name, with the reason.
@@ -57,6 +57,9 @@ pub(crate) struct Snapshot {
     /// The entry points, in the order in which the table numbers them.
     pub(crate) entry_points: Vec<String>,
 }
+
+/// Servers by service, URL, and whether the URL's path comes before the request's.
+pub(crate) type Servers = HashMap<(String, String, bool), Arc<Server>>;
 
 /// A server and how it is connected to.
 #[derive(Debug, Clone)]
@@ -113,15 +116,15 @@ pub(crate) struct View {
 impl View {
     /// A worker's view of `snapshot`. Connections of `before` are kept where server and transport are the same.
     pub(crate) fn new(snapshot: Arc<Snapshot>, before: Option<&Self>, workers: usize) -> Self {
-        let known: HashMap<(&str, &TransportOptions), &Arc<Pool>> = before
+        let known: HashMap<(&str, bool, &TransportOptions), &Arc<Pool>> = before
             .into_iter()
             .flat_map(|view| &view.pools)
-            .map(|pool| ((pool.server.url.as_str(), &pool.transport.options), pool))
+            .map(|pool| (is_of(&pool.server, &pool.transport), pool))
             .collect();
         let pools = snapshot
             .slots
             .iter()
-            .map(|slot| match known.get(&(slot.server.url.as_str(), &slot.transport.options)) {
+            .map(|slot| match known.get(&is_of(&slot.server, &slot.transport)) {
                 Some(pool) => Arc::clone(pool),
                 None => {
                     let idle = slot.transport.options.max_idle.div_ceil(workers.max(1));
@@ -140,4 +143,9 @@ impl View {
         let unrouted = before.map(|view| Arc::clone(&view.unrouted)).unwrap_or_default();
         Self { snapshot, pools, traffic, unrouted }
     }
+}
+
+/// What connections are the same for: the server's URL, whether its path is kept, how they are made.
+fn is_of<'a>(server: &'a Server, transport: &'a Transport) -> (&'a str, bool, &'a TransportOptions) {
+    (server.url.as_str(), server.preserves_path(), &transport.options)
 }

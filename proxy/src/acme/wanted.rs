@@ -177,6 +177,7 @@ tls:
             [
                 "le b.example a.example c.example",
                 "dns e.example *.e.example",
+                "le b.example a.example",
                 "dns f.example",
                 "le default.example",
                 "le t.example",

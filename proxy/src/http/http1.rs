@@ -37,6 +37,9 @@ pub(crate) use channel::{Channel, Tunnel, Upload};
 /// How long a client may still say what nobody wants to hear: it might not see the answer if it were cut off.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Bytes that a head may have more than is said: Go reads as much ahead, and limits were found by trying with Traefik.
+const SLACK: usize = 4096;
+
 /// Marks a request whose path goes on with a `#`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fragment;
@@ -51,7 +54,7 @@ where
 {
     let source: Arc<dyn channel::Source> = Arc::clone(&channel) as _;
     let outbox = Arc::new(Outbox::default());
-    let limit = client.entry.max_header_bytes;
+    let limit = client.entry.max_header_bytes.saturating_add(SLACK);
     loop {
         let head = match poll_fn(|cx| channel.lock().poll_head(cx, limit)).await? {
             None => return channel.shutdown().await,

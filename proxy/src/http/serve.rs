@@ -228,7 +228,7 @@ impl Connection {
     ) {
         let ends = Ends { peer: self.peer, local };
         let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends, beginning).await };
-        let Some(mut config) = terms.tcp.clone() else {
+        let Some(mut config) = terms.config.clone() else {
             tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used");
             return;
         };
@@ -301,6 +301,10 @@ impl Connection {
             .map_or_else(String::new, |suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
         let certificates: Vec<_> =
             connection.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
+        if connection.alpn_protocol().is_some_and(|agreed| !matches!(agreed, b"h2" | b"http/1.1")) {
+            // Who agreed on a protocol that only TCP routers speak does not go on with HTTP.
+            return Ok(None);
+        }
         let session = TlsSession { terms: identity, version, cipher, certificates: certificates.into() };
         Ok(Some((stream, session)))
     }

@@ -119,7 +119,16 @@ fn name(name: &X509Name<'_>, wanted: &[(&str, bool)]) -> String {
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> String {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return String::new() };
-    let names = names.value.general_names.iter().filter_map(|name| match name {
+    let rank = |name: &&GeneralName<'_>| match name {
+        GeneralName::DNSName(_) => 0,
+        GeneralName::RFC822Name(_) => 1,
+        GeneralName::IPAddress(_) => 2,
+        _ => 3,
+    };
+    // As Go gives them: by kind, whatever their order in the certificate.
+    let mut sorted: Vec<&GeneralName<'_>> = names.value.general_names.iter().collect();
+    sorted.sort_by_key(rank);
+    let names = sorted.into_iter().filter_map(|name| match name {
         GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => Some((*text).to_owned()),
         GeneralName::IPAddress(bytes) => match <[u8; 4]>::try_from(*bytes) {
             Ok(v4) => Some(std::net::Ipv4Addr::from(v4).to_string()),
@@ -128,4 +137,28 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> String {
         _ => None,
     });
     names.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use rcgen::SanType;
+
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_by_their_kind() {
+        let mut made = rcgen::CertificateParams::default();
+        made.subject_alt_names = vec![
+            SanType::URI("spiffe://a/b".try_into().unwrap()),
+            SanType::IpAddress([10, 0, 0, 1].into()),
+            SanType::Rfc822Name("u@x.y".try_into().unwrap()),
+            SanType::DnsName("b.t".try_into().unwrap()),
+            SanType::DnsName("a.t".try_into().unwrap()),
+        ];
+        let certificate = made.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let (_, parsed) = X509Certificate::from_der(certificate.der()).unwrap();
+        assert_eq!(alternative_names(&parsed), "b.t,a.t,u@x.y,10.0.0.1,spiffe://a/b");
+    }
 }

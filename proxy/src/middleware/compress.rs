@@ -76,7 +76,9 @@ impl Compress {
     /// What the answer to this request may be encoded in; `None` leaves it alone.
     pub(crate) fn request(&self, exchange: &Exchange) -> Option<Wanted> {
         let headers = &exchange.parts.headers;
-        let excluded = self.excluded.contains(&type_of(headers));
+        let kind = type_of(headers);
+        // gRPC compresses its messages itself, and says in its questions already that it is gRPC.
+        let excluded = kind == "application/grpc" || self.excluded.contains(&kind);
         if exchange.parts.method == Method::HEAD || excluded || exchange.upgrade.is_some() {
             return None;
         }

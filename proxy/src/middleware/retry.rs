@@ -16,7 +16,7 @@ use super::status::Statuses;
 use super::{After, Next};
 
 /// Most bytes of a request that are kept for another try, where the configuration does not say.
-const MOST_BODY: u64 = 2 << 20;
+pub(crate) const MOST_BODY: u64 = 2 << 20;
 
 /// How often, and when.
 #[derive(Debug, Clone)]

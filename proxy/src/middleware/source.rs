@@ -148,7 +148,8 @@ impl Criterion {
                 let value = exchange.parts.headers.get(name);
                 value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
             }
-            Self::Host => exchange.host.name.clone(),
+            // As in Traefik, with the port.
+            Self::Host => exchange.host.value.to_str().unwrap_or_default().to_ascii_lowercase(),
         }
     }
 }

@@ -163,7 +163,7 @@ fn list_or_one(objects: &Objects<'_>, path: &str, query: Option<&str>) -> Intern
             let word = kind.rsplit('/').next().unwrap_or_default().trim_end_matches('s');
             one(&all, &decoded(name), word)
         }
-        None => page(filtered(all, query), query),
+        None => page(filtered(all, query, kind.ends_with("/routers")), query),
     }
 }
 
@@ -235,14 +235,15 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// The objects that `search`, `status`, `serviceName` and `middlewareName` ask for, in the order of `sortBy` and `direction`.
-fn filtered(mut all: Vec<Value>, query: Option<&str>) -> Vec<Value> {
+/// A service or middleware is asked for among `routers` only.
+fn filtered(mut all: Vec<Value>, query: Option<&str>, routers: bool) -> Vec<Value> {
     let text = |value: &Value, field: &str| match value.get(field) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
     if let Some(search) = parameter(query, "search").map(|search| search.to_ascii_lowercase()) {
-        let fields = ["name", "rule", "service", "provider", "type", "commonName", "sans", "issuerCN"];
+        let fields = ["name", "rule", "commonName", "sans", "issuerCN"];
         all.retain(|value| fields.iter().any(|field| text(value, field).to_ascii_lowercase().contains(&search)));
     }
     if let Some(status) = parameter(query, "status") {
@@ -252,10 +253,10 @@ fn filtered(mut all: Vec<Value>, query: Option<&str>) -> Vec<Value> {
     let means = |written: &str, wanted: &str, provider: &str| {
         written == wanted || (!written.contains('@') && format!("{written}@{provider}") == wanted)
     };
-    if let Some(service) = parameter(query, "serviceName") {
+    if let Some(service) = parameter(query, "serviceName").filter(|_| routers) {
         all.retain(|value| means(&text(value, "service"), &service, &provider(value)));
     }
-    if let Some(middleware) = parameter(query, "middlewareName") {
+    if let Some(middleware) = parameter(query, "middlewareName").filter(|_| routers) {
         all.retain(|value| {
             let used =
                 value.get("middlewares").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

@@ -123,7 +123,7 @@ impl Metrics {
         if let Some(registry) = self.registry() {
             let routers: BTreeSet<&str> = snapshot.routes.iter().flatten().map(|route| &*route.name).collect();
             registry.routers.retain(|name| routers.contains(name.as_str()));
-            let services: BTreeSet<&str> = snapshot.servers.keys().map(|(service, _)| service.as_str()).collect();
+            let services: BTreeSet<&str> = snapshot.servers.keys().map(|(service, ..)| service.as_str()).collect();
             registry.services.retain(|name| services.contains(name.as_str()));
         }
     }

@@ -14,7 +14,7 @@ use crate::middleware;
 use crate::route::{self, EntryPointModel, RoutingTable};
 use crate::tcp;
 use crate::tls::local;
-use crate::tls::options::Tickets;
+use crate::tls::options::{Tickets, unavailable};
 use crate::tls::resolver::Obtained;
 use crate::tls::store::Store;
 use crate::udp;
@@ -85,6 +85,13 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         if let Err(error) = result {
             problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
         }
+    }
+
+    for (name, configured) in &inputs.config.tls.options {
+        problems.extend(unavailable(configured).into_iter().map(|missing| Problem {
+            object: format!("TLS options `{name}`"),
+            reason: format!("`{missing}` is not offered by this gateway, which goes on with what else is listed"),
+        }));
     }
 
     let (wants, impossible) = wanted::wants(inputs.config, &table, inputs.resolvers);

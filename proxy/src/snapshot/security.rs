@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::sign::CertifiedKey;
 
 use crate::config::dynamic::{TlsConfiguration, TlsOptions};
-use crate::tls::options::{BadTlsOptions, Tickets, protocols, server_config};
+use crate::tls::options::{BadTlsOptions, Tickets, server_config};
 use crate::tls::pem::{self, CertificateProblem};
 use crate::tls::resolver::{Obtained, Policy, Terms};
 use crate::tls::store::Store;
@@ -98,12 +98,9 @@ fn prepare(
     let quic = crate::tls::quic::config(&config);
     let mut client_order = config.clone();
     client_order.ignore_client_order = false;
-    let mut tcp = config.clone();
-    tcp.alpn_protocols = protocols(options);
     Ok(Terms {
         identity: Arc::from(format!("{options:?}")),
         config: Some(Arc::new(config)),
-        tcp: Some(Arc::new(tcp)),
         client_order: Some(Arc::new(client_order)),
         quic,
     })

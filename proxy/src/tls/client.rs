@@ -53,6 +53,9 @@ pub(crate) fn config(options: &TransportOptions) -> Result<ClientConfig, BadClie
         max_version: options.max_version.clone(),
         ..TlsOptions::default()
     };
+    for missing in super::options::unavailable(&terms) {
+        tracing::warn!("the cipher suite `{missing}` of a servers transport is not offered by this gateway");
+    }
     let crypto = CryptoProvider { cipher_suites: super::options::ciphers(&terms)?, ..(*provider()).clone() };
     let builder = ClientConfig::builder_with_provider(Arc::new(crypto))
         .with_protocol_versions(&super::options::known_versions(&terms)?)?;

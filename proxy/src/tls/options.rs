@@ -93,7 +93,6 @@ pub(crate) fn server_config(
         .with_client_cert_verifier(client_verifier(&options.client_auth)?)
         .with_cert_resolver(Arc::new(SniResolver { store, obtained, strict: options.sni_strict }));
     config.alpn_protocols = protocols(options);
-    config.alpn_protocols.retain(|name| matches!(name.as_slice(), b"h2" | b"http/1.1"));
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 0;
@@ -107,10 +106,19 @@ pub(crate) fn server_config(
     Ok(config)
 }
 
-/// What is agreed on with clients that ask for a protocol, but for the challenges of certificate authorities.
-pub(crate) fn protocols(options: &TlsOptions) -> Vec<Vec<u8>> {
-    let names = options.alpn_protocols.iter().filter(|name| *name != "acme-tls/1");
-    names.map(|name| name.as_bytes().to_vec()).collect()
+/// What is agreed on with clients that ask for a protocol, but for the challenges of certificate authorities: the usual ones
+/// where none is named.
+fn protocols(options: &TlsOptions) -> Vec<Vec<u8>> {
+    let usual = TlsOptions::default().alpn_protocols;
+    let named = if options.alpn_protocols.is_empty() { &usual } else { &options.alpn_protocols };
+    let mut names: Vec<_> =
+        named.iter().filter(|name| *name != "acme-tls/1").map(|name| name.as_bytes().to_vec()).collect();
+    let has = |wanted: &[u8]| names.iter().any(|name| name == wanted);
+    // As in Go, which does not turn clients of HTTP/1.1 away where HTTP/2 is spoken.
+    if has(b"h2") && !has(b"http/1.1") {
+        names.push(b"http/1.1".to_vec());
+    }
+    names
 }
 
 /// The place of a version among the versions, by its name.
@@ -155,7 +163,36 @@ fn versions(options: &TlsOptions) -> Result<Vec<&'static SupportedProtocolVersio
     Ok(versions)
 }
 
-/// The suites that are chosen; all where none is.
+/// Suites that Traefik offers on demand, and this gateway does not: without forward secrecy, or with CBC.
+const OLD_CIPHERS: [&str; 16] = [
+    "TLS_RSA_WITH_RC4_128_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+    "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+];
+/// Curves of the kind.
+const OLD_CURVES: [&str; 2] = ["CurveP521", "secp521r1"];
+
+/// Names of suites and curves that exist, but not here: what is left of their lists is served.
+pub(crate) fn unavailable(options: &TlsOptions) -> Vec<&str> {
+    let ciphers = options.cipher_suites.iter().filter(|name| OLD_CIPHERS.contains(&name.as_str()));
+    let curves = options.curve_preferences.iter().filter(|name| OLD_CURVES.contains(&name.as_str()));
+    ciphers.chain(curves).map(String::as_str).collect()
+}
+
+/// The suites that are chosen, without those that are not offered; all where none is.
 ///
 /// # Errors
 /// One that is not known.
@@ -171,8 +208,11 @@ pub(super) fn ciphers(options: &TlsOptions) -> Result<Vec<SupportedCipherSuite>,
             continue;
         }
         let wanted = if name.ends_with("_CHACHA20_POLY1305") { format!("{name}_SHA256") } else { name.clone() };
-        let found = all.iter().find(|suite| format!("{:?}", suite.suite()) == wanted);
-        chosen.push(*found.ok_or_else(|| BadTlsOptions::Cipher(name.clone()))?);
+        match all.iter().find(|suite| format!("{:?}", suite.suite()) == wanted) {
+            Some(suite) => chosen.push(*suite),
+            None if OLD_CIPHERS.contains(&name.as_str()) => {}
+            None => return Err(BadTlsOptions::Cipher(name.clone())),
+        }
     }
     // As in Go, it is not their order that is chosen.
     sort(&mut chosen);
@@ -208,16 +248,22 @@ fn groups(options: &TlsOptions) -> Result<Vec<&'static dyn SupportedKxGroup>, Ba
     if options.curve_preferences.is_empty() {
         return Ok(provider().kx_groups.clone());
     }
-    let group = |name: &String| -> Result<&'static dyn SupportedKxGroup, BadTlsOptions> {
-        match name.as_str() {
-            "X25519" => Ok(aws_lc_rs::kx_group::X25519),
-            "CurveP256" | "secp256r1" => Ok(aws_lc_rs::kx_group::SECP256R1),
-            "CurveP384" | "secp384r1" => Ok(aws_lc_rs::kx_group::SECP384R1),
-            "X25519MLKEM768" => Ok(aws_lc_rs::kx_group::X25519MLKEM768),
-            _ => Err(BadTlsOptions::Curve(name.clone())),
-        }
-    };
-    options.curve_preferences.iter().map(group).collect()
+    let mut groups: Vec<&'static dyn SupportedKxGroup> = Vec::new();
+    for name in &options.curve_preferences {
+        groups.push(match name.as_str() {
+            "X25519" => aws_lc_rs::kx_group::X25519,
+            "CurveP256" | "secp256r1" => aws_lc_rs::kx_group::SECP256R1,
+            "CurveP384" | "secp384r1" => aws_lc_rs::kx_group::SECP384R1,
+            "X25519MLKEM768" => aws_lc_rs::kx_group::X25519MLKEM768,
+            old if OLD_CURVES.contains(&old) => continue,
+            _ => return Err(BadTlsOptions::Curve(name.clone())),
+        });
+    }
+    if groups.is_empty() {
+        // Others than those that were asked for might be weaker.
+        return Err(BadTlsOptions::Curve(options.curve_preferences.join(", ")));
+    }
+    Ok(groups)
 }
 
 fn client_verifier(auth: &ClientAuth) -> Result<Arc<dyn ClientCertVerifier>, BadTlsOptions> {
@@ -322,8 +368,8 @@ mod tests {
             build(&options).unwrap_err().to_string()
         };
         assert_eq!(
-            bad(|o| o.cipher_suites = vec!["TLS_RSA_WITH_AES_128_CBC_SHA".to_owned()]),
-            "invalid cipher suite: TLS_RSA_WITH_AES_128_CBC_SHA"
+            bad(|o| o.cipher_suites = vec!["TLS_NONE_WITH_AES_128_CBC_SHA".to_owned()]),
+            "invalid cipher suite: TLS_NONE_WITH_AES_128_CBC_SHA"
         );
         assert_eq!(bad(|o| o.curve_preferences = vec!["CurveP521".to_owned()]), "invalid curve: CurveP521");
         assert_eq!(
@@ -336,6 +382,37 @@ mod tests {
             "invalid clientAuthType: RequireAndVerifyClientCert, CAFiles is required"
         );
         assert_eq!(bad(|o| o.client_auth.client_auth_type = "Maybe".to_owned()), "unknown client auth type \"Maybe\"");
+    }
+
+    #[test]
+    fn what_is_not_offered_does_not_cost_the_rest() {
+        let options = TlsOptions {
+            cipher_suites: ["TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305"]
+                .map(str::to_owned)
+                .to_vec(),
+            curve_preferences: ["CurveP521", "CurveP384"].map(str::to_owned).to_vec(),
+            ..TlsOptions::default()
+        };
+        let config = build(&options).unwrap();
+        let suites = config.crypto_provider().cipher_suites.iter();
+        let old: Vec<_> = suites.filter(|suite| suite.tls13().is_none()).map(SupportedCipherSuite::suite).collect();
+        assert_eq!(old, [CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256]);
+        let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
+        assert_eq!(groups, [rustls::NamedGroup::secp384r1]);
+        assert_eq!(unavailable(&options), ["TLS_RSA_WITH_AES_128_CBC_SHA", "CurveP521"]);
+        let bad = TlsOptions { curve_preferences: vec!["CurveP512".to_owned()], ..TlsOptions::default() };
+        assert_eq!(build(&bad).unwrap_err().to_string(), "invalid curve: CurveP512");
+    }
+
+    #[test]
+    fn protocols_are_those_that_are_named_and_http_1_where_http_2_is() {
+        let agreed = |names: &[&str]| {
+            let alpn_protocols = names.iter().map(|name| (*name).to_owned()).collect();
+            build(&TlsOptions { alpn_protocols, ..TlsOptions::default() }).unwrap().alpn_protocols
+        };
+        assert_eq!(agreed(&[]), [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(agreed(&["h2"]), [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(agreed(&["foo"]), [b"foo".to_vec()]);
     }
 
     #[test]

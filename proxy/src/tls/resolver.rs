@@ -71,8 +71,6 @@ pub(crate) struct Terms {
     pub(crate) config: Option<Arc<ServerConfig>>,
     /// The same for clients that have their reasons for the order of their ciphers.
     pub(crate) client_order: Option<Arc<ServerConfig>>,
-    /// The same for TCP routers, behind which there may be any protocol.
-    pub(crate) tcp: Option<Arc<ServerConfig>>,
     /// The same for HTTP/3; `None` also where the options do not allow TLS 1.3.
     pub(crate) quic: Option<quic::Config>,
 }
@@ -80,7 +78,7 @@ pub(crate) struct Terms {
 impl Terms {
     /// No options, or none that can be used.
     pub(crate) fn closed(identity: &str) -> Self {
-        Self { identity: Arc::from(identity), config: None, client_order: None, tcp: None, quic: None }
+        Self { identity: Arc::from(identity), config: None, client_order: None, quic: None }
     }
 
     /// For the client that says this.

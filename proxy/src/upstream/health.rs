@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderName};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -70,11 +70,20 @@ impl Check {
 }
 
 async fn watch(service: String, config: ServerHealthCheck, server: Arc<Server>, transport: Arc<Transport>) {
+    if config.interval.to_std().is_zero() {
+        tracing::warn!(service, "the interval of the health check is not above zero: it is 30 seconds");
+    }
     let interval = positive(config.interval.to_std(), Duration::from_secs(30));
     let unhealthy_interval = config.unhealthy_interval.map_or(interval, |given| positive(given.to_std(), interval));
     let limit = positive(config.timeout.to_std(), Duration::from_secs(5));
     let Some(probe) = Probe::new(&config, &server, transport) else {
-        tracing::warn!(service, server = %server.url, "the health check cannot be made: its path, method or scheme is not valid");
+        // As in Traefik: who cannot be asked is not well.
+        server.set_healthy(false);
+        tracing::warn!(
+            service,
+            server = %server.url,
+            "the health check cannot be made, and the server gets no requests: its path, method, headers or scheme is not valid"
+        );
         return;
     };
     loop {
@@ -132,18 +141,20 @@ impl Probe {
         let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
         let target = Server::new(&format!("{scheme}://{host}:{port}"), false).ok()?;
         let mut headers = HeaderMap::new();
-        let mut named_host = None;
         for (name, value) in &config.headers {
             let (name, value) =
                 (HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?);
-            if name == HOST {
-                named_host = Some(value);
-            } else {
+            // As in Traefik, where `hostname` names the host.
+            if name != HOST {
                 headers.insert(name, value);
             }
         }
-        if !config.hostname.is_empty() {
-            named_host = Some(HeaderValue::try_from(config.hostname.as_str()).ok()?);
+        let named_host = match config.hostname.as_str() {
+            "" => None,
+            name => Some(HeaderValue::try_from(name).ok()?),
+        };
+        if leads_elsewhere(&config.path) {
+            return None;
         }
         let path = if config.path.starts_with('/') { config.path.clone() } else { format!("/{}", config.path) };
         let path = if is_grpc { grpc::PATH.to_owned() } else { path };
@@ -207,6 +218,10 @@ impl Probe {
             headers: self.headers.clone(),
             body: if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() },
         };
+        if !self.is_grpc && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+            // Servers may refuse a request of this kind that does not say that it has no body.
+            call.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         match lease.send(UnderWay::new(pool), &mut call, &mut |_| ()).await {
             Err(unanswered) => Err(said(unanswered.failure)),
             Ok(Answer::Switched(..)) => Err("the server switched protocols".to_owned()),
@@ -228,6 +243,12 @@ impl Probe {
         };
         if fine { Ok(()) } else { Err(format!("it answered {}", status.as_u16())) }
     }
+}
+
+/// Whether a path is none: it names a host, or a scheme.
+fn leads_elsewhere(path: &str) -> bool {
+    let first = path.split(['/', '?', '#']).next().unwrap_or_default();
+    path.starts_with("//") || first.contains(':')
 }
 
 /// Host and port of a URL, as they stand there.

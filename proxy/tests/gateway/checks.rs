@@ -162,3 +162,28 @@ async fn checks_over_grpc_ask_the_health_service() {
     status.store(0, Relaxed);
     until(&running, 503).await;
 }
+
+#[tokio::test]
+async fn checks_ask_the_server_and_nobody_else() {
+    let url = origin(|mut stream| async move {
+        while let Some((head, _)) = read_message(&mut stream).await {
+            let lower = head.to_ascii_lowercase();
+            let fine =
+                !head.starts_with("POST") || (lower.contains("content-length: 0\r\n") && !lower.contains("host: hh"));
+            let status = if fine { "200 OK" } else { "500 No" };
+            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let check = |path: &str| {
+        let headers = [("Host".to_owned(), "hh.test".to_owned())].into_iter().collect();
+        let method = "POST".to_owned();
+        checked(&url, ServerHealthCheck { path: path.to_owned(), method, headers, ..ServerHealthCheck::default() })
+    };
+    let running = run(options(), check("//evil/hc")).await;
+    until(&running, 503).await;
+    running.apply(check("/hc")).await;
+    until(&running, 200).await;
+    running.apply(check("http://other/hc")).await;
+    until(&running, 503).await;
+}

@@ -366,3 +366,29 @@ async fn trailers_go_both_ways_to_servers_of_http_2_over_tls() {
         assert_eq!((&trailers["x-number"], &trailers["x-size"]), (&number.into(), &5_u32.into()));
     }
 }
+
+#[tokio::test]
+async fn options_are_not_those_of_a_host_that_the_rule_excludes() {
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "a", true, &[echo().await]);
+    let strict = TlsOptions { alpn_protocols: vec!["foo".to_owned()], ..TlsOptions::default() };
+    configuration.tls.options.insert("strict@file".to_owned(), strict);
+    let mut other = configuration.http.routers["a@file"].clone();
+    other.rule = "!Host(`b.test`)".to_owned();
+    other.tls.as_mut().unwrap().options = "strict@file".to_owned();
+    configuration.http.routers.insert("b@file".to_owned(), other.clone());
+    other.rule = "Host(`c.test`)".to_owned();
+    configuration.http.routers.insert("c@file".to_owned(), other);
+    let (root, pair) = made(&["b.test", "c.test"]);
+    configuration.tls.certificates.push(pair);
+    let running = run(options(), configuration).await;
+    let roots = [root];
+    assert!(connect(running.websecure, "b.test", &roots, "h2").await.is_ok());
+    assert!(connect(running.websecure, "c.test", &roots, "h2").await.is_err());
+    // A protocol that is agreed on and is not HTTP ends the connection.
+    let mut stream = connect(running.websecure, "c.test", &roots, "foo").await.unwrap();
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: c.test\r\n\r\n").await;
+    let mut heard = Vec::new();
+    let _ = stream.read_to_end(&mut heard).await;
+    assert_eq!(heard, b"");
+}

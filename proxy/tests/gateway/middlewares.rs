@@ -1,8 +1,9 @@
 //! What middlewares do to requests and answers.
 
+use proxy::config::duration::GoDuration;
 use proxy::config::dynamic::{
     AddPrefix, Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware,
-    RateLimit, RedirectScheme, ReplacePathRegex, StripPrefix, StripPrefixRegex,
+    RateLimit, RedirectScheme, ReplacePathRegex, SourceCriterion, StripPrefix, StripPrefixRegex,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -341,8 +342,7 @@ async fn headers_come_and_go() {
 
 #[tokio::test]
 async fn what_is_counted_outlives_a_change_elsewhere() {
-    let limit =
-        RateLimit { average: 1, period: proxy::config::duration::GoDuration::from_secs(3600), ..RateLimit::default() };
+    let limit = RateLimit { average: 1, period: GoDuration::from_secs(3600), ..RateLimit::default() };
     let mut configuration = through(Middleware { rate_limit: Some(limit), ..Middleware::default() }).await;
     let running = run(options(), configuration.clone()).await;
     assert!(ask(running.web, &get("a.test", "/")).await.0.starts_with("HTTP/1.1 200"));
@@ -389,4 +389,33 @@ async fn answers_are_encoded_as_the_client_likes() {
     assert!(head.contains("Content-Encoding: br\r\n") && head.contains("Vary: Accept-Encoding\r\n"), "{head}");
     let (head, body) = ask(running.web, &get("a.test", "/")).await;
     assert!(!head.contains("Content-Encoding") && body.len() == 5000, "{head}");
+}
+
+#[tokio::test]
+async fn grpc_is_not_compressed_again() {
+    let text = "x".repeat(3200);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 3200\r\n\r\n{text}").leak();
+    let compress = Middleware { compress: Some(Compress::default()), ..Middleware::default() };
+    let running = run(options(), with(routed("a", &[answering(answer).await]), compress)).await;
+    for (kind, is_encoded) in [("application/grpc", false), ("text/plain", true)] {
+        let (head, _) = ask(running.web, &with_header(&format!("Accept-Encoding: gzip\r\nContent-Type: {kind}"))).await;
+        assert_eq!(head.to_ascii_lowercase().contains("content-encoding: gzip"), is_encoded, "{kind}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_are_counted_with_their_port() {
+    let criterion = SourceCriterion { request_host: true, ..SourceCriterion::default() };
+    let limit = RateLimit {
+        average: 1,
+        period: GoDuration::from_millis(3_600_000),
+        burst: 1,
+        source_criterion: Some(criterion),
+        ..RateLimit::default()
+    };
+    let running = run(options(), through(Middleware { rate_limit: Some(limit), ..Middleware::default() }).await).await;
+    for (host, status) in [("a.test", "200"), ("a.test:81", "200"), ("A.test", "429")] {
+        let (head, _) = ask(running.web, &get(host, "/")).await;
+        assert_eq!(head.split(' ').nth(1), Some(status), "{host}");
+    }
 }

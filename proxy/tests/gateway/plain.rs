@@ -382,3 +382,15 @@ async fn requests_with_many_fields_are_taken_and_those_with_too_many_are_not() {
     let (head, _) = ask(running.web, &fields(1700)).await;
     assert!(head.starts_with("HTTP/1.1 431"), "{head}");
 }
+
+#[tokio::test]
+async fn heads_may_be_a_little_larger_than_is_said() {
+    let mut options = options();
+    options.entry_points[0].max_header_bytes = 100;
+    let running = run(options, routed("a", &[echo().await])).await;
+    for (size, status) in [(4000, "200"), (4200, "431")] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\nX-A: {}\r\n\r\n", "x".repeat(size));
+        let (head, _) = ask(running.web, &request).await;
+        assert_eq!(head.split(' ').nth(1), Some(status), "{size}");
+    }
+}

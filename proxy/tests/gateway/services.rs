@@ -219,3 +219,22 @@ async fn what_a_server_packed_for_the_gateway_is_unpacked() {
     let (head, _) = ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n\r\n").await;
     assert!(head.contains("Content-Encoding: gzip"), "{head}");
 }
+
+#[tokio::test]
+async fn servers_of_one_url_keep_its_path_or_do_not() {
+    let url = format!("{}/base", echo().await);
+    let mut configuration = Configuration::default();
+    for name in ["a", "b"] {
+        route(&mut configuration, name, false, std::slice::from_ref(&url));
+    }
+    let service = configuration.http.services.get_mut("b@file").unwrap();
+    service.load_balancer.as_mut().unwrap().servers[0].preserve_path = true;
+    let running = run(options(), configuration.clone()).await;
+    for _ in 0..2 {
+        for (host, target) in [("a.test", "GET /x "), ("b.test", "GET /base/x ")] {
+            let (_, body) = ask(running.web, &get(host, "/x")).await;
+            assert!(body.starts_with(target), "{host}: {body}");
+        }
+        assert_eq!(running.apply(configuration.clone()).await.problems, []);
+    }
+}

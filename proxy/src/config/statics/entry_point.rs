@@ -130,8 +130,8 @@ pub struct HttpDefaults {
     pub encode_query_semicolons: bool,
     /// `//`, `/./` and `/../` are taken out of paths.
     pub sanitize_path: bool,
-    /// Largest head of a request, in bytes.
-    pub max_header_bytes: u64,
+    /// Largest head of a request, in bytes; one that is not above zero is the usual one.
+    pub max_header_bytes: i64,
     /// `keep`, `delete` or `reject`: what becomes of header names with an underscore.
     pub underscore_headers_strategy: String,
     /// The same for header names with anything but letters, digits and hyphens.

@@ -1,5 +1,7 @@
 //! Headers that tell browsers to be careful.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
@@ -10,9 +12,13 @@ use crate::config::dynamic;
 use crate::http::body::Body;
 use crate::http::error_response::text;
 use crate::http::exchange::Exchange;
+use crate::tls::provider;
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const PUBLIC_KEY_PINS: HeaderName = HeaderName::from_static("public-key-pins");
+
+/// What a policy has in the place of a nonce.
+const NONCE: &str = "$NONCE";
 
 /// What is added to answers, and which hosts are served at all.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(super) struct Security {
     proxy_headers: Vec<(HeaderName, String)>,
     always: Vec<(HeaderName, HeaderValue)>,
     encrypted: Vec<(HeaderName, HeaderValue)>,
+    /// Policies with a nonce in them, which is another for each answer.
+    with_nonce: Vec<(HeaderName, String)>,
     force_sts: bool,
 }
 
@@ -45,8 +53,17 @@ impl Security {
         put(&mut always, X_CONTENT_TYPE_OPTIONS, if config.content_type_nosniff { "nosniff" } else { "" });
         let xss = or(&config.custom_browser_xss_value, config.browser_xss_filter, "1; mode=block");
         put(&mut always, X_XSS_PROTECTION, &xss);
-        put(&mut always, CONTENT_SECURITY_POLICY, &config.content_security_policy);
-        put(&mut always, CONTENT_SECURITY_POLICY_REPORT_ONLY, &config.content_security_policy_report_only);
+        let mut with_nonce = Vec::new();
+        for (name, policy) in [
+            (CONTENT_SECURITY_POLICY, &config.content_security_policy),
+            (CONTENT_SECURITY_POLICY_REPORT_ONLY, &config.content_security_policy_report_only),
+        ] {
+            if policy.contains(NONCE) {
+                with_nonce.push((name, policy.clone()));
+            } else {
+                put(&mut always, name, policy);
+            }
+        }
         put(&mut always, REFERRER_POLICY, &config.referrer_policy);
         put(&mut always, PERMISSIONS_POLICY, &config.permissions_policy);
         if config.sts_seconds != 0 && !config.is_development {
@@ -69,6 +86,7 @@ impl Security {
                 .collect(),
             always,
             encrypted,
+            with_nonce,
             force_sts: config.force_sts_header,
         }
     }
@@ -101,10 +119,54 @@ impl Security {
         for (name, value) in &self.always {
             headers.insert(name, value.clone());
         }
+        if !self.with_nonce.is_empty() {
+            // Without a nonce the policy allows less, not more.
+            let nonce = nonce().unwrap_or_default();
+            for (name, policy) in &self.with_nonce {
+                if let Ok(value) = HeaderValue::from_str(&policy.replace(NONCE, &nonce)) {
+                    headers.insert(name, value);
+                }
+            }
+        }
         for (name, value) in &self.encrypted {
             if secure || (self.force_sts && *name == STRICT_TRANSPORT_SECURITY) {
                 headers.insert(name, value.clone());
             }
         }
+    }
+}
+
+/// A source expression that nobody can guess (CSP level 3, section 2.3.1); none where there is no randomness.
+fn nonce() -> Option<String> {
+    let mut random = [0; 16];
+    provider().secure_random.fill(&mut random).ok()?;
+    Some(format!("'nonce-{}'", STANDARD_NO_PAD.encode(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn each_answer_has_its_nonce() {
+        let config = dynamic::Headers {
+            content_security_policy: "script-src $NONCE; style-src $NONCE".to_owned(),
+            content_security_policy_report_only: "default-src $NONCE".to_owned(),
+            ..dynamic::Headers::default()
+        };
+        let security = Security::new(&config);
+        let answer = || {
+            let mut headers = HeaderMap::new();
+            security.add(&mut headers, false);
+            let text = |name: HeaderName| headers.get(name).unwrap().to_str().unwrap().to_owned();
+            (text(CONTENT_SECURITY_POLICY), text(CONTENT_SECURITY_POLICY_REPORT_ONLY))
+        };
+        let (policy, report) = answer();
+        let nonce = report.strip_prefix("default-src ").unwrap();
+        assert_eq!(nonce.len(), "'nonce-Lk46I0oWUU6ie6EI6rbJFw'".len(), "{report}");
+        assert_eq!(policy, format!("script-src {nonce}; style-src {nonce}"));
+        assert_ne!(answer().0, policy);
     }
 }

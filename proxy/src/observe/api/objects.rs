@@ -47,6 +47,10 @@ impl<'a> Objects<'a> {
         routes.sort_by(|a, b| a.name.cmp(&b.name));
         let shown = |route: &crate::route::Route| {
             let mut value = json!(route.router);
+            // As in Traefik: what holds where no options are named.
+            if let Some(tls) = value.get_mut("tls").filter(|tls| tls.get("options").is_none()) {
+                put(tls, "options", json!("default"));
+            }
             if route.priority != 0 {
                 put(&mut value, "priority", json!(route.priority));
             }
@@ -139,9 +143,9 @@ impl<'a> Objects<'a> {
                 configuration.http.services.get(name)?.load_balancer.as_ref()?;
                 let snapshot = self.looking.snapshot()?;
                 let servers = self.looking.http_service(&snapshot, name).servers;
-                let is_built = servers
-                    .iter()
-                    .any(|server| snapshot.servers.keys().any(|(service, url)| service == name && *url == server.url));
+                let is_built = servers.iter().any(|server| {
+                    snapshot.servers.keys().any(|(service, url, _)| service == name && *url == server.url)
+                });
                 is_built.then_some(())?;
                 let word = |state| if state == ServerState::Down { "DOWN" } else { "UP" };
                 Some(Value::Object(servers.into_iter().map(|server| (server.url, json!(word(server.state)))).collect()))
@@ -165,6 +169,9 @@ impl<'a> Objects<'a> {
             let mut value = object(name, middleware, users);
             broken(&mut value, snapshot.as_ref().and_then(|snapshot| snapshot.broken_middlewares.get(name)));
             without_secrets(&mut value);
+            if let Some(retry) = value.get_mut("retry").filter(|retry| retry.get("maxRequestBodyBytes").is_none()) {
+                put(retry, "maxRequestBodyBytes", json!(crate::middleware::RETRIED_BODY));
+            }
             let members = value.pointer_mut("/chain/middlewares").and_then(Value::as_array_mut);
             for member in members.into_iter().flatten() {
                 *member = json!(qualify(member.as_str().unwrap_or_default(), provider_of(name)));

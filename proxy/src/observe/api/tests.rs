@@ -14,7 +14,7 @@ http:
     app: {rule: "Host(`app.test`)", service: app, middlewares: [auth], entryPoints: [web]}
     bad: {rule: "Hst(`app.test`)", service: app, entryPoints: [web]}
     sec: {rule: "Host(`app.test`) && PathPrefix(`/x`)", service: app, entryPoints: [web], priority: 900, middlewares: [all]}
-    away: {rule: "Host(`away.test`)", service: half, entryPoints: [nowhere, web]}
+    away: {rule: "Host(`away.test`)", service: half, entryPoints: [nowhere, web], tls: {}}
   services:
     app: {loadBalancer: {servers: [{url: "http://127.0.0.1:9999"}], healthCheck: {path: /}}}
     plain: {loadBalancer: {servers: [{url: "http://127.0.0.1:9998"}]}}
@@ -22,6 +22,7 @@ http:
   middlewares:
     auth: {basicAuth: {users: ["ann:$apr1$x$y"]}}
     all: {chain: {middlewares: [auth, none]}}
+    again: {retry: {attempts: 2}}
 tcp:
   routers:
     t: {rule: "HostSNI(`*`)", service: t, entryPoints: [tcp]}
@@ -66,7 +67,7 @@ fn objects_of_all_kinds_are_listed() {
     for (path, expected) in [
         ("/api/http/routers", vec!["app@file", "away@file", "bad@file", "sec@file"]),
         ("/api/http/services", vec!["app@file", "half@file", "noop@internal", "plain@file"]),
-        ("/api/http/middlewares", vec!["all@file", "auth@file"]),
+        ("/api/http/middlewares", vec!["again@file", "all@file", "auth@file"]),
         ("/api/tcp/routers", vec!["t@file", "tbad@file"]),
         ("/api/tcp/services", vec!["t@file"]),
         ("/api/tcp/middlewares", vec![]),
@@ -75,6 +76,10 @@ fn objects_of_all_kinds_are_listed() {
         ("/api/entrypoints", vec!["web"]),
         ("/api/http/routers?status=disabled", vec!["away@file", "bad@file", "sec@file"]),
         ("/api/http/routers?search=HST", vec!["bad@file"]),
+        ("/api/http/routers?search=half", vec![]),
+        ("/api/http/services?search=loadbalancer", vec![]),
+        ("/api/http/services?serviceName=none@file&search=PL", vec!["plain@file"]),
+        ("/api/http/middlewares?middlewareName=none@file", vec!["again@file", "all@file", "auth@file"]),
         ("/api/http/routers?middlewareName=auth@file", vec!["app@file"]),
         ("/api/http/routers?sortBy=priority&direction=desc", vec!["sec@file", "away@file", "app@file", "bad@file"]),
         ("/api/http/routers?per_page=1&page=2", vec!["away@file"]),
@@ -101,6 +106,9 @@ fn states_are_those_of_the_gateway() {
     assert_eq!(half.get("error"), Some(&json!(["percent must be between 0 and 100"])));
     let (_, away) = get(&api, "/api/http/routers/away@file");
     assert_eq!(away.get("using"), Some(&json!(["web"])));
+    assert_eq!(away.get("tls"), Some(&json!({ "options": "default" })));
+    let (_, again) = get(&api, "/api/http/middlewares/again@file");
+    assert_eq!(again.get("retry"), Some(&json!({ "attempts": 2, "maxRequestBodyBytes": 2_097_152 })));
     let observed = json!({ "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal" });
     assert_eq!(away.get("observability"), Some(&observed));
     let (_, tcp) = get(&api, "/api/tcp/routers/tbad@file");
@@ -120,7 +128,7 @@ fn the_overview_counts_what_does_not_work() {
     let (api, _looking) = api();
     let (_, overview) = get(&api, "/api/overview");
     assert_eq!(overview.pointer("/http/routers"), Some(&json!({ "total": 4, "warnings": 0, "errors": 3 })));
-    assert_eq!(overview.pointer("/http/middlewares"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
+    assert_eq!(overview.pointer("/http/middlewares"), Some(&json!({ "total": 3, "warnings": 0, "errors": 1 })));
     assert_eq!(overview.pointer("/tcp/routers"), Some(&json!({ "total": 2, "warnings": 0, "errors": 1 })));
     assert_eq!(
         overview.get("features"),

@@ -11,8 +11,8 @@ use crate::upstream::server::{BadServer, Server};
 use crate::upstream::sticky::Sticky;
 use crate::upstream::transport::{Credentials, Transport, TransportOptions, pem_or_path};
 
-use super::super::Slot;
 use super::super::internal::Internal;
+use super::super::{Servers, Slot};
 use super::failover::Failover;
 use super::mirroring::Mirroring;
 use super::weighted::{self, Weighted};
@@ -57,18 +57,19 @@ pub(crate) enum Unbuildable {
 /// Builds services by name, each once.
 pub(crate) struct Builder<'a> {
     config: &'a Configuration,
-    known: &'a HashMap<(String, String), Arc<Server>>,
+    known: &'a Servers,
     known_slots: &'a [Slot],
     internal: &'a dyn Fn(&str) -> Option<Internal>,
     built: HashMap<String, Result<Arc<Service>, Unbuildable>>,
     transports: HashMap<String, Arc<Transport>>,
     /// Services that are being built, each part of the one before.
     path: Vec<String>,
-    slot_of: HashMap<(String, TransportOptions), usize>,
+    /// Slots by URL, whether its path is kept, and transport.
+    slot_of: HashMap<(String, bool, TransportOptions), usize>,
     /// Servers to keep connections to.
     pub(crate) slots: Vec<Slot>,
-    /// Servers by service and URL.
-    pub(crate) servers: HashMap<(String, String), Arc<Server>>,
+    /// The servers of load balancers.
+    pub(crate) servers: Servers,
     /// Health checks to run.
     pub(crate) checks: Vec<Check>,
 }
@@ -77,7 +78,7 @@ impl<'a> Builder<'a> {
     /// A builder that knows the servers and slots of the configuration before.
     pub(crate) fn new(
         config: &'a Configuration,
-        known: &'a HashMap<(String, String), Arc<Server>>,
+        known: &'a Servers,
         known_slots: &'a [Slot],
         internal: &'a dyn Fn(&str) -> Option<Internal>,
     ) -> Self {
@@ -235,17 +236,18 @@ impl<'a> Builder<'a> {
         for server in &config.servers {
             let url = if server.url.contains("://") { server.url.clone() } else { format!("http://{}", server.url) };
             let transport = self.transport(&config.servers_transport, name, &url)?;
-            let key = (name.to_owned(), url.clone());
+            let key = (name.to_owned(), url.clone(), server.preserve_path);
             let known = match self.servers.get(&key).or_else(|| self.known.get(&key)) {
-                Some(known) if known.preserves_path() == server.preserve_path => Arc::clone(known),
-                _ => Arc::new(Server::new(&url, server.preserve_path)?),
+                Some(known) => Arc::clone(known),
+                None => Arc::new(Server::new(&url, server.preserve_path)?),
             };
             self.servers.insert(key, Arc::clone(&known));
             let weight = server.weight.map_or(1, |weight| u64::try_from(weight).unwrap_or(0));
-            let slot = *self.slot_of.entry((url, transport.options.clone())).or_insert_with(|| {
-                self.slots.push(Slot { server: Arc::clone(&known), transport });
-                self.slots.len() - 1
-            });
+            let slot =
+                *self.slot_of.entry((url, server.preserve_path, transport.options.clone())).or_insert_with(|| {
+                    self.slots.push(Slot { server: Arc::clone(&known), transport });
+                    self.slots.len() - 1
+                });
             slots.push(slot);
             members.push(Member { server: known, weight, fenced: server.fenced });
         }
@@ -327,20 +329,21 @@ impl<'a> Builder<'a> {
                 options.certificates = vec![(read(&tls.cert)?, read(&tls.key)?)];
             }
         }
-        if let Some(slot) = self.slot_of.get(&(url.to_owned(), options.clone())) {
+        let key = (url.to_owned(), false, options.clone());
+        if let Some(slot) = self.slot_of.get(&key) {
             return Ok(*slot);
         }
         let server = Arc::new(Server::new(url, false)?);
         let known = self.known_slots.iter().find(|slot| slot.transport.options == options);
         let transport = match known {
             Some(slot) => Arc::clone(&slot.transport),
-            None => Arc::new(Transport::new(options.clone()).map_err(|error| Unbuildable::Transport {
+            None => Arc::new(Transport::new(options).map_err(|error| Unbuildable::Transport {
                 name: name.to_owned(),
                 reason: crate::upstream::failure::chain(&error),
             })?),
         };
         self.slots.push(Slot { server, transport });
-        self.slot_of.insert((url.to_owned(), options), self.slots.len() - 1);
+        self.slot_of.insert(key, self.slots.len() - 1);
         Ok(self.slots.len() - 1)
     }
 }
