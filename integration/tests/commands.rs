@@ -163,7 +163,7 @@ fn push_sends_images_with_the_stored_password() {
     let push = |config: &str| {
         s.write("docker/config.json", config);
         let mut command = s.stack_command(["push"]);
-        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+        run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
     };
     let refused = push("{}");
     assert!(refused.code() == 1 && refused.stderr.contains("cannot push "), "{refused}");
@@ -177,7 +177,7 @@ fn push_sends_images_with_the_stored_password() {
     let pin = |config: &str| {
         s.write("docker/config.json", config);
         let mut command = s.stack_command(["config", "--lock-image-digests"]);
-        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+        run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
     };
     let pinned = pin(&format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{AUTH}\"}}}}}}", registry.address)).ok();
     assert_eq!(pinned.stdout, format!("services:\n  own:\n    image: {own}:latest@{DIGEST}\n"));
@@ -201,7 +201,7 @@ fn a_terminal_is_detached_by_the_keys_that_were_asked_for() {
          script -qefc '{} attach --detach-keys x,y cat; echo $? >ended' out <keys >/dev/null; cat ended",
         integration::scenario::stack().display()
     );
-    let ended = integration::run(Command::new("sh").args(["-c", &script]).current_dir(s.folder()));
+    let ended = run(Command::new("sh").args(["-c", &script]).current_dir(s.folder()));
     assert_eq!(ended.stdout, "0\n", "{ended}");
     assert_eq!(s.inspect(&s.container("cat"), "{{.State.Status}}"), "running");
     let refused = s.stack(["attach", "--detach-keys", "no-key", "cat"]);
@@ -319,7 +319,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     let mut wrong = Vec::new();
     for (arguments, says) in table {
         let mut command = s.stack_command(["--dry-run"]);
-        let dry: Run = integration::run(command.args(arguments));
+        let dry: Run = run(command.args(arguments));
         let fits = match says {
             Plan(line) => {
                 dry.code() == 0
