@@ -5,7 +5,7 @@ use std::process::Command;
 
 use integration::engine::docker;
 use integration::registry::{AUTH, DIGEST};
-use integration::{Registry, Run, Scenario, eventually};
+use integration::{Registry, Run, Scenario, eventually, run};
 use serde_json::Value;
 
 const FILE: &str = r#"
@@ -163,7 +163,7 @@ fn push_sends_images_with_the_stored_password() {
     let push = |config: &str| {
         s.write("docker/config.json", config);
         let mut command = s.stack_command(["push"]);
-        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+        run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
     };
     let refused = push("{}");
     assert!(refused.code() == 1 && refused.stderr.contains("cannot push "), "{refused}");
@@ -177,7 +177,7 @@ fn push_sends_images_with_the_stored_password() {
     let pin = |config: &str| {
         s.write("docker/config.json", config);
         let mut command = s.stack_command(["config", "--lock-image-digests"]);
-        integration::run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
+        run(command.env("DOCKER_CONFIG", s.folder().join("docker")))
     };
     let pinned = pin(&format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{AUTH}\"}}}}}}", registry.address)).ok();
     assert_eq!(pinned.stdout, format!("services:\n  own:\n    image: {own}:latest@{DIGEST}\n"));
@@ -201,7 +201,7 @@ fn a_terminal_is_detached_by_the_keys_that_were_asked_for() {
          script -qefc '{} attach --detach-keys x,y cat; echo $? >ended' out <keys >/dev/null; cat ended",
         integration::scenario::stack().display()
     );
-    let ended = integration::run(Command::new("sh").args(["-c", &script]).current_dir(s.folder()));
+    let ended = run(Command::new("sh").args(["-c", &script]).current_dir(s.folder()));
     assert_eq!(ended.stdout, "0\n", "{ended}");
     assert_eq!(s.inspect(&s.container("cat"), "{{.State.Status}}"), "running");
     let refused = s.stack(["attach", "--detach-keys", "no-key", "cat"]);
@@ -319,7 +319,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     let mut wrong = Vec::new();
     for (arguments, says) in table {
         let mut command = s.stack_command(["--dry-run"]);
-        let dry: Run = integration::run(command.args(arguments));
+        let dry: Run = run(command.args(arguments));
         let fits = match says {
             Plan(line) => {
                 dry.code() == 0
@@ -336,4 +336,42 @@ fn a_dry_run_of_any_command_changes_nothing() {
         assert_eq!(after, before, "{arguments:?} has changed something\n{dry}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn scripts_get_what_docker_compose_gives_them() {
+    let Some(s) = Scenario::new("scripts") else { return };
+    s.compose_file(
+        "services:\n  dep: {image: \"busybox:stable\", command: sleep 1000, stop_grace_period: 0s}\n  web:\n    \
+         image: busybox:stable\n    command: sleep 1000\n    stop_grace_period: 0s\n    environment: {GIVEN: file}\n    \
+         depends_on: [dep]\n",
+    );
+    let _ = s.stack(["create"]).ok();
+    // By its name alone: the file is not read, and a cleanup may come twice.
+    for order in ["stop", "rm", "kill", "ps", "rm", "stop"] {
+        let _ = s.stack(["-p", &s.project, order, "dep"]).ok();
+        let _ = s.stack(["-p", &s.project, "rm", "-f", "dep"]).ok();
+    }
+    let _ = s.stack(["-p", &s.project, "stop", "dop"]).exits(1).says("no such service: dop");
+    let _ = s.stack(["up", "-d"]).ok();
+    // A variable without a value here: `run` keeps that of the file, `exec` takes it away.
+    let echo = "echo ${GIVEN-none}";
+    let ran = s.stack(["run", "--rm", "-i=false", "-T", "--no-deps", "-e", "GIVEN", "web", "sh", "-c", echo]).ok();
+    assert_eq!(ran.stdout, "file\n");
+    assert_eq!(s.stack(["exec", "-T=true", "-e", "GIVEN", "web", "sh", "-c", echo]).ok().stdout, "none\n");
+    let _ = s.stack(["run", "--rm", "-t", "web", "true"]).exits(1).says("the input device is not a TTY");
+    assert!(s.stack(["config", "--format", ""]).ok().stdout.contains("services:"));
+    assert_eq!(s.stack(["config", "--environment", "-q"]).ok().stdout, "");
+    let mut stop = s.stack_command(["stop", "web"]);
+    let stopped = run(stop.env("COMPOSE_STATUS_STDOUT", "1").env("COMPOSE_ANSI", "bogus")).ok();
+    assert!(stopped.stdout.contains("Stopped") && stopped.stderr.is_empty(), "{stopped:?}");
+    // An attached `up` ends those that were named.
+    s.compose_file(
+        "services:\n  dep: {image: \"busybox:stable\", command: sleep 1000, stop_grace_period: 0s}\n  web: {image: \
+         \"busybox:stable\", command: \"sh -c 'exit 3'\", depends_on: [dep]}\n",
+    );
+    let start = std::time::Instant::now();
+    let _ = s.stack(["up", "--abort-on-container-exit", "web"]).exits(3);
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "it waits for nobody");
+    assert_eq!(s.stack(["ps", "--services"]).ok().stdout, "dep\n");
 }

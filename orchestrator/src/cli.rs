@@ -165,7 +165,8 @@ fn started() -> Result<ExitCode> {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.global)?;
-    Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    output::progress_to_stdout(context.is_true("COMPOSE_STATUS_STDOUT"));
+    Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
     style::apply_ansi(&context.global.ansi)?;
     if context.global.compatibility && !matches!(cli.command, Command::Config(_)) {
         return Err(CommandError::new("`--compatibility` is not supported: names have a `-` between their parts")

@@ -136,14 +136,17 @@ impl Request {
 }
 
 /// How long a reading stays that has read everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Stay {
     /// For as long as somebody listens.
     Always,
     /// For as long as another container may come in the place of the last one.
     ForAnother,
-    /// Not at all.
-    Never,
+    /// Not at all; containers of these services are not waited for.
+    Never {
+        /// Names of the services.
+        running_on: Vec<String>,
+    },
 }
 
 /// A stream of lines. Dropping it ends the reading.
@@ -195,9 +198,10 @@ impl Logs {
         self.stay.send_replace(Stay::ForAnother);
     }
 
-    /// All containers have been stopped, and none comes after them: once the last lines have been read that is the end.
-    pub fn end(&self) {
-        self.stay.send_replace(Stay::Never);
+    /// All containers have been stopped but those of some services, and none comes after them: once the last lines have
+    /// been read that is the end.
+    pub fn end(&self, running_on: Vec<String>) {
+        self.stay.send_replace(Stay::Never { running_on });
     }
 
     /// The next item; none at the end. An error is the last item.

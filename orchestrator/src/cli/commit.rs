@@ -59,7 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     };
     let scope = Scope::find(context, std::slice::from_ref(&args.service))?;
     let engine = context.engine()?;
-    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
     block_on(async {
         let container = scope.any(&engine, &args.service, args.index).await?;
         if context.global.dry_run {

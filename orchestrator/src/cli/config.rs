@@ -173,7 +173,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 
 impl Args {
     fn format(&self) -> Result<Format> {
-        let Some(name) = &self.format else { return Ok(Format::Yaml) };
+        // A variable of a script that is not set gives an empty one.
+        let Some(name) = self.format.as_ref().filter(|name| !name.is_empty()) else { return Ok(Format::Yaml) };
         Format::from_str(name, false)
             .map_err(|_| CommandError::new(format!("unsupported format `{name}`")).hint("use `yaml` or `json`"))
     }

@@ -101,6 +101,11 @@ impl Context {
             output::stderr("warning: `--no-ansi` is deprecated: use `--ansi never`\n");
             "never".clone_into(&mut global.ansi);
         }
+        // A variable must not break every command, as a flag that means nothing may.
+        let is_known = matches!(global.ansi.as_str(), "auto" | "always" | "never");
+        if !is_known && environment.get("COMPOSE_ANSI") == Some(&global.ansi) {
+            "auto".clone_into(&mut global.ansi);
+        }
         if let Some(folder) = &global.docker_config {
             environment.insert("DOCKER_CONFIG".to_owned(), folder.clone());
         }

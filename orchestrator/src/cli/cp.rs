@@ -160,7 +160,7 @@ async fn copy(
     if context.global.dry_run {
         return dry_run::print(&copies.iter().map(|copy| format!("{}\n", copy.words)).collect::<String>());
     }
-    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
     let reporter = Reporter::new(mode);
     let mut inputs = match (direction, local) {
         (Direction::In { .. }, Local::Stream) => pipe::shared(std::io::stdin(), copies.len()),

@@ -33,7 +33,7 @@ pub async fn each(
             containers.iter().map(|container| format!("{} {}\n", words.order, printable(&container.name))).collect();
         return dry_run::print(&lines);
     }
-    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
     let reporter = Reporter::new(mode);
     let one = async |container: &Container| {
         let resource = format!("Container {}", container.name);

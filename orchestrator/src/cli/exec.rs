@@ -1,5 +1,6 @@
 //! `stack exec`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = flags::index, allow_negative_numbers = true)]
     index: Option<u32>,
     /// No terminal for the command, even where we have one
-    #[arg(short = 'T', long)]
+    #[arg(short = 'T', long, alias = "no-TTY")]
     no_tty: bool,
     /// A terminal for the command, as is the default
     #[arg(short, long, hide = true, conflicts_with = "no_tty")]
@@ -50,15 +51,13 @@ pub struct Args {
     command: Vec<String>,
 }
 
-/// `KEY=value` as it is; `KEY` with our value, or not at all where we have none.
-pub(super) fn environment(context: &Context, given: &[String]) -> Vec<String> {
+/// `KEY=value` as it is; `KEY` with our value, or alone where we have none: the engine takes the variable away.
+fn environment(ours: &BTreeMap<String, String>, given: &[String]) -> Vec<String> {
     given
         .iter()
-        .filter_map(|entry| {
-            if entry.contains('=') {
-                return Some(entry.clone());
-            }
-            context.environment.get(entry).map(|value| format!("{entry}={value}"))
+        .map(|entry| match ours.get(entry).filter(|_| !entry.contains('=')) {
+            Some(value) => format!("{entry}={value}"),
+            None => entry.clone(),
         })
         .collect()
 }
@@ -75,7 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let tty = !args.no_tty && !args.detach && terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let spec = ExecSpec {
         command: command.to_vec(),
-        environment: environment(context, &args.environment),
+        environment: environment(&context.environment, &args.environment),
         user: args.user.clone().unwrap_or_default(),
         working_dir: args.workdir.clone().unwrap_or_default(),
         tty: tty || args.tty,
@@ -121,4 +120,16 @@ async fn exit_code(engine: &Engine, id: &str) -> Result<i64> {
         }
     };
     tokio::time::timeout(NOTICE, ended).await.unwrap_or(Ok(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_without_value_here_is_taken_away() {
+        let ours = BTreeMap::from([("HERE".to_owned(), "1".to_owned())]);
+        let given = ["A=b", "HERE", "NOT", "E="].map(str::to_owned);
+        assert_eq!(environment(&ours, &given), ["A=b", "HERE=1", "NOT", "E="]);
+    }
 }

@@ -19,7 +19,47 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches(arguments)?)
 }
 
-fn matches(arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+fn matches(mut arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
+    // Each turn spells out one word, at most.
+    for _ in 0..arguments.len() {
+        let matches = as_written(arguments.clone())?;
+        match spelled_out(&arguments, &matches) {
+            Some(plain) => arguments = plain,
+            None => return Ok(matches),
+        }
+    }
+    as_written(arguments)
+}
+
+/// The command line without the short flags that clap takes for the command of `exec` or `run`, because a value hangs on
+/// them: `-T=true`, `-uroot`.
+fn spelled_out(arguments: &[OsString], matches: &ArgMatches) -> Option<Vec<OsString>> {
+    let (name, matches) = matches.subcommand().filter(|(name, _)| matches!(*name, "exec" | "run"))?;
+    let words = matches.get_many::<String>("command")?;
+    // The command is all that remains.
+    let at = arguments.len().checked_sub(words.len())?;
+    let word = words.into_iter().next()?.strip_prefix('-').filter(|word| !word.starts_with('-'))?;
+    let command = Cli::command();
+    let flags = command.find_subcommand(name)?;
+    let mut plain: Vec<OsString> = arguments.get(..at)?.to_vec();
+    let mut letters = word.chars();
+    while let Some(letter) = letters.next() {
+        let flag = flags.get_arguments().find(|flag| flag.get_short() == Some(letter))?;
+        let long = flag.get_long()?;
+        let has_value =
+            matches!(flag.get_action(), ArgAction::Set | ArgAction::Append) && !flag.is_require_equals_set();
+        let rest = letters.as_str();
+        if rest.starts_with('=') || (has_value && !rest.is_empty()) {
+            plain.push(format!("--{long}={}", rest.strip_prefix('=').unwrap_or(rest)).into());
+            break;
+        }
+        plain.push(format!("--{long}").into());
+    }
+    plain.extend_from_slice(arguments.get(at + 1..)?);
+    Some(plain)
+}
+
+fn as_written(arguments: Vec<OsString>) -> Result<ArgMatches, clap::Error> {
     let command = || Cli::command().args_override_self(true);
     command().try_get_matches_from(arguments.clone()).or_else(|error| {
         let has_value = match error.kind() {
@@ -168,10 +208,28 @@ mod tests {
     }
 
     #[test]
+    fn short_flags_before_a_command_may_have_their_value_with_them() {
+        let exec = parsed("stack exec -T=true -uroot -w=/tmp -i=false -eA=b web ls -l");
+        assert_eq!((exec.get_one("no_tty"), exec.get_one("interactive")), (Some(&true), Some(&false)));
+        assert_eq!(exec.get_one::<String>("user").unwrap(), "root");
+        assert_eq!(exec.get_one::<String>("workdir").unwrap(), "/tmp");
+        assert_eq!(exec.get_one::<String>("environment").unwrap(), "A=b");
+        assert_eq!(exec.get_many::<String>("command").unwrap().collect::<Vec<_>>(), ["web", "ls", "-l"]);
+        let run = parsed("stack run --rm -i=false -T web true");
+        assert_eq!((run.get_one("no_tty"), run.get_one("interactive")), (Some(&true), Some(&false)));
+        assert_eq!(parsed("stack run -Turoot web").get_one::<String>("user").unwrap(), "root");
+        assert_eq!(parsed("stack exec --no-TTY web true").get_one("no_tty"), Some(&true));
+        let unknown = parsed("stack exec -X=1 web true");
+        assert_eq!(unknown.get_many::<String>("command").unwrap().next().unwrap(), "-X=1");
+    }
+
+    #[test]
     fn arguments_of_programs_stay_as_they_are() {
         let exec = parsed("stack exec --detach=false web ls --all=true");
         let command: Vec<&String> = exec.get_many("command").unwrap().collect();
         assert_eq!(command, ["web", "ls", "--all=true"]);
         assert_eq!(exec.get_one("detach"), Some(&false));
+        let exec = parsed("stack exec web ls -T=true");
+        assert_eq!(exec.get_many::<String>("command").unwrap().collect::<Vec<_>>(), ["web", "ls", "-T=true"]);
     }
 }

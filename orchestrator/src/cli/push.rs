@@ -146,7 +146,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let progress = if args.quiet { "quiet" } else { &context.global.progress };
-    let mode = Mode::choose(progress, &context.global.ansi, output::stderr_is_terminal())?;
+    let mode = Mode::choose(progress, &context.global.ansi, output::progress_is_watched())?;
     let (engine, limit) = (context.engine()?, limit(context)?);
     let failures = block_on(async { Ok(pushes.push(&engine, &Reporter::new(mode), limit, args.quiet).await) })?;
     outcome(&failures, args.ignore_push_failures)?;

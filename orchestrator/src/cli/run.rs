@@ -111,7 +111,7 @@ impl Args {
         self.command.first().map_or("", String::as_str)
     }
 
-    fn options(&self) -> Result<UpOptions> {
+    fn options(&self, context: &Context) -> Result<UpOptions> {
         let pull = match self.pull.as_str() {
             "policy" => None,
             "always" | "missing" | "never" => PullPolicy::parse(&self.pull),
@@ -124,7 +124,7 @@ impl Args {
             // Containers of the service itself have nothing to do with this.
             recreate: Recreate::Never,
             remove_orphans: self.remove_orphans,
-            ignore_orphans: !self.remove_orphans,
+            ignore_orphans: context.is_true("COMPOSE_IGNORE_ORPHANS"),
             build: self.build,
             pull,
             ..UpOptions::default()
@@ -159,7 +159,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     }
     let has_terminal = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     let tty = args.tty || (has_terminal && !args.no_tty && !args.detach);
-    let options = args.options()?;
+    if args.tty && args.interactive && !terminal::stdin_is_terminal() {
+        return Err(CommandError::new("the input device is not a TTY").hint("leave `-t` out, or add `-i=false`"));
+    }
+    let options = args.options(context)?;
     let services = vec![args.service().to_owned()];
     let mut loaded = context.load(&context.load_options(&services))?;
     if !loaded.project.services.contains_key(args.service()) {

@@ -25,6 +25,9 @@ pub struct Scope {
     pub name: String,
     /// What the files say, where they were read.
     pub loaded: Option<Loaded>,
+    /// Services that files declare which count for nothing else: with `-p` and no `-f` those of the folder. One of these
+    /// without a container is no mistake.
+    pub declared: BTreeSet<String>,
 }
 
 impl Scope {
@@ -47,12 +50,16 @@ impl Scope {
 
     fn with(context: &Context, options: &LoadOptions) -> Result<Self> {
         if let Some(name) = options.project_name.as_ref().filter(|_| options.files.is_empty()) {
-            return Self::named(name);
+            let mut scope = Self::named(name)?;
+            if !options.selected.is_empty() {
+                scope.declared = declared(options);
+            }
+            return Ok(scope);
         }
         match compose_schema::load(options) {
             Ok(loaded) => {
                 super::show_warnings(&loaded.warnings, &loaded.sources);
-                Ok(Self { name: loaded.project.name.clone(), loaded: Some(loaded) })
+                Ok(Self { name: loaded.project.name.clone(), loaded: Some(loaded), declared: BTreeSet::new() })
             }
             Err(failure) => {
                 let name = context.environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
@@ -74,7 +81,7 @@ impl Scope {
             return Err(CommandError::new(format!("`{}` is not a valid project name", printable(name)))
                 .hint("use lowercase letters, digits, `-` and `_`, and start with a letter or a digit"));
         }
-        Ok(Self { name: name.to_owned(), loaded: None })
+        Ok(Self { name: name.to_owned(), loaded: None, declared: BTreeSet::new() })
     }
 
     /// The project of the files, where they were read.
@@ -110,6 +117,7 @@ impl Scope {
     /// Names that neither knows.
     pub fn check(&self, services: &[String], containers: &[Container]) -> Result<()> {
         let mut known: BTreeSet<&str> = containers.iter().map(service_of).collect();
+        known.extend(self.declared.iter().map(String::as_str));
         if let Some(project) = self.project() {
             known.extend(project.services.keys().chain(project.disabled_services.keys()).map(String::as_str));
         }
@@ -156,6 +164,15 @@ impl Scope {
                 .hint(format!("`stack up -d {service}` starts it, `stack ps -a {service}` shows what is there"))
         })
     }
+}
+
+/// The services of the folder's files; none where there are no files, or none that can be read.
+fn declared(options: &LoadOptions) -> BTreeSet<String> {
+    let options =
+        LoadOptions { selected: Vec::new(), resolve_environment: false, consistency: false, ..options.clone() };
+    let Ok(loaded) = compose_schema::load(&options) else { return BTreeSet::new() };
+    let project = loaded.project;
+    project.services.into_keys().chain(project.disabled_services.into_keys()).collect()
 }
 
 /// The error about a name that is no service, with the one that was probably meant.

@@ -277,15 +277,20 @@ impl Follower {
     /// Containers come, go and come again.
     async fn watch(&mut self, mut events: BoxStream<'static, Result<Event>>) -> std::result::Result<(), Gone> {
         loop {
-            let stay = *self.stay.borrow_and_update();
-            let idle = self.active.is_empty() && stay != Stay::Always;
-            if idle && stay == Stay::Never && self.unexplained.is_empty() {
+            let stay = self.stay.borrow_and_update().clone();
+            let idle = match &stay {
+                Stay::Always => false,
+                Stay::ForAnother => self.active.is_empty(),
+                Stay::Never { running_on } => self.active.values().all(|source| running_on.contains(&source.service)),
+            };
+            let is_last = matches!(stay, Stay::Never { .. });
+            if idle && is_last && self.unexplained.is_empty() {
                 return self.flush_all().await;
             }
             let patience = if self.unexplained.is_empty() { self.patience } else { LINGER };
             tokio::select! {
                 () = self.items.closed() => return Err(Gone),
-                Ok(()) = self.stay.changed(), if stay != Stay::Never => {}
+                Ok(()) = self.stay.changed(), if !is_last => {}
                 Some(ended) = self.tasks.join_next() => {
                     // A reader that panicked would be a bug; it must not stop the others.
                     if let Ok(reader) = ended {

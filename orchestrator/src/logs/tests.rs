@@ -166,6 +166,20 @@ async fn following_goes_on_across_restarts_and_newcomers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_those_that_run_on() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    container(&memory, "p-db-1", "db").await;
+    let mut logs = Logs::open(&engine, request(true)).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    logs.end(vec!["db".to_owned()]);
+    let start = tokio::time::Instant::now();
+    memory.stop_container("p-web-1", None).await.unwrap();
+    assert_eq!(shown(&mut logs, 9).await, ["web-1 exited 0"]);
+    assert!(start.elapsed() < std::time::Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_who_was_stopped_is_waited_for() {
     for (stopped, left, lingers) in [(false, false, false), (true, false, true), (true, true, false)] {
         let (memory, engine) = engine().await;
@@ -179,7 +193,7 @@ async fn only_who_was_stopped_is_waited_for() {
             memory.exit("p-web-1", 0);
         }
         if left {
-            logs.end();
+            logs.end(Vec::new());
         }
         assert_eq!(shown(&mut logs, 9).await, ["web-1 exited 0"]);
         let took = start.elapsed();

@@ -12,7 +12,7 @@ mod socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use compose_schema::model::{Mount, Network, Project, Service, Volume};
+use compose_schema::model::{Dependency, Mount, Network, Project, Service, Volume};
 
 use crate::backend::{Attachment, BuildSpec, Labels, NetworkSpec, VolumeSpec};
 use crate::error::CommandError;
@@ -229,7 +229,12 @@ impl Desired {
                 continue;
             };
             let replicas = selection.scale.get(&name).copied().unwrap_or_else(|| service.replicas());
-            let service = one(project, &name, service, replicas, selected, place)?;
+            let mut service = one(project, &name, service, replicas, selected, place)?;
+            if selection.no_dependencies {
+                // Docker Compose, too, notes only what is brought up with it.
+                let depends_on = depends_on(&service.service, &|other| names.contains(other));
+                service.labels.insert(labels::DEPENDS_ON.to_owned(), depends_on);
+            }
             for key in &service.network_keys {
                 if let Some(network) = project.networks.get(key) {
                     desired.networks.entry(key.clone()).or_insert_with(|| network_resource(project, key, network));
@@ -381,13 +386,6 @@ fn image_name(project: &Project, name: &str, service: &Service) -> String {
 fn container_labels(project: &Project, name: &str, service: &Service) -> Labels {
     let mut labels: Labels = service.labels.clone();
     let files: Vec<String> = project.compose_files.iter().map(|path| path.display().to_string()).collect();
-    let depends_on: Vec<String> = service
-        .depends_on
-        .iter()
-        .map(|(other, dependency)| {
-            format!("{other}:{}:{}", references::condition(dependency.condition), dependency.restart)
-        })
-        .collect();
     let own = [
         (labels::PROJECT, project.name.clone()),
         (labels::SERVICE, name.to_owned()),
@@ -395,11 +393,20 @@ fn container_labels(project: &Project, name: &str, service: &Service) -> Labels 
         (labels::WORKING_DIR, project.working_dir.display().to_string()),
         (labels::CONFIG_FILES, files.join(",")),
         (labels::ONEOFF, "False".to_owned()),
-        (labels::DEPENDS_ON, depends_on.join(",")),
+        (labels::DEPENDS_ON, depends_on(service, &|_| true)),
         (labels::STACK_CONFIG, fingerprint::of(service)),
     ];
     labels.extend(own.map(|(label, value)| (label.to_owned(), value)));
     labels
+}
+
+/// The services of a selection that one depends on, as a label has them.
+fn depends_on(service: &Service, is_meant: &dyn Fn(&str) -> bool) -> String {
+    let meant = service.depends_on.iter().filter(|(other, _)| is_meant(other));
+    let one = |(other, dependency): (&String, &Dependency)| {
+        format!("{other}:{}:{}", references::condition(dependency.condition), dependency.restart)
+    };
+    meant.map(one).collect::<Vec<_>>().join(",")
 }
 
 /// `KEY=value`; a key without value takes the project's, and where there is none the variable is taken away.

@@ -3,6 +3,7 @@
 //! Never `println!`: it panics when the reader has gone away.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Writes text to standard output. Colour codes are taken out unless a terminal reads it.
 ///
@@ -26,7 +27,25 @@ pub fn stderr_color() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// Whether a person watches standard error.
-pub fn stderr_is_terminal() -> bool {
-    io::stderr().is_terminal()
+/// Where progress goes, for the whole process.
+static PROGRESS_TO_STDOUT: AtomicBool = AtomicBool::new(false);
+
+/// Sends progress to standard output instead of standard error (`COMPOSE_STATUS_STDOUT`).
+pub fn progress_to_stdout(wanted: bool) {
+    PROGRESS_TO_STDOUT.store(wanted, Ordering::Relaxed);
+}
+
+/// Whether progress goes to standard output.
+pub fn progress_is_on_stdout() -> bool {
+    PROGRESS_TO_STDOUT.load(Ordering::Relaxed)
+}
+
+/// Where progress goes.
+pub fn progress() -> Box<dyn Write + Send> {
+    if progress_is_on_stdout() { Box::new(anstream::stdout()) } else { Box::new(anstream::stderr()) }
+}
+
+/// Whether a person watches the progress.
+pub fn progress_is_watched() -> bool {
+    if progress_is_on_stdout() { io::stdout().is_terminal() } else { io::stderr().is_terminal() }
 }

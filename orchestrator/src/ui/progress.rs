@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backend::{Progress, ProgressSink};
 use crate::error::{CommandError, Result};
+use crate::ui::output;
 
 /// How progress is shown (`--progress`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +107,9 @@ impl Reporter {
     pub fn new(mode: Mode) -> Self {
         Self::with(match mode {
             Mode::Tty => Box::new(tty::Tty::new()),
-            Mode::Plain => Box::new(plain::Plain::new(Box::new(anstream::stderr()), false)),
-            Mode::Json => Box::new(json::Json::new(Box::new(anstream::stderr()))),
-            Mode::Quiet => Box::new(plain::Plain::new(Box::new(anstream::stderr()), true)),
+            Mode::Plain => Box::new(plain::Plain::new(output::progress(), false)),
+            Mode::Json => Box::new(json::Json::new(output::progress())),
+            Mode::Quiet => Box::new(plain::Plain::new(output::progress(), true)),
         })
     }
 

@@ -55,7 +55,8 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
         if args.format()? == Format::Json { variables_json(&found) } else { variables_table(&found) }
     } else if args.environment {
         let project = args.load(&args.names, &args.options(context, &args.names))?.project;
-        lines(project.environment.iter().map(|(name, value)| format!("{name}={value}")))
+        let shown = project.environment.iter().filter(|_| !args.quiet);
+        lines(shown.map(|(name, value)| format!("{name}={value}")))
     } else {
         return Ok(None);
     };

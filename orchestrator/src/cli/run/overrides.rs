@@ -69,7 +69,8 @@ pub(super) fn apply(
         service.volumes.retain(|other| other.target != mount.target);
         service.volumes.push(mount);
     }
-    service.environment.extend(given.environment);
+    // What has no value here leaves that of the file alone.
+    service.environment.extend(given.environment.into_iter().filter(|(_, value)| value.is_some()));
     service.labels.extend(given.labels);
     service.cap_add.extend(args.cap_add.iter().cloned());
     service.cap_drop.extend(args.cap_drop.iter().cloned());

@@ -189,7 +189,7 @@ mod tests {
         start("one").await.unwrap();
         memory.set_usage("one", Usage { pids: 4, ..Usage::default() });
         let engine: Engine = memory.clone();
-        let scope = Scope { name: "demo".to_owned(), loaded: None };
+        let scope = Scope { name: "demo".to_owned(), loaded: None, declared: std::collections::BTreeSet::new() };
         let args = Args { all: false, format: String::new(), no_stream: false, no_trunc: false, services: Vec::new() };
         let (samples, mut incoming) = mpsc::channel(4);
         let mut board = Board {

@@ -236,21 +236,25 @@ impl Session<'_> {
         }
     }
 
-    /// Stops all containers; the next interrupt kills them.
+    /// Stops the containers of the services that were asked for; the next interrupt kills them.
     async fn stop(&mut self, signals: &mut Signals, mut output: Option<Output>) -> Result<ExitCode> {
         self.prepared.runner.cancel = CancellationToken::new();
         if let Some(output) = &output {
             output.logs.leave();
         }
         let code = ExitCode::from(self.end.unwrap_or_default());
+        let ours = stopped(self.prepared);
+        let all = self.prepared.desired.services.keys();
+        let running_on = all.filter(|service| !ours.contains(service)).cloned().collect();
         let stopped = {
             let (engine, project) = (self.prepared.runner.engine.clone(), self.prepared.runner.project.clone());
+            let services = ours.clone();
             let mut stop = std::pin::pin!(stop_services(self.prepared, self.args));
             loop {
                 tokio::select! {
                     result = &mut stop => break result,
                     () = signals.next() => {
-                        kill(&engine, &project).await?;
+                        kill(&engine, &project, &services).await?;
                         return Ok(code);
                     }
                     more = show(&mut output, &self.shown) => {
@@ -262,7 +266,7 @@ impl Session<'_> {
             }
         };
         if let Some(output) = output.as_ref().filter(|_| stopped.is_ok()) {
-            output.logs.end();
+            output.logs.end(running_on);
         }
         let rest = async { while show(&mut output, &self.shown).await {} };
         // A container that somebody else has started again goes on printing: it is not ours to wait for.
@@ -295,19 +299,27 @@ async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
     }
 }
 
+/// The services that end with the session: as with Docker Compose, what those need that were named runs on.
+fn stopped(prepared: &Prepared) -> Vec<String> {
+    let selected = prepared.desired.services.values().filter(|service| service.selected);
+    selected.map(|service| service.name.clone()).collect()
+}
+
 async fn stop_services(prepared: &mut Prepared, args: &Args) -> Result<()> {
     let mut observed = prepared.runner.observe().await?;
     let runner = &prepared.runner;
     observed.gateway = edge::may_route(&runner.engine, &observed.containers).await?;
-    let services: Vec<String> = prepared.desired.services.keys().cloned().collect();
+    let services = stopped(prepared);
     let plan = lifecycle::stop(&observed, Some(&prepared.loaded.project), &services, args.timeout());
     runner.carry_out(&plan, None).await?;
     Ok(())
 }
 
-async fn kill(engine: &Engine, project: &str) -> Result<()> {
+async fn kill(engine: &Engine, project: &str, services: &[String]) -> Result<()> {
     let containers = engine.containers(&of_project(project)).await?;
-    let running = containers.iter().filter(|container| container.state == State::Running);
+    let running = containers.iter().filter(|container| {
+        container.state == State::Running && services.iter().any(|service| service == service_of(container))
+    });
     for killed in join_all(running.map(|container| engine.kill_container(&container.id, "SIGKILL"))).await {
         killed?;
     }

@@ -144,7 +144,7 @@ fn hint(step: &Step, error: &StepError, desired: Option<&Desired>) -> Option<Str
             Some(format!("someone else has this port (`ss -ltnp` shows who); change `ports`{place} or stop the other"))
         }
         Action::Create(create) if engine.kind == ErrorKind::Conflict => Some(format!(
-            "a container of that name is not this project's; `docker rm -f {}` removes it, `container_name` avoids it",
+            "another container has that name: `docker rm -f {}` removes it, `container_name` avoids it",
             create.spec.name
         )),
         Action::Create(_) if text.contains("does not exist") || text.contains("no such file") => {

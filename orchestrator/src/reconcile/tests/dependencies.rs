@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use super::scene::{Scene, after, service};
 use crate::backend::Health;
 use crate::backend::memory::Behaviour;
+use crate::labels;
 
 fn healthy(mut service: Service) -> Service {
     let test = vec!["CMD".to_owned(), "true".to_owned()];
@@ -126,6 +127,10 @@ async fn without_dependencies_and_with_final_waits() {
     #3 start demo-app-1 (#2) <- #2
     #4 wait until app is running or healthy <- #3
     ");
+    let label = |scene: &Scene| scene.desired().services["app"].labels[labels::DEPENDS_ON].clone();
+    assert_eq!(label(&scene), "");
+    scene.selection.no_dependencies = false;
+    assert_ne!(label(&scene), "");
 }
 
 #[tokio::test]

@@ -265,6 +265,23 @@ async fn external_things_have_to_exist() {
 }
 
 #[tokio::test]
+async fn policies_that_bring_nothing_take_what_is_here() {
+    for policy in ["refresh", "build"] {
+        let mut web = service("nginx");
+        web.pull_policy = policy.to_owned();
+        let scene = Scene::new(&[("web", web.clone())]);
+        let text = scene.text().await;
+        assert!(text.contains("create container demo-web-1") && !text.contains("pull image"), "{policy}: {text}");
+        let scene = Scene { project: super::scene::project(&[("web", web)]), ..Scene::new(&[]) };
+        let plan = up::plan(&scene.desired(), &scene.observe().await, &scene.options);
+        match policy {
+            "build" => assert!(plan.unwrap_err().to_string().contains("no `build` section")),
+            _ => assert!(plan.unwrap().to_string().contains("pull image nginx: image is not here")),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_image_is_pulled_again_when_it_is_old() {
     let mut web = service("nginx");
     web.pull_policy = "every_1d12h".to_owned();

@@ -5,6 +5,7 @@ use compose_schema::model::{Condition, Service};
 use super::scene::{Scene, after, service, with_env, with_volume};
 use crate::backend::ErrorKind;
 use crate::backend::memory::Fault;
+use crate::reconcile::action::Action;
 
 fn services(debug: &str) -> Vec<(&'static str, Service)> {
     vec![
@@ -98,4 +99,38 @@ async fn what_was_killed_or_removed_comes_back() {
     scene.engine.exit("demo-db-1", 137);
     scene.engine.vanish("demo-app-1");
     converges(&scene, "killed and removed").await;
+}
+
+#[tokio::test]
+async fn one_left_over_makes_room_for_the_next_of_its_name() {
+    let mut scene = Scene::new(&services("0"));
+    scene.up().await;
+    let change = |scene: &mut Scene, debug: &str| {
+        for (name, service) in services(debug) {
+            scene.project.services.insert(name.to_owned(), service);
+        }
+    };
+    change(&mut scene, "1");
+    // The new container of `db` is there, its old one cannot be stopped.
+    let stop = scene.engine.clone();
+    let plan = scene.plan().await;
+    let before = plan.steps().position(|(_, step)| matches!(step.action, Action::Stop { .. })).unwrap();
+    stop.reset_calls();
+    stop.fail_from(before + 1);
+    scene.execute(&plan).await;
+    stop.reset_calls();
+    let made = scene.containers().len();
+    assert!(made > 2, "one is left over: {:?}", scene.containers());
+    change(&mut scene, "2");
+    let plan = scene.plan().await;
+    for (id, step) in plan.steps() {
+        let Action::Create(create) = &step.action else { continue };
+        let holder = scene.engine.snapshot().get(&create.spec.name).map(|container| container.name.clone());
+        let Some(holder) = holder else { continue };
+        let needs = plan.needs(id);
+        let removes = |step: &Action| matches!(step, Action::Remove { target, .. } if target.name() == holder);
+        assert!(needs.iter().any(|(need, _)| plan.step(*need).is_some_and(|step| removes(&step.action))), "{plan}");
+    }
+    scene.up().await;
+    assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-db-1 Running"]);
 }

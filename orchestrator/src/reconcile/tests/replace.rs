@@ -4,8 +4,11 @@ use compose_schema::model::{Condition, Network};
 use insta::assert_snapshot;
 
 use super::scene::{Scene, after, service, with_env, with_volume};
-use crate::backend::Backend;
+use crate::backend::memory::Fault;
+use crate::backend::{Backend, ErrorKind};
 use crate::labels;
+use crate::reconcile::action::Action;
+use crate::reconcile::plan::Step;
 use crate::reconcile::up::Recreate;
 use crate::reconcile::version::Version;
 
@@ -129,19 +132,51 @@ async fn changed_network_is_made_anew_with_its_containers() {
     scene.up().await;
     let network = Network { name: "demo_default".to_owned(), internal: true, ..Network::default() };
     scene.project.networks.insert("default".to_owned(), network);
-    assert_snapshot!(scene.text().await, @r"
+    let containers = scene.engine.snapshot();
+    let text = scene
+        .text()
+        .await
+        .replace(&containers["demo-app-1"].id[..12], "OLD-APP")
+        .replace(&containers["demo-db-1"].id[..12], "OLD-DB");
+    assert_snapshot!(text, @r"
     #1 stop demo-app-1: `demo_default` is made anew
-    #2 remove demo-app-1 <- #1
+    #2 disconnect demo-app-1 from demo_default <- #1
     #3 stop demo-db-1: `demo_default` is made anew
-    #4 remove demo-db-1 <- #3
+    #4 disconnect demo-db-1 from demo_default <- #3
     #5 remove network demo_default <- #2 #4: its definition has changed
     #6 create network demo_default <- #5
-    #7 create container demo-db-1 <- #4 #6: `demo_default` is made anew
-    #8 start demo-db-1 (#7) <- #7
-    #9 create container demo-app-1 <- #2 #6: `demo_default` is made anew
-    #10 start demo-app-1 (#9) <- #8 #9
+    #7 create container OLD-DB_demo-db-1 <- #6: `demo_default` is made anew
+    #8 remove demo-db-1 <- #3 #7
+    #9 rename #7 to demo-db-1 <- #8
+    #10 start demo-db-1 (#7) <- #7 #9
+    #11 create container OLD-APP_demo-app-1 <- #6: `demo_default` is made anew
+    #12 remove demo-app-1 <- #1 #10 #11
+    #13 rename #11 to demo-app-1 <- #12
+    #14 start demo-app-1 (#11) <- #10 #11 #13
     ");
     scene.up().await;
+    assert_snapshot!(scene.text().await, @"nothing to do");
+}
+
+#[tokio::test]
+async fn nothing_is_lost_with_a_network_that_cannot_be_made_anew() {
+    let mut scene = Scene::new(&[("db", with_volume(service("postgres:16"), "", "/data"))]);
+    scene.up().await;
+    let before = scene.engine.snapshot()["demo-db-1"].clone();
+    let network = Network { name: "demo_default".to_owned(), internal: true, ..Network::default() };
+    scene.project.networks.insert("default".to_owned(), network);
+    let plan = scene.plan().await;
+    let is_made = |step: &Step| matches!(step.action, Action::CreateNetwork(_));
+    let number = plan.steps().position(|(_, step)| is_made(step)).unwrap() + 1;
+    scene.engine.reset_calls();
+    scene.engine.fail_call(number, Fault::Before(ErrorKind::Engine));
+    scene.execute(&plan).await;
+    scene.engine.reset_calls();
+    assert_eq!(scene.engine.snapshot()["demo-db-1"].id, before.id, "it waits to be replaced");
+    scene.up().await;
+    let after = scene.engine.snapshot()["demo-db-1"].clone();
+    assert_eq!(after.mounts[0].name, before.mounts[0].name, "its anonymous volume is handed over");
+    assert_eq!(scene.containers(), ["demo-db-1 Running"]);
     assert_snapshot!(scene.text().await, @"nothing to do");
 }
 

@@ -16,7 +16,7 @@ use crate::reconcile::version::{Version, kept_image};
 /// Digits of an id in the name that a new container has while the old one is still there.
 const SHORT_ID: usize = 12;
 
-fn existing(container: &Container) -> Target {
+pub(super) fn existing(container: &Container) -> Target {
     Target::Existing { id: container.id.clone(), name: container.name.clone() }
 }
 
@@ -190,13 +190,11 @@ impl<'a> Planner<'a> {
         service: &'a DesiredService,
         fate: &Fate<'a>,
         cause: &str,
-        remove_first: bool,
     ) -> Result<(Target, Vec<StepId>), PlanError> {
         let old = fate.container;
         let name = service.container_name(&self.desired.project, fate.number);
-        if remove_first {
-            // The removal was planned together with the network or volume that is made anew, if it had to be.
-            self.remove(&service.name, old, cause, &[], true);
+        if self.removals.contains_key(old.id.as_str()) {
+            // That was planned together with the volume that is made anew.
             let new = self.create(service, fate.number, Some(old), cause, Words::both("Recreate", "Recreated"))?;
             let begun = self.bring_up(service, fate.number, &new, &[], "");
             return Ok((new, begun));
@@ -244,11 +242,10 @@ impl<'a> Planner<'a> {
         needs.extend(gone);
         let passing = match replaces {
             Some(old) if gone.is_none() => format!("{}_{name}", old.id.get(..SHORT_ID).unwrap_or(&old.id)),
-            _ => {
-                needs.extend(self.removed_by_name(&name));
-                name.clone()
-            }
+            _ => name.clone(),
         };
+        // One that a replacement has left over may have this very name.
+        needs.extend(self.removed_by_name(&passing));
         let mut labels = service.labels.clone();
         labels.insert(labels::NUMBER.to_owned(), number.to_string());
         if let Some(image) = self.observed.image_id(&service.image).filter(|_| image_from.is_none()) {
@@ -485,7 +482,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Stops a container (once), dependents that asked for it first, `pre_stop` hooks before.
-    fn stop(
+    pub(super) fn stop(
         &mut self,
         service: &str,
         container: &'a Container,

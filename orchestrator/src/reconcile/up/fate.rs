@@ -19,8 +19,8 @@ pub(super) enum Verdict {
     Replace {
         /// Why.
         cause: String,
-        /// The old one has to be gone before the new one can be made.
-        remove_first: bool,
+        /// Never two at once: what both would use is made anew in between.
+        stop_first: bool,
     },
     /// It goes.
     Remove {
@@ -35,6 +35,16 @@ pub(super) struct Fate<'a> {
     pub(super) container: &'a Container,
     pub(super) number: u32,
     pub(super) verdict: Verdict,
+}
+
+impl Fate<'_> {
+    /// Why it does not stay; empty for one that does.
+    pub(super) fn cause(&self) -> &str {
+        match &self.verdict {
+            Verdict::Replace { cause, .. } | Verdict::Remove { cause } => cause,
+            Verdict::Keep => "",
+        }
+    }
 }
 
 /// All containers of a service.
@@ -140,7 +150,7 @@ impl<'a> Planner<'a> {
         if self.options.existing_only {
             return Verdict::Keep;
         }
-        let replace = |cause: String| Verdict::Replace { cause, remove_first: false };
+        let replace = |cause: String| Verdict::Replace { cause, stop_first: false };
         if let Some(version) = self.options.versions.get(&container.id) {
             return replace(format!("back to the version before, with image `{}`", version.image));
         }
@@ -156,7 +166,7 @@ impl<'a> Planner<'a> {
             Recreate::Diverged => {}
         }
         if let Some(name) = self.remade_of(service) {
-            return Verdict::Replace { cause: format!("`{name}` is made anew"), remove_first: true };
+            return Verdict::Replace { cause: format!("`{name}` is made anew"), stop_first: true };
         }
         for parent in references::parents(&service.service) {
             if self.fates.get(parent).is_some_and(Fates::makes) {

@@ -33,12 +33,12 @@ impl PullPolicy {
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "always" => Some(Self::Always),
-            "" | "missing" | "if_not_present" => Some(Self::Missing),
+            // As Docker Compose has it, `refresh` says how an image is refreshed and not when: one that is here is not.
+            "" | "missing" | "if_not_present" | "refresh" => Some(Self::Missing),
             "never" => Some(Self::Never),
             "build" => Some(Self::Build),
             "daily" => Some(Self::Refresh(DAY)),
             "weekly" => Some(Self::Refresh(7 * DAY)),
-            "refresh" => Some(Self::Refresh(0)),
             _ => age(word.strip_prefix("every_")?).map(Self::Refresh),
         }
     }
@@ -117,7 +117,7 @@ fn source(
     };
     match policy {
         PullPolicy::Build if buildable => Ok(Source::Build("asked for")),
-        PullPolicy::Build if service.build.is_none() && options.pull.is_none() => {
+        PullPolicy::Build if service.build.is_none() && options.pull.is_none() && !here => {
             Err(PlanError::NothingToBuild { service: service.name.clone(), place: service.image_place.clone() })
         }
         PullPolicy::Always if service.build.is_none() && built_for_another() => Ok(Source::Here),

@@ -1,7 +1,9 @@
 //! Networks and volumes.
 
+use super::containers::{existing, resource};
+use super::fate::Fate;
 use super::{PlanError, Planner, Recreate};
-use crate::backend::Labels;
+use crate::backend::{Container, Labels};
 use crate::labels;
 use crate::reconcile::action::Action;
 use crate::reconcile::desired::Desired;
@@ -82,7 +84,7 @@ impl<'a> Planner<'a> {
                     ));
                 }
                 Some(found) if self.remade.contains(name) => {
-                    let needs = self.clear(|container| container.networks.contains_key(name));
+                    let needs = self.leave(name);
                     let removed = self.plan.add(
                         Step {
                             action: Action::RemoveNetwork {
@@ -136,7 +138,7 @@ impl<'a> Planner<'a> {
                     ));
                 }
                 Some(_) if self.remade.contains(name) => {
-                    let needs = self.clear(|container| container.mounts.iter().any(|mount| mount.name == name));
+                    let needs = self.clear(name);
                     let removed = self.plan.add(
                         Step {
                             action: Action::RemoveVolume { name: name.to_owned(), may_stay: false },
@@ -171,25 +173,35 @@ impl<'a> Planner<'a> {
         self.resource_steps.insert(name, id);
     }
 
-    /// Stops and removes the containers that stand in the way of a network or volume that is made anew.
-    fn clear(&mut self, uses: impl Fn(&crate::backend::Container) -> bool) -> Vec<(StepId, Need)> {
-        let fates: Vec<_> = self
-            .fates
-            .iter()
-            .flat_map(|(service, fates)| fates.there.iter().map(|fate| (*service, fate.clone())))
-            .filter(|(_, fate)| uses(fate.container))
-            .collect();
-        fates
+    /// Stops the containers that stand in the way of a network that is made anew, and takes them out of it. They are
+    /// removed once those that take their places have been made: if the network cannot be, nothing of theirs is lost.
+    fn leave(&mut self, network: &str) -> Vec<(StepId, Need)> {
+        self.users(|container| container.networks.contains_key(network))
             .into_iter()
             .map(|(service, fate)| {
-                let cause = match &fate.verdict {
-                    super::fate::Verdict::Replace { cause, .. } | super::fate::Verdict::Remove { cause } => {
-                        cause.clone()
-                    }
-                    super::fate::Verdict::Keep => String::new(),
+                let stop = self.stop(service, fate.container, fate.cause(), &[]);
+                let leave = Step {
+                    action: Action::Disconnect { target: existing(fate.container), network: network.to_owned() },
+                    cause: if stop.is_none() { fate.cause().to_owned() } else { String::new() },
+                    resource: resource(&fate.container.name),
+                    words: Words::SILENT,
                 };
-                (self.remove(service, fate.container, &cause, &[], false), Need::Success)
+                (self.plan.add(leave, stop.map(|step| (step, Need::Success))), Need::Success)
             })
             .collect()
+    }
+
+    /// Stops and removes the containers that stand in the way of a volume that is made anew.
+    fn clear(&mut self, volume: &str) -> Vec<(StepId, Need)> {
+        self.users(|container| container.mounts.iter().any(|mount| mount.name == volume))
+            .into_iter()
+            .map(|(service, fate)| (self.remove(service, fate.container, fate.cause(), &[], false), Need::Success))
+            .collect()
+    }
+
+    /// The containers that use something, with their services.
+    fn users(&self, uses: impl Fn(&Container) -> bool) -> Vec<(&'a str, Fate<'a>)> {
+        let all = self.fates.iter().flat_map(|(service, fates)| fates.there.iter().map(|fate| (*service, fate)));
+        all.filter(|(_, fate)| uses(fate.container)).map(|(service, fate)| (service, fate.clone())).collect()
     }
 }

@@ -125,9 +125,9 @@ impl<'a> Planner<'a> {
         let last = replaced.len().saturating_sub(1);
         let mut ends = Vec::new();
         for (index, fate) in replaced.into_iter().enumerate() {
-            let Verdict::Replace { cause, remove_first } = &fate.verdict else { continue };
+            let Verdict::Replace { cause, stop_first } = &fate.verdict else { continue };
             let batched = at_once <= last;
-            if let Some(end) = self.one_replacement(service, fate, cause, *remove_first, batched || goes_back)? {
+            if let Some(end) = self.one_replacement(service, fate, cause, *stop_first, batched || goes_back)? {
                 ends.push((end, need));
             }
             if batched && (index + 1) % at_once == 0 && index < last {
@@ -171,16 +171,16 @@ impl<'a> Planner<'a> {
         service: &'a DesiredService,
         fate: &Fate<'a>,
         cause: &str,
-        remove_first: bool,
+        stop_first: bool,
         watched: bool,
     ) -> Result<Option<StepId>, PlanError> {
-        let order = if remove_first { Order::StopFirst(None) } else { self.order(service, fate.container) };
+        let order = if stop_first { Order::StopFirst(None) } else { self.order(service, fate.container) };
         let cause = match &order {
             Order::StopFirst(Some(reason)) => format!("{cause}; the old one ends first: {reason}"),
             _ => cause.to_owned(),
         };
         if order != Order::StartFirst {
-            let (new, begun) = self.replace(service, fate, &cause, remove_first)?;
+            let (new, begun) = self.replace(service, fate, &cause)?;
             let waits = watched && !begun.is_empty();
             return Ok(if waits { Some(self.up_and_healthy(service, &new, &begun)) } else { begun.last().copied() });
         }

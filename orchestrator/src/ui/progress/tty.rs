@@ -5,6 +5,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Renderer, Status, Update};
 use crate::backend::Progress;
+use crate::ui::output;
 use crate::ui::style::{BAD, BUSY, GOOD, WARN, paint, printable};
 
 /// Redraws a second, at most.
@@ -27,7 +28,11 @@ struct Row {
 
 impl Tty {
     pub(super) fn new() -> Self {
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS));
+        let target = match output::progress_is_on_stdout() {
+            true => ProgressDrawTarget::stdout_with_hz(REDRAWS),
+            false => ProgressDrawTarget::stderr_with_hz(REDRAWS),
+        };
+        let screen = MultiProgress::with_draw_target(target);
         Self { screen, header: None, rows: BTreeMap::new() }
     }
 
