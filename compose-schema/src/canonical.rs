@@ -10,6 +10,7 @@ mod volume;
 
 pub use defaults::{PORT_MODE, PORT_PROTOCOL, defaults, port_defaults};
 
+use crate::codes::schema::BAD_VALUE;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::yaml::{Entry, Mapping, Node, Value};
@@ -54,6 +55,16 @@ impl Canon {
         if let Some(build) = node(service, "build") {
             self.build(&place, build);
         }
+        let watch = service.get_mut("develop").and_then(|develop| develop.node.get_mut("watch"));
+        if let Some(Value::Sequence(rules)) = watch.map(|watch| &mut watch.value) {
+            for key in ["include", "ignore"] {
+                rules.iter_mut().filter_map(|rule| rule.get_mut(key)).for_each(lists::text_to_list);
+            }
+        }
+        let of_build = service.get("build").and_then(|build| build.node.get("ulimits"));
+        for limits in service.get("ulimits").map(|limits| &limits.node).into_iter().chain(of_build) {
+            ulimits(&place, limits, &mut self.found);
+        }
         for key in ["networks", "models"] {
             if let Some(names) = node(service, key) {
                 lists::names_to_map(names);
@@ -89,6 +100,17 @@ impl Canon {
         each(service, "volumes", |item| self.volume(&place, item));
         if let Some(ports) = node(service, "ports") {
             self.ports(&place, ports);
+        }
+    }
+}
+
+/// Refuses limits that are still texts, which Docker Compose takes with `soft` and `hard` only.
+fn ulimits(place: &str, limits: &Node, found: &mut Vec<Diagnostic>) {
+    for (name, entry) in limits.as_mapping().into_iter().flatten() {
+        if let Value::String(text) = &entry.node.value {
+            let message = format!("`{place}` has the limit `{name}`, which must be a number, not the text `{text}`");
+            let refused = Diagnostic::error(BAD_VALUE, message).at(entry.node.span, "");
+            found.push(refused.hint("write `soft` and `hard`, which may be texts"));
         }
     }
 }

@@ -9,6 +9,7 @@ mod file_object;
 mod healthcheck;
 mod host_port;
 mod image;
+mod ipam;
 mod limits;
 mod mounts;
 mod reference;
@@ -41,6 +42,7 @@ pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
     watch::check(&mut check);
     mounts::check(&mut check);
     file_object::check(&mut check);
+    ipam::check(&mut check);
     cycle::check(&mut check);
     command::check(&mut check);
     drive::check(&mut check);

@@ -1,5 +1,6 @@
 //! A project as text: what `config` prints, byte for byte as Docker Compose does.
 
+mod empty;
 pub mod json;
 pub mod number;
 mod scalar;
@@ -58,7 +59,9 @@ pub fn yaml(project: &Project) -> String {
 /// A merged tree as JSON: what `config --no-interpolate` prints.
 #[must_use]
 pub fn tree_json(tree: &Node) -> String {
-    json::pretty(&tree_value(tree), 2)
+    let mut value = tree_value(tree);
+    empty::as_null(&mut value);
+    json::pretty(&value, 2)
 }
 
 /// A merged tree as YAML: what `config --no-interpolate` prints.

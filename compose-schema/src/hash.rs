@@ -28,10 +28,7 @@ pub fn service(service: &Service) -> String {
 /// The value of `com.docker.compose.config-hash` for a network.
 #[must_use]
 pub fn network(network: &Network) -> String {
-    let mut network = network.clone();
-    // Docker Compose does not know them.
-    network.ipam.options.clear();
-    hex(&emit::compact(&network))
+    hex(&emit::compact(network))
 }
 
 /// The value of `com.docker.compose.config-hash` for a volume.

@@ -54,17 +54,11 @@ fn walk(
             match template::substitute(text, &mut variables) {
                 Ok(substituted) => {
                     let fits = session.grow(substituted.len().saturating_sub(text.len()), node.span);
-                    let cast = cursor.rule().map(|cast| (cast, cast.apply(&substituted)));
-                    match cast {
-                        Some((_, Ok(cast))) => {
-                            if let Some(warning) = cast.warning {
-                                session.diagnostics.push(warning.at(node.span, ""));
+                    match cursor.rule() {
+                        Some(cast) => {
+                            if let Some(value) = typed(cast, &substituted, trail, node.span, session) {
+                                node.value = value;
                             }
-                            node.value = cast.value;
-                        }
-                        Some((cast, Err(()))) => {
-                            let message = format!("`{trail}` must be {}, not `{substituted}`", cast.wanted());
-                            session.diagnostics.push(Diagnostic::error(input::CAST, message).at(node.span, ""));
                         }
                         None if fits => {
                             if let std::borrow::Cow::Owned(substituted) = substituted {
@@ -88,6 +82,46 @@ fn walk(
         Value::Mapping(entries) => {
             for (key, entry) in entries.iter_mut() {
                 walk(&mut entry.node, cursor.child(key), Trail::Key(&trail, key), environment, session);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The value that a place asks for; nothing, and a message, for a text that is no such.
+fn typed(cast: cast::Cast, text: &str, trail: Trail<'_>, at: Span, session: &mut Session) -> Option<Value> {
+    let Ok(cast::Casted { value, warning }) = cast.apply(text) else {
+        let message = format!("`{trail}` must be {}, not `{text}`", cast.wanted());
+        session.diagnostics.push(Diagnostic::error(input::CAST, message).at(at, ""));
+        return None;
+    };
+    session.diagnostics.extend(warning.map(|warning| warning.at(at, "")));
+    Some(value)
+}
+
+/// Casts the values of a merged tree that are not cast in each document alone.
+pub(crate) fn cast_merged(root: &mut Node, session: &mut Session) {
+    cast_below(root, cast::merged().root(), Trail::Root, session);
+}
+
+fn cast_below(node: &mut Node, cursor: Cursor<'_, cast::Cast>, trail: Trail<'_>, session: &mut Session) {
+    if cursor.is_out() {
+        return;
+    }
+    match &mut node.value {
+        Value::String(text) => {
+            if let Some(value) = cursor.rule().and_then(|cast| typed(cast, text, trail, node.span, session)) {
+                node.value = value;
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                cast_below(item, cursor.item(), Trail::Item(&trail, index), session);
+            }
+        }
+        Value::Mapping(entries) => {
+            for (key, entry) in entries.iter_mut() {
+                cast_below(&mut entry.node, cursor.child(key), Trail::Key(&trail, key), session);
             }
         }
         _ => {}

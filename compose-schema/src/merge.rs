@@ -10,7 +10,7 @@ use crate::codes::merge as codes;
 use crate::diagnostic::Diagnostic;
 use crate::pattern::{Cursor, Trail};
 use crate::source::Span;
-use crate::yaml::{Entry, Mapping, Node, Value};
+use crate::yaml::{Entry, Mapping, Node, Value, rfc3339};
 
 use rules::Rule;
 pub(crate) use unicity::enforce as enforce_unicity;
@@ -75,21 +75,23 @@ impl Merge<'_> {
             Rule::Replace => over,
             Rule::List => {
                 let span = base.span;
+                self.check_values(&over, trail);
                 let mut items = into_list(base);
                 items.extend(into_list(over));
                 Node::new(Value::Sequence(items), span)
             }
             Rule::ExtraHosts => {
                 let span = base.span;
+                self.check_values(&over, trail);
                 let mut items = into_list(base);
                 let more: Vec<Node> =
                     into_list(over).into_iter().filter(|new| !items.iter().any(|old| old.same(new))).collect();
                 items.extend(more);
                 Node::new(Value::Sequence(items), span)
             }
-            Rule::Build => self.both(into_build(base), into_build(over), cursor, trail),
-            Rule::DependsOn => self.both(into_mapping(base, true), into_mapping(over, true), cursor, trail),
-            Rule::Named => self.both(into_mapping(base, false), into_mapping(over, false), cursor, trail),
+            Rule::Build => self.over_mapping(into_build(base), into_build(over), cursor, trail),
+            Rule::DependsOn => self.over_mapping(into_mapping(base, true), into_mapping(over, true), cursor, trail),
+            Rule::Named => self.over_mapping(into_mapping(base, false), into_mapping(over, false), cursor, trail),
             Rule::Logging => {
                 let driver = |node: &Node| node.get("driver").cloned();
                 match (driver(&base), driver(&over)) {
@@ -107,6 +109,41 @@ impl Merge<'_> {
                 }
             },
         }
+    }
+
+    /// Warns of values that are no scalars where a mapping becomes a list: Docker Compose puts Go's text of them there,
+    /// which nobody means.
+    fn check_values(&mut self, over: &Node, trail: Trail<'_>) {
+        let composed = |node: &Node| matches!(node.value, Value::Mapping(_) | Value::Sequence(_));
+        for (key, entry) in over.as_mapping().into_iter().flatten() {
+            let found = match &entry.node.value {
+                Value::Sequence(items) => items.iter().find(|item| composed(item) || item.value == Value::Null),
+                Value::Mapping(_) => Some(&entry.node),
+                _ => None,
+            };
+            let Some(found) = found else { continue };
+            let text = go_text(&found.value);
+            let message = format!("`{trail}.{key}` is {}, which becomes the text `{text}`", found.value.kind());
+            self.diagnostics.push(
+                Diagnostic::warning(codes::VALUE_AS_TEXT, message).at(head(found.span), "").hint("write a text here"),
+            );
+        }
+    }
+
+    /// As [`Merge::both`], but what is neither a mapping nor a short form of one is nothing, as to Docker Compose.
+    fn over_mapping(&mut self, base: Node, over: Node, cursor: Cursor<'_, Rule>, trail: Trail<'_>) -> Node {
+        if matches!(base.value, Value::Mapping(_)) && !matches!(over.value, Value::Mapping(_) | Value::Null) {
+            let message =
+                format!("`{trail}` is {} here and a mapping there: what is here is ignored", over.value.kind());
+            self.diagnostics.push(
+                Diagnostic::warning(codes::IGNORED_KEY, message)
+                    .at(head(over.span), "ignored")
+                    .also(head(base.span), "this stays")
+                    .hint("write both the same way, or put `!override` before the later one to replace the earlier"),
+            );
+            return base;
+        }
+        self.both(base, over, cursor, trail)
     }
 
     /// Merges two nodes that shall be mappings; null counts as an empty one.
@@ -171,7 +208,7 @@ fn into_list(node: Node) -> Vec<Node> {
     match node.value {
         Value::Sequence(items) => items,
         Value::Mapping(entries) => {
-            let mut items: Vec<Node> = entries.into_iter().flat_map(|(key, entry)| pairs(&key, entry)).collect();
+            let mut items: Vec<Node> = entries.into_iter().flat_map(|(key, entry)| pairs(&key, &entry)).collect();
             items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
             items
         }
@@ -180,19 +217,52 @@ fn into_list(node: Node) -> Vec<Node> {
     }
 }
 
-/// `KEY` for null, `KEY=value` for a scalar, `KEY=value` for each item of a list; anything else as it is, to be refused.
-fn pairs(key: &str, entry: Entry) -> Vec<Node> {
+/// A value as Go's `%v` writes it.
+fn go_text(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Sequence(items) => {
+            format!("[{}]", items.iter().map(|item| go_text(&item.value)).collect::<Vec<_>>().join(" "))
+        }
+        Value::Mapping(entries) => {
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by_key(|(key, _)| *key);
+            let pairs: Vec<_> =
+                sorted.iter().map(|(key, entry)| format!("{key}:{}", go_text(&entry.node.value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        Value::Timestamp(text) => go_time(text),
+        scalar => scalar.text().unwrap_or_default().into_owned(),
+    }
+}
+
+/// A date as Go's `%v` writes it: `2020-01-02 03:04:05 +0000 UTC`.
+fn go_time(text: &str) -> String {
+    let Some(standard) = rfc3339(text) else { return text.to_owned() };
+    let Some((date, time)) = standard.split_once('T') else { return standard };
+    match (time.strip_suffix('Z'), time.rfind(['+', '-']).and_then(|at| time.split_at_checked(at))) {
+        (Some(time), _) => format!("{date} {time} +0000 UTC"),
+        (None, Some((time, zone))) => {
+            let zone = zone.replace(':', "");
+            format!("{date} {time} {zone} {zone}")
+        }
+        (None, None) => standard,
+    }
+}
+
+/// `KEY` for null, `KEY=value` for each item of a list, `KEY=value` for anything else.
+fn pairs(key: &str, entry: &Entry) -> Vec<Node> {
     let span = Span { end: entry.node.span.end.max(entry.key.end), ..entry.key };
     let span = if entry.key.source == entry.node.span.source && entry.node.span.start >= entry.key.end {
         span
     } else {
         entry.key
     };
-    let pair = |value: &Value| value.text().map(|text| Node::new(Value::String(format!("{key}={text}")), span));
+    let pair = |value: &Value| Node::new(Value::String(format!("{key}={}", go_text(value))), span);
     match &entry.node.value {
         Value::Null => vec![Node::new(Value::String(key.to_owned()), span)],
-        Value::Sequence(items) => items.iter().map(|item| pair(&item.value).unwrap_or_else(|| item.clone())).collect(),
-        value => vec![pair(value).unwrap_or(entry.node)],
+        Value::Sequence(items) => items.iter().map(|item| pair(&item.value)).collect(),
+        value => vec![pair(value)],
     }
 }
 

@@ -86,8 +86,7 @@ fn normalize_service(service: &mut Mapping, span: Span, environment: &StringMap)
                 ("restart".to_owned(), flag(restart)),
                 ("required".to_owned(), flag(true)),
             ];
-            let kept = fields.into_iter().filter(|(key, _)| restart || key != "restart");
-            Entry { key: at, node: Node::new(kept.collect(), at) }
+            Entry { key: at, node: Node::new(fields.into_iter().collect(), at) }
         });
     }
 }

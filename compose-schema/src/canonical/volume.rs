@@ -2,6 +2,7 @@
 
 use super::{Canon, clean_path, object, text};
 use crate::codes::schema::VOLUME;
+use crate::diagnostic::Diagnostic;
 use crate::yaml::{Node, Value};
 
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
@@ -15,7 +16,9 @@ impl Canon {
                 Ok(short) => node.value = short.node(node).value,
                 Err(reason) => {
                     let message = format!("`{place}.volumes` has the entry `{spec}`: {reason}");
-                    self.refuse(VOLUME, message, span, "write `[SOURCE:]TARGET[:OPTION,...]`");
+                    // Refused with its variables as well: they do not change how many parts it has.
+                    let found = Diagnostic::error(VOLUME, message).at(span, "");
+                    self.found.push(found.hint("write `[SOURCE:]TARGET[:OPTION,...]`"));
                 }
             },
             Value::Mapping(fields) if !fields.contains_key("target") => {
@@ -116,12 +119,18 @@ fn parse(spec: &str) -> Result<Short, &'static str> {
     Ok(short)
 }
 
-/// Splits at colons, but not at the one of a drive (`C:\data`).
+/// Splits at colons, but not at the one of a drive (`C:\data`) or those of a variable (`${A:-b}`).
 fn sections(spec: &str) -> Vec<String> {
     let mut sections = vec![String::new()];
-    for c in spec.chars() {
+    let mut variables = 0_usize;
+    for (at, c) in spec.char_indices() {
         let Some(current) = sections.last_mut() else { break };
-        if c == ':' && !is_drive(current) {
+        if spec.get(at..).is_some_and(|rest| rest.starts_with("${")) {
+            variables += 1;
+        } else if c == '}' {
+            variables = variables.saturating_sub(1);
+        }
+        if c == ':' && variables == 0 && !is_drive(current) {
             sections.push(String::new());
         } else {
             current.push(c);

@@ -26,5 +26,8 @@ crate::codes::codes! {
     TOO_MANY_FILES = "E0309", "too many files",
         "A project may consist of 1000 files.";
     IGNORED_KEY = "W0301", "a key is ignored",
-        "This key means nothing here, and Docker Compose ignores it silently. Remove it, or correct its name.";
+        "This key or its value means nothing here, and Docker Compose ignores it silently. Remove it, or correct it.";
+    VALUE_AS_TEXT = "W0302", "a list or mapping where a text belongs",
+        "Where a later file adds to variables, labels and the like, Docker Compose puts Go's text of a value that is no \
+         text there (`map[a:true]`). Write the text that is meant.";
 }

@@ -18,7 +18,6 @@ pub(super) fn network(f: &Fields<'_>) -> Network {
                     ip_range: f.text("ip_range"),
                     aux_addresses: f.map("aux_addresses"),
                 }),
-                options: options(f, "options"),
                 extensions: f.extensions(),
             })
             .unwrap_or_default(),

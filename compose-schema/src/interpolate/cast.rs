@@ -59,7 +59,6 @@ pub(super) fn table() -> &'static Patterns<Cast> {
     static TABLE: LazyLock<Patterns<Cast>> = LazyLock::new(|| {
         use Cast::{Bool, Float, Int};
         Patterns::new(&[
-            ("services.*.attach", Bool),
             ("services.*.build.no_cache", Bool),
             ("services.*.build.privileged", Bool),
             ("services.*.build.pull", Bool),
@@ -80,7 +79,6 @@ pub(super) fn table() -> &'static Patterns<Cast> {
             ("services.*.deploy.update_config.max_failure_ratio", Float),
             ("services.*.deploy.update_config.parallelism", Int),
             ("services.*.develop.watch.*.exec.privileged", Bool),
-            ("services.*.env_file.*.required", Bool),
             ("services.*.healthcheck.disable", Bool),
             ("services.*.healthcheck.retries", Int),
             ("services.*.init", Bool),
@@ -110,6 +108,14 @@ pub(super) fn table() -> &'static Patterns<Cast> {
             ("secrets.*.external", Bool),
             ("configs.*.external", Bool),
         ])
+    });
+    &TABLE
+}
+
+/// Places whose text is typed when all files are merged, so that a later file may put a wrong one right.
+pub(super) fn merged() -> &'static Patterns<Cast> {
+    static TABLE: LazyLock<Patterns<Cast>> = LazyLock::new(|| {
+        Patterns::new(&[("services.*.attach", Cast::Bool), ("services.*.env_file.*.required", Cast::Bool)])
     });
     &TABLE
 }

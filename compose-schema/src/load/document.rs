@@ -6,7 +6,7 @@ use super::LoadOptions;
 use crate::codes::schema::WRONG_TYPE;
 use crate::codes::{input, merge as codes};
 use crate::diagnostic::Diagnostic;
-use crate::interpolate::interpolate;
+use crate::interpolate::{cast_merged, interpolate};
 use crate::merge::extends::Bases;
 use crate::merge::include::{Included, Step};
 use crate::merge::tags::Resets;
@@ -86,6 +86,10 @@ pub(crate) fn model(
             drop_version(&mut tree, session);
             canonicalize(&mut tree, scope, session)?;
         }
+    }
+    if scope.options.interpolate {
+        cast_merged(&mut tree, session);
+        session.checkpoint()?;
     }
     canonical::defaults(&mut tree);
     session.diagnostics.extend(check::tree(&tree));

@@ -114,6 +114,108 @@ fn values_are_taken_or_refused_as_by_docker_compose() {
     }
 }
 
+/// The codes and messages of warnings.
+fn warnings(loaded: &Loaded) -> Vec<String> {
+    loaded.warnings.iter().map(|d| format!("{} {}", d.code.0, d.message)).collect()
+}
+
+#[test]
+fn what_is_no_form_of_a_mapping_takes_nothing_away() {
+    let base = "services:\n  b: {image: y}\n  a: {image: x, networks: [n], depends_on: [b], build: {context: c}}\nnetworks: {n: }\n";
+    for (over, warning) in [
+        ("networks: x", "W0301 `services.a.networks` is text here and a mapping there: what is here is ignored"),
+        (
+            "depends_on: 10",
+            "W0301 `services.a.depends_on` is a number here and a mapping there: what is here is ignored",
+        ),
+        ("build: [a]", "W0301 `services.a.build` is a list here and a mapping there: what is here is ignored"),
+    ] {
+        let over = format!("services: {{a: {{{over}}}}}\n");
+        let loaded = loaded(&[("a.yaml", base), ("b.yaml", &over)], &["a.yaml", "b.yaml"]);
+        let a = &loaded.project.services["a"];
+        assert!(a.networks.contains_key("n") && a.depends_on.contains_key("b"), "{over}");
+        assert!(a.build.as_ref().unwrap().context.ends_with("/c"), "{over}");
+        assert_eq!(warnings(&loaded), [warning]);
+    }
+}
+
+#[test]
+fn values_that_are_no_text_become_text_where_a_later_file_adds_them() {
+    let base = "services: {a: {image: x, environment: {q: w}, labels: {q: w}}}\n";
+    let over =
+        "services: {a: {environment: {C: [null], F: [{a: 1.5}]}, labels: {d: {b: [1, null], a: true}, e: 2020-1-2}}}\n";
+    let loaded = loaded(&[("a.yaml", base), ("b.yaml", over)], &["a.yaml", "b.yaml"]);
+    let a = &loaded.project.services["a"];
+    assert_eq!(a.environment["C"].as_deref(), Some("<nil>"));
+    assert_eq!(a.environment["F"].as_deref(), Some("map[a:1.5]"));
+    assert_eq!(a.labels["d"], "map[a:true b:[1 <nil>]]");
+    assert_eq!(a.labels["e"], "2020-01-02 00:00:00 +0000 UTC");
+    assert_eq!(
+        warnings(&loaded),
+        [
+            "W0302 `services.a.environment.C` is nothing, which becomes the text `<nil>`",
+            "W0302 `services.a.environment.F` is a mapping, which becomes the text `map[a:1.5]`",
+            "W0302 `services.a.labels.d` is a mapping, which becomes the text `map[a:true b:[1 <nil>]]`",
+        ]
+    );
+}
+
+#[test]
+fn a_later_file_puts_a_wrong_boolean_right() {
+    let base = "services:\n  a: {image: x, attach: '-', env_file: [{path: x.env, required: '80'}]}\n";
+    let over = "services: {a: {attach: false, env_file: [{path: x.env, required: 'no'}]}}\n";
+    let project = loaded(&[("a.yaml", base), ("b.yaml", over)], &["a.yaml", "b.yaml"]).project;
+    assert_eq!(project.services["a"].attach, Some(false));
+    assert_eq!(
+        errors(&[("a.yaml", base)], &["a.yaml"]),
+        [
+            "E0203 `services.a.attach` must be `true` or `false`, not `-` a.yaml:2:25",
+            "E0203 `services.a.env_file[0].required` must be `true` or `false`, not `80` a.yaml:2:65",
+        ]
+    );
+}
+
+#[test]
+fn options_of_address_management_are_not_kept() {
+    let text = "services: {a: {image: x, networks: [n]}}\nnetworks: {n: {ipam: {options: {foo: bar}}}}\n";
+    let loaded = loaded(&[("compose.yaml", text)], &[]);
+    assert!(!crate::emit::yaml(&loaded.project).contains("foo"));
+    assert_eq!(warnings(&loaded), ["W0301 `networks.n.ipam.options` is not given to the engine"]);
+}
+
+#[test]
+fn trees_without_interpolation_are_docker_composes() {
+    let model = |service: &str| {
+        let text = format!("services:\n  b: {{image: y}}\n  a: {{image: x, {service}}}\n");
+        let folder = folder(&[("compose.yaml", &text)]);
+        let options = LoadOptions { interpolate: false, ..options(&folder, &[]) };
+        super::load_model(&options).map(|model| crate::emit::tree_json(&model.tree))
+    };
+    let json =
+        model("command: [], cap_add: [], x-a: [], networks: {default: {aliases: []}}, volumes_from: [b]").unwrap();
+    for expected in ["\"command\": null", "\"cap_add\": []", "\"x-a\": null", "\"aliases\": []", "\"restart\": false"] {
+        assert!(json.contains(expected), "{expected} in {json}");
+    }
+    let json = model("develop: {watch: [{path: a, action: rebuild, ignore: x, include: y}]}").unwrap();
+    assert!(json.contains("\"include\": [") && json.contains("\"ignore\": ["), "{json}");
+    let json = model("volumes: ['${A:-b}:${C:-/d:e}:${X:-ro}']").unwrap();
+    assert!(json.contains("\"source\": \"${A:-b}\"") && json.contains("\"target\": \"${C:-/d:e}\""), "{json}");
+    for (refused, code) in [
+        ("ulimits: {nofile: '${N}'}", "E0513"),
+        ("build: {context: ., ulimits: {nofile: '${N}'}}", "E0513"),
+        ("volumes: ['./a:/a:ro:z']", "E0508"),
+        ("expose: [9223372036854775808]", "E0302"),
+    ] {
+        let failure = model(refused).unwrap_err();
+        let codes: Vec<_> = failure.diagnostics.iter().map(|d| d.code.0).collect();
+        assert_eq!(codes, [code], "{refused}");
+    }
+    let folder = folder(&[("compose.yaml", "services: {a: {extends: b}, b: 5}\n")]);
+    let failure = super::load_model(&LoadOptions { interpolate: false, ..options(&folder, &[]) }).unwrap_err();
+    assert_eq!(failure.diagnostics[0].message, "`services.b` must be a mapping, not a number");
+    model("ulimits: {nofile: {soft: '${N}', hard: 5}}").unwrap();
+}
+
 #[test]
 fn ports_are_the_same_only_where_they_are_written_the_same_way() {
     let ports = |list: &str| {

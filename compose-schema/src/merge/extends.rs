@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::tags::Resets;
 use crate::codes::merge as codes;
+use crate::codes::schema::WRONG_TYPE;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::load::document::{self, Scope};
 use crate::paths;
@@ -84,6 +85,10 @@ impl Extends<'_> {
         let Some(entry) = services.get(name) else { return Ok(None) };
         let Some(extends) = entry.node.get("extends") else {
             let is_null = entry.node.value == Value::Null;
+            if !is_null && entry.node.as_mapping().is_none() {
+                let message = format!("`services.{name}` must be a mapping, not {}", entry.node.value.kind());
+                return self.session.fail(Diagnostic::error(WRONG_TYPE, message).at(entry.node.span, ""));
+            }
             return Ok((!is_null).then(|| entry.node.clone()));
         };
         let key = (file.to_path_buf(), name.to_owned());

@@ -136,6 +136,7 @@ impl Identity {
             }
             (Self::Volume | Self::Device, Value::Mapping(_)) => text("target").ok_or("must have a `target`"),
             (Self::Volume | Self::Port | Self::EnvFile, Value::String(text)) => Ok(Cow::Borrowed(text)),
+            (Self::Expose, Value::Int(port)) if i64::try_from(*port).is_err() => Err("must be a port"),
             (Self::Expose, Value::String(_) | Value::Int(_)) => item.value.text().ok_or("must be a port"),
             (Self::Expose, _) => Err("must be a port"),
             (Self::Mount(folder), Value::String(name)) => Ok(Cow::Owned(format!("{folder}/{name}"))),

@@ -48,9 +48,6 @@ pub struct Ipam {
     /// Address pools.
     #[serde(skip_serializing_if = "is_empty")]
     pub config: Vec<IpamPool>,
-    /// Driver options.
-    #[serde(skip_serializing_if = "is_empty")]
-    pub options: StringMap,
     /// `x-` keys.
     #[serde(rename = "#extensions", skip_serializing_if = "is_empty")]
     pub extensions: Extensions,

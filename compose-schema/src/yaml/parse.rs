@@ -2,7 +2,9 @@
 //!
 //! Follows what Go's `yaml.v3` accepts, since that is what Docker Compose reads with.
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag as ParsedTag};
+use std::borrow::Cow;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag as ParsedTag};
 
 use super::alias::{AliasError, Anchors};
 use super::scalar::{self, CoreTag};
@@ -14,11 +16,45 @@ use crate::source::{SourceId, Span};
 /// Levels of lists and mappings that a document may have, aliases counted with what they stand for.
 pub const MAX_DEPTH: usize = 100;
 
+/// Bytes that are read again at most, for comments that the parser does not know.
+const MAX_REREAD: usize = 32 << 20;
+
 /// The documents of a text; an empty one is null. `text` must be the text of `source`.
 ///
 /// # Errors
 /// Every mistake found; after one of syntax reading cannot go on.
 pub fn documents(source: SourceId, text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let mut text = Cow::Borrowed(text);
+    let mut reread = 0;
+    loop {
+        let (at, diagnostics) = match read(source, &text) {
+            Ok(documents) => return Ok(documents),
+            Err(Mistakes { comment, diagnostics }) => (comment, diagnostics),
+        };
+        reread += text.len();
+        match at.filter(|_| reread <= MAX_REREAD).and_then(|at| without_comment(&text, at)) {
+            Some(changed) => text = Cow::Owned(changed),
+            None => return Err(diagnostics),
+        }
+    }
+}
+
+/// Why a text was not read.
+struct Mistakes {
+    /// Where reading ended at a `#` that has no white space before it.
+    comment: Option<usize>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// The text with spaces in place of the comment at `at`, all else where it was: to Go's reader, `#` directly behind a
+/// quoted text, a bracket or the head of a block scalar starts a comment.
+fn without_comment(text: &str, at: usize) -> Option<String> {
+    let comment = text.get(at..).filter(|rest| rest.starts_with('#'))?;
+    let end = at + comment.find(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).unwrap_or(comment.len());
+    Some(format!("{}{}{}", text.get(..at)?, " ".repeat(end - at), text.get(end..)?))
+}
+
+fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
     let options = granit_parser::options! {
         block_scalar_eof_without_line_feed: true,
         emit_unresolved_aliases: true,
@@ -26,6 +62,7 @@ pub fn documents(source: SourceId, text: &str) -> Result<Vec<Node>, Vec<Diagnost
         block_nesting_limit: MAX_DEPTH,
     };
     let mut composer = Composer::new(source, text);
+    let mut comment = None;
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
             Ok((event, place)) => {
@@ -37,12 +74,14 @@ pub fn documents(source: SourceId, text: &str) -> Result<Vec<Node>, Vec<Diagnost
             }
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
+                comment = matches!(error.kind(), ErrorKind::CommentNotSeparated).then_some(at);
                 composer.syntax(at, &error.info());
                 break;
             }
         }
     }
-    if composer.diagnostics.is_empty() { Ok(composer.documents) } else { Err(composer.diagnostics) }
+    let diagnostics = composer.diagnostics;
+    if diagnostics.is_empty() { Ok(composer.documents) } else { Err(Mistakes { comment, diagnostics }) }
 }
 
 /// Reading cannot go on.
@@ -154,6 +193,10 @@ impl<'t> Composer<'t> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&ParsedTag>, span: Span) -> Built {
         let plain = style == ScalarStyle::Plain;
+        if style == ScalarStyle::DoubleQuoted {
+            self.slash(span);
+        }
+        let text = if plain && self.keeps_colon(span) { &format!("{text}:") } else { text };
         let core = tag.and_then(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
         let value = match (core.as_deref().and_then(CoreTag::named), tag) {
             (Some(core), _) => scalar::tagged(text, core).unwrap_or_else(|problem| {
@@ -167,6 +210,32 @@ impl<'t> Composer<'t> {
         let merge = plain && text == "<<" && (tag.is_none() || core.as_deref() == Some("merge"));
         let node = Node { value, span, tag: tag.and_then(compose_tag) };
         Built { node, nodes: 1, height: 0, merge, alias: false }
+    }
+
+    /// Whether a plain key of a mapping in braces ends with the colon behind it: in `{key:}` no space makes it an indicator.
+    fn keeps_colon(&self, span: Span) -> bool {
+        let rest = self.text.get(span.end as usize..).unwrap_or_default();
+        let Some(rest) = rest.strip_prefix(':') else { return false };
+        let key = self
+            .open
+            .last()
+            .is_some_and(|open| matches!(&open.collection, Collection::Mapping(mapping) if mapping.key.is_none()));
+        key && rest.starts_with([',', '}'])
+    }
+
+    /// Refuses `\/`, an escape of JSON and YAML 1.2 only.
+    fn slash(&mut self, span: Span) {
+        let written = self.text.get(span.range()).unwrap_or_default();
+        let mut escaped = false;
+        for (at, character) in written.char_indices() {
+            if escaped && character == '/' {
+                let start = span.start + u32::try_from(at).unwrap_or_default();
+                let at = Span { start: start - 1, end: start + 1, ..span };
+                let found = Diagnostic::error(input::SYNTAX, "the YAML is not well formed: `\\/` is no escape");
+                self.diagnostics.push(found.at(at, "").hint("write `/` alone"));
+            }
+            escaped = character == '\\' && !escaped;
+        }
     }
 
     fn start(
@@ -321,6 +390,8 @@ fn merge(merged: &mut Option<(Span, Vec<Mapping>)>, key: Span, built: Built) -> 
     };
     let mut mappings = Vec::new();
     match built.node.value {
+        // What is reset is not there, so that nothing is taken over.
+        _ if built.node.tag == Some(Tag::Reset) => {}
         Value::Mapping(mapping) => mappings.push(*mapping),
         Value::Sequence(items) if !built.alias => {
             for item in items {

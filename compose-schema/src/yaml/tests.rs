@@ -126,6 +126,32 @@ fn several_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn comments_need_no_space_where_go_yaml_needs_none() {
+    let cases = [
+        ("a: \"x\"#c\nb: 'y'#c", r#"{a: "x", b: "y"}"#),
+        ("a: [x]#c\nb: {c: d}#é\nc: 1", r#"{a: ["x"], b: {c: "d"}, c: 1}"#),
+        ("a: |#c\n  x\nb: >-#c\n  y", r#"{a: "x\n", b: "y"}"#),
+        ("a: x#c", r#"{a: "x#c"}"#),
+        ("a: \"x\"#c\r\nb: 1", r#"{a: "x", b: 1}"#),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(show(&one(text)), expected, "{text}");
+    }
+    let text = "a: \"x\"#é\nb: [1\n";
+    assert!(errors(text).concat().starts_with("E0103"), "{text}");
+}
+
+#[test]
+fn details_are_those_of_go_yaml() {
+    assert_eq!(show(&one("{x:}")), r"{x:: n}");
+    assert_eq!(show(&one("{x:, y: 1}")), r"{x:: n, y: 1}");
+    assert_eq!(show(&one("{x: , \"y\":}")), r"{x: n, y: n}");
+    assert_eq!(show(&one("<<: !reset null\na: 1")), "{a: 1}");
+    assert_eq!(errors(r#"a: "x\/y""#), [r"E0103 the YAML is not well formed: `\/` is no escape"]);
+    assert_eq!(show(&one(r#"a: "x\\/y""#)), r#"{a: "x\\/y"}"#);
+}
+
+#[test]
 fn documents_tags_and_line_ends() {
     let found = documents(SourceId(0), "a: 1\r\n---\r\nb: !reset null\nc: !override [x]\n---\n").unwrap();
     assert_eq!(found.iter().map(show).collect::<Vec<_>>(), ["{a: 1}", "{b: \"null\", c: [\"x\"]}", "n"]);

@@ -36,11 +36,7 @@ fn request(spec: &NetworkSpec, api: (u32, u32)) -> std::result::Result<NetworkCr
             auxiliary_addresses: map(&pool.aux_addresses),
         })
         .collect();
-    let ipam = Ipam {
-        driver: text(&network.ipam.driver),
-        config: (!pools.is_empty()).then_some(pools),
-        options: map(&network.ipam.options),
-    };
+    let ipam = Ipam { driver: text(&network.ipam.driver), config: (!pools.is_empty()).then_some(pools), options: None };
     Ok(NetworkCreateRequest {
         name: network.name.clone(),
         driver: text(&network.driver),
