@@ -34,9 +34,19 @@ async fn an_engine_that_never_answers_is_given_up() {
     assert_eq!(error.kind, ErrorKind::Timeout);
 }
 
-/// An engine that has a builder, and never answers whoever wants to speak to it: not at all, or once it has handed the
-/// connection over.
-fn mute_builder(hands_over: bool) -> (tempfile::TempDir, Engine) {
+/// What an engine of a test says to a request.
+enum Said {
+    /// An answer with this status and body.
+    Answer(u16, &'static str),
+    /// These bytes, and nothing more for as long as the connection is held.
+    Silence(&'static [u8]),
+}
+
+/// An engine that says to each call what `says` has for its path, and its client with these variables.
+fn serving(
+    says: impl Fn(&str) -> Said + Copy + Send + 'static,
+    variables: &[(&str, &str)],
+) -> (tempfile::TempDir, Engine) {
     use std::io::{BufRead as _, BufReader, Write as _};
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
@@ -47,24 +57,37 @@ fn mute_builder(hands_over: bool) -> (tempfile::TempDir, Engine) {
                 let mut lines = BufReader::new(&stream).lines().map_while(std::result::Result::ok);
                 while let Some(request) = lines.next() {
                     while lines.next().is_some_and(|line| !line.is_empty()) {}
-                    if request.contains("/session") || request.contains("/grpc") {
-                        if hands_over {
-                            let head = b"HTTP/1.1 101 x\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n";
-                            (&stream).write_all(head).unwrap();
+                    match says(request.split(' ').nth(1).unwrap_or_default()) {
+                        Said::Answer(status, body) => {
+                            let length = body.len();
+                            let head =
+                                format!("HTTP/1.1 {status} x\r\nApi-Version: 1.41\r\ncontent-length: {length}\r\n\r\n");
+                            (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
                         }
-                        // Held for as long as the other side wants it.
-                        let _ = std::io::copy(&mut &stream, &mut std::io::sink());
-                        return;
+                        Said::Silence(first) => {
+                            (&stream).write_all(first).unwrap();
+                            let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+                            return;
+                        }
                     }
-                    let answer = b"HTTP/1.1 200 x\r\nApi-Version: 1.41\r\ncontent-length: 2\r\n\r\n{}";
-                    (&stream).write_all(answer).unwrap();
                 }
             });
         }
     });
     let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", socket.display()));
-    let engine = connect(&BTreeMap::from([host, (LIMIT_VARIABLE.to_owned(), "1".to_owned())])).unwrap();
-    (folder, engine)
+    let others = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    (folder, connect(&others.chain([host]).collect()).unwrap())
+}
+
+/// An engine that has a builder, and never answers whoever wants to speak to it: not at all, or once it has handed the
+/// connection over.
+fn mute_builder(hands_over: bool) -> (tempfile::TempDir, Engine) {
+    let says = move |path: &str| match path.contains("/session") || path.contains("/grpc") {
+        true if hands_over => Said::Silence(b"HTTP/1.1 101 x\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n"),
+        true => Said::Silence(b""),
+        false => Said::Answer(200, "{}"),
+    };
+    serving(says, &[(LIMIT_VARIABLE, "1")])
 }
 
 #[tokio::test]
@@ -91,28 +114,7 @@ async fn a_builder_that_never_answers_is_given_up() {
 
 /// An engine that answers each call with the body that `answer` has for its path; 404 for none.
 fn answering(answer: fn(&str) -> Option<&'static str>) -> (tempfile::TempDir, Engine) {
-    use std::io::{BufRead as _, BufReader, Write as _};
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("engine.sock");
-    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(std::result::Result::ok) {
-            std::thread::spawn(move || {
-                let mut lines = BufReader::new(&stream).lines().map_while(std::result::Result::ok);
-                while let Some(request) = lines.next() {
-                    while lines.next().is_some_and(|line| !line.is_empty()) {}
-                    let path = request.split(' ').nth(1).unwrap_or_default();
-                    let (status, body) = answer(path).map_or((404, "{}"), |body| (200, body));
-                    let head =
-                        format!("HTTP/1.1 {status} x\r\nApi-Version: 1.41\r\ncontent-length: {}\r\n\r\n", body.len());
-                    (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
-                }
-            });
-        }
-    });
-    let host = ("DOCKER_HOST".to_owned(), format!("unix://{}", socket.display()));
-    let engine = connect(&BTreeMap::from([host])).unwrap();
-    (folder, engine)
+    serving(move |path| answer(path).map_or(Said::Answer(404, "{}"), |body| Said::Answer(200, body)), &[])
 }
 
 #[tokio::test]

@@ -147,7 +147,10 @@ fn from_flags(flags: &[String]) -> Result<Vec<Written>, Problem> {
 /// write that, as by Traefik.
 fn as_named_before(written: &[Written], mut path: Vec<String>) -> Vec<String> {
     if let [group, own, ..] = path.as_mut_slice() {
-        let same = |one: &&Written| matches!(one.path.as_slice(), [of, name, ..] if of.eq_ignore_ascii_case(group) && name.eq_ignore_ascii_case(own));
+        let same = |one: &&Written| match one.path.as_slice() {
+            [of, name, ..] => of.eq_ignore_ascii_case(group) && name.eq_ignore_ascii_case(own),
+            _ => false,
+        };
         if let Some(name) = written.iter().find(same).and_then(|one| one.path.get(1)) {
             own.clone_from(name);
         }
