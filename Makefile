@@ -17,7 +17,8 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 # Where the C library can read them, relocations are packed: unpacked ones are a megabyte that each process holds.
 PACKED := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ split($$2, v, "."); if (v[1] > 2 || v[2] >= 36) print "-C link-arg=-Wl,-z,pack-relative-relocs" }')
 # What a process is likely to run lies side by side, in pieces as the kernel maps them: it holds half as much of the program.
-ORDERED := -C link-arg=-Wl,-T,orchestrator/order.ld -C link-arg=-Wl,-z,max-page-size=65536
+# Names of the newer kind tell the instances of a generic function apart, so that only those which are run lie there.
+ORDERED := -C symbol-mangling-version=v0 -C link-arg=-Wl,-T,orchestrator/order.ld -C link-arg=-Wl,-z,max-page-size=65536
 # Cargo forgets the profile's `strip` for a package that has settings of its own.
 STRIP = symbols
 STATIC = RUSTFLAGS='-C target-feature=+crt-static -C strip=$(STRIP) $(PACKED) $(ORDERED)' cargo build --release --locked --target $(HOST)

@@ -11,6 +11,7 @@ change. Once in a while, and with a new version of Rust: `make order`. It needs 
 
 import argparse
 import collections
+import itertools
 import re
 import signal
 import subprocess
@@ -22,11 +23,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Of a generic function all instances go by one name. One that is rarely run takes the others with it: worth it up to this.
-WASTE = 65_536
-RARE = 0.05
-# Characters of a name that are kept.
-LONGEST = 96
+# A pattern may take in functions that were not run, where it spares many patterns: so much of what it takes in must have been run.
+RUN = 0.97
+# Bytes that a pattern may take in besides, whatever its share.
+WASTE = 512
+# Characters of a name that are kept at least: names that come with later changes shall not be taken in by chance.
+SHORTEST = 64
 
 COMPOSE = """
 services:
@@ -41,12 +43,17 @@ entryPoints:
   websecure: {address: "127.0.0.1:18443", http: {tls: {}}}
 providers: {file: {filename: DYNAMIC}}
 """
+BARE = """
+entryPoints:
+  web: {address: "127.0.0.1:18480"}
+"""
 DYNAMIC = """
 http:
   routers:
     app: {rule: "Host(`app.test`) && PathPrefix(`/`)", service: app, middlewares: [head]}
   middlewares: {head: {headers: {customRequestHeaders: {X-From: gateway}}}}
   services: {app: {loadBalancer: {servers: [{url: "http://127.0.0.1:PORT"}]}}}
+tls: {certificates: [{certFile: FOLDER/cert.pem, keyFile: FOLDER/key.pem}]}
 """
 
 
@@ -79,17 +86,21 @@ def functions(path):
 
 
 def gateway(program, folder):
+    """What runs in a gateway that was told nothing, in one with routers and certificates, and in one that serves."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Origin)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    dynamic = Path(folder) / "dynamic.yml"
-    dynamic.write_text(DYNAMIC.replace("PORT", str(server.server_port)))
-    static = Path(folder) / "static.yml"
-    static.write_text(STATIC.replace("DYNAMIC", str(dynamic)))
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=app.test"
+    files = ["-addext", "subjectAltName=DNS:*.test", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+    subprocess.run([*make.split(), *files], check=True, stderr=subprocess.DEVNULL)
+    bare, told, dynamic = (Path(folder) / name for name in ("bare.yml", "static.yml", "dynamic.yml"))
+    bare.write_text(BARE)
+    told.write_text(STATIC.replace("DYNAMIC", str(dynamic)))
+    dynamic.write_text(DYNAMIC.replace("PORT", str(server.server_port)).replace("FOLDER", folder))
     found = []
-    for serves in (False, True):
-        process, out = observed(program, folder, f"gateway-{serves}", ["gateway", f"--configFile={static}"])
+    for name, static, rounds in (("bare", bare, 0), ("started", told, 0), ("serving", told, 3)):
+        process, out = observed(program, folder, name, ["gateway", f"--configFile={static}"])
         time.sleep(20)
-        for version in ("--http1.1", "--http2") * 3 if serves else ():
+        for version in ("--http1.1", "--http2") * rounds:
             for url in ("http://app.test:18480/", "https://app.test:18443/"):
                 asked = ["curl", "-sSk", version, "--noproxy", "*", "--resolve", "app.test:18480:127.0.0.1"]
                 asked += ["--resolve", "app.test:18443:127.0.0.1", "-o", "/dev/null", "-o", "/dev/null", url, url]
@@ -116,14 +127,51 @@ def commands(program, folder):
     return found
 
 
-def pattern(name):
+def lasting(name):
     """A function's name without what changes from build to build."""
     if name.startswith("_R"):
         name = re.sub(r"Cs[0-9a-zA-Z]+_", "Cs*_", name)
-    name = re.sub(r"17h[0-9a-f]{16}E.*$", "17h*", name)
     name = re.sub(r"\.llvm\.\d+$", "*", name)
-    name = re.sub(r"aws_lc_\d+_\d+_\d+_", "aws_lc_*_", name)
-    return name if len(name) <= LONGEST else name[:LONGEST].rstrip("*") + "*"
+    return re.sub(r"aws_lc_\d+_\d+_\d+_", "aws_lc_*_", name)
+
+
+def shared(one, other):
+    """How many characters two names have in common."""
+    return next((at for at, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+
+
+def patterns(sizes, ran):
+    """The fewest beginnings of names that take in what `ran`, and little else."""
+    total, run = collections.Counter(), collections.Counter()
+    for name, size in sizes.items():
+        total[lasting(name)] += size
+        run[lasting(name)] += size if name in ran else 0
+    names = sorted(total)
+    # Of the names before each one.
+    before = [0, *itertools.accumulate(total[name] for name in names)]
+    before_run = [0, *itertools.accumulate(run[name] for name in names)]
+    todo, found = [(0, len(names))], []
+    while todo:
+        first, end = todo.pop()
+        size, of_it = before[end] - before[first], before_run[end] - before_run[first]
+        if not of_it:
+            continue
+        one, last = names[first], names[end - 1]
+        same = shared(one, last)
+        # So many characters tell these names from their neighbours.
+        apart = 1 + max(shared(names[at], names[at + 1]) if 0 <= at < len(names) - 1 else 0 for at in (first - 1, end - 1))
+        if apart <= same and (of_it >= RUN * size or size - of_it <= WASTE):
+            found.append(f"{one[: max(apart, min(SHORTEST, same))]}*".replace("**", "*"))
+        elif end - first == 1:
+            # A name that is the beginning of others, which have their own patterns where they were run.
+            found.append(one)
+        else:
+            cut = first
+            for at in range(first + 1, end + 1):
+                if at == end or names[at][same : same + 1] != names[cut][same : same + 1]:
+                    todo.append((cut, at))
+                    cut = at
+    return sorted(found), sum(run.values())
 
 
 def members():
@@ -145,44 +193,26 @@ def write(program, groups, path):
         words = line.split()
         if len(words) == 4 and words[2] in "tTwWi":
             sizes[words[3]] = int(words[1], 16)
-    total = collections.Counter()
-    for name, size in sizes.items():
-        total[pattern(name)] += size
     of_libc = members()
-    ran = set().union(*groups)
-    run = collections.Counter()
-    for name in ran & sizes.keys():
-        run[pattern(name)] += sizes[name]
-    # What all need comes first, then what one group needs after the other.
-    order, libc = {}, set()
-    for number, needs in enumerate([set.intersection(*groups), *groups]):
-        for name in sorted(needs & sizes.keys()):
-            if name in of_libc:
-                libc.add(of_libc[name])
-            elif re.fullmatch(r"[A-Za-z_][\w.$]*", name):
-                order.setdefault(pattern(name), number)
-    kept = []
-    for one, number in order.items():
-        share = run[one] / max(1, total[one])
-        if share >= RARE or total[one] - run[one] <= WASTE:
-            kept.append((number, -round(share, 1), one))
-    kept.sort()
-    lines = [
+    ours = {name: size for name, size in sizes.items() if name not in of_libc and re.fullmatch(r"[A-Za-z_][\w.$]*", name)}
+    libc = {of_libc[name] for name in set().union(*groups) & sizes.keys() & of_libc.keys()}
+    # What all need comes first, then what each group needs that no earlier one does.
+    lines, done, bytes_run = [], set(), 0
+    for needs in [set.intersection(*groups), *groups]:
+        found, size = patterns(ours, needs - done)
+        done |= needs
+        bytes_run += size
+        lines += [f"    *(.text.{one} .text.unlikely.{one})" for one in found]
+    head = [
         "/* Functions that are likely to be run, side by side: see integration/order.py, which writes this. */",
         "SECTIONS",
         "{",
         "  .text.ordered :",
         "  {",
         *(f"    *libc.a:{member}(.text .text.*)" for member in sorted(libc)),
-        *(f"    *(.text.{one} .text.unlikely.{one})" for _, _, one in kept),
-        "  }",
-        "}",
-        "INSERT BEFORE .text;",
-        "",
     ]
-    path.write_text("\n".join(lines))
-    size = sum(total[one] for _, _, one in kept)
-    print(f"{path}: {len(kept)} names of {len(ran)} functions; {size // 1024} KiB, {sum(run.values()) // 1024} of them were run")
+    path.write_text("\n".join([*head, *lines, "  }", "}", "INSERT BEFORE .text;", ""]))
+    print(f"{path}: {len(lines)} patterns for {len(done & ours.keys())} functions of {bytes_run // 1024} KiB")
 
 
 def main():
@@ -190,8 +220,7 @@ def main():
     parser.add_argument("--program", required=True, help="a release with its symbols")
     program = str(Path(parser.parse_args().program).resolve())
     with tempfile.TemporaryDirectory() as folder:
-        started, served = gateway(program, folder)
-        groups = [started, served | started, commands(program, folder)]
+        groups = [*gateway(program, folder), commands(program, folder)]
     write(program, groups, ROOT / "orchestrator/order.ld")
 
 

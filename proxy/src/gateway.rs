@@ -22,6 +22,7 @@ use crate::config::dynamic::Configuration;
 use crate::config::statics;
 use crate::entry_point::EntryPoint;
 use crate::inspect::Inspector;
+pub use crate::listen::succession::Bequest;
 use crate::observe::access_log::AccessLog;
 use crate::observe::trace::Tracer;
 use crate::route::EntryPointModel;
@@ -157,10 +158,20 @@ pub struct Gateway {
     ended: oneshot::Receiver<()>,
 }
 
+/// Sockets of another gateway, which gave them away with [`Gateway::listeners`] and [`Gateway::bequests`].
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// Those that connections are accepted from.
+    pub listeners: Vec<TcpListener>,
+    /// Those for datagrams.
+    pub datagrams: Vec<Bequest>,
+}
+
 #[derive(Debug)]
 enum Command {
-    EntryPoints(Vec<EntryPoint>, Vec<TcpListener>, oneshot::Sender<()>),
+    EntryPoints(Vec<EntryPoint>, Inherited, oneshot::Sender<()>),
     Listeners(oneshot::Sender<std::io::Result<Vec<TcpListener>>>),
+    Bequests(oneshot::Sender<std::io::Result<Vec<Bequest>>>),
     Retire(oneshot::Sender<()>),
     Update(Box<Update>, oneshot::Sender<Applied>),
     Shutdown { accept: Duration, grace: Duration },
@@ -226,17 +237,17 @@ impl Gateway {
     /// # Errors
     /// The gateway has stopped.
     pub async fn set_entry_points(&self, entry_points: Vec<EntryPoint>) -> Result<(), Stopped> {
-        self.take_over(entry_points, Vec::new()).await
+        self.take_over(entry_points, Inherited::default()).await
     }
 
-    /// As [`Gateway::set_entry_points`], but an entry point at whose address one of `listeners` listens takes connections
-    /// from those: they are another gateway's, which gave them away with [`Gateway::listeners`]. The rest is closed.
+    /// As [`Gateway::set_entry_points`], but an entry point whose address is that of sockets in `inherited` uses those. The rest is
+    /// closed.
     ///
     /// # Errors
     /// The gateway has stopped.
-    pub async fn take_over(&self, entry_points: Vec<EntryPoint>, listeners: Vec<TcpListener>) -> Result<(), Stopped> {
+    pub async fn take_over(&self, entry_points: Vec<EntryPoint>, inherited: Inherited) -> Result<(), Stopped> {
         let (reply, done) = oneshot::channel();
-        self.commands.send(Command::EntryPoints(entry_points, listeners, reply)).map_err(|_| Stopped)?;
+        self.commands.send(Command::EntryPoints(entry_points, inherited, reply)).map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 
@@ -248,6 +259,18 @@ impl Gateway {
     pub async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Listeners(reply)).map_err(std::io::Error::other)?;
+        answer.await.map_err(std::io::Error::other)?
+    }
+
+    /// Its datagram sockets, for the gateway that comes after it. That one reads them from now on and passes back what is for
+    /// HTTP/3 connections that are open here; it is to be quick about [`Gateway::take_over`], since nobody else reads. When it has
+    /// failed, this gateway reads again.
+    ///
+    /// # Errors
+    /// The gateway has stopped, or descriptors run out.
+    pub async fn bequests(&self) -> std::io::Result<Vec<Bequest>> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Bequests(reply)).map_err(std::io::Error::other)?;
         answer.await.map_err(std::io::Error::other)?
     }
 

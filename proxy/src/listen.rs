@@ -1,6 +1,7 @@
 //! Listening sockets: bound so that a taken port is noticed, shared by the workers, accepting without spinning.
 
 pub(crate) mod proxied;
+pub(crate) mod succession;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};

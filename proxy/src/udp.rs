@@ -7,9 +7,11 @@ pub(crate) mod compile;
 mod session;
 
 use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -17,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::listen::succession::Datagrams;
 use crate::upstream::balance::Turns;
 use crate::worker::Worker;
 
@@ -78,17 +81,21 @@ impl UdpService {
     }
 }
 
-/// Carries the datagrams of an entry point until `stop`. One worker has the socket, so that what a client sends stays in order.
+/// Carries the datagrams of an entry point until `stop`. One worker has the socket, so that what a client sends stays in order. Where
+/// a successor has it too, the sessions that there are still get their answers.
 ///
 /// # Errors
 /// The socket cannot be used.
 pub(crate) async fn serve(
-    socket: UdpSocket,
+    datagrams: Datagrams,
     entry: Arc<ArcSwap<EntryPoint>>,
     worker: Arc<Worker>,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    // The predecessor reads again if this one does not: that is what the link to it is kept for.
+    let Datagrams { socket, predecessor: _link, succession } = datagrams;
     let (ended, mut endings) = mpsc::unbounded_channel();
+    let mut passed = Vec::new();
     let socket = Arc::new(tokio::net::UdpSocket::from_std(socket)?);
     let mut sessions =
         Sessions { socket: Arc::clone(&socket), entry, worker, route: None, open: HashMap::new(), ended };
@@ -96,16 +103,30 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => break,
             Some(session) = endings.recv() => sessions.remove(&session),
             () = sessions.worker.changed.notified() => sessions.follow(),
-            ready = socket.readable() => {
+            ready = poll_fn(|cx| loop {
+                match succession.poll_passed(cx, &mut passed) {
+                    Poll::Pending => return Poll::Pending,
+                    // There is nothing that a successor would pass back.
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return socket.poll_recv_ready(cx),
+                }
+            }) => {
                 ready?;
                 sessions.take(&mut buffer);
                 tokio::task::yield_now().await;
             }
         }
     }
+    while succession.has_begun() && !sessions.open.is_empty() {
+        match endings.recv().await {
+            Some(session) => sessions.remove(&session),
+            None => break,
+        }
+    }
+    Ok(())
 }
 
 /// The sessions of an entry point.

@@ -2,13 +2,17 @@
 //!
 //! A connection belongs to the listening socket until it is accepted: whoever closed the last copy of a socket would reset
 //! those that wait. So the successor is given copies (unix(7), `SCM_RIGHTS`), says when it serves, and only then does the
-//! predecessor stop accepting. The meeting place has no file, and its name is no secret: each side makes sure that the
-//! other is the same user.
+//! predecessor stop accepting. Datagram sockets are read by the successor from the moment that it has them, each with a link over
+//! which it passes back what is for its predecessor. The meeting place has no file, and its name is no secret: each side makes
+//! sure that the other is the same user.
+//!
+//! Gateways of before datagrams were handed over take the announcement of them for one more message without meaning, make none
+//! themselves, and so neither ask for them nor are asked.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream};
 use std::time::Duration;
@@ -19,9 +23,9 @@ use rustix::net::{
 };
 use tokio::net::UnixListener;
 
-use proxy::gateway::Gateway;
+use proxy::gateway::{Bequest, Gateway, Inherited};
 
-/// Sockets in one message; the system takes at most 253.
+/// Sockets in one message, an even number; the system takes at most 253.
 const BATCH: usize = 64;
 /// Neither side waits longer for the other.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,8 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After a successor that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A message: sockets come with it.
+/// A message: sockets come with it. Without any it announces that datagram sockets can be asked for.
 const SOCKETS: u8 = b'L';
+/// A message: the successor asks for the datagram sockets. It is given pairs of a socket and its link.
+const DATAGRAMS: u8 = b'D';
 /// A message: there are no more sockets.
 const THAT_IS_ALL: u8 = b'.';
 /// A message: the successor serves.
@@ -66,20 +72,32 @@ impl MeetingPlace {
 
     async fn try_hand_over(&self, gateway: &Gateway) -> io::Result<()> {
         let (stream, _) = self.0.accept().await?;
-        let stream = of_same_user(stream)?;
-        let listeners = gateway.listeners().await?;
-        tokio::task::spawn_blocking(move || give(&stream, &listeners)).await.map_err(io::Error::other)?
+        let mut stream = of_same_user(stream)?;
+        let mut sockets: Vec<_> = gateway.listeners().await?.into_iter().map(OwnedFd::from).collect();
+        let mut announce = true;
+        loop {
+            let giving = move || give(&stream, announce, &sockets).map(|answer| (stream, answer));
+            let answer;
+            (stream, answer) = tokio::task::spawn_blocking(giving).await.map_err(io::Error::other)??;
+            match answer {
+                SERVING => return Ok(()),
+                DATAGRAMS if announce => announce = false,
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
+            let bequests = gateway.bequests().await?;
+            sockets = bequests.into_iter().flat_map(|bequest| [bequest.socket.into(), bequest.link]).collect();
+        }
     }
 }
 
-/// Listening sockets of a predecessor, which goes on accepting until it is told otherwise.
+/// Sockets of a predecessor, which goes on accepting until it is told otherwise.
 #[derive(Debug)]
 pub struct Inheritance {
-    listeners: Vec<TcpListener>,
+    sockets: Inherited,
     predecessor: Predecessor,
 }
 
-/// A gateway that has given its listening sockets away.
+/// A gateway that has given its sockets away.
 #[derive(Debug)]
 pub struct Predecessor(UnixStream);
 
@@ -92,14 +110,14 @@ impl Inheritance {
         let predecessor = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
         predecessor.set_nonblocking(true)?;
         let predecessor = of_same_user(tokio::net::UnixStream::from_std(predecessor)?)?;
-        let ask = move || Ok(Self { listeners: receive(&predecessor)?, predecessor: Predecessor(predecessor) });
+        let ask = move || Ok(Self { sockets: receive(&predecessor)?, predecessor: Predecessor(predecessor) });
         tokio::task::spawn_blocking(ask).await.map_err(io::Error::other)?
     }
 
     /// The sockets, and who is to be told once they are in use.
     #[must_use]
-    pub fn split(self) -> (Vec<TcpListener>, Predecessor) {
-        (self.listeners, self.predecessor)
+    pub fn split(self) -> (Inherited, Predecessor) {
+        (self.sockets, self.predecessor)
     }
 }
 
@@ -126,25 +144,42 @@ fn of_same_user(stream: tokio::net::UnixStream) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// Sends the sockets and waits until the other side serves.
-fn give(stream: &UnixStream, listeners: &[TcpListener]) -> io::Result<()> {
-    for batch in listeners.chunks(BATCH) {
-        let sockets: Vec<_> = batch.iter().map(TcpListener::as_fd).collect();
-        send(stream, SOCKETS, &sockets)?;
+/// Sends sockets and waits for what the other side says to them.
+fn give(stream: &UnixStream, announce: bool, sockets: &[OwnedFd]) -> io::Result<u8> {
+    if announce {
+        send(stream, SOCKETS, &[])?;
+    }
+    for batch in sockets.chunks(BATCH) {
+        let batch: Vec<_> = batch.iter().map(OwnedFd::as_fd).collect();
+        send(stream, SOCKETS, &batch)?;
     }
     send(stream, THAT_IS_ALL, &[])?;
-    match receive_one(stream, &mut Vec::new())? {
-        SERVING => Ok(()),
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
+    receive_one(stream, &mut Vec::new())
 }
 
-fn receive(stream: &UnixStream) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
+/// Takes all that the other side has to give.
+fn receive(stream: &UnixStream) -> io::Result<Inherited> {
+    let (listeners, more) = receive_sockets(stream)?;
+    let mut inherited =
+        Inherited { listeners: listeners.into_iter().map(TcpListener::from).collect(), datagrams: Vec::new() };
+    if more {
+        send(stream, DATAGRAMS, &[])?;
+        let mut sockets = receive_sockets(stream)?.0.into_iter();
+        while let (Some(socket), Some(link)) = (sockets.next(), sockets.next()) {
+            inherited.datagrams.push(Bequest { socket: socket.into(), link });
+        }
+    }
+    Ok(inherited)
+}
+
+/// Sockets up to the last, and whether there are others that can be asked for.
+fn receive_sockets(stream: &UnixStream) -> io::Result<(Vec<OwnedFd>, bool)> {
+    let (mut sockets, mut more) = (Vec::new(), false);
     loop {
-        match receive_one(stream, &mut listeners)? {
-            SOCKETS => {}
-            THAT_IS_ALL => return Ok(listeners),
+        let before = sockets.len();
+        match receive_one(stream, &mut sockets)? {
+            SOCKETS => more |= sockets.len() == before,
+            THAT_IS_ALL => return Ok((sockets, more)),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
@@ -161,14 +196,14 @@ fn send(stream: &UnixStream, what: u8, sockets: &[BorrowedFd<'_>]) -> io::Result
 }
 
 /// One message: what it is, and the sockets that come with it. The system keeps the sockets of two messages apart.
-fn receive_one(stream: &UnixStream, listeners: &mut Vec<TcpListener>) -> io::Result<u8> {
+fn receive_one(stream: &UnixStream, sockets: &mut Vec<OwnedFd>) -> io::Result<u8> {
     let mut what = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(BATCH))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(stream, &mut [IoSliceMut::new(&mut what)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(sockets) = message {
-            listeners.extend(sockets.map(TcpListener::from));
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            sockets.extend(received);
         }
     }
     if received.bytes == 0 {
@@ -181,41 +216,78 @@ fn receive_one(stream: &UnixStream, listeners: &mut Vec<TcpListener>) -> io::Res
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::io::{Read as _, Write as _};
+    use std::net::UdpSocket;
+    use std::thread;
 
     use super::*;
 
-    #[tokio::test]
-    async fn sockets_change_hands_with_the_connections_that_wait() -> io::Result<()> {
-        let (here, there) = UnixStream::pair()?;
-        let listeners: Vec<_> = (0..100).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let addresses: Vec<_> = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-        let mut waiting = std::net::TcpStream::connect(addresses.get(70).ok_or(io::ErrorKind::NotFound)?)?;
-        let giving = tokio::task::spawn_blocking(move || give(&here, &listeners));
-        let successor = there.try_clone()?;
-        let taken = tokio::task::spawn_blocking(move || receive(&successor)).await??;
-        let found: Vec<_> = taken.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-        assert_eq!(found, addresses);
-        let copy = taken.get(70).ok_or(io::ErrorKind::NotFound)?.try_clone()?;
-        Predecessor(there).may_go()?;
-        giving.await??;
-        let (mut accepted, _) = copy.accept()?;
-        accepted.write_all(b"hello")?;
-        drop(accepted);
-        let mut said = String::new();
-        waiting.read_to_string(&mut said)?;
-        assert_eq!(said, "hello");
-        Ok(())
+    fn listeners(count: usize) -> (Vec<OwnedFd>, Vec<std::net::SocketAddr>) {
+        let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        (listeners.into_iter().map(OwnedFd::from).collect(), addresses)
     }
 
-    #[tokio::test]
-    async fn a_successor_that_goes_away_takes_nothing_over() -> io::Result<()> {
-        let (here, there) = UnixStream::pair()?;
-        let listeners = vec![TcpListener::bind("127.0.0.1:0")?];
-        let giving = tokio::task::spawn_blocking(move || give(&here, &listeners));
-        assert_eq!(tokio::task::spawn_blocking(move || receive(&there)).await??.len(), 1);
-        assert!(giving.await?.is_err());
-        Ok(())
+    #[test]
+    fn sockets_change_hands_with_the_connections_that_wait() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (sockets, addresses) = listeners(100);
+        let mut waiting = std::net::TcpStream::connect(addresses.get(70).unwrap()).unwrap();
+        let giving = thread::spawn(move || {
+            assert_eq!(give(&here, true, &sockets).unwrap(), DATAGRAMS);
+            let pairs = [UdpSocket::bind("127.0.0.1:0").unwrap().into(), UnixStream::pair().unwrap().0.into()];
+            (
+                give(&here, false, &pairs).unwrap(),
+                UdpSocket::from(pairs.into_iter().next().unwrap()).local_addr().unwrap(),
+            )
+        });
+        let taken = receive(&there).unwrap();
+        let found: Vec<_> = taken.listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        assert_eq!(found, addresses);
+        Predecessor(there).may_go().unwrap();
+        let (answer, datagrams) = giving.join().unwrap();
+        assert_eq!(answer, SERVING);
+        let found: Vec<_> = taken.datagrams.iter().map(|bequest| bequest.socket.local_addr().unwrap()).collect();
+        assert_eq!(found, [datagrams]);
+        let (mut accepted, _) = taken.listeners.get(70).unwrap().accept().unwrap();
+        accepted.write_all(b"hello").unwrap();
+        drop(accepted);
+        let mut said = String::new();
+        waiting.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "hello");
+    }
+
+    #[test]
+    fn a_gateway_that_knows_nothing_of_datagrams_gives_and_takes_connections() {
+        for (announce, hears) in [(false, None), (true, Some(true))] {
+            let (here, there) = UnixStream::pair().unwrap();
+            let (sockets, addresses) = listeners(3);
+            let giving = thread::spawn(move || give(&here, announce, &sockets));
+            let taken = match hears {
+                // It announces none, and is not asked.
+                None => receive(&there).unwrap().listeners.len(),
+                // It hears of them, and does not ask.
+                Some(heard) => {
+                    let (taken, more) = receive_sockets(&there).unwrap();
+                    assert_eq!(more, heard);
+                    taken.len()
+                }
+            };
+            assert_eq!(taken, addresses.len());
+            Predecessor(there).may_go().unwrap();
+            assert_eq!(giving.join().unwrap().unwrap(), SERVING);
+        }
+    }
+
+    #[test]
+    fn a_successor_that_goes_away_takes_nothing_over() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (sockets, _) = listeners(1);
+        let giving = thread::spawn(move || give(&here, false, &sockets));
+        assert_eq!(receive(&there).unwrap().listeners.len(), 1);
+        drop(there);
+        assert!(giving.join().unwrap().is_err());
     }
 }

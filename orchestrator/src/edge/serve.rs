@@ -1,14 +1,13 @@
 //! The gateway's process: serves what the agent wrote, and says how it is.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::config::statics;
 use proxy::entry_point::EntryPoint;
-use proxy::gateway::{Announce, Gateway, Listener, Options, Status as Listening, Update};
+use proxy::gateway::{Announce, Gateway, Inherited, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
 use proxy::observe::trace::Tracer;
@@ -80,8 +79,8 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         files: known,
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
-    let (listeners, predecessor) = inheritance.map(Inheritance::split).unzip();
-    serving.read(&root, &gateway, listeners.unwrap_or_default()).await?;
+    let (inherited, predecessor) = inheritance.map(Inheritance::split).unzip();
+    serving.read(&root, &gateway, inherited.unwrap_or_default()).await?;
     if let Some(Err(error)) = predecessor.map(Predecessor::may_go) {
         tracing::warn!(%error, "the gateway before this one has gone by itself");
     }
@@ -127,7 +126,7 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
     Ok(())
 }
 
-/// The listening sockets of the gateway before this one, if there is one.
+/// The sockets of the gateway before this one, if there is one.
 async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
     match Inheritance::ask(predecessor?).await {
         Ok(inheritance) => Some(inheritance),
@@ -167,7 +166,7 @@ impl Serving {
             }
             tokio::select! {
                 () = files.changed() => {
-                    if let Err(error) = self.read(root, gateway, Vec::new()).await {
+                    if let Err(error) = self.read(root, gateway, Inherited::default()).await {
                         return error;
                     }
                 }
@@ -182,7 +181,7 @@ impl Serving {
 
     /// Reads the configuration and puts it in force. One that cannot be read leaves the last one in force.
     /// Entry points take over those of the listening sockets that are theirs.
-    async fn read(&mut self, root: &Path, gateway: &Gateway, listeners: Vec<TcpListener>) -> Result<()> {
+    async fn read(&mut self, root: &Path, gateway: &Gateway, inherited: Inherited) -> Result<()> {
         let path = state::edge_path(root);
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -236,7 +235,7 @@ impl Serving {
         let applied = gateway.apply(update).await.map_err(stopped)?;
         let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
         let points: Vec<EntryPoint> = points.collect();
-        gateway.take_over(points.clone(), listeners).await.map_err(stopped)?;
+        gateway.take_over(points.clone(), inherited).await.map_err(stopped)?;
         if self.access_log != edge.access_log {
             gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
             self.access_log = edge.access_log;

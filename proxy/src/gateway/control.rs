@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -19,7 +19,8 @@ use crate::acme::challenges::Challenges;
 use crate::acme::manager::Manager;
 use crate::entry_point::EntryPoint;
 use crate::inspect::Inspector;
-use crate::listen::{BindError, bind, bind_udp, parse_address, same_place, share};
+use crate::listen::succession::{Bequest, Datagrams, Legacy};
+use crate::listen::{BindError, bind, parse_address, same_place, share};
 use crate::observe::metrics::Metrics;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::{Handler, Internal};
@@ -33,7 +34,7 @@ use crate::worker::Shared;
 
 use super::passage::Passage;
 use super::worker_thread::{Accept, Socket, WorkerThread};
-use super::{Announce, Applied, Command, Listener, Problem, StartError, Status, Update};
+use super::{Announce, Applied, Command, Inherited, Listener, Problem, StartError, Status, Update};
 
 /// How often an address that could not be listened on is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -76,6 +77,8 @@ struct Entry {
     worker: usize,
     /// Copies of the sockets that the workers accept from: what a successor is given.
     listeners: Vec<TcpListener>,
+    /// The same for datagrams, of UDP routers or of HTTP/3.
+    legacy: Option<Legacy>,
 }
 
 impl Entry {
@@ -164,12 +167,15 @@ impl Control {
                         None => return,
                         Some(Command::Shutdown { accept, grace }) => return self.shutdown(accept, grace).await,
                         // Whoever asked may have gone.
-                        Some(Command::EntryPoints(entry_points, listeners, reply)) => {
-                            self.set_entry_points(entry_points, listeners);
+                        Some(Command::EntryPoints(entry_points, inherited, reply)) => {
+                            self.set_entry_points(entry_points, inherited);
                             let _ = reply.send(());
                         }
                         Some(Command::Listeners(reply)) => {
                             let _ = reply.send(self.listeners());
+                        }
+                        Some(Command::Bequests(reply)) => {
+                            let _ = reply.send(self.bequests());
                         }
                         Some(Command::Retire(reply)) => {
                             self.retire();
@@ -179,7 +185,7 @@ impl Control {
                             let _ = reply.send(self.apply(&update));
                         }
                     },
-                    _ = retry.tick(), if unbound => self.bind_unbound(Vec::new()),
+                    _ = retry.tick(), if unbound => self.bind_unbound(Inherited::default()),
                     () = self.passage.tick() => self.passage.tell(&self.status),
                     _ = daily.tick() => {
                         if let Some(problem) = self.give_local_certificates() {
@@ -283,7 +289,7 @@ impl Control {
         self.snapshot.tcp.checks.iter().for_each(|check| check.start(&mut self.checks));
     }
 
-    fn set_entry_points(&mut self, wanted: Vec<EntryPoint>, given: Vec<TcpListener>) {
+    fn set_entry_points(&mut self, wanted: Vec<EntryPoint>, inherited: Inherited) {
         if self.retired {
             return;
         }
@@ -306,6 +312,7 @@ impl Control {
                         && let Some(stop) = entry.http3.take()
                     {
                         stop.cancel();
+                        entry.legacy = None;
                     }
                     entry.publish(options);
                 }
@@ -317,17 +324,23 @@ impl Control {
                         http3: None,
                         worker: self.entries.len() % self.workers.len().max(1),
                         listeners: Vec::new(),
+                        legacy: None,
                     };
                     self.entries.insert(options.name, entry);
                 }
             }
         }
-        self.bind_unbound(given);
+        self.bind_unbound(inherited);
     }
 
     /// Copies of all listening sockets.
     fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
         self.entries.values().flat_map(|entry| &entry.listeners).map(TcpListener::try_clone).collect()
+    }
+
+    /// Gives all datagram sockets to a successor, which reads them from now on.
+    fn bequests(&self) -> std::io::Result<Vec<Bequest>> {
+        self.entries.values().filter_map(|entry| entry.legacy.as_ref()).map(Legacy::bequeath).collect()
     }
 
     fn retire(&mut self) {
@@ -339,23 +352,14 @@ impl Control {
         self.status.send_modify(|status| status.listeners.clear());
     }
 
-    /// Listens where it does not yet, with sockets that were `given` where they are for the same address.
-    fn bind_unbound(&mut self, mut given: Vec<TcpListener>) {
+    /// Listens where it does not yet, with sockets that were inherited where they are for the same address.
+    fn bind_unbound(&mut self, mut inherited: Inherited) {
         let count = self.workers.len();
         for (name, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.bound.is_none()) {
             let options = entry.options.load_full();
-            let listener = match listen(&options, count, &mut given) {
-                Ok((address, Sockets::Udp(socket))) => {
-                    entry.bound = Some(address);
-                    if let Some(thread) = self.workers.get(entry.worker) {
-                        let (entry, stop) = (Arc::clone(&entry.options), entry.stop.clone());
-                        thread.accept(Accept { socket: Socket::Udp(socket), entry, stop });
-                    }
-                    tracing::info!(entry_point = name, %address, "listening for datagrams");
-                    Listener::Bound(address)
-                }
-                Ok((address, Sockets::Tcp(listeners))) => {
-                    entry.bound = Some(address);
+            let bound = match &options.udp {
+                Some(_) => listen_for_datagrams(&options, entry, &self.workers, &mut inherited.datagrams),
+                None => listen(&options, count, &mut inherited.listeners).map(|(address, listeners)| {
                     // One that cannot be copied serves all the same; only a successor cannot have it.
                     entry.listeners = listeners.iter().filter_map(|listener| listener.try_clone().ok()).collect();
                     // There may be more sockets than workers, where a gateway with more has given them.
@@ -363,6 +367,12 @@ impl Control {
                         let (entry, stop) = (Arc::clone(&entry.options), entry.stop.clone());
                         thread.accept(Accept { socket: Socket::Tcp(listener), entry, stop });
                     }
+                    address
+                }),
+            };
+            let listener = match bound {
+                Ok(address) => {
+                    entry.bound = Some(address);
                     tracing::info!(entry_point = name, %address, "listening");
                     Listener::Bound(address)
                 }
@@ -370,24 +380,24 @@ impl Control {
             };
             tell(&self.status, name, listener);
         }
-        self.bind_http3();
+        self.bind_http3(&mut inherited.datagrams);
     }
 
     /// Serves HTTP/3 where it is wanted: at the address of the entry point, over UDP.
-    fn bind_http3(&mut self) {
+    fn bind_http3(&mut self, inherited: &mut Vec<Bequest>) {
         for (name, entry) in &mut self.entries {
             let options = entry.options.load_full();
             let Some(address) = entry.bound.filter(|_| options.http3.is_some() && entry.http3.is_none()) else {
                 continue;
             };
-            match bind_udp(address) {
-                Ok((_, socket)) => {
+            let Some(thread) = self.workers.get(entry.worker) else { continue };
+            match Datagrams::at(address, inherited, thread.runtime()) {
+                Ok((_, datagrams, legacy)) => {
                     let stop = entry.stop.child_token();
                     entry.http3 = Some(stop.clone());
-                    if let Some(thread) = self.workers.get(entry.worker) {
-                        let entry = Arc::clone(&entry.options);
-                        thread.accept(Accept { socket: Socket::Http3(socket), entry, stop });
-                    }
+                    entry.legacy = Some(legacy);
+                    let shared = Arc::clone(&entry.options);
+                    thread.accept(Accept { socket: Socket::Http3(datagrams), entry: shared, stop });
                     entry.publish((*options).clone());
                     tracing::info!(entry_point = name, %address, "listening for HTTP/3");
                     self.status.send_if_modified(|status| status.listeners.remove(&http3_name(name)).is_some());
@@ -420,7 +430,6 @@ impl Control {
     }
 }
 
-/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
 /// What HTTP/3 on an entry point is called where it cannot be served.
 fn http3_name(entry: &str) -> String {
     format!("{entry} (HTTP/3)")
@@ -438,27 +447,20 @@ fn tell(status: &watch::Sender<Status>, name: &str, listener: Listener) {
     });
 }
 
-/// What an entry point listens with.
-enum Sockets {
-    Tcp(Vec<TcpListener>),
-    Udp(UdpSocket),
-}
-
+/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
 fn fingerprint(update: &Update) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     serde_json::to_vec(&update.configuration).ok()?.hash(&mut hasher);
     Some(hasher.finish())
 }
 
+/// Sockets for as many workers, of those that were given where they are for the same address.
 fn listen(
     options: &EntryPoint,
     count: usize,
     given: &mut Vec<TcpListener>,
-) -> Result<(SocketAddr, Sockets), BindError> {
+) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
     let address = parse_address(&options.address)?;
-    if options.udp.is_some() {
-        return bind_udp(address).map(|(bound, socket)| (bound, Sockets::Udp(socket)));
-    }
     let mut listeners: Vec<_> =
         given.extract_if(.., |listener| listener.local_addr().is_ok_and(|at| same_place(at, address))).collect();
     if let Some(at) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
@@ -468,5 +470,21 @@ fn listen(
         listeners = bind(address, count)?;
     }
     let bound = listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(address);
-    Ok((bound, Sockets::Tcp(listeners)))
+    Ok((bound, listeners))
+}
+
+/// Has the entry point's worker take datagrams for UDP routers.
+fn listen_for_datagrams(
+    options: &EntryPoint,
+    entry: &mut Entry,
+    workers: &[WorkerThread],
+    inherited: &mut Vec<Bequest>,
+) -> Result<SocketAddr, BindError> {
+    let address = parse_address(&options.address)?;
+    let Some(thread) = workers.get(entry.worker) else { return Ok(address) };
+    let (address, datagrams, legacy) = Datagrams::at(address, inherited, thread.runtime())?;
+    entry.legacy = Some(legacy);
+    let (shared, stop) = (Arc::clone(&entry.options), entry.stop.clone());
+    thread.accept(Accept { socket: Socket::Udp(datagrams), entry: shared, stop });
+    Ok(address)
 }

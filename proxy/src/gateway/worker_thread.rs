@@ -1,12 +1,13 @@
 //! The thread of a worker.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::entry_point::EntryPoint;
 use crate::http::http3::serve_endpoint;
 use crate::http::serve::serve;
+use crate::listen::succession::Datagrams;
 use crate::listen::{accept, prepare};
 use crate::observe::quota::Quota;
 use crate::snapshot::View;
@@ -38,9 +40,9 @@ pub(super) enum Socket {
     /// Connections.
     Tcp(TcpListener),
     /// HTTP/3.
-    Http3(UdpSocket),
+    Http3(Datagrams),
     /// Datagrams for UDP routers.
-    Udp(UdpSocket),
+    Udp(Datagrams),
 }
 
 /// A worker's thread, from outside.
@@ -48,6 +50,7 @@ pub(super) enum Socket {
 pub(super) struct WorkerThread {
     pub(super) worker: Arc<Worker>,
     listeners: Option<mpsc::UnboundedSender<Accept>>,
+    runtime: Handle,
     /// Ends the thread, whatever is under way.
     end: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -68,6 +71,7 @@ impl WorkerThread {
             tasks: TaskTracker::new(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
         let (listeners, inbox) = mpsc::unbounded_channel();
         let end = CancellationToken::new();
         let (working, stopping) = (Arc::clone(&worker), end.clone());
@@ -79,7 +83,7 @@ impl WorkerThread {
                 }
             });
         })?;
-        Ok(Self { worker, listeners: Some(listeners), end, thread: Some(thread) })
+        Ok(Self { worker, listeners: Some(listeners), runtime: handle, end, thread: Some(thread) })
     }
 
     /// Gives the worker a listener.
@@ -88,6 +92,11 @@ impl WorkerThread {
             // A worker that is gone serves nothing any more.
             let _ = listeners.send(accept);
         }
+    }
+
+    /// Where it runs.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Waits until nothing is under way.
@@ -135,13 +144,14 @@ fn take(worker: &Arc<Worker>, accept: Accept) {
     match socket {
         Socket::Tcp(listener) => drop(tokio::spawn(accept_all(owner, listener, entry, stop))),
         // Its end is waited for: it sends what its connections said last.
-        Socket::Http3(socket) => drop(worker.tasks.spawn(async move {
-            if let Err(error) = serve_endpoint(socket, entry, owner, stop).await {
+        Socket::Http3(datagrams) => drop(worker.tasks.spawn(async move {
+            if let Err(error) = serve_endpoint(datagrams, entry, owner, stop).await {
                 tracing::error!(%error, "HTTP/3 cannot be served");
             }
         })),
-        Socket::Udp(socket) => drop(tokio::spawn(async move {
-            if let Err(error) = udp::serve(socket, entry, owner, stop).await {
+        // And the answers to what was asked before a successor came.
+        Socket::Udp(datagrams) => drop(worker.tasks.spawn(async move {
+            if let Err(error) = udp::serve(datagrams, entry, owner, stop).await {
                 tracing::error!(%error, "datagrams cannot be served");
             }
         })),

@@ -1,12 +1,14 @@
 //! A client's HTTP/3 connection (RFC 9114): QUIC is `quinn`'s, frames are `h3`'s; what limits, ends and answers requests is here.
 //!
 //! An entry point has one endpoint, on one worker: all packets of a connection come to it, also when the client's address changes on
-//! the way (RFC 9000 section 9), which the kernel's spreading of packets by address would not ensure.
+//! the way (RFC 9000 section 9), which the kernel's spreading of packets by address would not ensure. While one gateway takes over
+//! from another, both send from that socket, and the newer one reads it for both (`socket.rs`).
 
 mod endpoint;
 mod frames;
 mod link;
 mod request;
+mod socket;
 pub(crate) mod upload;
 
 use std::sync::Arc;

@@ -9,12 +9,12 @@ use h3::client::{RequestStream, SendRequest};
 use http::{Request, Response, StatusCode};
 use proxy::config::dynamic::{Configuration, TlsOptions};
 use proxy::entry_point::Http3;
-use proxy::gateway::Options;
+use proxy::gateway::{Gateway, Inherited, Options, Update};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::encrypted::{connect, made};
-use crate::support::{Running, ask, echo, get, options, origin, read_message, route, run};
+use crate::support::{Running, ask, echo, get, models, options, origin, read_message, route, run};
 
 type Client = SendRequest<h3_quinn::OpenStreams, Bytes>;
 type Stream = RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>;
@@ -256,32 +256,101 @@ async fn options_go_by_name_and_need_tls_1_3() {
     assert_eq!(fetch(&mut client, other, b"").await.0.status(), StatusCode::MISDIRECTED_REQUEST);
 }
 
-#[tokio::test]
-async fn a_shutdown_finishes_what_is_under_way() {
-    let url = origin(|mut stream| async move {
+/// Answers with 400,000 bytes, which take 1.6 s.
+async fn slow() -> String {
+    origin(|mut stream| async move {
         read_message(&mut stream).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n").await.unwrap();
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(400)).await;
             stream.write_all(&[b'x'; 100_000]).await.unwrap();
         }
-    });
-    let (running, root) = serving(with_http3(), url.await).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_shutdown_finishes_what_is_under_way() {
+    let (running, root) = serving(with_http3(), slow().await).await;
     let endpoint = endpoint(&root);
     let (connection, mut client) = open(&endpoint, running.websecure, "a.test").await.unwrap();
     let mut stream = send(&mut client, request("GET", "/"), b"").await;
     assert_eq!(stream.recv_response().await.unwrap().status(), StatusCode::OK);
     let ending = tokio::spawn(running.gateway.shutdown(Duration::ZERO, Duration::from_secs(20)));
-    let mut length = 0;
-    while let Some(data) = stream.recv_data().await.unwrap() {
-        length += data.remaining();
-    }
-    assert_eq!(length, 400_000);
+    assert_eq!(rest(&mut stream).await, 400_000);
     // H3_NO_ERROR.
     let closed = connection.closed().await;
     let quinn::ConnectionError::ApplicationClosed(close) = closed else { panic!("{closed}") };
     assert_eq!(close.error_code.into_inner(), 0x100);
     ending.await.unwrap();
+}
+
+/// Bytes that are still to come.
+async fn rest(stream: &mut Stream) -> usize {
+    let mut length = 0;
+    while let Some(data) = stream.recv_data().await.unwrap() {
+        length += data.remaining();
+    }
+    length
+}
+
+/// The gateway that served a request, by the name that it gives itself.
+async fn served_by(client: &mut Client) -> String {
+    let (_, seen) = fetch(client, request("GET", "/"), &[b'x'; 5_000]).await;
+    let seen = seen.to_ascii_lowercase();
+    let name = seen.split("x-forwarded-server: ").nth(1).and_then(|rest| rest.lines().next());
+    name.unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_successor_takes_new_connections_and_leaves_open_ones_to_their_gateway() {
+    let mut configuration = Configuration::default();
+    route(&mut configuration, "a", true, &[echo().await]);
+    route(&mut configuration, "b", true, &[slow().await]);
+    let (root, pair) = made(&["a.test", "b.test"]);
+    configuration.tls.certificates.push(pair);
+    let first = run(with_http3(), configuration.clone()).await;
+    let address = first.websecure;
+    let old_clients = endpoint(&root);
+    let (connection, mut old) = open(&old_clients, address, "a.test").await.unwrap();
+    let mut slow = send(&mut old, Request::get("https://b.test/").body(()).unwrap(), b"").await;
+    assert_eq!(slow.recv_response().await.unwrap().status(), StatusCode::OK);
+
+    // One that fails takes nothing away.
+    drop(first.gateway.bequests().await.unwrap());
+    assert_eq!(served_by(&mut old).await, "gw");
+
+    let points = Options { entry_points: Vec::new(), hostname: "successor".to_owned(), ..options() };
+    let second = Gateway::start(points).await.unwrap();
+    second.apply(Update { configuration, models: models(), ..Update::default() }).await.unwrap();
+    let inherited = Inherited {
+        listeners: first.gateway.listeners().await.unwrap(),
+        datagrams: first.gateway.bequests().await.unwrap(),
+    };
+    assert_eq!(inherited.datagrams.len(), 1);
+    let mut points = with_http3().entry_points;
+    for (point, address) in points.iter_mut().zip([first.web, address]) {
+        point.address = address.to_string();
+    }
+    second.take_over(points, inherited).await.unwrap();
+
+    let new_clients = endpoint(&root);
+    for round in 0..3 {
+        let (_new, mut client) = open(&new_clients, address, "a.test").await.unwrap();
+        assert_eq!(served_by(&mut client).await, "successor");
+        // The same socket of the client has connections with both.
+        let (_beside, mut client) = open(&old_clients, address, "a.test").await.unwrap();
+        assert_eq!(served_by(&mut client).await, "successor");
+        assert_eq!(served_by(&mut old).await, "gw", "{round}");
+    }
+    first.gateway.retire().await.unwrap();
+    assert_eq!(rest(&mut slow).await, 400_000);
+    let closed = connection.closed().await;
+    let quinn::ConnectionError::ApplicationClosed(close) = closed else { panic!("{closed}") };
+    assert_eq!(close.error_code.into_inner(), 0x100);
+    first.gateway.shutdown(Duration::ZERO, Duration::from_secs(20)).await;
+    let (_new, mut client) = open(&new_clients, address, "a.test").await.unwrap();
+    assert_eq!(served_by(&mut client).await, "successor");
 }
 
 #[tokio::test]

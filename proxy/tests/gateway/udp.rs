@@ -7,7 +7,7 @@ use proxy::config::dynamic::{
     Configuration, UdpLoadBalancer, UdpRouter, UdpServer, UdpService, UdpWeightedRoundRobin, WeightedService,
 };
 use proxy::entry_point::EntryPoint;
-use proxy::gateway::{Listener, Update};
+use proxy::gateway::{Gateway, Inherited, Listener, Options, Update};
 use tokio::net::UdpSocket;
 
 use crate::support::{Running, models, options, run};
@@ -152,4 +152,37 @@ async fn weights_names_and_mistakes() {
             "UDP router `lost@file`: the udp service \"nowhere@file\" does not exist",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_successor_has_new_datagrams_and_the_predecessor_what_is_still_answered() {
+    // Answers late.
+    let slow = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let slow_address = slow.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut buffer = [0; 16];
+        while let Ok((length, client)) = slow.recv_from(&mut buffer).await {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            slow.send_to(&[b"1 ", &buffer[..length]].concat(), client).await.unwrap();
+        }
+    });
+    let (first, address) = serving(Duration::from_secs(1), routed(&[&slow_address])).await;
+    let early = client(address).await;
+    drop(first.gateway.bequests().await.unwrap());
+    let waiting = tokio::spawn(async move { ask(&early, b"x").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    let point = EntryPoint { udp: Some(Duration::from_secs(3)), ..EntryPoint::new("dns", format!("{address}/udp")) };
+    let second = Gateway::start(Options { entry_points: Vec::new(), ..options() }).await.unwrap();
+    let configuration = routed(&[&server("2").await]);
+    let udp_entry_points = vec!["dns".to_owned()];
+    second.apply(Update { configuration, udp_entry_points, ..Update::default() }).await.unwrap();
+    let inherited = Inherited { datagrams: first.gateway.bequests().await.unwrap(), ..Inherited::default() };
+    second.take_over(vec![point], inherited).await.unwrap();
+    first.gateway.retire().await.unwrap();
+    let ending = tokio::spawn(first.gateway.shutdown(Duration::ZERO, Duration::from_secs(20)));
+    assert_eq!(ask(&client(address).await, b"x").await.as_deref(), Some("2"));
+    assert_eq!(waiting.await.unwrap().as_deref(), Some("1"));
+    ending.await.unwrap();
+    assert_eq!(ask(&client(address).await, b"x").await.as_deref(), Some("2"));
 }

@@ -1,7 +1,6 @@
 //! An entry point's endpoint: which connections are let in.
 
 use std::io;
-use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,9 +10,11 @@ use quinn::{Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, T
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::listen::succession::Datagrams;
 use crate::tls::quic::ByName;
 use crate::worker::Worker;
 
+use super::socket::{SharedSocket, names};
 use super::{Arrival, Handshake};
 
 /// Handshakes under way from which on clients must prove their address first (RFC 9000 section 8.1.2): whoever sends with a false one
@@ -31,12 +32,12 @@ const SEND_WINDOW: u64 = 1024 * 1024;
 /// Bytes of one connection's handshake that are kept out of order.
 const HANDSHAKE_BUFFER: usize = 32 * 1024;
 
-/// Serves HTTP/3 on `socket` until `stop`, and then until the last connection has ended.
+/// Serves HTTP/3 on a socket until `stop`, and then until the last connection has ended.
 ///
 /// # Errors
 /// The socket cannot be used.
 pub(crate) async fn serve(
-    socket: UdpSocket,
+    datagrams: Datagrams,
     entry: Arc<ArcSwap<EntryPoint>>,
     worker: Arc<Worker>,
     stop: CancellationToken,
@@ -47,8 +48,13 @@ pub(crate) async fn serve(
     };
     let tls = ByName::new(Box::new(lookup)).ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
     let plain = ServerConfig::with_crypto(Arc::new(tls));
-    let runtime = Arc::new(TokioRuntime);
-    let endpoint = Endpoint::new(EndpointConfig::default(), Some(plain.clone()), socket, runtime)?;
+    let mut key = [0; 8];
+    aws_lc_rs::rand::fill(&mut key).map_err(io::Error::other)?;
+    let key = u64::from_ne_bytes(key);
+    let mut own = EndpointConfig::default();
+    own.cid_generator(move || names(key));
+    let socket = Arc::new(SharedSocket::new(datagrams, key)?);
+    let endpoint = Endpoint::new_with_abstract_socket(own, Some(plain.clone()), socket, Arc::new(TokioRuntime))?;
     let handshakes = Arc::new(AtomicUsize::new(0));
     let mut options = entry.load_full();
     let mut config = Arc::new(configured(&plain, &options));
