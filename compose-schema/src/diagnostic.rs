@@ -2,6 +2,8 @@
 
 mod render;
 
+pub use render::push_visibly;
+
 use crate::source::{Sources, Span};
 
 /// How bad it is.

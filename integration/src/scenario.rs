@@ -44,10 +44,6 @@ impl Scenario {
         if !engine::is_there(name) {
             return None;
         }
-        if !brings_projects_up() {
-            engine::skip(name, "the `stack` under test has no command `up` yet");
-            return None;
-        }
         // Each test may be a process of its own, so turns are taken by a lock on a file.
         let turn = File::create(std::env::temp_dir().join("stack-integration.lock")).expect("the lock file");
         let taken = if alone { turn.lock() } else { turn.lock_shared() };
@@ -236,12 +232,6 @@ impl Drop for Scenario {
         let reference = format!("reference={}*", self.project);
         self.sweep(["image", "ls", "--quiet", "--filter", &reference], ["image", "rm", "--force"]);
     }
-}
-
-/// Whether the `stack` under test has the commands that scenarios are made of. One that cannot be run at all counts:
-/// its scenarios then fail and say why.
-fn brings_projects_up() -> bool {
-    Command::new(stack()).args(["up", "--help"]).output().is_ok_and(|run| run.status.success()) || !stack().is_file()
 }
 
 /// The repository's folder.

@@ -26,6 +26,7 @@ mod failures;
 mod faults;
 mod files;
 mod gateway;
+mod house;
 mod interoperation;
 mod interrupt;
 mod isolation;

@@ -1,6 +1,5 @@
 //! Diagnostics as text and as JSON.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -95,6 +94,18 @@ fn draw<'a>(group: Group<'a>, marks: &[Mark<'a>]) -> Group<'a> {
     group.element(Snippet::source(shown).path(path).line_start(first).annotations(annotations))
 }
 
+/// Appends a character of foreign text as a terminal may have it: control characters, and those that turn lines around or
+/// break them without being seen (UAX #9, explicit directions), escaped.
+pub fn push_visibly(out: &mut String, character: char) {
+    match character {
+        '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            out.extend(character.escape_unicode());
+        }
+        character if character.is_control() => out.extend(character.escape_default()),
+        character => out.push(character),
+    }
+}
+
 /// One line without control characters, which are shown escaped, and not longer than `most` characters.
 pub(super) fn printable(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most * 4));
@@ -103,13 +114,7 @@ pub(super) fn printable(text: &str, most: usize) -> String {
             out.push_str("...");
             break;
         }
-        match character {
-            '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(character));
-            }
-            character if character.is_control() => out.extend(character.escape_default()),
-            character => out.push(character),
-        }
+        push_visibly(&mut out, character);
     }
     out
 }

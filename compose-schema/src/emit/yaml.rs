@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::number;
 use super::scalar::{self, Style};
 use super::value::{Fields, Value};
+use crate::yaml::format_float;
 
 /// The longest key, in bytes, that stands before its colon; others have a `?` and a line of their own.
 const LONGEST_KEY: usize = 128;
@@ -125,7 +125,7 @@ fn new_line(out: &mut String, indent: usize) {
 }
 
 fn float(value: f64) -> String {
-    match number::general(value).as_str() {
+    match format_float(value).as_str() {
         "+Inf" => ".inf".to_owned(),
         "-Inf" => "-.inf".to_owned(),
         "NaN" => ".nan".to_owned(),

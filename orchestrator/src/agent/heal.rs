@@ -44,7 +44,7 @@ pub(super) struct Restart {
     pub(super) id: String,
     /// Its name.
     pub(super) name: String,
-    /// The how manieth in a row it is, from 1.
+    /// Its number among those that follow each other, from 1.
     pub(super) count: u32,
     /// There will be no further one.
     pub(super) last: bool,

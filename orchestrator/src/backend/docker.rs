@@ -41,6 +41,7 @@ use tokio::sync::OnceCell;
 
 pub use address::Address;
 pub(crate) use address::config_folder;
+pub(crate) use client_config::read_in;
 
 use super::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, Engine,

@@ -177,7 +177,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         let built = desired.services.iter().filter(|(_, service)| service.build.is_some()).map(|(name, _)| name);
         Pushes::of(&loaded.project, built)
     });
-    let limit = push::limit(context)?;
+    let limit = context.calls_at_once()?.unwrap_or(usize::MAX);
     block_on(async {
         runner.watch_signals()?;
         runner.carry_out(&plan, Some(&desired)).await?;

@@ -40,11 +40,7 @@ impl Runner {
     /// Global flags that make no sense; an engine's address that makes none.
     pub fn new(context: &Context, project: &str) -> Result<Self> {
         let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
-        let parallel = match context.global.parallel {
-            ..=-1 => None,
-            0 => return Err(CommandError::new("`--parallel 0` would do nothing").hint("leave it out for no limit")),
-            limit => usize::try_from(limit).ok(),
-        };
+        let parallel = context.calls_at_once()?;
         Ok(Self {
             engine: context.engine()?,
             project: project.to_owned(),

@@ -149,6 +149,18 @@ impl Context {
         }
     }
 
+    /// Calls to the engine at a time, by `--parallel`; none for any number.
+    ///
+    /// # Errors
+    /// `--parallel 0`.
+    pub fn calls_at_once(&self) -> Result<Option<usize>> {
+        match self.global.parallel {
+            ..=-1 => Ok(None),
+            0 => Err(CommandError::new("`--parallel 0` would do nothing").hint("leave it out for no limit")),
+            limit => Ok(usize::try_from(limit).ok()),
+        }
+    }
+
     /// The engine that the environment names. Nothing is sent to it yet.
     ///
     /// # Errors

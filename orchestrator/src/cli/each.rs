@@ -1,5 +1,7 @@
 //! The same small thing done to several containers at once, with progress.
 
+use futures_util::StreamExt as _;
+
 use super::{Context, dry_run};
 use crate::backend::{self, Container};
 use crate::error::{CommandError, Result};
@@ -51,7 +53,9 @@ pub async fn each(
             }
         }
     };
-    let failures = futures_util::future::join_all(containers.iter().map(one)).await;
+    let at_once = context.calls_at_once()?.unwrap_or(usize::MAX);
+    let failures: Vec<Option<String>> =
+        futures_util::stream::iter(containers.iter().map(one)).buffered(at_once).collect().await;
     reporter.finish();
     let failures: Vec<String> = failures.into_iter().flatten().map(|failure| printable(&failure)).collect();
     if failures.is_empty() {

@@ -101,18 +101,6 @@ impl Pushes {
     }
 }
 
-/// Images at a time: `--parallel`.
-///
-/// # Errors
-/// A number that makes no sense.
-pub(super) fn limit(context: &Context) -> Result<usize> {
-    match context.global.parallel {
-        ..=-1 => Ok(usize::MAX),
-        0 => Err(CommandError::new("`--parallel 0` would do nothing").hint("leave it out for no limit")),
-        limit => Ok(usize::try_from(limit).unwrap_or(usize::MAX)),
-    }
-}
-
 /// All failures as one; nothing where they are not to count.
 pub(super) fn outcome(failures: &[String], ignored: bool) -> Result<()> {
     if failures.is_empty() {
@@ -147,7 +135,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     }
     let progress = if args.quiet { "quiet" } else { &context.global.progress };
     let mode = Mode::choose(progress, &context.global.ansi, output::progress_is_watched())?;
-    let (engine, limit) = (context.engine()?, limit(context)?);
+    let (engine, limit) = (context.engine()?, context.calls_at_once()?.unwrap_or(usize::MAX));
     let failures = block_on(async { Ok(pushes.push(&engine, &Reporter::new(mode), limit, args.quiet).await) })?;
     outcome(&failures, args.ignore_push_failures)?;
     Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::backend::docker::config_folder;
+use crate::backend::docker::{config_folder, read_in};
 
 /// Folders of plugins for all users, as the `docker` command looks for them.
 const FOLDERS: [&str; 4] = [
@@ -30,9 +30,8 @@ pub(super) fn plugin(name: &str, environment: &BTreeMap<String, String>) -> Opti
         return None;
     }
     let own = config_folder(environment);
-    let text = own.as_ref().and_then(|folder| std::fs::read(folder.join("config.json")).ok()).unwrap_or_default();
-    // What is wrong with that file is said where it is used for the engine's address or credentials.
-    let config: Config = serde_json::from_slice(&text).unwrap_or_default();
+    // What is wrong with that file has been said: the engine's address is sought in it.
+    let config: Config = own.as_deref().and_then(|folder| read_in(folder).ok().flatten()).unwrap_or_default();
     let own = own.map(|folder| folder.join("cli-plugins"));
     let folders = config.folders.into_iter().chain(own).chain(FOLDERS.map(PathBuf::from));
     folders.map(|folder| folder.join(format!("docker-{name}"))).find(|path| is_program(path))

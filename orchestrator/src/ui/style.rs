@@ -2,6 +2,7 @@
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
+use compose_schema::diagnostic::push_visibly;
 
 use crate::error::{CommandError, Result};
 
@@ -38,18 +39,13 @@ pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Text from outside (names, output of builds) made harmless for a terminal: control characters are shown escaped.
+/// Text from outside (names, output of builds) made harmless for a terminal: control characters, and those that
+/// turn a line around, are shown escaped.
 pub fn printable(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c == '\t' {
-            out.push(c);
-        } else if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
+    text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
+        match character {
+            '\t' => out.push(character),
+            _ => push_visibly(&mut out, character),
         }
         out
     })
@@ -62,6 +58,7 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\tc"), "a\\u{1b}[2Jb\tc");
+        assert_eq!(printable("app\u{202e}gnp.exe"), "app\\u{202e}gnp.exe");
         assert_eq!(printable("plain ü"), "plain ü");
     }
 }

@@ -362,7 +362,5 @@ fn finish(
         put_first(response.headers_mut(), vec![cookie]);
     }
     *response.version_mut() = Version::HTTP_11;
-    // What hyper put there for its own purposes must not travel on.
-    response.extensions_mut().clear();
     Ok(response)
 }

@@ -456,7 +456,7 @@ impl Quiet for TcpStream {
 
 impl<S: Quiet + Unpin> Quiet for Box<TlsStream<S>> {
     fn poll_said(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // What was deciphered was read, too: hyper reads until there is no more.
+        // What was deciphered was read, too: whoever reads goes on until there is no more.
         self.get_ref().0.poll_said(cx)
     }
 }

@@ -41,17 +41,27 @@ impl InFlight {
 
     /// A place for the request, or the answer that there is none.
     pub(crate) fn request(self: &Arc<Self>, exchange: &Exchange) -> Result<Held, Box<Response<Body>>> {
-        let source = self.criterion.of(exchange);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(source.clone()).or_insert(0);
-        if *count >= self.most {
-            let mut response =
-                Response::new(Body::from_bytes(format!("max connections reached: {}", self.most).into()));
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            return Err(Box::new(response));
+        match self.admit(self.criterion.of(exchange)) {
+            Some(place) => Ok(Box::new(place)),
+            None => {
+                let text = format!("max connections reached: {}", self.most);
+                let mut response = Response::new(Body::from_bytes(text.into()));
+                *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+                Err(Box::new(response))
+            }
         }
-        *count += 1;
-        Ok(Box::new(Place { of: Arc::clone(self), source }))
+    }
+
+    /// Only what is let in is counted: a client chooses its source, and only what ends is forgotten.
+    fn admit(self: &Arc<Self>, source: String) -> Option<Place> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.get(&source).copied().unwrap_or(0);
+        if count >= self.most {
+            return None;
+        }
+        counts.insert(source.clone(), count + 1);
+        drop(counts);
+        Some(Place { of: Arc::clone(self), source })
     }
 }
 
@@ -64,5 +74,27 @@ impl Drop for Place {
                 counts.remove(&self.source);
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_under_way_is_kept() {
+        let kept = |limit: &InFlight| limit.counts.lock().unwrap().len();
+        let none = Arc::new(InFlight::new(&Config::default()).unwrap());
+        assert!(none.admit("a".to_owned()).is_none());
+        assert_eq!(kept(&none), 0);
+        let one = Arc::new(InFlight::new(&Config { amount: 1, ..Config::default() }).unwrap());
+        let place = one.admit("a".to_owned()).unwrap();
+        assert!(one.admit("a".to_owned()).is_none());
+        let other = one.admit("b".to_owned()).unwrap();
+        assert_eq!(kept(&one), 2);
+        drop((place, other));
+        assert_eq!(kept(&one), 0);
+        assert!(one.admit("a".to_owned()).is_some());
     }
 }

@@ -14,7 +14,7 @@ use crate::http::exchange::Exchange;
 
 use super::source::{Address, Criterion};
 
-/// Sources that are remembered; beyond that those with full buckets are forgotten first.
+/// Sources that are remembered, in two halves.
 const MOST_SOURCES: usize = 65_536;
 const X_RETRY_IN: HeaderName = HeaderName::from_static("x-retry-in");
 
@@ -26,7 +26,26 @@ pub(crate) struct RateLimit {
     burst: f64,
     longest_wait: Duration,
     criterion: Criterion,
-    buckets: Mutex<HashMap<String, Bucket>>,
+    buckets: Mutex<Buckets>,
+}
+
+/// Buckets by source: those that were asked of late, and those that were before. Whoever makes up sources without end drives out
+/// who asks seldom, but not who asks often, and it costs the same for each.
+#[derive(Debug, Default)]
+struct Buckets {
+    recent: HashMap<String, Bucket>,
+    earlier: HashMap<String, Bucket>,
+}
+
+impl Buckets {
+    /// The bucket of a source; a full one, by `full`, for one that is not known.
+    fn of(&mut self, source: String, full: Bucket) -> &mut Bucket {
+        if self.recent.len() >= MOST_SOURCES / 2 && !self.recent.contains_key(&source) {
+            self.earlier = std::mem::take(&mut self.recent);
+        }
+        let earlier = &mut self.earlier;
+        self.recent.entry(source).or_insert_with_key(|source| earlier.remove(source).unwrap_or(full))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,14 +111,7 @@ impl RateLimit {
 
     fn ask(&self, source: String, now: Instant) -> Verdict {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_SOURCES && !buckets.contains_key(&source) {
-            let full = |bucket: &Bucket| bucket.tokens + bucket.at.elapsed().as_secs_f64() * self.rate >= self.burst;
-            buckets.retain(|_, bucket| !full(bucket));
-            if buckets.len() >= MOST_SOURCES {
-                buckets.clear();
-            }
-        }
-        let bucket = buckets.entry(source).or_insert(Bucket { tokens: self.burst, at: now });
+        let bucket = buckets.of(source, Bucket { tokens: self.burst, at: now });
         let tokens =
             (bucket.tokens + now.saturating_duration_since(bucket.at).as_secs_f64() * self.rate).min(self.burst);
         let left = tokens - 1.0;
@@ -133,6 +145,23 @@ mod tests {
         assert!(matches!(ask("a", 60), Verdict::Wait(time) if time < Duration::from_millis(50)));
         assert_eq!(ask("b", 0), Verdict::Pass);
         assert_eq!(ask("a", 1000), Verdict::Pass);
+    }
+
+    #[test]
+    fn made_up_sources_do_not_free_who_asks_often() {
+        let config =
+            Config { average: 1, period: GoDuration::from_nanos(3_600_000_000_000), burst: 1, ..Config::default() };
+        let limit = RateLimit::new(&config).unwrap().unwrap();
+        let now = Instant::now();
+        assert_eq!(limit.ask("often".to_owned(), now), Verdict::Pass);
+        for number in 0..3 * MOST_SOURCES {
+            assert_eq!(limit.ask(number.to_string(), now), Verdict::Pass);
+            if number % 1000 == 0 {
+                assert!(matches!(limit.ask("often".to_owned(), now), Verdict::Refuse(_)), "{number}");
+            }
+        }
+        let buckets = limit.buckets.lock().unwrap();
+        assert!(buckets.recent.len() + buckets.earlier.len() <= MOST_SOURCES);
     }
 
     #[test]

@@ -56,11 +56,11 @@ impl TcpMiddleware {
             Self::Allow(networks) => networks.iter().any(|network| network.contains(&client)).then_some(Place(None)),
             Self::InFlight(limit) => {
                 let mut counts = limit.counts.lock().unwrap_or_else(PoisonError::into_inner);
-                let count = counts.entry(client).or_insert(0);
-                if *count >= limit.most {
+                let count = counts.get(&client).copied().unwrap_or(0);
+                if count >= limit.most {
                     return None;
                 }
-                *count += 1;
+                counts.insert(client, count + 1);
                 Some(Place(Some((Arc::clone(limit), client))))
             }
         }
@@ -82,7 +82,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use super::*;
     use crate::config::dynamic::InFlightConn;
@@ -99,6 +99,10 @@ mod tests {
         assert!(limit.admit(one).is_none() && limit.admit(other).is_some());
         drop(place);
         assert!(limit.admit(one).is_some());
+        let none = Config { in_flight_conn: Some(InFlightConn { amount: 0 }), ..Config::default() };
+        let TcpMiddleware::InFlight(none) = TcpMiddleware::new(&none).unwrap() else { panic!("another kind") };
+        assert!(TcpMiddleware::InFlight(Arc::clone(&none)).admit(one).is_none());
+        assert!(none.counts.lock().unwrap().is_empty(), "who is refused is not kept");
         assert!(TcpMiddleware::new(&Config::default()).is_err());
     }
 }

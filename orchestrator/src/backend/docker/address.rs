@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::client_config;
 use crate::backend::{Error, ErrorKind, Result};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -116,7 +117,8 @@ impl Address {
     /// Finds the address the environment asks for.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for an address or a context that makes no sense, or whose files are not there.
+    /// [`ErrorKind::Invalid`] for an address or a context that makes no sense, or whose files are not there, and for a client's
+    /// configuration that cannot be read: it may name a context.
     pub fn find(environment: &BTreeMap<String, String>) -> Result<Self> {
         let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         let folder = config_folder(environment);
@@ -134,7 +136,10 @@ impl Address {
         }
         let name = match set("DOCKER_CONTEXT") {
             Some(name) => name.clone(),
-            None => folder.as_deref().map(current_context).unwrap_or_default(),
+            None => {
+                let config = folder.as_deref().map(client_config::read_in::<CliConfig>).transpose()?.flatten();
+                config.unwrap_or_default().current_context
+            }
         };
         if name.is_empty() || name == "default" {
             return Ok(Self::Unix(PathBuf::from(DEFAULT_SOCKET)));
@@ -253,13 +258,4 @@ fn ssh(whole: &str, rest: &str) -> Result<Address> {
     }
     arguments.extend(["--".to_owned(), host.trim_matches(['[', ']']).to_owned()]);
     Ok(Address::Ssh { host: arguments, socket })
-}
-
-/// A configuration that cannot be read names no context; registry credentials complain about it where it matters.
-fn current_context(folder: &Path) -> String {
-    std::fs::read(folder.join("config.json"))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<CliConfig>(&text).ok())
-        .unwrap_or_default()
-        .current_context
 }

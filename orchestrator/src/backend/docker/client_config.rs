@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,24 +14,37 @@ use super::address::config_folder;
 use crate::backend::{ContainerSpec, Error, ErrorKind, Result};
 use crate::labels;
 
-/// What of the file `T` asks for; none without a file.
+/// What of the file in `folder` `T` asks for; none without a file, or with an empty one. Reads the file system.
 ///
 /// # Errors
 /// A file that cannot be read, or is not JSON.
+pub(crate) fn read_in<T: DeserializeOwned>(folder: &Path) -> Result<Option<T>> {
+    let path = folder.join("config.json");
+    parse(&path, std::fs::read(&path))
+}
+
+/// As [`read_in`], of the folder that the environment names.
+///
+/// # Errors
+/// As [`read_in`].
 pub(super) async fn read<T: DeserializeOwned>(environment: &BTreeMap<String, String>) -> Result<Option<T>> {
     let Some(path) = config_folder(environment).map(|folder| folder.join("config.json")) else { return Ok(None) };
+    parse(&path, tokio::fs::read(&path).await)
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Option<T>> {
     let refuse = |message: String| Error {
         kind: ErrorKind::Invalid,
         call: "read the client's configuration",
         object: path.display().to_string(),
         message,
     };
-    let text = match tokio::fs::read(&path).await {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refuse(error.to_string())),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|error| refuse(error.to_string()))
+    match read {
+        Ok(text) if text.trim_ascii().is_empty() => Ok(None),
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| refuse(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refuse(error.to_string())),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

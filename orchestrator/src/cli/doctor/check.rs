@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Disk, Facts, Resolved};
+use super::facts::{Disk, Facts, Question, Resolved};
 use super::{Finding, Severity};
 use crate::backend::{Container, State};
 use crate::edge::has_routes;
@@ -46,13 +46,19 @@ pub(super) fn all(facts: &Facts) -> Vec<Finding> {
     if matches!(facts.engine, Some(Ok(_))) {
         clock(facts, &mut found);
         found.extend(facts.disk.as_ref().map(disk));
-        gateway(facts, &mut found);
-        ports(facts, &mut found);
+        unanswered(facts, &mut found);
+        let known = |questions: &[Question]| !questions.iter().any(|one| facts.unanswered.contains_key(one));
+        if known(&[Question::Gateway, Question::Containers]) {
+            gateway(facts, &mut found);
+            ports(facts, &mut found);
+        }
         names(facts, &mut found);
         certificates(facts, &mut found);
         containers(facts, &mut found);
         exposed(facts, &mut found);
-        volumes(facts, &mut found);
+        if known(&[Question::Containers, Question::Volumes]) {
+            volumes(facts, &mut found);
+        }
     }
     found.sort_by_key(|finding| finding.severity);
     found
@@ -72,6 +78,20 @@ fn engine(facts: &Facts, found: &mut Vec<Finding>) {
         Some(Err((message, hint))) => finding(Severity::Error, "engine", message, hint),
         None => finding(Severity::Error, "engine", "the engine was not asked", ""),
     });
+}
+
+fn unanswered(facts: &Facts, found: &mut Vec<Finding>) {
+    for (question, reason) in &facts.unanswered {
+        let what = match question {
+            Question::Host => "its host",
+            Question::Containers => "its containers",
+            Question::Volumes => "its volumes",
+            Question::Gateway => "the gateway",
+            Question::Certificates => "the gateway's certificates",
+        };
+        let message = format!("it does not say how it is with {what}: {reason}");
+        found.push(finding(Severity::Error, "engine", message, "what depends on that was not looked at; try again"));
+    }
 }
 
 fn project(facts: &Facts, found: &mut Vec<Finding>) {

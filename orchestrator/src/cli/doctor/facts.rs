@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) now: i64,
     /// The engine; what is wrong with it, and the way out, where it does not answer.
     pub(super) engine: Option<Result<EngineInfo, (String, String)>>,
+    /// What the engine was asked and gave no answer to: why. The facts are empty then.
+    pub(super) unanswered: BTreeMap<Question, String>,
     /// The engine's clock minus ours, in seconds.
     pub(super) clock: Option<i64>,
     /// The file system of the engine's data.
@@ -36,6 +38,21 @@ pub(super) struct Facts {
     pub(super) certificates: Vec<Certificate>,
     /// Names that no certificate was obtained for.
     pub(super) attempts: Vec<Attempt>,
+}
+
+/// What an engine that answers is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Question {
+    /// Which host it runs on, and its clock.
+    Host,
+    /// Which containers there are.
+    Containers,
+    /// Which volumes there are.
+    Volumes,
+    /// How gateway and agent are.
+    Gateway,
+    /// What the gateway keeps of certificates.
+    Certificates,
 }
 
 /// A file system.

@@ -1,12 +1,13 @@
-//! Gathers the facts. What cannot be asked is left out: a doctor does not fall ill.
+//! Gathers the facts. What gets no answer is noted, and the rest is gathered all the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use compose_schema::{LoadOptions, Loaded, codes};
 
-use super::facts::{Disk, Edge, Facts, Project};
+use super::facts::{Disk, Edge, Facts, Project, Question};
 use super::{addresses, certificates};
 use crate::backend::{Engine, HostInfo, LabelFilter};
 use crate::cli::Context;
@@ -32,7 +33,7 @@ pub(super) async fn gather(context: &Context) -> Result<Facts> {
         }
     }
     let asked = SystemTime::now();
-    if let Ok(host) = engine.host().await {
+    if let Some(host) = facts.answer(Question::Host, engine.host().await) {
         let answered = asked + asked.elapsed().unwrap_or_default() / 2;
         facts.clock = skew(&host, answered);
         if engine.is_local() {
@@ -40,17 +41,26 @@ pub(super) async fn gather(context: &Context) -> Result<Facts> {
         }
     }
     let all = LabelFilter::default();
-    facts.containers = engine.containers(&all).await.unwrap_or_default();
-    facts.volumes = engine.volumes(&all).await.unwrap_or_default();
-    let look = Look::at(&engine).await.unwrap_or_default();
-    facts.edge = pair(&look);
-    facts.ports = listening(&engine, &look, wish.as_ref(), &facts).await;
+    facts.containers = facts.answer(Question::Containers, engine.containers(&all).await).unwrap_or_default();
+    facts.volumes = facts.answer(Question::Volumes, engine.volumes(&all).await).unwrap_or_default();
+    if let Some(look) = facts.answer(Question::Gateway, Look::at(&engine).await) {
+        facts.edge = pair(&look);
+        facts.ports = listening(&engine, &look, wish.as_ref(), &facts).await;
+    }
     let urls = wish.as_ref().map(Wish::urls).unwrap_or_default();
     facts.names = addresses::resolve(addresses::hosts(&urls)).await;
-    if let Ok(Some(tar)) = deploy::read_folder(&engine, state::CERTIFICATES).await {
+    let kept = deploy::read_folder(&engine, state::CERTIFICATES).await;
+    if let Some(Some(tar)) = facts.answer(Question::Certificates, kept) {
         (facts.certificates, facts.attempts) = certificates::read(&tar);
     }
     Ok(facts)
+}
+
+impl Facts {
+    /// The answer, or nothing and a note.
+    fn answer<T>(&mut self, question: Question, answer: std::result::Result<T, impl Display>) -> Option<T> {
+        answer.map_err(|error| self.unanswered.insert(question, error.to_string())).ok()
+    }
 }
 
 fn now() -> i64 {

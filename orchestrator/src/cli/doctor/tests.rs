@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use super::check::all;
-use super::facts::{Attempt, Certificate, Disk, Edge, Facts, Project, Resolved};
+use super::facts::{Attempt, Certificate, Disk, Edge, Facts, Project, Question, Resolved};
 use super::{Severity, text};
 use crate::backend::{Container, EngineInfo, MountPoint, PublishedPort, State, VolumeInfo};
 use crate::edge::state::Status;
@@ -226,6 +226,22 @@ fn containers_of_the_project() {
                          -> take `ports` out: the gateway reaches the container without
     note     volumes       `web_old` is not in the files any more, and no container has it
                          -> `docker volume rm web_old` removes it and its data
+    ");
+}
+
+#[test]
+fn what_got_no_answer_is_said_and_nothing_is_made_of_it() {
+    let mut facts = well();
+    let own = [(labels::PROJECT.to_owned(), "web".to_owned())].into();
+    facts.volumes = vec![VolumeInfo { name: "web_old".to_owned(), labels: own, ..VolumeInfo::default() }];
+    facts.containers = Vec::new();
+    facts.edge = Edge::default();
+    facts.unanswered = [Question::Containers, Question::Gateway].map(|one| (one, "no time".to_owned())).into();
+    insta::assert_snapshot!(bad(&facts), @r"
+    error    engine        it does not say how it is with its containers: no time
+                         -> what depends on that was not looked at; try again
+    error    engine        it does not say how it is with the gateway: no time
+                         -> what depends on that was not looked at; try again
     ");
 }
 

@@ -1,7 +1,8 @@
 //! `basicAuth`: a name and a password (RFC 7617).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
@@ -9,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Response;
 use http::header::AUTHORIZATION;
+use tokio::sync::Semaphore;
 
 use crate::config::dynamic;
 use crate::http::body::Body;
@@ -21,6 +23,12 @@ use super::{Passed, lines, note, password, unauthorized};
 const REMEMBERED: Duration = Duration::from_mins(5);
 /// Passwords that are remembered at once.
 const MOST_REMEMBERED: usize = 1024;
+
+/// Hashes that are made at a time, of all users and routers: whoever tries passwords has half of the processors at most.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Semaphore::new((processors / 2).max(1))
+});
 
 /// Who may pass.
 #[derive(Debug)]
@@ -85,7 +93,14 @@ impl BasicAuth {
             return true;
         }
         let wanted = hash.unwrap_or(&self.decoy).clone();
-        let fits = tokio::task::spawn_blocking(move || password::fits(&password, &wanted)).await.unwrap_or(false);
+        // Never closed. It goes with the work, which goes on when the client is gone.
+        let turn = TURNS.acquire().await;
+        let fits = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            password::fits(&password, &wanted)
+        })
+        .await
+        .unwrap_or(false);
         if fits && hash.is_some() {
             self.remember(sum);
         }

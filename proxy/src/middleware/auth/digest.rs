@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
 use http::Response;
 use http::header::AUTHORIZATION;
 use md5::{Digest as _, Md5};
@@ -18,8 +19,12 @@ use super::{Passed, lines, note, unauthorized};
 
 /// How long a nonce may be used.
 const VALID: Duration = Duration::from_mins(60);
-/// Nonces that are known at once; the oldest are forgotten.
+/// Nonces that are in use at once; the oldest ends then.
 const MOST_NONCES: usize = 4096;
+/// Bytes of a nonce: when it was given out (milliseconds), randomness, and a sum that only this gateway can make of both.
+const TIME: usize = 8;
+const RANDOM: usize = 8;
+const SUM: usize = 16;
 
 /// Who may pass.
 #[derive(Debug)]
@@ -29,14 +34,41 @@ pub(crate) struct DigestAuth {
     realm: String,
     opaque: String,
     passed: Passed,
-    nonces: Mutex<HashMap<String, Nonce>>,
+    key: hmac::Key,
+    /// What the time in nonces counts from.
+    began: Instant,
+    used: Mutex<Used>,
 }
 
-#[derive(Debug)]
-struct Nonce {
-    since: Instant,
-    /// The highest count that was used: a request cannot be repeated by who overheard it.
-    count: u64,
+/// The nonces that users have shown with their passwords. What is only given out takes no place: anybody can ask for it.
+#[derive(Debug, Default)]
+struct Used {
+    /// When each was given out, and the highest count that was used: a request cannot be repeated by who overheard it.
+    counts: HashMap<[u8; TIME + RANDOM], (Duration, u64)>,
+    /// Of those that were given out until then nothing is known any more.
+    forgotten: Option<Duration>,
+}
+
+impl Used {
+    fn take(&mut self, nonce: [u8; TIME + RANDOM], given: Duration, count: u64) -> bool {
+        if let Some((_, used)) = self.counts.get_mut(&nonce) {
+            let is_new = count > *used;
+            *used = count.max(*used);
+            return is_new;
+        }
+        if count == 0 || self.forgotten.is_some_and(|until| given <= until) {
+            return false;
+        }
+        if self.counts.len() >= MOST_NONCES
+            && let Some((oldest, since)) =
+                self.counts.iter().map(|(name, (since, _))| (*name, *since)).min_by_key(|(_, since)| *since)
+        {
+            self.counts.remove(&oldest);
+            self.forgotten = self.forgotten.max(Some(since));
+        }
+        self.counts.insert(nonce, (given, count));
+        true
+    }
 }
 
 impl DigestAuth {
@@ -55,7 +87,9 @@ impl DigestAuth {
             users.insert((user.to_owned(), realm.to_owned()), sum.to_owned());
         }
         let realm = if config.realm.is_empty() { "traefik" } else { &config.realm }.to_owned();
-        Ok(Self { users, realm, opaque: random()?, passed: Passed::new(config)?, nonces: Mutex::default() })
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?);
+        let (opaque, passed) = (hex(&random::<16>()?), Passed::new(config)?);
+        Ok(Self { users, realm, opaque, passed, key, began: Instant::now(), used: Mutex::default() })
     }
 
     /// Lets a user pass, or asks for who they are.
@@ -93,26 +127,34 @@ impl DigestAuth {
         Some((nonce, u64::from_str_radix(count, 16).ok()?))
     }
 
-    /// Uses a nonce, which must be known and not have been used that often yet.
+    /// Uses a nonce, which must be of ours, not too old, and not have been used that often yet.
     fn takes(&self, nonce: &str, count: u64) -> bool {
-        let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = nonces.get_mut(nonce).filter(|known| known.since.elapsed() < VALID && count > known.count);
-        known.map(|known| known.count = count).is_some()
+        let Some((name, given)) = self.open(nonce) else { return false };
+        let is_valid = self.began.elapsed().checked_sub(given).is_some_and(|age| age < VALID);
+        is_valid && self.used.lock().unwrap_or_else(PoisonError::into_inner).take(name, given, count)
+    }
+
+    fn nonce(&self) -> Result<String, String> {
+        let given = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let name = [given.to_be_bytes(), random::<RANDOM>()?].concat();
+        let sum = hmac::sign(&self.key, &name);
+        Ok(hex(&name) + &hex(sum.as_ref().get(..SUM).unwrap_or_default()))
+    }
+
+    /// What a nonce of ours is made of: what tells it from others, and when it was given out.
+    fn open(&self, nonce: &str) -> Option<([u8; TIME + RANDOM], Duration)> {
+        let (name, sum) = nonce.split_at_checked(2 * (TIME + RANDOM))?;
+        let name: [u8; TIME + RANDOM] = from_hex(name)?;
+        let (wanted, sum) = (hmac::sign(&self.key, &name), from_hex::<SUM>(sum)?);
+        verify_slices_are_equal(wanted.as_ref().get(..SUM)?, &sum).ok()?;
+        let given = name.first_chunk().map(|time| Duration::from_millis(u64::from_be_bytes(*time)))?;
+        Some((name, given))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the answer of a middleware")]
     fn challenge(&self, more: &str) -> Option<Response<Body>> {
         // Without randomness there is no nonce, and nobody passes.
-        let nonce = random().unwrap_or_default();
-        let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
-        if nonces.len() >= MOST_NONCES
-            && let Some(oldest) = nonces.iter().min_by_key(|(_, nonce)| nonce.since).map(|(name, _)| name.clone())
-        {
-            nonces.remove(&oldest);
-        }
-        if !nonce.is_empty() {
-            nonces.insert(nonce.clone(), Nonce { since: Instant::now(), count: 0 });
-        }
+        let nonce = self.nonce().unwrap_or_default();
         Some(unauthorized(&format!(
             "Digest realm=\"{}\", nonce=\"{nonce}\", opaque=\"{}\", algorithm=\"MD5\", qop=\"auth\"{more}",
             self.realm, self.opaque
@@ -120,10 +162,21 @@ impl DigestAuth {
     }
 }
 
-fn random() -> Result<String, String> {
-    let mut bytes = [0; 16];
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "there is no randomness".to_owned())?;
-    Ok(hex(&bytes))
+    Ok(bytes)
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn sum(text: &str) -> String {
@@ -161,8 +214,50 @@ fn fields(text: &str) -> HashMap<String, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    fn auth() -> DigestAuth {
+        DigestAuth::new(&dynamic::Auth { users: vec!["u:traefik:0".to_owned()], ..dynamic::Auth::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_nonce_of_ours_counts_up() {
+        let auth = auth();
+        let nonce = auth.nonce().unwrap();
+        let taken = |nonce: &str, counts: &[u64]| -> Vec<bool> {
+            counts.iter().map(|count| auth.takes(nonce, *count)).collect()
+        };
+        assert_eq!(taken(&nonce, &[0, 1, 1, 3, 2, 4]), [false, true, false, true, false, true]);
+        let changed = nonce.replacen('0', "1", 1);
+        for foreign in [changed, "0".repeat(nonce.len()), String::new(), "é".repeat(40)] {
+            assert_eq!(taken(&foreign, &[1]), [false], "{foreign}");
+        }
+        let other = self::auth();
+        assert_eq!(other.open(&nonce), None, "of another gateway");
+    }
+
+    #[test]
+    fn asking_for_nonces_ends_none_and_what_is_forgotten_is_not_taken_again() {
+        let auth = auth();
+        let first = auth.nonce().unwrap();
+        assert!(auth.takes(&first, 1));
+        for _ in 0..2 * MOST_NONCES {
+            auth.nonce().unwrap();
+        }
+        assert!(auth.takes(&first, 2));
+        assert_eq!(auth.used.lock().unwrap().counts.len(), 1);
+        let mut used = Used::default();
+        let name = |number: u64| [number.to_be_bytes(), [0; RANDOM]].concat().try_into().unwrap();
+        let most = MOST_NONCES as u64;
+        for number in 0..most + 10 {
+            assert!(used.take(name(number), Duration::from_millis(number), 1));
+        }
+        assert_eq!(used.counts.len(), MOST_NONCES);
+        assert!(!used.take(name(3), Duration::from_millis(3), 2), "its count is not known any more");
+        assert!(used.take(name(most), Duration::from_millis(most), 2));
+    }
 
     #[test]
     fn fields_of_the_header() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Address, TlsFiles};
+use super::{Address, DEFAULT_SOCKET, TlsFiles};
 use crate::backend::ErrorKind;
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -112,6 +112,21 @@ fn contexts_are_read_from_the_configuration() {
             .to_string()
             .starts_with("find engine nope: there is no docker context of this name in ")
     );
+}
+
+#[test]
+fn a_configuration_that_may_name_a_context_is_read_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().display().to_string();
+    let found = || Address::find(&environment(&[("DOCKER_CONFIG", &home)]));
+    assert_eq!(found().unwrap(), Address::Unix(DEFAULT_SOCKET.into()), "there is none");
+    let file = folder.path().join("config.json");
+    std::fs::write(&file, " \n").unwrap();
+    assert_eq!(found().unwrap(), Address::Unix(DEFAULT_SOCKET.into()), "it is empty");
+    std::fs::write(&file, r#"{"currentContext": "prod"#).unwrap();
+    assert!(found().unwrap_err().to_string().contains(&file.display().to_string()), "it is half written");
+    let elsewhere = environment(&[("DOCKER_CONFIG", &home), ("DOCKER_HOST", "unix:///run/other.sock")]);
+    assert_eq!(Address::find(&elsewhere).unwrap(), Address::Unix("/run/other.sock".into()), "it is not asked for");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
 use compose_schema::model::Build;
@@ -61,18 +62,22 @@ async fn dockerfile(call: Call<'_>, build: &Build, folder: &Path, why: &str) -> 
     }
     let name = if build.dockerfile.is_empty() { "Dockerfile" } else { &build.dockerfile };
     let path = cleaned(&folder.join(name));
-    let text = tokio::fs::read(&path).await.map_err(|error| {
-        let message = if error.kind() == std::io::ErrorKind::NotFound {
-            format!("there is no Dockerfile at {}", path.display())
-        } else {
-            format!("cannot read {}: {error}", path.display())
-        };
-        call.error(ErrorKind::Invalid, message)
+    let unreadable = |path: &Path, error: std::io::Error| {
+        call.error(ErrorKind::Invalid, format!("cannot read {}: {error}", path.display()))
+    };
+    let text = tokio::fs::read(&path).await.map_err(|error| match error.kind() {
+        NotFound => call.error(ErrorKind::Invalid, format!("there is no Dockerfile at {}", path.display())),
+        _ => unreadable(&path, error),
     })?;
     check_instructions(call, &String::from_utf8_lossy(&text), &path.display().to_string(), why)?;
     let mut own_ignore = path.clone().into_os_string();
     own_ignore.push(".dockerignore");
-    let ignore = tokio::fs::read_to_string(own_ignore).await.ok();
+    let own_ignore = PathBuf::from(own_ignore);
+    let ignore = match tokio::fs::read_to_string(&own_ignore).await {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == NotFound => None,
+        Err(error) => return Err(unreadable(&own_ignore, error)),
+    };
     // A link counts for what it names: the engine knows nothing of what is outside of the context.
     let (path, folder) = match (tokio::fs::canonicalize(&path).await, tokio::fs::canonicalize(folder).await) {
         (Ok(path), Ok(folder)) => (path, folder),

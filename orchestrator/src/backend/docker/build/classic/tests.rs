@@ -164,6 +164,9 @@ async fn a_dockerfile_that_is_a_link_counts_for_what_it_names() {
     };
     assert!(matches!(find("").await, Ok(Dockerfile::Foreign { text, .. }) if text == b"FROM x\n"));
     assert!(matches!(find("Inside").await, Ok(Dockerfile::Inside { path, .. }) if path == Path::new("sub/In")));
+    std::fs::write(context.join("Inside.dockerignore"), [b'a', 0xff]).unwrap();
+    let refused = find("Inside").await.err().unwrap();
+    assert!(refused.message.contains("Inside.dockerignore"), "what is to stay here is not known: {}", refused.message);
     std::fs::write(context.join("New"), "FROM x\nRUN --mount=type=cache,target=/c true\n").unwrap();
     let refused = find("New").await.err().unwrap();
     assert!(refused.message.ends_with("New:2: `RUN --mount` needs BuildKit, and nobody asks"), "{}", refused.message);
