@@ -1,6 +1,6 @@
 //! Rules of the house that a machine can check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +44,25 @@ fn no_file_of_the_program_is_long() {
         }
     }
     assert_eq!(long, Vec::<PathBuf>::new(), "longer than {LONGEST} lines");
+}
+
+#[test]
+fn every_variable_of_ours_is_in_the_readme() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("the README");
+    let (_, listed) = readme.split_once("## Only here").expect("the section");
+    let mut missing = BTreeSet::new();
+    for text in CRATES.iter().filter(|name| **name != "integration").flat_map(|name| of(name).into_values()) {
+        // As they stand in the sources: `"STACK_NAME"`.
+        for part in text.split("\"STACK_").skip(1) {
+            let name: String = part.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+            if part.get(name.len()..).is_some_and(|rest| rest.starts_with('"'))
+                && !listed.contains(&format!("`STACK_{name}`"))
+            {
+                missing.insert(format!("STACK_{name}"));
+            }
+        }
+    }
+    assert_eq!(missing, BTreeSet::new());
 }
 
 #[test]
