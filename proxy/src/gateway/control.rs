@@ -420,7 +420,6 @@ impl Control {
     }
 }
 
-/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
 /// What HTTP/3 on an entry point is called where it cannot be served.
 fn http3_name(entry: &str) -> String {
     format!("{entry} (HTTP/3)")
@@ -444,6 +443,7 @@ enum Sockets {
     Udp(UdpSocket),
 }
 
+/// Tells an update from one that changes something. `None` for one that cannot be written down, which counts as a change.
 fn fingerprint(update: &Update) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     serde_json::to_vec(&update.configuration).ok()?.hash(&mut hasher);
