@@ -265,7 +265,8 @@ async fn a_server_has_its_time_from_when_the_request_is_sent() {
         ForwardingTimeouts { response_header_timeout: GoDuration::from_millis(200), ..ForwardingTimeouts::default() };
     let running = run(options(), limited(url.await, timeouts)).await;
     let mut client = TcpStream::connect(running.web).await.unwrap();
-    client.write_all(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\n").await.unwrap();
+    let head = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+    client.write_all(head).await.unwrap();
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         client.write_all(b"x").await.unwrap();
