@@ -96,7 +96,8 @@ impl Failover {
         let response = self.main.respond(exchange, view, after).await;
         after.tries = tries.or(after.tries);
         exchange.outbox = outbox;
-        if !statuses.contains(response.status()) {
+        // There is no way back from another protocol.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS || !statuses.contains(response.status()) {
             return Ok(response);
         }
         drop(response);
