@@ -89,8 +89,5 @@ fn shown(seconds: i64) -> String {
 
 /// Between -1 and 1, different each time.
 fn random() -> f64 {
-    let mut bytes = [0_u8; 2];
-    // Without randomness everybody waits equally long, which is no reason to fail.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX) * 2.0 - 1.0
+    crate::chance::fraction() * 2.0 - 1.0
 }

@@ -175,6 +175,10 @@ impl EntryPoint {
         let networks = |text: &String| text.parse::<IpNet>().ok().or_else(|| address(text));
         Self {
             limits: ClientLimits {
+                // Nobody needs a minute for a handshake, and whoever allows for less than usual means that, too.
+                handshake: Some(timeouts.read_timeout.to_std())
+                    .filter(|time| !time.is_zero())
+                    .map_or(default.handshake, |time| time.min(default.handshake)),
                 header: timeouts.read_timeout.to_std(),
                 body_idle: timeouts.read_timeout.to_std(),
                 keep_alive: timeouts.idle_timeout.to_std(),
@@ -182,7 +186,6 @@ impl EntryPoint {
                 write_stall: Some(timeouts.write_timeout.to_std())
                     .filter(|time| !time.is_zero())
                     .unwrap_or(default.write_stall),
-                ..default
             },
             max_header_bytes: usize::try_from(http.max_header_bytes)
                 .ok()
@@ -259,6 +262,7 @@ impl EntryPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::duration::GoDuration;
 
     #[test]
     fn what_is_written_is_what_holds() {
@@ -271,6 +275,12 @@ mod tests {
         for (most, expected) in [(0, 1 << 20), (-1, 1 << 20), (100, 100)] {
             assert_eq!(of(most, "").max_header_bytes, expected);
         }
+        let handshake = |seconds: i64| {
+            let mut options = statics::EntryPoint::default();
+            options.transport.responding_timeouts.read_timeout = GoDuration::from_secs(seconds);
+            EntryPoint::from_static("web", &options).limits.handshake.as_secs()
+        };
+        assert_eq!([60, 2, 0].map(handshake), [10, 2, 10]);
         let client = IpAddr::from([127, 0, 0, 1]);
         assert!(of(0, "::ffff:127.0.0.1").forwarded.trusts(client));
         assert!(!of(0, "::ffff:127.0.0.2").forwarded.trusts(client));

@@ -24,6 +24,7 @@ pub(crate) mod serve;
 pub(crate) mod spool;
 pub(crate) mod target;
 mod trailers;
+pub(crate) mod tries;
 pub(crate) mod tunnel;
 mod unzip;
 pub(crate) mod upgrade;

@@ -5,6 +5,7 @@
 
 mod acme;
 pub mod assemble;
+mod chance;
 pub mod config;
 mod dns;
 pub mod entry_point;

@@ -38,8 +38,8 @@ use http::Response;
 use crate::http::body::Body;
 use crate::http::error_response::Reason;
 use crate::http::exchange::{Exchange, Held};
-use crate::http::forward;
 use crate::http::target::DeniedEncodings;
+use crate::http::tries::Tries;
 use crate::snapshot::{Route, Service, View};
 
 pub(crate) use build::{Builder, Kept};
@@ -78,7 +78,7 @@ pub(crate) enum Middleware {
 #[derive(Debug, Default)]
 pub(crate) struct After {
     /// How often the service may be tried.
-    pub(crate) retry: Option<forward::Retry>,
+    pub(crate) tries: Option<Tries>,
     /// Let go when the answer is complete.
     pub(crate) held: Vec<Held>,
 }

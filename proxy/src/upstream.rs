@@ -8,6 +8,7 @@ pub(crate) mod failure;
 pub(crate) mod health;
 pub(crate) mod http1;
 pub(crate) mod http2;
+pub(crate) mod patience;
 pub(crate) mod pool;
 pub(crate) mod reach;
 pub(crate) mod server;

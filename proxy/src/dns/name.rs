@@ -44,7 +44,7 @@ impl Name {
                 }
                 0xc0.. => {
                     let target = usize::from(length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
-                    taken.get_or_insert(at + 2 - start);
+                    taken.get_or_insert_with(|| at + 2 - start);
                     // Only ever backwards, so that it ends.
                     at = (target < at).then_some(target)?;
                 }
@@ -107,6 +107,8 @@ mod tests {
         assert_eq!(Name::read(message, 9).unwrap().1, 4);
         assert_eq!(Name::read(message, 13).unwrap().0.to_string(), "a.example.");
         assert_eq!(Name::read(message, 13).unwrap().1, 2);
+        let chain = b"\0\xc0\x00....\xc0\x01";
+        assert_eq!(Name::read(chain, 7).map(|(name, taken)| (name.to_string(), taken)), Some((".".to_owned(), 2)));
         for wrong in [&b"\xc0\x00"[..], b"\x01a\xc0\x00", b"\x05ab", b"\x40a", b"\x80", b"\xc0", b""] {
             let start = wrong.len().min(2) / 2 * usize::from(wrong.len() == 4) * 2;
             assert_eq!(Name::read(wrong, start), None, "{wrong:?}");

@@ -52,3 +52,36 @@ where
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
+
+/// What was read of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// All there is.
+    Whole(Bytes),
+    /// The beginning of one that is larger than allowed.
+    Part(Bytes),
+    /// Nothing: it says itself that it is larger.
+    Unread,
+}
+
+/// All of a body of at most `limit` bytes, or the beginning of a larger one.
+///
+/// # Errors
+/// It ends early.
+pub(crate) async fn beginning<B>(body: &mut B, limit: usize) -> Result<Beginning, BodyError>
+where
+    B: HttpBody<Data = Bytes, Error = BodyError> + Unpin,
+{
+    if body.size_hint().lower() > limit as u64 {
+        return Ok(Beginning::Unread);
+    }
+    let mut read = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        read.extend_from_slice(&data);
+        if read.len() > limit {
+            return Ok(Beginning::Part(read.freeze()));
+        }
+    }
+    Ok(Beginning::Whole(read.freeze()))
+}

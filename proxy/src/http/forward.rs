@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::header::{CONNECTION, EXPECT, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Version};
 
-use crate::middleware::content_type;
+use crate::middleware::{After, content_type};
 use crate::snapshot::{LoadBalancer, View};
 use crate::upstream::call::Call;
 use crate::upstream::failure::{Failure, chain};
@@ -22,16 +22,8 @@ use super::body::Body;
 use super::error_response::Reason;
 use super::exchange::{Exchange, Held, Upgrade};
 use super::headers;
+use super::tries::Tries;
 use super::unzip;
-
-/// How often the `retry` middleware lets a request be tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Retry {
-    /// Tries altogether.
-    pub(crate) attempts: u32,
-    /// Pause before the second try; doubles with each.
-    pub(crate) initial_interval: Duration,
-}
 
 /// Why there is no answer from a server.
 #[derive(Debug)]
@@ -74,11 +66,10 @@ pub(crate) async fn forward(
     exchange: &mut Exchange,
     view: &View,
     balancer: &LoadBalancer,
-    retry: Option<Retry>,
-    held: &mut Vec<Held>,
+    after: &mut After,
 ) -> Result<Response<Body>, NoAnswer> {
     let mut outgoing = Outgoing::take(exchange);
-    let answer = send(exchange, &mut outgoing, view, balancer, retry, held).await;
+    let answer = send(exchange, &mut outgoing, view, balancer, after).await;
     if answer.as_ref().is_err_and(NoAnswer::may_pass) {
         outgoing.put_back(exchange);
     }
@@ -90,13 +81,11 @@ async fn send(
     outgoing: &mut Outgoing,
     view: &View,
     balancer: &LoadBalancer,
-    retry: Option<Retry>,
-    held: &mut Vec<Held>,
+    After { tries, held }: &mut After,
 ) -> Result<Response<Body>, NoAnswer> {
     let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.call.headers)).map(str::to_owned);
     let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
     let mut tried = 0_u64;
-    let mut attempt = 1_u32;
     loop {
         let Some((index, server)) = wanted
             .take()
@@ -142,18 +131,20 @@ async fn send(
                 server.suspect();
                 tried |= 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0);
                 let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.has_other(tried);
-                let again = retry.is_some_and(|retry| attempt < retry.attempts);
-                if !elsewhere && !again {
+                let again = tries.as_ref().and_then(Tries::next);
+                if !elsewhere && again.is_none() {
                     return Err(NoAnswer::Failed(failure));
                 }
                 tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
                 if !elsewhere {
                     tried = 0;
-                    pause(retry, attempt).await;
+                    if let Some(pause) = again.filter(|pause| !pause.is_zero()) {
+                        tokio::time::sleep(pause).await;
+                    }
                 }
-                attempt += 1;
                 // Where nobody asked for tries, Traefik makes none: what they are is of no concern to those who count.
-                if retry.is_some() {
+                if let Some(tries) = tries {
+                    tries.begin();
                     if let Some(measure) = &mut exchange.measure {
                         measure.tries_again(failure.reason().status());
                     }
@@ -188,13 +179,6 @@ fn note(
             server = %server.url,
             "server fails requests: it gets none for a while"
         );
-    }
-}
-
-async fn pause(retry: Option<Retry>, attempt: u32) {
-    let initial = retry.map_or(Duration::ZERO, |retry| retry.initial_interval);
-    if !initial.is_zero() {
-        tokio::time::sleep(initial.saturating_mul(1_u32 << attempt.saturating_sub(1).min(10))).await;
     }
 }
 

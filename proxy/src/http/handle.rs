@@ -174,7 +174,7 @@ fn advertise(entry: &EntryPoint, response: &mut Response<Body>) {
 }
 
 /// Whether a connection has had its share of requests or time, or is about to end anyway.
-fn closes(client: &Client, requests: u32) -> bool {
+pub(super) fn closes(client: &Client, requests: u32) -> bool {
     let entry = &client.entry;
     client.meter.is_leaving()
         || (entry.keep_alive_requests > 0 && requests >= entry.keep_alive_requests)

@@ -91,9 +91,11 @@ where
         let switch = switch.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
         // The exchange is not over before the tunnel is.
         let finish = switch.is_some().then(|| response.body_mut().finish.take()).flatten();
-        let last =
-            send(&channel, response, Asked { keeps_alive: asked.keeps_alive && !client.meter.is_stopped(), ..asked })
-                .await?;
+        // A client that is still sending what nobody may want is told that nothing can follow.
+        let keeps_alive = asked.keeps_alive
+            && !client.meter.is_stopped()
+            && poll_fn(|cx| Poll::Ready(channel.lock().is_body_at_hand(cx))).await;
+        let last = send(&channel, response, Asked { keeps_alive, ..asked }).await?;
         if let Some(switch) = switch {
             // Whoever waits for it may be gone.
             let _ = switch.send(Tunnel::new(Arc::clone(&channel) as _, finish, open));

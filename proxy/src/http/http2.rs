@@ -25,7 +25,7 @@ use super::date;
 use super::error_response::Aborted;
 use super::exchange::Client;
 use super::frame_guard::{Guarded, Verdict};
-use super::handle::Handling;
+use super::handle::{Handling, closes};
 use super::meter::Meter;
 use super::outbox::Outbox;
 use super::websocket::{self, Asked};
@@ -137,6 +137,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Http2<S> {
                             let (request, answer) = accepted?;
                             if let Some(serving) = serve(&this.client, request, answer) {
                                 tokio::spawn(serving);
+                            }
+                            // It has had its share of requests, or of time.
+                            if !this.graceful && closes(&this.client, this.client.meter.begun()) {
+                                this.graceful = true;
+                                connection.graceful_shutdown();
                             }
                         }
                         Poll::Ready(None) => *ending = true,

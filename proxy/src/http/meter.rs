@@ -117,7 +117,7 @@ impl Meter {
     }
 
     /// Requests that have begun so far.
-    fn begun(&self) -> u32 {
+    pub(crate) fn begun(&self) -> u32 {
         self.requests.load(Relaxed)
     }
 

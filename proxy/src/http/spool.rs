@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -41,6 +42,7 @@ pub(crate) struct Spooled {
     memory: Bytes,
     file: Option<Arc<File>>,
     in_file: u64,
+    trailers: Option<HeaderMap>,
 }
 
 impl Spooled {
@@ -60,7 +62,13 @@ impl Spooled {
         let mut gathered = BytesMut::new();
         let mut size = 0_u64;
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-            let Ok(data) = frame?.into_data() else { continue };
+            let data = match frame?.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    spooled.trailers = frame.into_trailers().ok().filter(|trailers| !trailers.is_empty());
+                    continue;
+                }
+            };
             size += data.len() as u64;
             if size > most {
                 return Err(Unspooled::TooLarge(most));
@@ -113,14 +121,24 @@ impl Spooled {
         self.memory.len() as u64 + self.in_file
     }
 
-    /// Whether there is nothing in it.
+    /// Whether there is nothing in it, nor behind it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.trailers.is_none()
     }
 
-    /// The body from its beginning.
+    /// Whether trailers come behind it.
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.trailers.is_some()
+    }
+
+    /// The body from its beginning, without its trailers.
     pub(crate) fn reader(&self) -> SpoolReader {
-        SpoolReader { rest: self.clone(), at: 0, reading: None }
+        Self { trailers: None, ..self.clone() }.into_reader()
+    }
+
+    /// The body from its beginning, and its trailers.
+    pub(crate) fn into_reader(self) -> SpoolReader {
+        SpoolReader { rest: self, at: 0, reading: None }
     }
 }
 
@@ -151,7 +169,7 @@ impl HttpBody for SpoolReader {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.rest.memory)))));
         }
         let Some(file) = this.rest.file.as_ref().filter(|_| this.at < this.rest.in_file) else {
-            return Poll::Ready(None);
+            return Poll::Ready(this.rest.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
         };
         let (at, left) = (this.at, this.rest.in_file - this.at);
         let reading = this.reading.get_or_insert_with(|| {
@@ -178,10 +196,11 @@ impl HttpBody for SpoolReader {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left() == 0
+        self.left() == 0 && self.rest.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left())
+        // A length that is told leaves no place for trailers in HTTP/1.1.
+        if self.rest.trailers.is_some() { SizeHint::default() } else { SizeHint::with_exact(self.left()) }
     }
 }

@@ -137,8 +137,12 @@ impl Buffering {
                 if spooled.is_empty() {
                     return Response::from_parts(parts, Body::empty());
                 }
-                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(spooled.len()));
-                Response::from_parts(parts, Body::changed(spooled.reader()))
+                if spooled.has_trailers() {
+                    parts.headers.remove(CONTENT_LENGTH);
+                } else {
+                    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(spooled.len()));
+                }
+                Response::from_parts(parts, Body::changed(spooled.into_reader()))
             }
             Err(error @ Unspooled::Disk(_)) => {
                 tracing::error!(error = chain(&error), "an answer cannot be buffered");

@@ -54,7 +54,8 @@ impl ErrorPages {
         view: &Arc<View>,
     ) -> Response<Body> {
         let original = response.status();
-        if !self.statuses.contains(original) {
+        // There is no way back from another protocol.
+        if original == StatusCode::SWITCHING_PROTOCOLS || !self.statuses.contains(original) {
             return response;
         }
         let code = original.as_u16();

@@ -1,16 +1,13 @@
 //! `retry`: another try when the network failed, or when the answer has one of certain codes.
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use http_body::Body as _;
 
 use crate::config::dynamic::Retry as Config;
 use crate::http::body::{Body, RequestBody};
-use crate::http::buffer;
+use crate::http::buffer::{self, Beginning};
 use crate::http::exchange::Exchange;
-use crate::http::forward;
+use crate::http::tries::{Allowed, Tries};
 
 use super::status::Statuses;
 use super::{After, Next};
@@ -21,9 +18,7 @@ pub(crate) const MOST_BODY: u64 = 2 << 20;
 /// How often, and when.
 #[derive(Debug, Clone)]
 pub(crate) struct Retry {
-    attempts: u32,
-    interval: Duration,
-    timeout: Duration,
+    allowed: Allowed,
     statuses: Statuses,
     most_body: u64,
     network: bool,
@@ -43,9 +38,11 @@ impl Retry {
             return Err("retry middleware requires at least HTTP status codes or retry on TCP".to_owned());
         }
         Ok(Self {
-            attempts,
-            interval: config.initial_interval.to_std(),
-            timeout: config.timeout.to_std(),
+            allowed: Allowed {
+                tries: attempts,
+                interval: config.initial_interval.to_std(),
+                time: config.timeout.to_std(),
+            },
             statuses: Statuses::new(&config.status).map_err(|error| format!("creating HTTP code ranges: {error}"))?,
             most_body: config.max_request_body_bytes.and_then(|size| u64::try_from(size).ok()).unwrap_or(MOST_BODY),
             network: !config.disable_retry_on_network_error,
@@ -55,33 +52,39 @@ impl Retry {
 
     /// Tries.
     pub(crate) async fn run(&self, exchange: &mut Exchange, next: Next<'_>, after: &mut After) -> Response<Body> {
-        if self.network {
-            after.retry = Some(forward::Retry { attempts: self.attempts, initial_interval: self.interval });
-        }
+        let tries = Tries::new(self.allowed);
         let repeatable = self.any_method || exchange.parts.method.is_idempotent();
-        let small = exchange.body.size_hint().exact().is_some_and(|size| size <= self.most_body);
-        if self.statuses.is_empty() || !repeatable || !small || exchange.upgrade.is_some() {
-            return next.run(exchange, after).await;
+        if !self.statuses.is_empty() && repeatable && exchange.upgrade.is_none() {
+            let most = usize::try_from(self.most_body).unwrap_or(usize::MAX);
+            match buffer::beginning(&mut exchange.body, most).await {
+                Ok(Beginning::Whole(body)) => return self.repeat(exchange, next, after, tries, body).await,
+                Ok(Beginning::Part(read)) => exchange.body.put_back(read),
+                Ok(Beginning::Unread) => {}
+                Err(_) => return crate::http::error_response::status_text(StatusCode::BAD_REQUEST),
+            }
         }
-        let most = usize::try_from(self.most_body).unwrap_or(usize::MAX);
-        let Ok(body) = buffer::whole(&mut exchange.body, most).await else {
-            return crate::http::error_response::status_text(StatusCode::BAD_REQUEST);
-        };
-        self.repeat(exchange, next, after, body).await
+        after.tries = self.network.then_some(tries);
+        next.run(exchange, after).await
     }
 
-    async fn repeat(&self, exchange: &mut Exchange, next: Next<'_>, after: &mut After, body: Bytes) -> Response<Body> {
-        let began = Instant::now();
-        let mut attempt = 1;
+    async fn repeat(
+        &self,
+        exchange: &mut Exchange,
+        next: Next<'_>,
+        after: &mut After,
+        mut tries: Tries,
+        body: Bytes,
+    ) -> Response<Body> {
         loop {
             let head = exchange.head();
             exchange.body = RequestBody::held(body.clone());
+            after.tries = self.network.then_some(tries);
             let response = next.run(exchange, after).await;
-            let pause = self.interval.saturating_mul(1 << (attempt - 1).min(10_u32));
-            let late = !self.timeout.is_zero() && began.elapsed() + pause >= self.timeout;
-            if attempt >= self.attempts || late || !self.statuses.contains(response.status()) {
-                return response;
+            if let Some(made) = after.tries.take() {
+                tries.count(made);
             }
+            let again = tries.next().filter(|_| self.statuses.contains(response.status()));
+            let Some(pause) = again else { return response };
             drop(response);
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
@@ -90,7 +93,7 @@ impl Retry {
                 record.retries += 1;
             }
             exchange.again(head, Bytes::new());
-            attempt += 1;
+            tries.begin();
         }
     }
 }

@@ -76,7 +76,7 @@ impl Service {
         let mut response = loop {
             service = match service {
                 Self::LoadBalancer(balancer) => {
-                    break forward(exchange, view, balancer, after.retry, &mut after.held).await?;
+                    break forward(exchange, view, balancer, after).await?;
                 }
                 Self::Internal(internal) => break Box::pin(internal.answer(exchange)).await,
                 Self::Weighted(weighted) => weighted.choose(exchange, &mut cookies).ok_or(NoAnswer::NoServer)?,

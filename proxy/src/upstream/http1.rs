@@ -23,6 +23,7 @@ use crate::wire::output::{Framing, Output};
 use super::call::Call;
 use super::dial::UpstreamStream;
 use super::failure::Failure;
+use super::patience::Patience;
 
 #[cfg(test)]
 mod tests;
@@ -106,15 +107,25 @@ impl Connection {
         &mut self,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
+        mut patience: Patience,
     ) -> Result<Head, Unanswered> {
         self.begin(call);
-        std::future::poll_fn(|cx| self.poll_head(cx, inform)).await.map_err(|failure| {
+        let answered = std::future::poll_fn(|cx| match self.poll_head(cx, inform) {
+            Poll::Pending if self.is_sent() => patience.poll_over(cx).map(Err),
+            polled => polled,
+        });
+        answered.await.map_err(|failure| {
             let untouched = matches!(failure, Failure::HungUp(_)) && !self.output.begun;
             if untouched {
                 self.take_back(call);
             }
             Unanswered { untouched, failure }
         })
+    }
+
+    /// Whether all of the request is on its way.
+    fn is_sent(&self) -> bool {
+        self.sending.is_none() && self.output.is_empty()
     }
 
     fn begin(&mut self, call: &mut Call) {
@@ -214,7 +225,7 @@ impl Connection {
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let broken = |error| Poll::Ready(Some(Err(BodyError::Server(error))));
         // The server may answer while it still reads.
-        if (self.sending.is_some() || !self.output.is_empty())
+        if !self.is_sent()
             && let Poll::Ready(Err(failure)) = self.poll_send(cx)
         {
             return broken(io::Error::other(failure));
@@ -254,7 +265,7 @@ impl Connection {
     pub(crate) fn rest(&mut self) -> bool {
         let used = self.keeps_alive && self.is_over() && self.input.is_empty();
         self.input.reset();
-        used && self.sending.is_none() && self.output.is_empty()
+        used && self.is_sent()
     }
 
     /// Whether an idle connection is still open, as far as is known.

@@ -26,6 +26,7 @@ use super::dial::UpstreamStream;
 use super::failure::Failure;
 use super::http1::head::BadHead;
 use super::http1::{Interim, MOST_INTERIM, Unanswered};
+use super::patience::Patience;
 use super::transport::TransportOptions;
 
 /// Most bytes of the header fields of an answer.
@@ -99,13 +100,14 @@ impl Connection {
         scheme: &'static str,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
+        patience: Patience,
     ) -> Result<Response<Download>, Unanswered> {
         if let Err(error) = poll_fn(|cx| self.requests.poll_ready(cx)).await {
             return Err(Unanswered { untouched: true, failure: Failure::from_h2(error) });
         }
         let bare = call.body.is_empty();
         let kept = bare.then(|| call.headers.clone());
-        let answered = self.send(scheme, call, inform).await;
+        let answered = self.send(scheme, call, inform, patience).await;
         let (response, stop) = answered.map_err(|failed| {
             let untouched = kept.is_some() && failed.untouched;
             call.headers = kept.unwrap_or_default();
@@ -119,10 +121,12 @@ impl Connection {
         scheme: &'static str,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
+        mut patience: Patience,
     ) -> Result<(Response<Incoming>, Option<oneshot::Sender<Infallible>>), Unanswered> {
         let body = std::mem::take(&mut call.body);
         let request = head(scheme, call, &body);
         let (mut answer, stream) = self.requests.send_request(request, body.is_empty()).map_err(unanswered)?;
+        let mut sent = body.is_empty();
         let (stop, mut cut) = if body.is_empty() {
             (None, None)
         } else {
@@ -131,7 +135,7 @@ impl Connection {
             tokio::spawn(upload(body, stream, stopped, tell));
             (Some(stop), Some(cut))
         };
-        let mut interims = 0;
+        let (mut interims, mut broken) = (0, None);
         let response = poll_fn(|cx| {
             while let Poll::Ready(Some(interim)) = answer.poll_informational(cx) {
                 interims += 1;
@@ -140,10 +144,19 @@ impl Connection {
                     Err(error) => return Poll::Ready(Err(unanswered(error))),
                 }
             }
-            poll_head(&mut answer, cx)
+            if let polled @ Poll::Ready(_) = poll_head(&mut answer, cx) {
+                return polled;
+            }
+            if !sent
+                && let Some(cut) = &mut cut
+                && let Poll::Ready(end) = Pin::new(cut).poll(cx)
+            {
+                (sent, broken) = (true, end.ok());
+            }
+            if sent { patience.poll_over(cx).map(|failure| Err(failure.into())) } else { Poll::Pending }
         })
         .await
-        .map_err(|failed| match cut.as_mut().and_then(|cut| cut.try_recv().ok()) {
+        .map_err(|failed| match broken.or_else(|| cut.as_mut()?.try_recv().ok()) {
             Some(error) => Failure::from_body(&error).into(),
             None => failed,
         })?;

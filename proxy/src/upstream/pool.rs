@@ -21,6 +21,7 @@ use super::dial::{UpstreamStream, dial};
 use super::failure::Failure;
 use super::http1::{Connection, Interim, Unanswered};
 use super::http2;
+use super::patience::Patience;
 use super::server::{Scheme, Server};
 use super::transport::Transport;
 
@@ -213,25 +214,10 @@ impl Lease {
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
     ) -> Result<Answer, Unanswered> {
-        let limit = under_way.0.transport.options.response_header_timeout;
-        if limit.is_zero() {
-            return self.exchange(under_way, call, inform).await;
-        }
-        match tokio::time::timeout(limit, Box::pin(self.exchange(under_way, call, inform))).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::HeaderTimeout(limit).into()),
-        }
-    }
-
-    async fn exchange(
-        self,
-        under_way: UnderWay,
-        call: &mut Call,
-        inform: &mut (dyn FnMut(Interim) + Send),
-    ) -> Result<Answer, Unanswered> {
+        let patience = Patience::new(under_way.0.transport.options.response_header_timeout);
         match self {
             Self::Http1 { mut connection, .. } => {
-                let head = connection.exchange(call, inform).await?;
+                let head = connection.exchange(call, inform, patience).await?;
                 let mut response = Response::new(());
                 *response.status_mut() = head.status;
                 *response.version_mut() = head.version;
@@ -246,7 +232,7 @@ impl Lease {
             Self::Http2 { connection, .. } => {
                 let scheme = if under_way.0.server.scheme == Scheme::Https { "https" } else { "http" };
                 // Rare, and large: it has a place of its own in memory.
-                let answer = Box::pin(connection.exchange(scheme, call, inform)).await?;
+                let answer = Box::pin(connection.exchange(scheme, call, inform, patience)).await?;
                 Ok(Answer::Response(answer.map(|body| UpstreamBody { source: Source::Http2(body), under_way })))
             }
         }

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 
 use super::fields::{self, BadFields, Lines, Manner};
 
@@ -10,8 +11,12 @@ const MOST_LINE: usize = 16 * 1024;
 /// Most bytes of trailers.
 const MOST_TRAILERS: usize = 64 * 1024;
 
+/// What frames a message, or belongs to a connection, says nothing behind a body (RFC 9110 section 6.5.1).
+const NO_TRAILERS: [HeaderName; 8] =
+    [CONNECTION, CONTENT_LENGTH, HOST, HeaderName::from_static("keep-alive"), TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
 /// Finds the end of a body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Decoder {
     /// So many bytes are left.
     Length(u64),
@@ -22,7 +27,7 @@ pub(crate) enum Decoder {
 }
 
 /// Where in a chunk the next byte belongs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Chunk {
     /// To the line with its size.
     Size,
@@ -143,7 +148,8 @@ impl Chunk {
                         },
                     };
                     let bytes = input.split_to(end).freeze();
-                    let trailers = fields::read(&bytes, Lines::new(&bytes), manner).map_err(BadBody::Trailers)?;
+                    let mut trailers = fields::read(&bytes, Lines::new(&bytes), manner).map_err(BadBody::Trailers)?;
+                    NO_TRAILERS.iter().for_each(|name| drop(trailers.remove(name)));
                     *self = Self::Over;
                     return Ok(if trailers.is_empty() { Piece::Nothing } else { Piece::Trailers(trailers) });
                 }
@@ -201,6 +207,8 @@ mod tests {
             assert_eq!(read(body, step), Ok((b"hello, my world".to_vec(), 2, 4)), "{step}");
         }
         assert_eq!(read(b"0\r\n\r\n", 1), Ok((Vec::new(), 0, 0)));
+        let framed = b"0\r\nA: 1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: x\r\n\r\n";
+        assert_eq!(read(framed, 100), Ok((Vec::new(), 1, 0)));
         assert_eq!(read(b"5\r\nhel", 2), Ok((b"hel".to_vec(), 0, usize::MAX)));
     }
 

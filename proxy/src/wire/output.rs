@@ -21,8 +21,8 @@ pub(crate) struct Output {
     written: usize,
     /// Comes behind it.
     data: Bytes,
-    /// The end of the chunk that `data` is has still to be put into the buffer.
-    open_chunk: bool,
+    /// Comes last: what is left of the end of the chunk that `data` is.
+    chunk_end: &'static [u8],
     unflushed: bool,
     /// Whether a byte was ever written since the last [`Output::begin`].
     pub(crate) begun: bool,
@@ -51,41 +51,36 @@ impl Output {
         if data.is_empty() {
             return;
         }
-        self.end_chunk();
-        if framing == Framing::Chunked {
+        let chunked = framing == Framing::Chunked;
+        if chunked {
             // A buffer in memory takes everything.
             let _ = write!(self.buffer, "{:x}\r\n", data.len());
-            self.open_chunk = true;
         }
+        // The end of a chunk goes with it: there are receivers that use a chunk only when they have seen that.
+        let end: &[u8] = if chunked { b"\r\n" } else { b"" };
         if data.len() <= COPIED {
             self.buffer.extend_from_slice(&data);
+            self.buffer.extend_from_slice(end);
         } else {
-            self.data = data;
+            (self.data, self.chunk_end) = (data, end);
         }
     }
 
-    /// Puts the end of a body in chunks, with the lines of its trailers.
+    /// Puts the end of a body in chunks, with the lines of its trailers; to be called when there is [`Output::has_room`].
     pub(crate) fn end(&mut self, trailers: &[u8]) {
-        self.end_chunk();
         self.buffer.extend_from_slice(b"0\r\n");
         self.buffer.extend_from_slice(trailers);
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    fn end_chunk(&mut self) {
-        if std::mem::take(&mut self.open_chunk) {
-            self.buffer.extend_from_slice(b"\r\n");
-        }
-    }
-
     /// Whether more of a body may be put in.
     pub(crate) fn has_room(&self) -> bool {
-        self.data.is_empty() && self.buffer.len() - self.written < 16 * COPIED
+        self.data.is_empty() && self.chunk_end.is_empty() && self.buffer.len() - self.written < 16 * COPIED
     }
 
     /// Whether all is written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.written == self.buffer.len() && !self.unflushed
+        self.data.is_empty() && self.chunk_end.is_empty() && self.written == self.buffer.len() && !self.unflushed
     }
 
     /// Forgets what is not written.
@@ -102,19 +97,26 @@ impl Output {
         let mut stream = Pin::new(stream);
         loop {
             let first = self.buffer.get(self.written..).unwrap_or_default();
-            let (before, behind) = (first.len(), self.data.len());
-            let count = match (before, behind) {
-                (0, 0) => break,
-                (_, 0) => ready!(stream.as_mut().poll_write(cx, first))?,
-                (0, _) => ready!(stream.as_mut().poll_write(cx, &self.data))?,
-                _ => ready!(stream.as_mut().poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(&self.data)]))?,
+            let (before, behind, end) = (first.len(), self.data.len(), self.chunk_end.len());
+            let count = match (before, behind, end) {
+                (0, 0, 0) => break,
+                (_, 0, 0) => ready!(stream.as_mut().poll_write(cx, first))?,
+                (0, _, 0) => ready!(stream.as_mut().poll_write(cx, &self.data))?,
+                _ => {
+                    let pieces = [IoSlice::new(first), IoSlice::new(&self.data), IoSlice::new(self.chunk_end)];
+                    let filled = pieces.get(usize::from(before == 0)..).unwrap_or(&pieces);
+                    let filled = filled.get(usize::from(before == 0 && behind == 0)..).unwrap_or(filled);
+                    ready!(stream.as_mut().poll_write_vectored(cx, filled))?
+                }
             };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             (self.begun, self.unflushed) = (true, true);
             self.written += count.min(before);
-            self.data.advance(count.saturating_sub(before).min(behind));
+            let count = count.saturating_sub(before);
+            self.data.advance(count.min(behind));
+            self.chunk_end = self.chunk_end.get(count.saturating_sub(behind)..).unwrap_or_default();
         }
         self.buffer.clear();
         self.written = 0;
@@ -174,11 +176,13 @@ mod tests {
             output.data(Bytes::new(), Framing::Chunked);
             output.data(large.clone(), Framing::Chunked);
             assert!(!output.has_room());
-            let mut text = written(&mut output, step);
-            output.end(b"");
-            text += &written(&mut output, step);
             let body = "x".repeat(COPIED + 1);
-            assert_eq!(text, format!("2\r\nab\r\n{:x}\r\n{body}\r\n0\r\n\r\n", COPIED + 1));
+            let chunks = format!("2\r\nab\r\n{:x}\r\n{body}\r\n", COPIED + 1);
+            assert_eq!(written(&mut output, step), chunks, "no chunk waits for the next to be complete");
+            output.data(Bytes::from_static(b"cd"), Framing::Chunked);
+            assert_eq!(written(&mut output, step), "2\r\ncd\r\n");
+            output.end(b"");
+            assert_eq!(written(&mut output, step), "0\r\n\r\n");
         }
         let mut output = Output::default();
         output.data(large, Framing::Length(COPIED as u64 + 1));

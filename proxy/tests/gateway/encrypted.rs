@@ -197,6 +197,23 @@ async fn http_2_has_informational_answers_bodies_both_ways_and_trailers() {
 }
 
 #[tokio::test]
+async fn a_connection_of_http_2_has_its_share_of_requests() {
+    let mut options = options();
+    options.entry_points[0].keep_alive_requests = 2;
+    let running = run(options, crate::support::routed("a", &[echo().await])).await;
+    let stream = TcpStream::connect(running.web).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..2 {
+        sender = sender.ready().await.unwrap();
+        let (response, _) = sender.send_request(request("GET"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    }
+    // Told to go, without an error.
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_reset_upload_does_not_look_complete_to_the_server() {
     let (told, seen) = tokio::sync::oneshot::channel();
     let told = std::sync::Mutex::new(Some(told));

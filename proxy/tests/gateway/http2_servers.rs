@@ -208,12 +208,19 @@ async fn a_client_that_stops_sending_is_told_so() {
 
 /// A transport that gives a silent connection up soon.
 fn impatient(url: String) -> Configuration {
+    limited(
+        url,
+        ForwardingTimeouts {
+            read_idle_timeout: GoDuration::from_millis(100),
+            ping_timeout: GoDuration::from_millis(100),
+            ..ForwardingTimeouts::default()
+        },
+    )
+}
+
+/// A transport with these limits.
+fn limited(url: String, timeouts: ForwardingTimeouts) -> Configuration {
     let mut configuration = routed("a", &[url]);
-    let timeouts = ForwardingTimeouts {
-        read_idle_timeout: GoDuration::from_millis(100),
-        ping_timeout: GoDuration::from_millis(100),
-        ..ForwardingTimeouts::default()
-    };
     let transport = HttpServersTransport { forwarding_timeouts: Some(timeouts), ..HttpServersTransport::default() };
     configuration.http.servers_transports.insert("t@file".to_owned(), transport);
     let service = configuration.http.services.get_mut("a@file").unwrap();
@@ -242,6 +249,32 @@ async fn a_silent_connection_is_probed_when_asked_for() {
     let running = run(options(), impatient(slow.await)).await;
     let (head, body) = ask(running.web, &get("a.test", "/")).await;
     assert!(head.starts_with("HTTP/1.1 200 ") && body == "body", "{head}{body}");
+}
+
+#[tokio::test]
+async fn a_server_has_its_time_from_when_the_request_is_sent() {
+    let url = server(100, |(request, mut answer)| async move {
+        if request.method() == http::Method::GET {
+            std::future::pending::<()>().await;
+        }
+        let mut body = request.into_body();
+        while let Some(Ok(_)) = body.data().await {}
+        say(&mut answer, "body");
+    });
+    let timeouts =
+        ForwardingTimeouts { response_header_timeout: GoDuration::from_millis(200), ..ForwardingTimeouts::default() };
+    let running = run(options(), limited(url.await, timeouts)).await;
+    let mut client = TcpStream::connect(running.web).await.unwrap();
+    let head = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+    client.write_all(head).await.unwrap();
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.write_all(b"x").await.unwrap();
+    }
+    let text = rest(&mut client).await;
+    assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("body"), "{text}");
+    let (head, _) = ask(running.web, &get("a.test", "/")).await;
+    assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use proxy::config::duration::GoDuration;
 use proxy::config::dynamic::{
     AddPrefix, Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware,
-    RateLimit, RedirectScheme, ReplacePathRegex, SourceCriterion, StripPrefix, StripPrefixRegex,
+    RateLimit, RedirectScheme, ReplacePathRegex, Retry, SourceCriterion, StripPrefix, StripPrefixRegex,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -52,6 +52,40 @@ async fn only_those_who_know_the_password_pass() {
     let (_, echoed) = ask(running.web, &request).await;
     assert!(echoed.contains("X-User: anna\r\n"), "{echoed}");
     assert!(!echoed.contains("evil") && !echoed.contains("Authorization"), "{echoed}");
+}
+
+#[tokio::test]
+async fn what_is_tried_again_has_its_body() {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&asked);
+    let counting = origin(move |mut stream| {
+        let seen = std::sync::Arc::clone(&seen);
+        async move {
+            while let Some((_, body)) = read_message(&mut stream).await {
+                seen.lock().unwrap().push(body);
+                stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy").await.unwrap();
+            }
+        }
+    })
+    .await;
+    let retry =
+        Retry { attempts: 3, status: vec!["503".to_owned()], max_request_body_bytes: Some(5), ..Retry::default() };
+    let again = Middleware { retry: Some(retry), ..Middleware::default() };
+    let running = run(options(), with(routed("a", &[counting]), again)).await;
+    let head = "PUT / HTTP/1.1\r\nHost: a.test\r\n";
+    let chunked = |last: &str| format!("Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n{last}\r\n0\r\n\r\n");
+    for (rest, tries) in [
+        ("Content-Length: 5\r\n\r\nhello".to_owned(), 3),
+        ("Content-Length: 6\r\n\r\nhello!".to_owned(), 1),
+        (chunked("3\r\nllo"), 3),
+        (chunked("4\r\nllo!"), 1),
+    ] {
+        asked.lock().unwrap().clear();
+        assert!(ask(running.web, &format!("{head}{rest}")).await.0.starts_with("HTTP/1.1 503 "));
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.len(), tries, "{rest}: {asked:?}");
+        assert!(asked.iter().all(|sent| sent.contains("he") && sent.contains("llo")), "{rest}: {asked:?}");
+    }
 }
 
 #[tokio::test]

@@ -317,6 +317,30 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn who_still_sends_what_nobody_reads_is_told_that_the_connection_ends() {
+    let early = origin(|mut stream| async move {
+        let mut byte = [0];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut byte).await.unwrap();
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
+        rest(&mut stream).await;
+    });
+    let running = run(options(), routed("a", &[early.await])).await;
+    let post =
+        |host: &str, length: usize| format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    let chunked = "POST / HTTP/1.1\r\nHost: b.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n";
+    for (request, status, closes) in [
+        (post("a.test", 1_000_000), " 403 ", true),
+        (post("b.test", 1_000_000) + "some", " 404 ", true),
+        (post("b.test", 4) + "body", " 404 ", false),
+        (chunked.to_owned(), " 404 ", true),
+        (format!("{chunked}0\r\n\r\n"), " 404 ", false),
+    ] {
+        let (head, _) = ask(running.web, &request).await;
+        assert!(head.contains(status) && head.contains("Connection: close") == closes, "{request:?}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_has_its_share_of_requests() {
     let mut options = options();
     options.entry_points[0].keep_alive_requests = 2;

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use proxy::config::duration::GoDuration;
 use proxy::config::dynamic::{
     Auth, Configuration, Cookie, Failover, FailoverErrors, HighestRandomWeight, Middleware, MirrorService, Mirroring,
-    PassiveHealthCheck, Router, Service, Sticky, WeightedRoundRobin, WeightedService,
+    PassiveHealthCheck, Retry, Router, Service, Sticky, WeightedRoundRobin, WeightedService,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -115,9 +116,16 @@ async fn another_service_answers_where_one_fails() {
     let (head, body) = ask(running.web, &post("123456789")).await;
     assert!(head.starts_with("HTTP/1.1 413"), "{head}");
     assert_eq!(body, "Request body too large\n");
-    // One that cannot be reached fails just as well.
-    let running = run(options(), made_of(failover(-1), "http://127.0.0.1:9", &two)).await;
-    assert_eq!(ask(running.web, &get("a.test", "/")).await.1, "two");
+    // One that cannot be reached fails just as well, and is not tried again first.
+    let mut configuration = made_of(failover(-1), "http://127.0.0.1:9", &two);
+    let retry = Retry { attempts: 3, initial_interval: GoDuration::from_secs(60), ..Retry::default() };
+    let retry = Middleware { retry: Some(retry), ..Middleware::default() };
+    configuration.http.middlewares.insert("again@file".to_owned(), retry);
+    configuration.http.routers.get_mut("a@file").unwrap().middlewares = vec!["again@file".to_owned()];
+    let running = run(options(), configuration).await;
+    let request = get("a.test", "/");
+    let answered = tokio::time::timeout(Duration::from_secs(20), ask(running.web, &request)).await;
+    assert_eq!(answered.unwrap().1, "two");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
+use proxy::config::dynamic::{ErrorPage, Failover, FailoverErrors, LoadBalancer, Middleware, Service};
 use proxy::config::statics;
 use proxy::observe::access_log::AccessLog;
 
@@ -88,6 +89,35 @@ async fn switch(stream: &mut TcpStream) {
     read_message(stream).await;
     let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
     stream.write_all(head).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_switch_is_no_error_whatever_the_list_says() {
+    let url = origin(|mut stream| async move {
+        switch(&mut stream).await;
+    })
+    .await;
+    let all = || vec!["100-599".to_owned()];
+    let mut configuration = routed("a", &[url]);
+    let failover = Failover {
+        service: "a".to_owned(),
+        fallback: "none".to_owned(),
+        errors: Some(FailoverErrors { status: all(), max_request_body_bytes: -1 }),
+        ..Failover::default()
+    };
+    let services = &mut configuration.http.services;
+    services.insert("either@file".to_owned(), Service { failover: Some(failover), ..Service::default() });
+    services
+        .insert("none@file".to_owned(), Service { load_balancer: Some(LoadBalancer::default()), ..Service::default() });
+    let pages = ErrorPage { status: all(), service: "none".to_owned(), ..ErrorPage::default() };
+    let pages = Middleware { errors: Some(pages), ..Middleware::default() };
+    configuration.http.middlewares.insert("pages@file".to_owned(), pages);
+    let router = configuration.http.routers.get_mut("a@file").unwrap();
+    (router.service, router.middlewares) = ("either@file".to_owned(), vec!["pages@file".to_owned()]);
+    let running = run(options(), configuration).await;
+    let (head, _) =
+        ask(running.web, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("\r\nUpgrade: x\r\n"), "{head}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -225,6 +225,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> State<S> {
     /// The answer begins: the body is not asked for any more.
     pub(super) fn answer(&mut self) {
         self.expects = false;
+    }
+
+    /// Whether the rest of the request's body is there, or so little is missing that it comes while one looks.
+    pub(super) fn is_body_at_hand(&mut self, cx: &mut Context<'_>) -> bool {
+        let (mut body, mut ahead, mut seen) = (self.body.clone(), BytesMut::new(), 0);
+        while !self.broken && !body.is_over() {
+            ahead.extend_from_slice(self.input.get(seen..).unwrap_or_default());
+            seen = self.input.len();
+            loop {
+                match body.take(&mut ahead) {
+                    Ok(Piece::Data(_)) => {}
+                    Ok(Piece::Trailers(_) | Piece::Nothing) => return true,
+                    Ok(Piece::Unread) => break,
+                    Err(_) => return false,
+                }
+            }
+            if seen >= MOST_DRAINED || !matches!(self.input.poll_read(&mut self.stream, cx), Poll::Ready(Ok(1..))) {
+                return false;
+            }
+        }
+        !self.broken
     }
 
     /// Throws away what is there of the request's body; whether that is all of it, so that what comes next is a request.

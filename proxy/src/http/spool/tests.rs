@@ -33,6 +33,37 @@ fn body(sizes: &[usize]) -> Body {
     Body::changed(Pieces(sizes.iter().copied().collect(), 0))
 }
 
+/// A body with something behind it.
+#[derive(Debug)]
+struct Trailed(VecDeque<Frame<Bytes>>);
+
+impl Changed for Trailed {}
+
+impl HttpBody for Trailed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+#[tokio::test]
+async fn trailers_come_back_where_they_are_wanted() {
+    for data in ["", "body"] {
+        let trailers = HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("x"))]);
+        let frames = [Frame::data(data.into()), Frame::trailers(trailers.clone())];
+        let spooled = Spooled::read(&mut Body::changed(Trailed(frames.into())), 2, 100).await.unwrap();
+        assert!(spooled.has_trailers() && !spooled.is_empty());
+        let bare = spooled.reader().collect().await.unwrap();
+        assert_eq!((bare.trailers().cloned(), bare.to_bytes()), (None, data.into()));
+        let reader = spooled.into_reader();
+        assert!(!reader.is_end_stream() && reader.size_hint().exact().is_none());
+        let whole = reader.collect().await.unwrap();
+        assert_eq!((whole.trailers().cloned(), whole.to_bytes()), (Some(trailers), data.into()));
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_fit_in_memory_goes_to_a_file_and_comes_back() {
     for (sizes, memory, on_disk) in [

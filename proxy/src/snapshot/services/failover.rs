@@ -91,9 +91,13 @@ impl Failover {
         exchange.body = RequestBody::spooled(body.reader());
         // What the main service says before its answer may be about an answer that nobody gets.
         let outbox = exchange.outbox.take();
+        // Where the other steps in for one that is not reached, nobody waits for that one to come back.
+        let tries = after.tries.take_if(|_| statuses.contains(StatusCode::BAD_GATEWAY));
         let response = self.main.respond(exchange, view, after).await;
+        after.tries = tries.or(after.tries);
         exchange.outbox = outbox;
-        if !statuses.contains(response.status()) {
+        // There is no way back from another protocol.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS || !statuses.contains(response.status()) {
             return Ok(response);
         }
         drop(response);

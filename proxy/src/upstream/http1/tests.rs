@@ -52,6 +52,10 @@ async fn body(connection: &mut Connection) -> (String, Option<HeaderMap>, Result
     }
 }
 
+fn unlimited() -> Patience {
+    Patience::new(Duration::ZERO)
+}
+
 #[tokio::test]
 async fn one_exchange_follows_another() {
     let (mut connection, mut server) = pair().await;
@@ -68,15 +72,15 @@ async fn one_exchange_follows_another() {
         server.write_all(b"HTTP/1.0 200 OK\r\n\r\nto the end").await.unwrap();
     });
     let mut nothing = |_| ();
-    let head = connection.exchange(&mut call(Method::GET, b""), &mut nothing).await.unwrap();
+    let head = connection.exchange(&mut call(Method::GET, b""), &mut nothing, unlimited()).await.unwrap();
     assert_eq!((head.status.as_u16(), connection.left()), (200, Some(5)));
     assert_eq!(body(&mut connection).await, ("hello".to_owned(), None, Ok(())));
     assert!(connection.is_over() && connection.rest() && connection.is_open());
-    connection.exchange(&mut call(Method::POST, b"abc"), &mut nothing).await.unwrap();
+    connection.exchange(&mut call(Method::POST, b"abc"), &mut nothing, unlimited()).await.unwrap();
     let (text, trailers, end) = body(&mut connection).await;
     assert_eq!((text.as_str(), trailers.map(|trailers| trailers.len()), end), ("xyz", Some(1), Ok(())));
     assert!(connection.rest());
-    connection.exchange(&mut call(Method::GET, b""), &mut nothing).await.unwrap();
+    connection.exchange(&mut call(Method::GET, b""), &mut nothing, unlimited()).await.unwrap();
     assert_eq!(body(&mut connection).await.0, "to the end");
     assert!(!connection.rest(), "the server has closed it");
     serving.await.unwrap();
@@ -90,7 +94,7 @@ async fn informational_answers_are_told_and_a_switch_leaves_the_rest() {
     server.write_all(b"HTTP/1.1 101 S\r\nUpgrade: x\r\n\r\nraw").await.unwrap();
     let mut told = Vec::new();
     let mut inform = |interim: Interim| told.push((interim.status.as_u16(), interim.headers.len()));
-    let head = connection.exchange(&mut call(Method::GET, b""), &mut inform).await.unwrap();
+    let head = connection.exchange(&mut call(Method::GET, b""), &mut inform, unlimited()).await.unwrap();
     assert_eq!((head.status.as_u16(), told), (101, vec![(100, 0), (103, 2)]));
     assert_eq!(connection.into_switched().1, "raw");
 }
@@ -106,9 +110,34 @@ async fn an_answer_may_come_before_the_request_is_sent() {
         server
     });
     let mut call = call(Method::POST, &large);
-    let head = connection.exchange(&mut call, &mut |_| ()).await.unwrap();
+    let head = connection.exchange(&mut call, &mut |_| (), unlimited()).await.unwrap();
     assert_eq!((head.status.as_u16(), body(&mut connection).await.0.as_str()), (413, "no"));
     assert!(!connection.rest(), "the rest of the request has no place in another exchange");
+    drop(serving.await);
+}
+
+#[tokio::test]
+async fn a_server_has_its_time_from_when_the_request_is_sent() {
+    const LIMIT: Duration = Duration::from_millis(100);
+    let (mut connection, mut server) = pair().await;
+    // More than the sockets hold: the server takes its time to read it.
+    let large = vec![b'x'; 8 << 20];
+    let mut left = large.len();
+    let serving = tokio::spawn(async move {
+        tokio::time::sleep(3 * LIMIT).await;
+        let mut buffer = vec![0; 1 << 20];
+        until(&mut server, "\r\n\r\n").await;
+        while left > 0 {
+            left = left.saturating_sub(server.read(&mut buffer).await.unwrap());
+        }
+        server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        server
+    });
+    let mut upload = call(Method::POST, &large);
+    let head = connection.exchange(&mut upload, &mut |_| (), Patience::new(LIMIT)).await.unwrap();
+    assert_eq!(head.status.as_u16(), 200);
+    let asked = connection.exchange(&mut call(Method::GET, b""), &mut |_| (), Patience::new(LIMIT)).await;
+    assert!(matches!(asked.unwrap_err().failure, Failure::HeaderTimeout(LIMIT)));
     drop(serving.await);
 }
 
@@ -122,14 +151,14 @@ async fn a_request_of_which_nothing_was_sent_is_given_back() {
         Connection::new(UpstreamStream::Plain(stream))
     };
     let mut sent = call(Method::POST, b"abc");
-    let unanswered = connection.exchange(&mut sent, &mut |_| ()).await.unwrap_err();
+    let unanswered = connection.exchange(&mut sent, &mut |_| (), unlimited()).await.unwrap_err();
     assert!(unanswered.untouched && matches!(unanswered.failure, Failure::HungUp(_)));
     assert!(!sent.body.is_empty());
     assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
 
     let (mut connection, mut server) = pair().await;
     let serving = tokio::spawn(async move { until(&mut server, "abc\r\n0\r\n\r\n").await });
-    let unanswered = connection.exchange(&mut sent, &mut |_| ()).await.unwrap_err();
+    let unanswered = connection.exchange(&mut sent, &mut |_| (), unlimited()).await.unwrap_err();
     assert!(!unanswered.untouched && matches!(unanswered.failure, Failure::HungUp(_)));
     assert!(
         serving.await.unwrap().starts_with("POST / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n")
@@ -147,7 +176,7 @@ async fn what_is_no_answer_is_told_from_what_breaks_off() {
         let (mut connection, mut server) = pair().await;
         server.write_all(sent.as_bytes()).await.unwrap();
         server.shutdown().await.unwrap();
-        let unanswered = connection.exchange(&mut call(Method::GET, b""), &mut |_| ()).await.unwrap_err();
+        let unanswered = connection.exchange(&mut call(Method::GET, b""), &mut |_| (), unlimited()).await.unwrap_err();
         assert_eq!(unanswered.failure.to_string(), failure, "{sent:?}");
     }
     for sent in [
@@ -157,7 +186,7 @@ async fn what_is_no_answer_is_told_from_what_breaks_off() {
         let (mut connection, mut server) = pair().await;
         server.write_all(sent.as_bytes()).await.unwrap();
         server.shutdown().await.unwrap();
-        connection.exchange(&mut call(Method::GET, b""), &mut |_| ()).await.unwrap();
+        connection.exchange(&mut call(Method::GET, b""), &mut |_| (), unlimited()).await.unwrap();
         assert!(body(&mut connection).await.2.is_err(), "{sent:?}");
     }
 }
