@@ -112,13 +112,16 @@ fn templates_print_what_docker_compose_prints() {
         "{{.Name | upper}}: {{json .Image}} {{.ExitCode}} {{.Ports}}",
         r#"{{.Label "com.docker.compose.service"}}\t{{.Networks}}"#,
         r"table {{.ID}}\t{{.Name}}\t{{.Command}}\t{{.Service}}\t{{.CreatedAt}}",
+        r#"{{if eq .State "running"}}{{len .Publishers}} {{.Publishers}}{{else}}{{printf "%-9s|" .Name}}{{end}}"#,
+        r#"table {{range .Publishers}}{{.TargetPort}}/{{.Protocol}} {{end}}\t{{join (split .Name "-") "+"}}\t{{.Label "a.b"}}"#,
     ] {
         let ours = s.stack(["ps", "--all", "--format", format]).ok();
         let Some(theirs) = s.compose(["ps", "--all", "--format", format]) else { return };
         assert_eq!(ours.stdout, theirs.ok().stdout, "{format}");
     }
-    let refused = s.stack(["ps", "--format", "{{range .Publishers}}{{end}}"]);
-    assert!(refused.code() == 1 && refused.stderr.contains("`{{range .Publishers}}` in `--format`"), "{refused}");
+    let refused = s.stack(["ps", "--format", "{{.Name}} {{nope .Name}}"]);
+    let message = "`{{nope .Name}}` in `--format`: there is no function `nope`";
+    assert!(refused.code() == 1 && refused.stderr.contains(message), "{refused}");
 }
 
 #[test]
