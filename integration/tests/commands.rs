@@ -365,6 +365,10 @@ fn scripts_get_what_docker_compose_gives_them() {
     let _ = s.stack(["run", "--rm", "-t", "web", "true"]).exits(1).says("the input device is not a TTY");
     assert!(s.stack(["config", "--format", ""]).ok().stdout.contains("services:"));
     assert_eq!(s.stack(["config", "--environment", "-q"]).ok().stdout, "");
+    let failed = s.stack(["--progress", "json", "stop", "nope"]).exits(1);
+    assert!(failed.stderr.starts_with(r#"{"error":true,"message":"no such service: nope""#), "{failed}");
+    let again = s.stack(["--progress", "json", "restart", "-t", "0", "web"]).ok();
+    assert!(again.stderr.lines().any(|line| line.ends_with(r#"-web-1","status":"Started"}"#)), "{again}");
     let mut stop = s.stack_command(["stop", "web"]);
     let stopped = run(stop.env("COMPOSE_STATUS_STDOUT", "1").env("COMPOSE_ANSI", "bogus")).ok();
     assert!(stopped.stdout.contains("Stopped") && stopped.stderr.is_empty(), "{stopped:?}");

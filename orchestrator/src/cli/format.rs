@@ -11,7 +11,7 @@ use super::ps::unsupported_format;
 use crate::backend::Labels;
 use crate::error::{CommandError, Result};
 use crate::ui::style::printable;
-use crate::ui::table::table;
+use crate::ui::table::{ragged_table, table};
 use functions::{HeadFunctions, RowFunctions};
 
 /// Whether `--format` of a command that prints for people or programs asks for JSON.
@@ -152,7 +152,7 @@ impl Template {
         }
         if self.as_table {
             let cells = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
-            return Ok(table(&text.lines().map(cells).collect::<Vec<_>>(), 10, 3));
+            return Ok(ragged_table(&text.lines().map(cells).collect::<Vec<_>>(), 10, 3));
         }
         Ok(text.split('\n').map(printable).collect::<Vec<_>>().join("\n"))
     }
