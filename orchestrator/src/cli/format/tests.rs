@@ -72,7 +72,7 @@ fn tables_of_templates() {
         ("table {{range .Publishers}}{{.TargetPort}}{{end}}", "", "8081", ""),
         (r#"table {{if eq .State "running"}}R{{end}}"#, "", "R", ""),
         (r#"table{{join (split .Name "-") "+"}}"#, "CONTAINER", "web+1", "a+long+name+1"),
-        (r"table {{.State}}\t{{json .Publishers | len}}", "STATE", "running    59", "<exited>   2"),
+        (r"table {{.State}}\t{{json .Publishers | len}}", "STATE      ", "running    59", "<exited>   2"),
     ] {
         assert_eq!(printed(format), both(head, one, other), "{format}");
     }
