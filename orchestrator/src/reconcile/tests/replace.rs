@@ -33,6 +33,17 @@ async fn first_up_makes_everything() {
 }
 
 #[tokio::test]
+async fn a_network_and_a_volume_of_one_name_are_both_waited_for() {
+    let scene = Scene::new(&[("db", with_volume(service("postgres:16"), "default", "/data"))]);
+    assert_snapshot!(scene.text().await, @r"
+    #1 create network demo_default: it does not exist
+    #2 create volume demo_default: it does not exist
+    #3 create container demo-db-1 <- #1 #2: it does not exist
+    #4 start demo-db-1 (#3) <- #3
+    ");
+}
+
+#[tokio::test]
 async fn second_up_reads_three_lists_and_changes_nothing() {
     let scene = Scene::new(&webapp());
     scene.up().await;

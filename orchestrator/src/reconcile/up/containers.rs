@@ -167,7 +167,7 @@ impl<'a> Planner<'a> {
     ) {
         for attachment in &service.networks {
             let name = attachment.network.as_str();
-            let made = self.resource_steps.get(name).copied();
+            let made = self.network_steps.get(name).copied();
             let endpoint = container.networks.get(name);
             let stale = endpoint.is_some_and(|endpoint| {
                 let known = self.observed.networks.get(name);
@@ -243,9 +243,7 @@ impl<'a> Planner<'a> {
         let mut needs: Vec<StepId> = Vec::new();
         let image_from = self.image_steps.get(service.image.as_str()).copied();
         needs.extend(image_from);
-        let engine_names = service.networks.iter().map(|attachment| attachment.network.as_str());
-        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
-        needs.extend(engine_names.chain(volumes).filter_map(|name| self.resource_steps.get(name).copied()));
+        needs.extend(self.resources(service));
         let shares = self.shares(service)?;
         needs.extend(shares.values().filter_map(|target| match target {
             Target::Made { step, .. } => Some(*step),
@@ -291,6 +289,14 @@ impl<'a> Planner<'a> {
             needs.into_iter().map(|step| (step, Need::Success)).chain(self.gate.iter().copied()),
         );
         Ok(Target::Made { step, name })
+    }
+
+    /// The steps that make networks and volumes of a service.
+    pub(super) fn resources(&self, service: &DesiredService) -> Vec<StepId> {
+        let networks = service.networks.iter().map(|attachment| attachment.network.as_str());
+        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
+        let networks = networks.filter_map(|name| self.network_steps.get(name));
+        networks.chain(volumes.filter_map(|name| self.volume_steps.get(name))).copied().collect()
     }
 
     /// Notes at a container what it takes the place of, and makes it of the version that the old one goes back to.

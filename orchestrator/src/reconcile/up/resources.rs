@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
             words: Words::both("Creating", "Created"),
         };
         let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
-        self.resource_steps.insert(name, id);
+        self.network_steps.insert(name, id);
     }
 
     /// Makes what is missing, and anew what has changed and may be lost.
@@ -172,7 +172,7 @@ impl<'a> Planner<'a> {
             words: Words::both("Creating", "Created"),
         };
         let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
-        self.resource_steps.insert(name, id);
+        self.volume_steps.insert(name, id);
     }
 
     /// Stops the containers that stand in the way of a network that is made anew, dependents first, and takes them out of
