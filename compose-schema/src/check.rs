@@ -6,11 +6,13 @@ mod cycle;
 mod drive;
 mod exclusive;
 mod file_object;
+mod file_owner;
 mod healthcheck;
 mod host_port;
 mod image;
 mod ipam;
 mod limits;
+mod mount_options;
 mod mounts;
 mod reference;
 mod resource;
@@ -47,6 +49,8 @@ pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
     command::check(&mut check);
     drive::check(&mut check);
     host_port::check(&mut check);
+    file_owner::check(&mut check);
+    mount_options::check(&mut check);
     check.found
 }
 

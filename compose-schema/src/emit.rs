@@ -21,29 +21,84 @@ use value::{Fields, Value};
 /// The project as JSON, with no newline at the end; `$` is not escaped.
 ///
 /// # Errors
-/// A `build.ssh` key with a path: Docker Compose has no JSON form for it, and neither has anything that reads its output.
+/// A `build.ssh` key with a path, numbers without an end: Docker Compose has no JSON form for them, and neither has anything
+/// that reads its output.
 pub fn json(project: &Project) -> Result<String, NoJsonForm> {
     for (name, service) in project.services.iter().chain(&project.disabled_services) {
         let keys = service.build.iter().flat_map(|build| &build.ssh);
         if let Some(key) = keys.into_iter().find(|key| !key.path.is_empty()) {
-            return Err(NoJsonForm { service: name.clone(), key: key.id.clone() });
+            return Err(NoJsonForm::SshKey { service: name.clone(), key: key.id.clone() });
         }
     }
     let Value::Struct(Fields { fields, extensions, .. }) = document(project) else { return Ok(String::new()) };
     // Docker Compose forgets the models here.
     let fields = fields.into_iter().filter(|(key, _)| *key != "models");
-    let entries = fields.map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect();
-    Ok(json::pretty(&Value::Map(entries), 2))
+    let entries = Value::Map(fields.map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect());
+    all_numbers_end(&entries)?;
+    Ok(json::pretty(&entries, 2))
 }
 
-/// A project that cannot be written as JSON.
+/// What cannot be written as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`services.{service}.build.ssh` has the key `{key}` with a path, which has no JSON form; use `--format yaml`")]
-pub struct NoJsonForm {
-    /// Which service.
-    pub service: String,
-    /// Which key.
-    pub key: String,
+pub enum NoJsonForm {
+    /// A key of `build.ssh` with a path.
+    #[error(
+        "`services.{service}.build.ssh` has the key `{key}` with a path, which has no JSON form; use `--format yaml`"
+    )]
+    SshKey {
+        /// Which service.
+        service: String,
+        /// Which key.
+        key: String,
+    },
+    /// A number without an end.
+    #[error("`{path}` is {number}, which has no JSON form; use `--format yaml`")]
+    Number {
+        /// Where it is.
+        path: String,
+        /// The number, as YAML has it.
+        number: &'static str,
+    },
+}
+
+impl NoJsonForm {
+    /// Where in the project it is.
+    #[must_use]
+    pub fn path(&self) -> Vec<&str> {
+        match self {
+            Self::SshKey { service, .. } => vec!["services", service, "build", "ssh"],
+            Self::Number { path, .. } => path.split('.').collect(),
+        }
+    }
+}
+
+/// Looks for numbers that JSON does not have.
+fn all_numbers_end(value: &Value) -> Result<(), NoJsonForm> {
+    fn below(value: &Value, path: &mut Vec<String>) -> Result<(), NoJsonForm> {
+        let mut entry = |key: String, value: &Value| {
+            path.push(key);
+            below(value, path)?;
+            path.pop();
+            Ok(())
+        };
+        match value {
+            Value::Float(number) if !number.is_finite() => {
+                let number = if number.is_nan() { ".nan" } else { ".inf" };
+                return Err(NoJsonForm::Number { path: path.join("."), number });
+            }
+            Value::List(items) => {
+                items.iter().enumerate().try_for_each(|(index, item)| entry(index.to_string(), item))?;
+            }
+            Value::Map(entries) => entries.iter().try_for_each(|(key, value)| entry(key.clone(), value))?,
+            // Its extensions are not written.
+            Value::Struct(Fields { fields, .. }) => {
+                fields.iter().try_for_each(|(key, value)| entry((*key).to_owned(), value))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+    below(value, &mut Vec::new())
 }
 
 /// The project as YAML; `$` is not escaped.
@@ -57,11 +112,14 @@ pub fn yaml(project: &Project) -> String {
 }
 
 /// A merged tree as JSON: what `config --no-interpolate` prints.
-#[must_use]
-pub fn tree_json(tree: &Node) -> String {
+///
+/// # Errors
+/// Numbers without an end.
+pub fn tree_json(tree: &Node) -> Result<String, NoJsonForm> {
     let mut value = tree_value(tree);
+    all_numbers_end(&value)?;
     empty::as_null(&mut value);
-    json::pretty(&value, 2)
+    Ok(json::pretty(&value, 2))
 }
 
 /// A merged tree as YAML: what `config --no-interpolate` prints.

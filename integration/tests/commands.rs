@@ -112,13 +112,16 @@ fn templates_print_what_docker_compose_prints() {
         "{{.Name | upper}}: {{json .Image}} {{.ExitCode}} {{.Ports}}",
         r#"{{.Label "com.docker.compose.service"}}\t{{.Networks}}"#,
         r"table {{.ID}}\t{{.Name}}\t{{.Command}}\t{{.Service}}\t{{.CreatedAt}}",
+        r#"{{if eq .State "running"}}{{len .Publishers}} {{.Publishers}}{{else}}{{printf "%-9s|" .Name}}{{end}}"#,
+        r#"table {{range .Publishers}}{{.TargetPort}}/{{.Protocol}} {{end}}\t{{join (split .Name "-") "+"}}\t{{.Label "a.b"}}"#,
     ] {
         let ours = s.stack(["ps", "--all", "--format", format]).ok();
         let Some(theirs) = s.compose(["ps", "--all", "--format", format]) else { return };
         assert_eq!(ours.stdout, theirs.ok().stdout, "{format}");
     }
-    let refused = s.stack(["ps", "--format", "{{range .Publishers}}{{end}}"]);
-    assert!(refused.code() == 1 && refused.stderr.contains("`{{range .Publishers}}` in `--format`"), "{refused}");
+    let refused = s.stack(["ps", "--format", "{{.Name}} {{nope .Name}}"]);
+    let message = "`{{nope .Name}}` in `--format`: there is no function `nope`";
+    assert!(refused.code() == 1 && refused.stderr.contains(message), "{refused}");
 }
 
 #[test]
@@ -362,6 +365,10 @@ fn scripts_get_what_docker_compose_gives_them() {
     let _ = s.stack(["run", "--rm", "-t", "web", "true"]).exits(1).says("the input device is not a TTY");
     assert!(s.stack(["config", "--format", ""]).ok().stdout.contains("services:"));
     assert_eq!(s.stack(["config", "--environment", "-q"]).ok().stdout, "");
+    let failed = s.stack(["--progress", "json", "stop", "nope"]).exits(1);
+    assert!(failed.stderr.starts_with(r#"{"error":true,"message":"no such service: nope""#), "{failed}");
+    let again = s.stack(["--progress", "json", "restart", "-t", "0", "web"]).ok();
+    assert!(again.stderr.lines().any(|line| line.ends_with(r#"-web-1","status":"Started"}"#)), "{again}");
     let mut stop = s.stack_command(["stop", "web"]);
     let stopped = run(stop.env("COMPOSE_STATUS_STDOUT", "1").env("COMPOSE_ANSI", "bogus")).ok();
     assert!(stopped.stdout.contains("Stopped") && stopped.stderr.is_empty(), "{stopped:?}");

@@ -67,6 +67,62 @@ fn what_was_removed_killed_or_cut_off_comes_back() {
     let _ = s.stack(["exec", "-T", "web", "ping", "-c", "1", "-W", "2", "db"]).ok();
 }
 
+/// A project in two networks, the second one with these attributes.
+fn in_two_networks(s: &Scenario, second: &str) {
+    s.compose_file(&format!(
+        "services:
+  app: {{image: busybox:stable, command: sleep 1000, init: true, volumes: [/anonymous],
+        networks: {{first: {{}}, second: {{aliases: [other-name]}}}}}}
+  beside: {{image: busybox:stable, command: sleep 1000, init: true, network_mode: 'service:app'}}
+  asker: {{image: busybox:stable, command: sleep 1000, init: true, networks: [second]}}
+networks: {{first: {{}}, second: {{{second}}}}}
+"
+    ));
+}
+
+#[test]
+fn containers_stay_when_a_network_of_theirs_is_made_anew() {
+    let Some(s) = Scenario::new("renet") else { return };
+    in_two_networks(&s, "");
+    let _ = s.stack(["up", "-d"]).ok();
+    let ids = || ["app", "beside", "asker"].map(|service| s.container(service));
+    let before = ids();
+    let _ = s.stack(["exec", "-T", "app", "touch", "/written", "/anonymous/written"]).ok();
+    let works = |context: &str| {
+        assert_eq!(ids(), before, "{context}");
+        let _ = s.stack(["exec", "-T", "app", "ls", "/written", "/anonymous/written"]).ok();
+        let _ = s.stack(["exec", "-T", "asker", "ping", "-c", "1", "-W", "2", "other-name"]).ok();
+        // It is where the other one is, not where that was.
+        let network = |service: &str| s.stack(["exec", "-T", service, "ip", "-4", "addr"]).ok().stdout;
+        assert_eq!(network("beside"), network("app"), "{context}");
+    };
+    in_two_networks(&s, "labels: {changed: once}");
+    let _ = s.stack(["up", "-d", "-t", "1", "--dry-run"]).ok().says("is made anew");
+    let _ = s.stack(["up", "-d", "-t", "1"]).ok();
+    works("made anew");
+    let again = s.stack(["up", "-d"]).ok();
+    assert!(!again.stderr.contains("Started"), "{again}");
+
+    // Killed at some moment or other, and refused by the engine: what comes next puts it right.
+    for (round, milliseconds) in [30, 90, 180, 350].into_iter().enumerate() {
+        in_two_networks(&s, &format!("labels: {{changed: killed-{round}}}"));
+        let up = s.stack_in_background(["up", "-d", "-t", "1"]);
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        up.signal("KILL");
+        let _ = up.wait(Duration::from_secs(5));
+        let _ = s.stack(["up", "-d", "-t", "1"]).ok();
+        works(&format!("killed after {milliseconds} ms"));
+    }
+    let taken =
+        s.inspect(&before[0], &format!("{{{{(index .NetworkSettings.Networks \"{}_first\").Gateway}}}}", s.project));
+    in_two_networks(&s, &format!("ipam: {{config: [{{subnet: {taken}/30}}]}}"));
+    let _ = s.stack(["up", "-d", "-t", "1"]).exits(1).says("cannot create network");
+    assert_eq!(ids(), before);
+    in_two_networks(&s, "");
+    let _ = s.stack(["up", "-d", "-t", "1"]).ok();
+    works("refused before");
+}
+
 #[test]
 fn after_a_kill_at_any_moment_the_next_up_converges() {
     let Some(s) = Scenario::new("kill9") else { return };

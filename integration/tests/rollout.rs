@@ -138,6 +138,24 @@ fn scaling_and_restarting_lose_no_request() {
 }
 
 #[test]
+fn a_network_made_anew_loses_no_request() {
+    let Some(s) = Scenario::new("renet-routed") else { return };
+    let port = free_port();
+    s.hello_context("hello");
+    s.compose_file(&file(port, ""));
+    let load = ready(&s, port);
+    let before = s.container("app");
+    for change in ["once", "twice"] {
+        s.compose_file(&format!("{}networks: {{default: {{labels: {{changed: {change}}}}}}}\n", file(port, "")));
+        let _ = s.stack(["up", "-d"]).ok().says("is made anew");
+        load.settle(50);
+    }
+    assert_eq!(s.container("app"), before);
+    Tunnel::open(HOST, port).unwrap().echo().unwrap();
+    lost_nothing(load, 100);
+}
+
+#[test]
 fn a_version_that_does_not_come_up_is_taken_back() {
     let Some(s) = Scenario::new("takenback") else { return };
     let port = free_port();

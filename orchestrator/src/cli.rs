@@ -64,7 +64,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::{CommandError, Result};
-use crate::ui::progress::Mode;
+use crate::ui::progress::{Mode, json};
 use crate::ui::{output, style};
 
 /// Runs a docker-compose.yml, with an HTTPS gateway in front of it.
@@ -166,7 +166,8 @@ fn started() -> Result<ExitCode> {
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.global)?;
     output::progress_to_stdout(context.is_true("COMPOSE_STATUS_STDOUT"));
-    Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
+    let mode = Mode::choose(&context.global.progress, &context.global.ansi, output::progress_is_watched())?;
+    output::speak_to_programs(mode == Mode::Json);
     style::apply_ansi(&context.global.ansi)?;
     if context.global.compatibility && !matches!(cli.command, Command::Config(_)) {
         return Err(CommandError::new("`--compatibility` is not supported: names have a `-` between their parts")
@@ -273,6 +274,10 @@ fn usage(error: &clap::Error) -> CommandError {
 
 fn report(error: &CommandError) {
     if error.message.is_empty() {
+        return;
+    }
+    if output::speaks_to_programs() {
+        output::stderr(&json::failure(error));
         return;
     }
     // Diagnostics bring their own `error[E0203]:`.

@@ -19,6 +19,7 @@ pub mod route;
 pub mod rule;
 mod snapshot;
 mod tcp;
+pub mod template;
 mod tls;
 mod udp;
 mod upstream;

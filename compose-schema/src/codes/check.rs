@@ -46,4 +46,11 @@ crate::codes::codes! {
     OWN = "W0605", "unknown attribute of `x-stack`",
         "`x-stack`, at the top level and in services, holds what only `stack` reads: `allow` at the top level, `drain` and \
          `restart-unhealthy` in a service. What it does not know, or cannot read, has no effect.";
+    FILE_OWNER = "W0606", "owner or mode of a file that is mounted",
+        "A secret or config with a `file` is that file of the host, mounted: it has the owner and the mode that it has there. Docker \
+         Compose does the same. What comes from `environment` or `content` is copied, and gets the `uid`, `gid` and `mode` that are asked \
+         for.";
+    MOUNT_OPTIONS = "W0607", "options of another kind of mount",
+        "`bind`, `volume`, `tmpfs` and `image` below a mount say more about a mount of that type; for any other they have no \
+         effect.";
 }

@@ -91,7 +91,7 @@ impl<'a> Fields<'a> {
         let number = match &node.value {
             Value::Int(number) => *number,
             #[expect(clippy::cast_possible_truncation, reason = "the fraction is meant to go; `as` saturates")]
-            Value::Float(number) => *number as i128,
+            Value::Float(number) if !number.is_nan() => *number as i128,
             _ => return self.bad(key, node, "a whole number"),
         };
         self.fit(key, node, number)

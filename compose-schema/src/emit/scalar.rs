@@ -107,7 +107,7 @@ fn is_number(text: &str) -> bool {
     };
     if text.starts_with('.') {
         return text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'-' | b'+'))
-            && text.parse::<f64>().is_ok();
+            && text.parse().is_ok_and(f64::is_finite);
     }
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         || (unsigned.len() == text.len() && text.starts_with('_'))
@@ -118,7 +118,7 @@ fn is_number(text: &str) -> bool {
         || with_prefix(["0o", "0O"], 8)
         || with_prefix(["0b", "0B"], 2)
         || (digits.chars().all(|c| matches!(c, '0'..='9' | '.' | 'e' | 'E' | '-' | '+'))
-            && digits.parse::<f64>().is_ok())
+            && digits.parse().is_ok_and(f64::is_finite))
 }
 
 /// `190:20:30`: a number to base 60 of YAML 1.1.

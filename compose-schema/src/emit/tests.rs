@@ -89,9 +89,31 @@ fn secrets_from_the_environment_are_not_shown() {
         emit::yaml(&loaded.project),
         emit::json(&loaded.project).unwrap(),
         emit::tree_yaml(&model.tree),
-        emit::tree_json(&model.tree),
+        emit::tree_json(&model.tree).unwrap(),
     ];
     for written in all {
         assert!(written.contains("shown") && !written.contains("hunter2"), "{written}");
     }
+}
+
+#[test]
+fn numbers_without_an_end_have_no_json_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("compose.yaml"), text).unwrap();
+    let options = LoadOptions::new(folder.path().to_path_buf(), [].into());
+    write("services: {a: {image: x, cpus: .inf}}");
+    let error = emit::json(&load(&options).unwrap().project).unwrap_err();
+    assert_eq!(error.to_string(), "`services.a.cpus` is .inf, which has no JSON form; use `--format yaml`");
+    assert_eq!(error.path(), ["services", "a", "cpus"]);
+    write("services: {a: {image: x, x-a: .nan}}");
+    assert!(emit::json(&load(&options).unwrap().project).is_ok(), "it is not written");
+    let model = load_model(&LoadOptions { interpolate: false, ..options.clone() }).unwrap();
+    assert!(emit::tree_json(&model.tree).is_err());
+    write("services: {a: {image: x}}\nx-b: .nan");
+    assert!(emit::json(&load(&options).unwrap().project).is_err());
+    write("services: {a: {image: x, cpu_shares: .nan}}");
+    assert!(load(&options).is_err());
+    write("services: {a: {image: x, labels: {a: '1e400', b: '1e300', c: '-.5e999'}}}");
+    let yaml = emit::yaml(&load(&options).unwrap().project);
+    assert!(yaml.contains("a: 1e400\n") && yaml.contains("b: \"1e300\"\n") && yaml.contains("c: -.5e999\n"), "{yaml}");
 }

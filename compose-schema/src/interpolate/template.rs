@@ -219,7 +219,13 @@ pub struct Variable {
     pub alternative: String,
 }
 
-/// The variables of a text in order, those inside defaults last; invalid ones end the list.
+impl Variable {
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), required: false, default: String::new(), alternative: String::new() }
+    }
+}
+
+/// The variables of a text in order, those inside defaults last; what is not one has no name, as by Docker Compose.
 #[must_use]
 pub(crate) fn variables(text: &str) -> Vec<Variable> {
     let mut found = Vec::new();
@@ -232,11 +238,14 @@ fn collect(text: &str, found: &mut Vec<Variable>, depth: usize) {
     let mut inner = Vec::new();
     let mut at = 0;
     while let Some(dollar) = text.get(at..).and_then(|rest| rest.find('$')) {
-        let Some((piece, end)) = whole.piece(at + dollar, text.len()) else { break };
+        let Some((piece, end)) = whole.piece(at + dollar, text.len()) else {
+            at += dollar + "${".len();
+            found.push(Variable::named(""));
+            continue;
+        };
         at = end;
         let Piece::Variable { name, operator } = piece else { continue };
-        let mut variable =
-            Variable { name: name.to_owned(), required: false, default: String::new(), alternative: String::new() };
+        let mut variable = Variable::named(name);
         if let Some((operator, _, word)) = operator {
             let word = text.get(word).unwrap_or_default();
             match operator {

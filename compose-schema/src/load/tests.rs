@@ -189,7 +189,7 @@ fn trees_without_interpolation_are_docker_composes() {
         let text = format!("services:\n  b: {{image: y}}\n  a: {{image: x, {service}}}\n");
         let folder = folder(&[("compose.yaml", &text)]);
         let options = LoadOptions { interpolate: false, ..options(&folder, &[]) };
-        super::load_model(&options).map(|model| crate::emit::tree_json(&model.tree))
+        super::load_model(&options).map(|model| crate::emit::tree_json(&model.tree).unwrap())
     };
     let json =
         model("command: [], cap_add: [], x-a: [], networks: {default: {aliases: []}}, volumes_from: [b]").unwrap();
@@ -371,6 +371,41 @@ fn hostile_projects_cost_little() {
         assert!(errors(&[("compose.yaml", &text)], &[]).first().unwrap().starts_with("E0206"));
     }
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_has_no_effect_on_mounts_and_files_is_said() {
+    let file = "services:
+  a:
+    image: x
+    volumes:
+      - {type: bind, source: /a, target: /a, bind: {propagation: rslave}}
+      - data:/b:nocopy
+      - data:/c:z
+      - {type: tmpfs, target: /d, volume: {subpath: x}}
+    secrets: [s, {source: s, target: t, mode: 0400}, {source: e, uid: '5'}]
+    configs: [{source: c, gid: '0'}, {source: text, mode: 0400}]
+volumes: {data: {}}
+secrets: {s: {file: s.txt}, e: {environment: HOME}}
+configs: {c: {file: c.txt}, text: {content: x}}
+";
+    let folder = folder(&[("compose.yaml", file)]);
+    let loaded = load(&options(&folder, &[])).unwrap();
+    let said: Vec<(&str, &str)> =
+        loaded.warnings.iter().map(|warning| (warning.code.0, warning.message.as_str())).collect();
+    let owner = |what: &str, rest: &str| {
+        format!("`{what}` of {rest} has no effect in service `a`: its file is mounted as it is")
+    };
+    let options = |target: &str, kind: &str, options: &str| {
+        format!("the mount at `{target}` of service `a` is of type `{kind}`: its `{options}` options have no effect")
+    };
+    let expected = [
+        ("W0607", options("/c", "volume", "bind")),
+        ("W0607", options("/d", "tmpfs", "volume")),
+        ("W0606", owner("mode", "secret `s`")),
+        ("W0606", owner("gid", "config `c`")),
+    ];
+    assert_eq!(said, expected.each_ref().map(|(code, message)| (*code, message.as_str())));
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
         block_nesting_limit: MAX_DEPTH,
     };
     let mut composer = Composer::new(source, text);
+    composer.directives();
     let mut comment = None;
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
@@ -149,6 +150,24 @@ impl<'t> Composer<'t> {
         Span { source: self.source, start: offset(start), end: offset(end) }
     }
 
+    /// Refuses directives of the first document that do not exist.
+    fn directives(&mut self) {
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let content = line.trim_start_matches('\u{feff}').trim_end();
+            let name = content.split_whitespace().next().unwrap_or_default();
+            if name.starts_with('%') && !matches!(name, "%YAML" | "%TAG") {
+                let at = self.span(start, start + line.trim_end().len());
+                let found = Diagnostic::error(input::SYNTAX, format!("there is no directive `{name}`"));
+                self.diagnostics
+                    .push(found.at(at, "").hint("remove the line; a value that starts with `%` must be quoted"));
+            } else if !(content.is_empty() || content.starts_with(['#', '%'])) {
+                return;
+            }
+            start += line.len();
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
             Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
@@ -196,6 +215,8 @@ impl<'t> Composer<'t> {
         if style == ScalarStyle::DoubleQuoted {
             self.slash(span);
         }
+        // To Go's reader these are ends of lines.
+        let text = if plain { text.trim_end_matches(['\u{85}', '\u{2028}', '\u{2029}', ' ']) } else { text };
         let text = if plain && self.keeps_colon(span) { &format!("{text}:") } else { text };
         let core = tag.and_then(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
         let value = match (core.as_deref().and_then(CoreTag::named), tag) {

@@ -166,6 +166,22 @@ fn details_are_those_of_go_yaml() {
 }
 
 #[test]
+fn directives_that_do_not_exist_are_refused() {
+    for text in ["%FOO x\n---\na: 1\n", "# c\n\n%YAML 1.1\n%FOO\n---\na: 1\n"] {
+        let found = errors(text);
+        assert!(found.iter().any(|found| found.contains("there is no directive `%FOO`")), "{found:?}");
+    }
+    for text in ["%YAML 1.1\n---\na: 1\n", "a: |\n  %FOO\n", "---\na: '%FOO'\n"] {
+        assert!(documents(SourceId(0), text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn ends_of_lines_that_only_go_yaml_knows_are_cut_off() {
+    assert_eq!(show(&one("a: x\u{85}\nb: 8\u{2028}\n")), show(&one("a: x\nb: 8\n")));
+}
+
+#[test]
 fn documents_tags_and_line_ends() {
     let found = documents(SourceId(0), "a: 1\r\n---\r\nb: !reset null\nc: !override [x]\n---\n").unwrap();
     assert_eq!(found.iter().map(show).collect::<Vec<_>>(), ["{a: 1}", "{b: \"null\", c: [\"x\"]}", "n"]);

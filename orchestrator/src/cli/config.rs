@@ -136,7 +136,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         match format {
             Format::Yaml => emit::tree_yaml(&model.tree),
-            Format::Json => emit::tree_json(&model.tree),
+            Format::Json => emit::tree_json(&model.tree).map_err(|error| CommandError::new(error.to_string()))?,
         }
     } else {
         let mut loaded = args.load(&args.names, &args.options(context, &args.names))?;
@@ -153,7 +153,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         let text = match format {
             Format::Yaml => emit::yaml(&loaded.project),
             Format::Json => emit::json(&loaded.project).map_err(|error| {
-                let place = loaded.place(&["services", &error.service, "build", "ssh"]).unwrap_or_default();
+                let place = loaded.place(&error.path()).unwrap_or_default();
                 CommandError::new(format!("{place}: {error}"))
             })?,
         };

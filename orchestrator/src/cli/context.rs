@@ -8,6 +8,7 @@ use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
 use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
+use crate::ui::progress::json;
 use crate::ui::{output, trace};
 
 /// Flags that stand before the command, as Docker Compose has them.
@@ -184,6 +185,10 @@ impl Context {
 /// Prints what is legal in the files but probably not meant, on standard error.
 pub fn show_warnings(warnings: &[Diagnostic], sources: &Sources) {
     for warning in warnings.iter().take(MAX_MESSAGES) {
+        if output::speaks_to_programs() {
+            output::stderr(&json::warning(warning.render(sources, false).trim_end()));
+            continue;
+        }
         output::stderr(&format!("{}\n", warning.render(sources, output::stderr_color()).trim_end()));
     }
     if let Some(left_out) = warnings.len().checked_sub(MAX_MESSAGES).filter(|left_out| *left_out > 0) {

@@ -71,7 +71,8 @@ fn line(event: &Event, services: &[String], json: bool) -> Result<Option<String>
     let time = time.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S.%6f").to_string();
     let attributes: Vec<String> = attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let text = format!("{time} {} {} {} ({})", event.kind, event.action, event.id, attributes.join(", "));
-    Ok(Some(printable(&text)))
+    // An empty line comes after it, as by Docker Compose.
+    Ok(Some(printable(&text) + "\n"))
 }
 
 /// Prints events as they come.
@@ -126,6 +127,10 @@ mod tests {
                 r#"{"action":"start","attributes":{"name":"p-web-1"},"id":"1234","service":"web","time":"2026-01-02T15:04:05.000000001Z","type":"container"}"#
                     .to_owned()
             ))
+        );
+        let text = line(&event, &[], false).map_err(|error| error.message);
+        assert!(
+            text.is_ok_and(|text| text.is_some_and(|text| text.ends_with(" container start 1234 (name=p-web-1)\n")))
         );
         assert_eq!(shown(&event, &["db".to_owned()]), Ok(None));
         assert_eq!(shown(&Event { kind: "network".to_owned(), ..event }, &[]), Ok(None));

@@ -1,15 +1,18 @@
-//! `--format`: a table, JSON, or a template in Go's form, as far as listings need it: fields, `json`, `upper`, `lower`.
+//! `--format` of listings: a table, JSON, or a template in Go's form.
 
+mod functions;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
-use serde_json::Value;
+use proxy::template::{BUILT_IN, Mistake, Place, Template as Filling, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use super::ps::unsupported_format;
 use crate::backend::Labels;
 use crate::error::{CommandError, Result};
 use crate::ui::style::printable;
-use crate::ui::table::table;
+use crate::ui::table::{ragged_table, table};
+use functions::{HeadFunctions, RowFunctions};
 
 /// Whether `--format` of a command that prints for people or programs asks for JSON.
 ///
@@ -26,7 +29,7 @@ pub(super) fn is_json(name: &str) -> Result<bool> {
 }
 
 /// How a listing is printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Format {
     /// Its own table.
     Table,
@@ -36,206 +39,154 @@ pub(super) enum Format {
     Template(Template),
 }
 
-/// A template: a line for each row, or with `table ` in front the columns of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A template: a line for each row, or with `table` in front the columns of a table.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
-    parts: Vec<Part>,
+    text: String,
+    filling: Filling,
     as_table: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Action { operand: Operand, functions: Vec<Function> },
-}
-
-/// What an action is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Operand {
-    /// `.`: all fields.
-    Row,
-    /// `.Name`
-    Field(String),
-    /// `.Label "name"`
-    Label(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Function {
-    Json,
-    Upper,
-    Lower,
+/// What is listed.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    /// The fields of its own table.
+    pub(super) columns: &'static [&'static str],
+    /// Titles of fields; the others have none.
+    pub(super) titles: &'static [(&'static str, &'static str)],
+    /// The rows.
+    pub(super) rows: Vec<Row<'a>>,
 }
 
 /// One row of a listing.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a> {
-    /// The fields, by name.
-    pub(super) row: &'a Value,
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    /// The fields, in the order of their names.
+    pub(super) fields: Value,
     /// What `.Label` looks names up in.
     pub(super) labels: Option<&'a Labels>,
 }
 
-fn unsupported(action: &str) -> CommandError {
-    CommandError::new(format!("`{{{{{}}}}}` in `--format` is not supported", printable(action)))
-        .hint("use fields (`{{.Name}}`), `json`, `upper` and `lower`, or `--format json` and a program that reads JSON")
+/// Fields in their order.
+pub(super) fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Record(fields.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
 impl Format {
-    /// Reads a `--format`.
+    /// Reads a `--format`. `raw` is the template that the word `raw` stands for.
     ///
     /// # Errors
     /// Words that are none of the formats, templates that are not understood.
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        match text {
-            "" | "table" => Ok(Self::Table),
-            "json" => Ok(Self::Json),
-            other if !other.contains("{{") => Err(super::ps::unsupported_format(other)),
-            other => Template::parse(other).map(Self::Template),
+    pub(super) fn parse(text: &str, raw: Option<&str>) -> Result<Self> {
+        match (text, raw) {
+            ("" | "table", _) => Ok(Self::Table),
+            ("json", _) => Ok(Self::Json),
+            ("raw", Some(raw)) => Template::parse(raw).map(Self::Template),
+            (other, _) if !other.contains("{{") => Err(unsupported_format(other)),
+            (other, _) => Template::parse(other).map(Self::Template),
+        }
+    }
+
+    /// A listing as it is printed.
+    ///
+    /// # Errors
+    /// Templates that make no sense with a row of it.
+    pub(super) fn text(&self, listing: &Listing<'_>) -> Result<String> {
+        match self {
+            Self::Table => {
+                let head = listing.columns.iter().map(|name| listing.title(name).to_owned()).collect();
+                let cell = |row: &Row<'_>, name: &&str| row.fields.below(&[(*name).to_owned()]).map(|cell| cell.text());
+                let cells = |row| listing.columns.iter().map(|name| cell(row, name).unwrap_or_default()).collect();
+                let rows: Vec<Vec<String>> = std::iter::once(head).chain(listing.rows.iter().map(cells)).collect();
+                Ok(table(&rows, 10, 3))
+            }
+            Self::Json => {
+                listing.rows.iter().map(|row| Ok(format!("{}\n", super::to_json(&Json(&row.fields))?))).collect()
+            }
+            Self::Template(template) => template.text(listing),
         }
     }
 }
 
-impl Function {
-    fn parse(word: &str) -> Option<Self> {
-        match word {
-            "json" => Some(Self::Json),
-            "upper" => Some(Self::Upper),
-            "lower" => Some(Self::Lower),
-            _ => None,
-        }
+impl Listing<'_> {
+    fn title(&self, name: &str) -> &'static str {
+        self.titles.iter().find(|(field, _)| *field == name).map(|(_, title)| *title).unwrap_or_default()
     }
 }
 
 impl Template {
     fn parse(text: &str) -> Result<Self> {
-        let (text, as_table) = match text.strip_prefix("table ") {
-            Some(rest) => (rest.trim_start(), true),
-            None => (text, false),
-        };
+        let (text, as_table) = text.strip_prefix("table").map_or((text, false), |rest| (rest, true));
         // A shell hands these over as they were typed.
-        let text = text.replace("\\t", "\t").replace("\\n", "\n");
-        let mut parts = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((action, behind)) = after.split_once("}}") else {
-                return Err(CommandError::new("a `{{` in `--format` has no `}}`"));
-            };
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(action_of(action).ok_or_else(|| unsupported(action))?);
-            rest = behind;
+        let text = text.trim_matches(' ').replace("\\t", "\t").replace("\\n", "\n");
+        let filling = Filling::parse(&text).map_err(|mistake| {
+            misunderstood(&text, &mistake).hint("`{{.Name}}` prints a field, `{{json .}}` all of them with their names")
+        })?;
+        let known = |name: &str| BUILT_IN.contains(&name) || functions::NAMES.contains(&name);
+        if let Some((name, place)) = filling.calls().find(|(name, _)| !known(name)) {
+            let reason = format!("there is no function `{}`", printable(name));
+            let mut names = [BUILT_IN.as_slice(), functions::NAMES.as_slice()].concat();
+            names.sort_unstable();
+            return Err(
+                misunderstood(&text, &Mistake { place, reason }).hint(format!("functions are: {}", names.join(", ")))
+            );
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self { parts, as_table })
+        Ok(Self { text, filling, as_table })
     }
 
-    /// All rows. `titles` are those of fields in a table whose title is not just their name.
-    ///
-    /// # Errors
-    /// Fields that a row does not have, lists that only `json` prints.
-    pub(super) fn text(&self, rows: &[Fields<'_>], titles: &[(&str, &str)]) -> Result<String> {
-        let mut lines = rows.iter().map(|fields| self.line(fields)).collect::<Result<Vec<String>>>()?;
-        if !self.as_table {
-            return Ok(lines.iter().map(|line| format!("{line}\n")).collect());
+    fn text(&self, listing: &Listing<'_>) -> Result<String> {
+        let mut text = String::new();
+        if self.as_table {
+            let titles = listing.titles.iter().map(|(name, title)| ((*name).to_owned(), Value::from(*title)));
+            // A title that cannot be made is not there: the rows say what is wrong, if anything is.
+            let _ = self.filling.fill(&Value::Map(titles.collect()), &HeadFunctions, &mut text);
+            text.push('\n');
         }
-        lines.insert(0, self.head(titles));
-        let cells = |line: &String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
-        Ok(table(&lines.iter().map(cells).collect::<Vec<_>>(), 10, 3))
-    }
-
-    /// The titles of a table.
-    fn head(&self, titles: &[(&str, &str)]) -> String {
-        let title = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Action { operand: Operand::Row, .. } => String::new(),
-            Part::Action { operand: Operand::Field(name) | Operand::Label(name), .. } => {
-                let known = titles.iter().find(|(field, _)| field == name);
-                known.map_or_else(|| name.to_uppercase(), |(_, title)| (*title).to_owned())
-            }
-        };
-        self.parts.iter().map(title).collect()
-    }
-
-    fn line(&self, fields: &Fields<'_>) -> Result<String> {
-        let mut line = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => line.push_str(text),
-                Part::Action { operand, functions } => line.push_str(&fields.value(operand, functions)?),
-            }
+        for row in &listing.rows {
+            self.filling.fill(&row.fields, &RowFunctions(row), &mut text).map_err(|mistake| {
+                let Value::Record(fields) = &row.fields else { return misunderstood(&self.text, &mistake) };
+                let names: Vec<String> = fields.iter().map(|(name, _)| format!(".{name}")).collect();
+                misunderstood(&self.text, &mistake).hint(format!("fields are: {}", names.join(", ")))
+            })?;
+            text.push('\n');
         }
-        Ok(line)
+        if self.as_table {
+            let cells = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+            return Ok(ragged_table(&text.lines().map(cells).collect::<Vec<_>>(), 10, 3));
+        }
+        Ok(text.split('\n').map(printable).collect::<Vec<_>>().join("\n"))
     }
 }
 
-/// `.Name`, `json .Name`, `.Label "name"`, each with `| function` behind it; none for anything else.
-fn action_of(action: &str) -> Option<Part> {
-    let mut pipeline = action.split('|').map(str::trim);
-    let first = pipeline.next()?;
-    let (function, operand) = match first.split_once(char::is_whitespace) {
-        Some((word, rest)) if !word.starts_with('.') => (Some(Function::parse(word)?), rest.trim()),
-        _ => (None, first),
-    };
-    let functions = function.map(Some).into_iter().chain(pipeline.map(Function::parse)).collect::<Option<Vec<_>>>()?;
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let operand = match operand.strip_prefix('.')? {
-        "" => Operand::Row,
-        label if label.starts_with("Label ") => {
-            let name = label.strip_prefix("Label ")?.trim();
-            Operand::Label(name.strip_prefix('"')?.strip_suffix('"')?.to_owned())
-        }
-        name if is_name(name) => Operand::Field(name.to_owned()),
-        _ => return None,
-    };
-    Some(Part::Action { operand, functions })
+/// The error about an action that cannot be carried out.
+fn misunderstood(template: &str, mistake: &Mistake) -> CommandError {
+    let Place { line, column } = mistake.place;
+    let action: String = template.lines().nth(line - 1).unwrap_or_default().chars().skip(column - 1).collect();
+    let action = action.find("}}").and_then(|end| action.get(..end + 2)).unwrap_or(&action);
+    CommandError::new(format!("`{}` in `--format`: {}", printable(action), mistake.reason))
 }
 
-impl Fields<'_> {
-    fn value(&self, operand: &Operand, functions: &[Function]) -> Result<String> {
-        let label;
-        let value = match operand {
-            Operand::Row => self.row,
-            Operand::Label(name) => {
-                label = Value::String(self.labels.and_then(|labels| labels.get(name)).cloned().unwrap_or_default());
-                &label
-            }
-            Operand::Field(name) => self.row.get(name).ok_or_else(|| {
-                let known = self.row.as_object().into_iter().flat_map(serde_json::Map::keys);
-                let known: Vec<String> = known.map(|name| format!(".{name}")).collect();
-                CommandError::new(format!("`--format` names `.{name}`, which is not there"))
-                    .hint(format!("fields are: {}", known.join(", ")))
-            })?,
+/// A value as JSON, with fields in their order.
+struct Json<'a>(&'a Value);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries = match self.0 {
+            Value::Nothing => return serializer.serialize_none(),
+            Value::Text(text) => return serializer.serialize_str(text),
+            Value::Number(number) => return serializer.serialize_i64(*number),
+            Value::Float(number) => return serializer.serialize_f64(*number),
+            Value::Flag(flag) => return serializer.serialize_bool(*flag),
+            Value::List(items) => return serializer.collect_seq(items.iter().map(Json)),
+            Value::Map(_) | Value::Record(_) => serializer.serialize_map(None)?,
         };
-        let json = functions.first() == Some(&Function::Json);
-        let mut text = match value {
-            _ if json => super::to_json(value)?,
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(yes) => yes.to_string(),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                return Err(CommandError::new("`--format` names what is not a single text or number")
-                    .hint("put `json` in front of it: `{{json .Publishers}}`"));
+        match self.0 {
+            Value::Map(map) => map.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &Json(value)))?,
+            Value::Record(fields) => {
+                fields.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &Json(value)))?;
             }
-        };
-        for function in functions.iter().skip(usize::from(json)) {
-            text = match function {
-                Function::Json => super::to_json(&text)?,
-                Function::Upper => text.to_uppercase(),
-                Function::Lower => text.to_lowercase(),
-            };
+            _ => {}
         }
-        Ok(printable(&text))
+        entries.end()
     }
-}
-
-/// A row as its fields.
-///
-/// # Errors
-/// What has no form in JSON.
-pub(super) fn fields(row: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(row).map_err(|error| CommandError::new(format!("cannot print JSON: {error}")))
 }

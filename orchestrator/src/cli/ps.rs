@@ -6,7 +6,7 @@ mod row;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use super::format::{Fields, Format, fields};
+use super::format::{Format, Listing, Row};
 use super::scope::{Scope, runs};
 use super::{Context, block_on};
 use crate::backend::Container;
@@ -14,9 +14,8 @@ use crate::error::{CommandError, Result};
 use crate::reconcile::observed::service_of;
 use crate::ui::output;
 use crate::ui::style::printable;
-use crate::ui::table::table;
 pub(super) use row::word as state_word;
-use row::{FIELD_TITLES, Row, TITLES};
+use row::{COLUMNS, RAW, TITLES};
 
 const STATES: [&str; 7] = ["paused", "restarting", "removing", "running", "dead", "created", "exited"];
 
@@ -39,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
     /// How to print
-    #[arg(long, value_name = "table|json|TEMPLATE", default_value = "table")]
+    #[arg(long, value_name = "table|raw|json|TEMPLATE", default_value = "table")]
     format: String,
     /// Do not shorten
     #[arg(long)]
@@ -96,7 +95,7 @@ pub(super) fn unsupported_format(format: &str) -> CommandError {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let (states, format) = (args.states()?, Format::parse(&args.format)?);
+    let (states, format) = (args.states()?, Format::parse(&args.format, Some(RAW))?);
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     let any = args.all || !states.is_empty();
@@ -121,18 +120,6 @@ fn text(args: &Args, format: &Format, containers: &[Container]) -> Result<String
         return Ok(names.into_iter().map(|name| format!("{}\n", printable(name))).collect());
     }
     let now = jiff::Timestamp::now().as_second();
-    let rows = containers.iter().map(|container| Row::new(container, now, args.no_trunc));
-    match format {
-        Format::Table => {
-            let rows: Vec<_> = std::iter::once(TITLES.map(str::to_owned)).chain(rows.map(Row::cells)).collect();
-            Ok(table(&rows, 10, 3))
-        }
-        Format::Json => rows.map(|row| Ok(format!("{}\n", super::to_json(&row)?))).collect(),
-        Format::Template(template) => {
-            let rows = rows.map(|row| fields(&row)).collect::<Result<Vec<_>>>()?;
-            let rows =
-                rows.iter().zip(containers).map(|(row, container)| Fields { row, labels: Some(&container.labels) });
-            template.text(&rows.collect::<Vec<_>>(), &FIELD_TITLES)
-        }
-    }
+    let row = |container| Row { fields: row::fields(container, now, args.no_trunc), labels: Some(&container.labels) };
+    format.text(&Listing { columns: &COLUMNS, titles: &TITLES, rows: containers.iter().map(row).collect() })
 }

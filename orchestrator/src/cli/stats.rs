@@ -42,7 +42,7 @@ pub struct Args {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let look = Look { format: Format::parse(&args.format)?, no_trunc: args.no_trunc };
+    let look = Look { format: Format::parse(&args.format, None)?, no_trunc: args.no_trunc };
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     block_on(interruptible(async {

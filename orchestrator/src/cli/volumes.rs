@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use serde::Serialize;
+use proxy::template::Value;
 
-use super::format::{Fields, Format, fields};
+use super::format::{Format, Listing, Row, record};
 use super::scope::Scope;
-use super::{Context, block_on, to_json};
+use super::{Context, block_on};
 use crate::backend::VolumeInfo;
 use crate::error::Result;
 use crate::ui::output;
 use crate::ui::style::printable;
-use crate::ui::table::table;
 
 /// List the project's volumes
 #[derive(Debug, clap::Args)]
@@ -21,7 +20,7 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
     /// How to print
-    #[arg(long, value_name = "table|json|TEMPLATE", default_value = "table")]
+    #[arg(long, value_name = "table|raw|json|TEMPLATE", default_value = "table")]
     format: String,
     /// Only volumes that these services use
     #[arg(value_name = "SERVICE")]
@@ -31,37 +30,38 @@ pub struct Args {
 /// What a listing does not tell is `N/A`, as Docker has it.
 const UNKNOWN: &str = "N/A";
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Row<'a> {
-    availability: &'a str,
-    driver: &'a str,
-    group: &'a str,
-    labels: String,
-    links: &'a str,
-    mountpoint: &'a str,
-    name: &'a str,
-    scope: &'a str,
-    size: &'a str,
-    status: &'a str,
-}
+/// Titles of fields in tables.
+const TITLES: [(&str, &str); 10] = [
+    ("Availability", "AVAILABILITY"),
+    ("Driver", "DRIVER"),
+    ("Group", "GROUP"),
+    ("Labels", "LABELS"),
+    ("Links", "LINKS"),
+    ("Mountpoint", "MOUNTPOINT"),
+    ("Name", "VOLUME NAME"),
+    ("Scope", "SCOPE"),
+    ("Size", "SIZE"),
+    ("Status", "STATUS"),
+];
 
-impl<'a> Row<'a> {
-    fn new(volume: &'a VolumeInfo) -> Self {
-        let labels = volume.labels.iter().map(|(name, value)| format!("{name}={value}"));
-        Self {
-            availability: UNKNOWN,
-            driver: &volume.driver,
-            group: UNKNOWN,
-            labels: labels.collect::<Vec<_>>().join(","),
-            links: UNKNOWN,
-            mountpoint: &volume.mountpoint,
-            name: &volume.name,
-            scope: &volume.scope,
-            size: UNKNOWN,
-            status: UNKNOWN,
-        }
-    }
+/// What `--format raw` stands for.
+const RAW: &str = "name: {{.Name}}\ndriver: {{.Driver}}\n";
+
+/// One volume with Docker's names of fields.
+fn fields(volume: &VolumeInfo) -> Value {
+    let labels = volume.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    record([
+        ("Availability", UNKNOWN.into()),
+        ("Driver", volume.driver.as_str().into()),
+        ("Group", UNKNOWN.into()),
+        ("Labels", Value::Text(labels.collect::<Vec<_>>().join(","))),
+        ("Links", UNKNOWN.into()),
+        ("Mountpoint", volume.mountpoint.as_str().into()),
+        ("Name", volume.name.as_str().into()),
+        ("Scope", volume.scope.as_str().into()),
+        ("Size", UNKNOWN.into()),
+        ("Status", UNKNOWN.into()),
+    ])
 }
 
 /// Prints the list.
@@ -69,7 +69,7 @@ impl<'a> Row<'a> {
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let format = Format::parse(&args.format)?;
+    let format = Format::parse(&args.format, Some(RAW))?;
     let scope = Scope::find(context, &args.services)?;
     let engine = context.engine()?;
     let volumes = block_on(async {
@@ -81,21 +81,15 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(volumes)
     })?;
-    let text = match format {
-        _ if args.quiet => volumes.iter().map(|volume| format!("{}\n", printable(&volume.name))).collect(),
-        Format::Table => {
-            let titles = ["DRIVER", "VOLUME NAME"].map(str::to_owned);
-            let rows = volumes.iter().map(|volume| [volume.driver.clone(), volume.name.clone()]);
-            table(&std::iter::once(titles).chain(rows).collect::<Vec<_>>(), 10, 3)
-        }
-        Format::Json => {
-            volumes.iter().map(|volume| Ok(format!("{}\n", to_json(&Row::new(volume))?))).collect::<Result<String>>()?
-        }
-        Format::Template(template) => {
-            let rows = volumes.iter().map(|volume| fields(&Row::new(volume))).collect::<Result<Vec<_>>>()?;
-            let rows = rows.iter().zip(&volumes).map(|(row, volume)| Fields { row, labels: Some(&volume.labels) });
-            template.text(&rows.collect::<Vec<_>>(), &[("Name", "VOLUME NAME")])?
-        }
+    let text = if args.quiet {
+        volumes.iter().map(|volume| format!("{}\n", printable(&volume.name))).collect()
+    } else {
+        let row = |volume| Row { fields: fields(volume), labels: Some(&volume.labels) };
+        format.text(&Listing {
+            columns: &["Driver", "Name"],
+            titles: &TITLES,
+            rows: volumes.iter().map(row).collect(),
+        })?
     };
     output::stdout(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -461,7 +461,7 @@ pub fn restart(
                 hooks(&mut plan, project, container, HookKind::PreStop, &mut needs);
             }
             let restart = Action::Restart { target: target(container), grace: timeout };
-            let id = plan.add(step(container, restart, Words::both("Restarting", "Restarted")), needs);
+            let id = plan.add(step(container, restart, Words::both("Restarting", "Started")), needs);
             let mut last = vec![(id, Need::Success)];
             hooks(&mut plan, project, container, HookKind::PostStart, &mut last);
             own.extend(last.iter().map(|(step, _)| *step));

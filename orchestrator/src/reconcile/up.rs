@@ -237,10 +237,13 @@ struct Planner<'a> {
     plan: Plan,
     /// Steps that bring images, by image.
     image_steps: BTreeMap<&'a str, StepId>,
-    /// Steps that make networks and volumes, by engine name.
-    resource_steps: BTreeMap<&'a str, StepId>,
-    /// Networks and volumes (by engine name) that are made anew because their definition has changed.
-    remade: BTreeSet<&'a str>,
+    /// Steps that make networks, and those that make volumes, by engine name.
+    network_steps: BTreeMap<&'a str, StepId>,
+    volume_steps: BTreeMap<&'a str, StepId>,
+    /// Networks (by engine name) that are made anew because their definition has changed: containers stay.
+    remade_networks: BTreeSet<&'a str>,
+    /// Volumes of the same kind: containers are made anew.
+    remade_volumes: BTreeSet<&'a str>,
     /// What becomes of each container, by service.
     fates: BTreeMap<&'a str, fate::Fates<'a>>,
     /// Services some container of which is started.
@@ -270,8 +273,10 @@ impl<'a> Planner<'a> {
             options,
             plan: Plan::default(),
             image_steps: BTreeMap::new(),
-            resource_steps: BTreeMap::new(),
-            remade: BTreeSet::new(),
+            network_steps: BTreeMap::new(),
+            volume_steps: BTreeMap::new(),
+            remade_networks: BTreeSet::new(),
+            remade_volumes: BTreeSet::new(),
             fates: BTreeMap::new(),
             starting: BTreeSet::new(),
             stops: BTreeMap::new(),

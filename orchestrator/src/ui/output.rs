@@ -49,3 +49,16 @@ pub fn progress() -> Box<dyn Write + Send> {
 pub fn progress_is_watched() -> bool {
     if progress_is_on_stdout() { io::stdout().is_terminal() } else { io::stderr().is_terminal() }
 }
+
+/// Whether programs read what is said on standard error, for the whole process.
+static FOR_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
+/// Has warnings and errors be lines of JSON (`--progress json`).
+pub fn speak_to_programs(wanted: bool) {
+    FOR_PROGRAMS.store(wanted, Ordering::Relaxed);
+}
+
+/// Whether warnings and errors are lines of JSON.
+pub fn speaks_to_programs() -> bool {
+    FOR_PROGRAMS.load(Ordering::Relaxed)
+}

@@ -3,7 +3,7 @@
 //! Commands say what happens to which resource ([`Reporter::working`], [`Reporter::done`], ...); how that looks is
 //! decided once, by [`Mode::choose`].
 
-mod json;
+pub(crate) mod json;
 mod plain;
 mod tty;
 

@@ -124,10 +124,10 @@ impl<'a> Reader<'a> {
         let fail = |reason: String| Problem { file: file.to_owned(), object: String::new(), reason };
         let filled = if text.contains("{{") {
             let context = template::Context {
-                root: template::Value::Flag(false),
-                fields: &[],
+                root: crate::template::Value::Flag(false),
                 environment: self.environment,
                 split_is_go: true,
+                labels_are_texts: false,
             };
             let filled = template::render(text, &context).map_err(|mistake| fail(format!("template: {mistake}")))?;
             Cow::Owned(filled)

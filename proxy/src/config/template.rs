@@ -1,50 +1,31 @@
 //! Go's templates, as the default rule and dynamic files use them.
 //!
-//! Specification: Go's package `text/template`; the functions are Go's own and those of the library "sprig" whose result depends on
-//! nothing but their arguments and the environment. Anything else is refused by name.
+//! The functions are those of the library "sprig" whose result depends on nothing but their arguments and the environment. Anything else
+//! is refused by name.
 
-mod evaluate;
 mod functions;
 mod numbers;
-mod parse;
 mod texts;
-mod value;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use crate::template::{Mistake, Template, Value};
 pub(super) use texts::normalize;
-pub(super) use value::Value;
-
-/// Why a template cannot be filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mistake {
-    /// The line of the template, from 1.
-    pub(super) line: usize,
-    /// What is wrong.
-    pub(super) reason: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.reason)
-    }
-}
 
 /// What a template is filled in with.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     /// What `.` is.
     pub(super) root: Value,
-    /// The only fields that `.` has, where they are known.
-    pub(super) fields: &'static [&'static str],
     /// For `env` and `expandenv`.
     pub(super) environment: &'a BTreeMap<String, String>,
     /// `split` is Go's, with the text first and a list as its result; else it is that of "sprig".
     pub(super) split_is_go: bool,
+    /// What `index` does not find in a map is an empty text; else nothing.
+    pub(super) labels_are_texts: bool,
 }
 
 /// Fills in a template.
@@ -52,5 +33,7 @@ pub(super) struct Context<'a> {
 /// # Errors
 /// The first thing in it that makes no sense, or that is not supported.
 pub(super) fn render(template: &str, context: &Context<'_>) -> Result<String, Mistake> {
-    evaluate::evaluate(&parse::parse(template)?, context)
+    let mut filled = String::new();
+    Template::parse(template)?.fill(&context.root, context, &mut filled)?;
+    Ok(filled)
 }

@@ -108,6 +108,19 @@ fn hostile_texts_cost_little() {
 }
 
 #[test]
+fn what_is_no_variable_is_listed_without_a_name() {
+    for (text, names) in [
+        ("${} ${W}", vec!["", "W"]),
+        ("${A:} $B ${C", vec!["", "B", ""]),
+        ("${V^^}$1$", vec![""]),
+        ("${V:-a${}b}", vec!["V", ""]),
+    ] {
+        let found: Vec<String> = variables(text).into_iter().map(|variable| variable.name).collect();
+        assert_eq!(found, names, "{text}");
+    }
+}
+
+#[test]
 fn variables_are_listed() {
     let found: Vec<String> = variables("$A ${B:-x${C}} ${D:?m} ${E+y} $$F")
         .into_iter()

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::backend::BuildSpec;
 
 /// An engine at a socket where whoever connects is never answered.
 fn silent(seconds: &str) -> (tempfile::TempDir, std::os::unix::net::UnixListener, Engine) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compose_schema::emit::json;
-use compose_schema::emit::value::Value;
+use compose_schema::emit::value::{Fields, Value};
 use compose_schema::interpolate::{self, Variable};
 use compose_schema::{LoadOptions, graph, hash};
 
@@ -117,12 +117,12 @@ fn variables_json(variables: &BTreeMap<String, Variable>) -> String {
     let text = |text: &str| Value::Text(text.to_owned());
     let entries = variables.iter().map(|(name, variable)| {
         let fields = vec![
-            ("Name".to_owned(), text(&variable.name)),
-            ("DefaultValue".to_owned(), text(&variable.default)),
-            ("PresenceValue".to_owned(), text(&variable.alternative)),
-            ("Required".to_owned(), Value::Bool(variable.required)),
+            ("Name", text(&variable.name)),
+            ("DefaultValue", text(&variable.default)),
+            ("PresenceValue", text(&variable.alternative)),
+            ("Required", Value::Bool(variable.required)),
         ];
-        (name.clone(), Value::Map(fields))
+        (name.clone(), Value::Struct(Fields { fields, ..Fields::default() }))
     });
-    json::pretty(&Value::Map(entries.collect()), 4) + "\n"
+    json::pretty(&Value::Map(entries.collect()), 4) + "\n\n"
 }

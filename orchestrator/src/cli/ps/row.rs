@@ -1,56 +1,46 @@
 //! One container as `ps` shows it.
 
-use serde::Serialize;
+use proxy::template::Value;
 
 use super::ports;
-use crate::backend::{Container, State};
+use crate::backend::{Container, PublishedPort, State};
+use crate::cli::format::record;
 use crate::labels;
 use crate::reconcile::observed::service_of;
 use crate::ui::human;
 
-/// One line of `ps --format json`: Docker Compose's keys.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Row {
-    command: String,
-    created_at: String,
-    exit_code: i64,
-    health: &'static str,
-    #[serde(rename = "ID")]
-    id: String,
-    image: String,
-    labels: String,
-    local_volumes: String,
-    mounts: String,
-    name: String,
-    names: String,
-    networks: String,
-    ports: String,
-    project: String,
-    publishers: Vec<Publisher>,
-    running_for: String,
-    service: String,
-    size: &'static str,
-    state: &'static str,
-    status: String,
-}
+/// The fields of the table.
+pub(super) const COLUMNS: [&str; 7] = ["Name", "Image", "Command", "Service", "RunningFor", "Status", "Ports"];
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Publisher {
-    #[serde(rename = "URL")]
-    url: String,
-    target_port: u16,
-    published_port: u16,
-    protocol: String,
-}
+/// Titles of fields in tables.
+pub(super) const TITLES: [(&str, &str); 13] = [
+    ("Command", "COMMAND"),
+    ("CreatedAt", "CREATED AT"),
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Labels", "LABELS"),
+    ("Name", "NAME"),
+    ("Ports", "PORTS"),
+    ("Project", "PROJECT"),
+    ("RunningFor", "CREATED"),
+    ("Service", "SERVICE"),
+    ("Size", "SIZE"),
+    ("State", "STATE"),
+    ("Status", "STATUS"),
+];
 
-/// Titles of the table.
-pub(super) const TITLES: [&str; 7] = ["NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS"];
-
-/// Titles of fields that are not called as the field is.
-pub(super) const FIELD_TITLES: [(&str, &str); 3] =
-    [("ID", "CONTAINER ID"), ("CreatedAt", "CREATED AT"), ("RunningFor", "CREATED")];
+/// What `--format raw` stands for.
+pub(super) const RAW: &str = "\
+container_id: {{.ID}}
+image: {{.Image}}
+command: {{.Command}}
+created_at: {{.CreatedAt}}
+state: {{- pad .State 1 0}}
+status: {{- pad .Status 1 0}}
+names: {{.Names}}
+labels: {{- pad .Labels 1 0}}
+ports: {{- pad .Ports 1 0}}
+";
 
 /// A state in the engine's word.
 pub(in crate::cli) fn word(state: State) -> &'static str {
@@ -91,52 +81,44 @@ fn local_time(seconds: i64) -> String {
     time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
 }
 
-impl Row {
-    /// `whole`: nothing is shortened.
-    pub(super) fn new(container: &Container, now: i64, whole: bool) -> Self {
-        let command = shortened(&container.command, 20, whole);
-        let mounts =
-            container.mounts.iter().map(|mount| if mount.name.is_empty() { &mount.source } else { &mount.name });
-        let publisher = |port: crate::backend::PublishedPort| Publisher {
-            url: port.host_ip,
-            target_port: port.target,
-            published_port: port.published,
-            protocol: port.protocol,
-        };
-        Self {
-            command: quoted(&command),
-            created_at: local_time(container.created),
-            exit_code: if container.state == State::Exited { exit_code(&container.status) } else { 0 },
-            health: if container.state == State::Running { health(&container.status) } else { "" },
-            id: if whole { container.id.clone() } else { container.id.chars().take(12).collect() },
-            image: container.image.clone(),
-            labels: container
-                .labels
-                .iter()
-                .filter(|(name, _)| !labels::is_internal(name))
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>()
-                .join(","),
-            local_volumes: container.mounts.iter().filter(|mount| mount.kind == "volume").count().to_string(),
-            mounts: mounts.map(|name| shortened(name, 15, whole)).collect::<Vec<_>>().join(","),
-            name: container.name.clone(),
-            names: container.name.clone(),
-            networks: container.networks.keys().map(String::as_str).collect::<Vec<_>>().join(","),
-            ports: ports::cell(&container.ports),
-            project: container.labels.get(labels::PROJECT).cloned().unwrap_or_default(),
-            publishers: ports::sorted(&container.ports).into_iter().map(publisher).collect(),
-            running_for: format!("{} ago", human::duration(now - container.created)),
-            service: service_of(container).to_owned(),
-            size: "0B",
-            state: word(container.state),
-            status: container.status.clone(),
-        }
-    }
-
-    /// The row of the table.
-    pub(super) fn cells(self) -> [String; 7] {
-        [self.name, self.image, self.command, self.service, self.running_for, self.status, self.ports]
-    }
+/// One container with Docker Compose's names of fields. `whole`: nothing is shortened.
+pub(super) fn fields(container: &Container, now: i64, whole: bool) -> Value {
+    let command = shortened(&container.command, 20, whole);
+    let mounts = container.mounts.iter().map(|mount| if mount.name.is_empty() { &mount.source } else { &mount.name });
+    let publisher = |port: PublishedPort| {
+        record([
+            ("URL", Value::Text(port.host_ip)),
+            ("TargetPort", Value::Number(port.target.into())),
+            ("PublishedPort", Value::Number(port.published.into())),
+            ("Protocol", Value::Text(port.protocol)),
+        ])
+    };
+    let labels = container.labels.iter().filter(|(name, _)| !labels::is_internal(name));
+    let volumes = container.mounts.iter().filter(|mount| mount.kind == "volume").count();
+    let exit_code = if container.state == State::Exited { exit_code(&container.status) } else { 0 };
+    let name = container.name.as_str();
+    record([
+        ("Command", Value::Text(quoted(&command))),
+        ("CreatedAt", Value::Text(local_time(container.created))),
+        ("ExitCode", Value::Number(exit_code)),
+        ("Health", if container.state == State::Running { health(&container.status) } else { "" }.into()),
+        ("ID", if whole { container.id.as_str().into() } else { Value::Text(container.id.chars().take(12).collect()) }),
+        ("Image", container.image.as_str().into()),
+        ("Labels", Value::Text(labels.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(","))),
+        ("LocalVolumes", Value::Text(volumes.to_string())),
+        ("Mounts", Value::Text(mounts.map(|name| shortened(name, 15, whole)).collect::<Vec<_>>().join(","))),
+        ("Name", name.into()),
+        ("Names", name.into()),
+        ("Networks", Value::Text(container.networks.keys().map(String::as_str).collect::<Vec<_>>().join(","))),
+        ("Ports", Value::Text(ports::cell(&container.ports))),
+        ("Project", container.labels.get(labels::PROJECT).map(String::as_str).unwrap_or_default().into()),
+        ("Publishers", Value::List(ports::sorted(&container.ports).into_iter().map(publisher).collect())),
+        ("RunningFor", Value::Text(format!("{} ago", human::duration(now - container.created)))),
+        ("Service", service_of(container).into()),
+        ("Size", "0B".into()),
+        ("State", word(container.state).into()),
+        ("Status", container.status.as_str().into()),
+    ])
 }
 
 /// In double quotes, with what would end them or the line escaped.

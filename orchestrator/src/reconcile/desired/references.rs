@@ -28,9 +28,14 @@ fn volumes_from(entry: &str) -> Result<(&str, Option<&str>), &str> {
 
 /// Services whose containers must exist before this one's can be made.
 pub fn parents(service: &Service) -> BTreeSet<&str> {
-    let modes = [&service.network_mode, &service.ipc, &service.pid];
     let volumes = service.volumes_from.iter().filter_map(|entry| Some(volumes_from(entry).ok()?.0));
-    modes.into_iter().filter_map(|mode| shared(mode)).chain(volumes).collect()
+    lenders(service).into_iter().chain(volumes).collect()
+}
+
+/// Services whose containers must run while this one's do, because it is in namespaces of theirs.
+pub fn lenders(service: &Service) -> BTreeSet<&str> {
+    let modes = [&service.network_mode, &service.ipc, &service.pid];
+    modes.into_iter().filter_map(|mode| shared(mode)).collect()
 }
 
 fn resolve_modes(service: &mut Service, ids: &BTreeMap<String, String>) {

@@ -1,6 +1,6 @@
 //! An engine that fails, a client that is killed: the next `up` puts everything right, with nothing doubled.
 
-use compose_schema::model::{Condition, Service};
+use compose_schema::model::{Condition, Network, Service};
 
 use super::scene::{Scene, after, service, with_env, with_volume};
 use crate::backend::ErrorKind;
@@ -85,6 +85,34 @@ async fn replacement_recovers_from_trouble_at_every_call() {
             }
             let reached = troubled(&scene, trouble, number).await;
             converges(&scene, &format!("{trouble:?} at call {number}")).await;
+            if !reached {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_network_made_anew_recovers_from_trouble_at_every_call() {
+    for trouble in TROUBLES {
+        for number in 1.. {
+            let mut scene = Scene::new(&services("0"));
+            scene.up().await;
+            let network = Network { name: "demo_default".to_owned(), internal: true, ..Network::default() };
+            scene.project.networks.insert("default".to_owned(), network);
+            let ids =
+                |scene: &Scene| scene.engine.snapshot().values().map(|found| found.id.clone()).collect::<Vec<_>>();
+            let before = ids(&scene);
+            let reached = troubled(&scene, trouble, number).await;
+            let context = format!("{trouble:?} at call {number}");
+            converges(&scene, &context).await;
+            assert_eq!(ids(&scene), before, "{context}");
+            let networks = scene.engine.all_networks();
+            for container in scene.engine.snapshot().values() {
+                let joined: Vec<&str> =
+                    container.networks.values().map(|endpoint| endpoint.network_id.as_str()).collect();
+                assert_eq!(joined, [networks[0].id.as_str()], "{context}");
+            }
             if !reached {
                 break;
             }

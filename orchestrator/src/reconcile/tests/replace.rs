@@ -33,6 +33,17 @@ async fn first_up_makes_everything() {
 }
 
 #[tokio::test]
+async fn a_network_and_a_volume_of_one_name_are_both_waited_for() {
+    let scene = Scene::new(&[("db", with_volume(service("postgres:16"), "default", "/data"))]);
+    assert_snapshot!(scene.text().await, @r"
+    #1 create network demo_default: it does not exist
+    #2 create volume demo_default: it does not exist
+    #3 create container demo-db-1 <- #1 #2: it does not exist
+    #4 start demo-db-1 (#3) <- #3
+    ");
+}
+
+#[tokio::test]
 async fn second_up_reads_three_lists_and_changes_nothing() {
     let scene = Scene::new(&webapp());
     scene.up().await;
@@ -90,6 +101,17 @@ async fn a_version_that_was_replaced_can_be_had_again() {
 }
 
 #[tokio::test]
+async fn one_that_somebody_renamed_keeps_its_name() {
+    let scene = Scene::new(&webapp());
+    scene.up().await;
+    scene.engine.rename_container("demo-app-1", "other").await.unwrap();
+    assert_snapshot!(scene.text().await, @"nothing to do");
+    let passing = format!("{}_demo-app-1", "0123456789ab");
+    scene.engine.rename_container("other", &passing).await.unwrap();
+    assert_snapshot!(scene.text().await, @"#1 rename 0123456789ab_demo-app-1 to demo-app-1: left over from a replacement");
+}
+
+#[tokio::test]
 async fn moved_tag_replaces_the_container() {
     let scene = Scene::new(&webapp());
     scene.up().await;
@@ -126,35 +148,91 @@ async fn anonymous_volumes_are_carried_over_unless_renewed() {
     assert_ne!(scene.engine.snapshot()["demo-db-1"].mounts[0].name, volume);
 }
 
-#[tokio::test]
-async fn changed_network_is_made_anew_with_its_containers() {
-    let mut scene = Scene::new(&webapp());
-    scene.up().await;
+/// Makes the default network another one.
+fn change_network(scene: &mut Scene) {
     let network = Network { name: "demo_default".to_owned(), internal: true, ..Network::default() };
     scene.project.networks.insert("default".to_owned(), network);
-    let containers = scene.engine.snapshot();
-    let text = scene
-        .text()
-        .await
-        .replace(&containers["demo-app-1"].id[..12], "OLD-APP")
-        .replace(&containers["demo-db-1"].id[..12], "OLD-DB");
-    assert_snapshot!(text, @r"
+}
+
+#[tokio::test]
+async fn containers_stay_when_their_network_is_made_anew() {
+    let mut scene = Scene::new(&webapp());
+    scene.up().await;
+    change_network(&mut scene);
+    let ids = |scene: &Scene| scene.engine.snapshot().values().map(|found| found.id.clone()).collect::<Vec<_>>();
+    let before = ids(&scene);
+    assert_snapshot!(scene.text().await, @r"
     #1 stop demo-app-1: `demo_default` is made anew
     #2 disconnect demo-app-1 from demo_default <- #1
-    #3 stop demo-db-1: `demo_default` is made anew
+    #3 stop demo-db-1 <- #1: `demo_default` is made anew
     #4 disconnect demo-db-1 from demo_default <- #3
     #5 remove network demo_default <- #2 #4: its definition has changed
     #6 create network demo_default <- #5
-    #7 create container OLD-DB_demo-db-1 <- #6: `demo_default` is made anew
-    #8 remove demo-db-1 <- #3 #7
-    #9 rename #7 to demo-db-1 <- #8
-    #10 start demo-db-1 (#7) <- #7 #9
-    #11 create container OLD-APP_demo-app-1 <- #6: `demo_default` is made anew
-    #12 remove demo-app-1 <- #1 #10 #11
-    #13 rename #11 to demo-app-1 <- #12
-    #14 start demo-app-1 (#11) <- #10 #11 #13
+    #7 connect demo-db-1 to demo_default <- #6
+    #8 start demo-db-1 <- #3 #7
+    #9 connect demo-app-1 to demo_default <- #6
+    #10 start demo-app-1 <- #1 #8 #9
     ");
     scene.up().await;
+    assert_eq!(ids(&scene), before);
+    let app = scene.engine.snapshot()["demo-app-1"].clone();
+    let networks = scene.engine.all_networks();
+    assert_eq!(app.networks["demo_default"].network_id, networks[0].id);
+    assert_eq!(app.networks.len(), 1);
+    assert_snapshot!(scene.text().await, @"nothing to do");
+}
+
+#[tokio::test]
+async fn what_changes_with_its_network_is_replaced_and_what_is_replaced_ends_first() {
+    let mut scene = Scene::new(&webapp());
+    scene.options.routed = ["app".to_owned()].into();
+    scene.up().await;
+    change_network(&mut scene);
+    let app = scene.project.services.get_mut("app").unwrap();
+    *app = with_env(app.clone(), &[("DEBUG", "1")]);
+    let text = scene.text().await.replace(&scene.engine.snapshot()["demo-app-1"].id[..12], "OLD");
+    assert_snapshot!(text, @r#"
+    #1 take demo-app-1 out of the routes, 2 s for what is under way
+    #2 stop demo-app-1 <- #1: environment.DEBUG: "0" -> "1" (compose.yaml:14)
+    #3 disconnect demo-app-1 from demo_default <- #2
+    #4 stop demo-db-1 <- #2: `demo_default` is made anew
+    #5 disconnect demo-db-1 from demo_default <- #4
+    #6 remove network demo_default <- #3 #5: its definition has changed
+    #7 create network demo_default <- #6
+    #8 connect demo-db-1 to demo_default <- #7
+    #9 start demo-db-1 <- #4 #8
+    #10 create container OLD_demo-app-1 <- #7: environment.DEBUG: "0" -> "1" (compose.yaml:14)
+    #11 remove demo-app-1 <- #2 #9 #10
+    #12 rename #10 to demo-app-1 <- #11
+    #13 start demo-app-1 (#10) <- #9 #10 #12
+    "#);
+    scene.up().await;
+    assert_snapshot!(scene.text().await, @"nothing to do");
+}
+
+#[tokio::test]
+async fn what_shares_with_a_container_that_is_stopped_is_stopped_with_it() {
+    let mut side = after(service("side:1"), &[("app", Condition::Started)]);
+    side.network_mode = "service:app".to_owned();
+    side.networks.clear();
+    let mut scene = Scene::new(&[("app", service("app:1")), ("side", side)]);
+    scene.options.routed = ["app".to_owned()].into();
+    scene.up().await;
+    change_network(&mut scene);
+    assert_snapshot!(scene.text().await, @r"
+    #1 stop demo-side-1: it shares with `app`, which is stopped
+    #2 take demo-app-1 out of the routes, 2 s for what is under way <- #1
+    #3 stop demo-app-1 <- #2: `demo_default` is made anew
+    #4 disconnect demo-app-1 from demo_default <- #3
+    #5 remove network demo_default <- #4: its definition has changed
+    #6 create network demo_default <- #5
+    #7 connect demo-app-1 to demo_default <- #6
+    #8 start demo-app-1 <- #3 #7
+    #9 route to demo-app-1 <- #8
+    #10 start demo-side-1 <- #1 #8
+    ");
+    scene.up().await;
+    assert_eq!(scene.containers(), ["demo-app-1 Running", "demo-side-1 Running"]);
     assert_snapshot!(scene.text().await, @"nothing to do");
 }
 
@@ -163,8 +241,7 @@ async fn nothing_is_lost_with_a_network_that_cannot_be_made_anew() {
     let mut scene = Scene::new(&[("db", with_volume(service("postgres:16"), "", "/data"))]);
     scene.up().await;
     let before = scene.engine.snapshot()["demo-db-1"].clone();
-    let network = Network { name: "demo_default".to_owned(), internal: true, ..Network::default() };
-    scene.project.networks.insert("default".to_owned(), network);
+    change_network(&mut scene);
     let plan = scene.plan().await;
     let is_made = |step: &Step| matches!(step.action, Action::CreateNetwork(_));
     let number = plan.steps().position(|(_, step)| is_made(step)).unwrap() + 1;
@@ -172,10 +249,10 @@ async fn nothing_is_lost_with_a_network_that_cannot_be_made_anew() {
     scene.engine.fail_call(number, Fault::Before(ErrorKind::Engine));
     scene.execute(&plan).await;
     scene.engine.reset_calls();
-    assert_eq!(scene.engine.snapshot()["demo-db-1"].id, before.id, "it waits to be replaced");
+    assert_eq!(scene.engine.snapshot()["demo-db-1"].id, before.id, "it waits for its network");
     scene.up().await;
     let after = scene.engine.snapshot()["demo-db-1"].clone();
-    assert_eq!(after.mounts[0].name, before.mounts[0].name, "its anonymous volume is handed over");
+    assert_eq!(after.id, before.id);
     assert_eq!(scene.containers(), ["demo-db-1 Running"]);
     assert_snapshot!(scene.text().await, @"nothing to do");
 }

@@ -90,9 +90,12 @@ impl<'a> Planner<'a> {
     /// A container that stays: its name, its networks, its state are put right.
     fn keep(&mut self, service: &'a DesiredService, fate: &Fate<'a>) {
         let container = fate.container;
-        let name = service.container_name(&self.desired.project, fate.number);
+        let wanted = service.container_name(&self.desired.project, fate.number);
+        // One that somebody has given another name keeps it: labels say what it is.
+        let is_passing = is_passing(&container.name, &wanted);
+        let name = if is_passing { wanted } else { container.name.clone() };
         let mut before = Vec::new();
-        if container.name != name && !self.options.existing_only {
+        if is_passing && !self.options.existing_only {
             let freed = self.removed_by_name(&name);
             let rename = self.plan.add(
                 Step {
@@ -142,7 +145,16 @@ impl<'a> Planner<'a> {
             State::Created => "it was never started",
             _ => "",
         };
-        self.bring_up(service, fate.number, &target, &before, cause);
+        let begun = self.bring_up(service, fate.number, &target, &before, cause);
+        if stopped.is_some() && self.is_routed(&service.name) {
+            let enter = Step {
+                action: Action::Enter { targets: vec![target.clone()], limit: None },
+                cause: String::new(),
+                resource: resource(target.name()),
+                words: Words::SILENT,
+            };
+            self.plan.add(enter, begun.last().map(|step| (*step, Need::Success)));
+        }
     }
 
     /// Joins a container to the networks it has fallen out of, be it that the network was removed behind our back.
@@ -155,7 +167,7 @@ impl<'a> Planner<'a> {
     ) {
         for attachment in &service.networks {
             let name = attachment.network.as_str();
-            let made = self.resource_steps.get(name).copied();
+            let made = self.network_steps.get(name).copied();
             let endpoint = container.networks.get(name);
             let stale = endpoint.is_some_and(|endpoint| {
                 let known = self.observed.networks.get(name);
@@ -178,7 +190,8 @@ impl<'a> Planner<'a> {
             }
             let attachment = Box::new(with_name(attachment, target.name()));
             let join = Action::Connect { target: target.clone(), attachment };
-            let step = self.plan.add(silent(join, if stale { "" } else { "it is not in the network" }), needs);
+            let step =
+                self.plan.add(silent(join, if endpoint.is_some() { "" } else { "it is not in the network" }), needs);
             before.push((step, Need::Success));
         }
     }
@@ -230,9 +243,7 @@ impl<'a> Planner<'a> {
         let mut needs: Vec<StepId> = Vec::new();
         let image_from = self.image_steps.get(service.image.as_str()).copied();
         needs.extend(image_from);
-        let engine_names = service.networks.iter().map(|attachment| attachment.network.as_str());
-        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
-        needs.extend(engine_names.chain(volumes).filter_map(|name| self.resource_steps.get(name).copied()));
+        needs.extend(self.resources(service));
         let shares = self.shares(service)?;
         needs.extend(shares.values().filter_map(|target| match target {
             Target::Made { step, .. } => Some(*step),
@@ -278,6 +289,14 @@ impl<'a> Planner<'a> {
             needs.into_iter().map(|step| (step, Need::Success)).chain(self.gate.iter().copied()),
         );
         Ok(Target::Made { step, name })
+    }
+
+    /// The steps that make networks and volumes of a service.
+    pub(super) fn resources(&self, service: &DesiredService) -> Vec<StepId> {
+        let networks = service.networks.iter().map(|attachment| attachment.network.as_str());
+        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
+        let networks = networks.filter_map(|name| self.network_steps.get(name));
+        networks.chain(volumes.filter_map(|name| self.volume_steps.get(name))).copied().collect()
     }
 
     /// Notes at a container what it takes the place of, and makes it of the version that the old one goes back to.
@@ -550,7 +569,7 @@ impl<'a> Planner<'a> {
         }
         let mut before = needs.to_vec();
         if replaced {
-            before.extend(self.stop_dependents(service, needs));
+            before.extend(self.stop_dependents(service, "replaced", needs));
         }
         let stopped_before = self.stops.contains_key(container.id.as_str());
         let stop = self.stop(service, container, cause, &before);
@@ -576,7 +595,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Stops running containers of services that depend on this one with `restart: true`.
-    fn stop_dependents(&mut self, service: &str, needs: &[(StepId, Need)]) -> Vec<(StepId, Need)> {
+    pub(super) fn stop_dependents(
+        &mut self,
+        service: &str,
+        what: &str,
+        needs: &[(StepId, Need)],
+    ) -> Vec<(StepId, Need)> {
         let desired = self.desired;
         let dependents: BTreeSet<&'a str> = desired
             .services
@@ -584,7 +608,7 @@ impl<'a> Planner<'a> {
             .filter(|other| other.service.depends_on.get(service).is_some_and(|dependency| dependency.restart))
             .map(|other| other.name.as_str())
             .collect();
-        let cause = format!("`{service}` is replaced, and it asks to be restarted with it");
+        let cause = format!("`{service}` is {what}, and it asks to be restarted with it");
         let mut steps = Vec::new();
         for dependent in dependents {
             let containers: Vec<&'a Container> = self.observed.of_service(dependent).collect();
@@ -598,6 +622,12 @@ impl<'a> Planner<'a> {
         let holder = self.observed.containers.iter().find(|container| container.name == name)?;
         self.removals.get(holder.id.as_str()).copied()
     }
+}
+
+/// Whether a name is the one that a new container has while the old one of this name is still there.
+fn is_passing(found: &str, name: &str) -> bool {
+    let id = found.strip_suffix(name).and_then(|rest| rest.strip_suffix('_'));
+    id.is_some_and(|id| id.len() == SHORT_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Volumes without a name get 64 hexadecimal digits from the engine.

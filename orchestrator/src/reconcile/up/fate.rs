@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use compose_schema::model::Condition;
 
+use super::containers::runs;
 use super::{Planner, Recreate, UpOptions, explain};
 use crate::backend::{Container, State};
 use crate::labels;
@@ -150,7 +151,9 @@ impl<'a> Planner<'a> {
         if self.options.existing_only {
             return Verdict::Keep;
         }
-        let replace = |cause: String| Verdict::Replace { cause, stop_first: false };
+        let (network, volume) = self.remade_of(service);
+        let stop_first = network.or(volume).is_some();
+        let replace = |cause: String| Verdict::Replace { cause, stop_first };
         if let Some(version) = self.options.versions.get(&container.id) {
             return replace(format!("back to the version before, with image `{}`", version.image));
         }
@@ -165,8 +168,8 @@ impl<'a> Planner<'a> {
             Recreate::Force => return replace("asked for".to_owned()),
             Recreate::Diverged => {}
         }
-        if let Some(name) = self.remade_of(service) {
-            return Verdict::Replace { cause: format!("`{name}` is made anew"), stop_first: true };
+        if let Some(name) = volume {
+            return replace(format!("`{name}` is made anew"));
         }
         for parent in references::parents(&service.service) {
             if self.fates.get(parent).is_some_and(Fates::makes) {
@@ -179,12 +182,32 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A network or volume of the service that is made anew.
-    fn remade_of(&self, service: &DesiredService) -> Option<&'a str> {
-        let networks = service.networks.iter().map(|attachment| attachment.network.as_str());
+    /// A network, and a volume, of the service that are made anew.
+    fn remade_of(&self, service: &'a DesiredService) -> (Option<&'a str>, Option<&'a str>) {
+        let mut networks = service.networks.iter().map(|attachment| attachment.network.as_str());
         let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
-        let name = networks.chain(volumes).find(|name| self.remade.contains(name))?;
-        self.remade.get(name).copied()
+        (
+            networks.find(|name| self.remade_networks.contains(name)),
+            volumes.into_iter().find(|name| self.remade_volumes.contains(name)),
+        )
+    }
+
+    /// Why a container that stays is stopped meanwhile: a network that it is in is made anew, or a namespace that it
+    /// shares ends with the container that it is of.
+    pub(super) fn pause(&self, service: &str, container: &Container) -> Option<String> {
+        if let Some(network) = container.networks.keys().find(|name| self.remade_networks.contains(name.as_str())) {
+            return Some(format!("`{network}` is made anew"));
+        }
+        let lenders = references::lenders(&self.desired.services.get(service)?.service);
+        let lender = lenders.into_iter().find(|lender| self.pauses(lender))?;
+        Some(format!("it shares with `{lender}`, which is stopped"))
+    }
+
+    /// Some running container of a service stays, but is stopped meanwhile.
+    fn pauses(&self, service: &str) -> bool {
+        let there = self.fates.get(service).into_iter().flat_map(|fates| &fates.there);
+        let mut kept = there.filter(|fate| fate.verdict == Verdict::Keep && runs(fate.container));
+        kept.any(|fate| self.pause(service, fate.container).is_some())
     }
 
     /// Why a container is not what it should be.
@@ -233,7 +256,8 @@ impl<'a> Planner<'a> {
                 continue;
             };
             let restarted = service.service.depends_on.iter().any(|(parent, dependency)| {
-                dependency.restart && self.fates.get(parent.as_str()).is_some_and(Fates::replaces)
+                let replaced = || self.fates.get(parent.as_str()).is_some_and(Fates::replaces);
+                dependency.restart && (replaced() || self.pauses(parent))
             });
             let idle = fates.there.iter().any(|fate| match fate.verdict {
                 Verdict::Keep => match fate.container.state {
@@ -243,7 +267,7 @@ impl<'a> Planner<'a> {
                 },
                 Verdict::Replace { .. } | Verdict::Remove { .. } => false,
             });
-            if restarted || idle || fates.makes() {
+            if restarted || idle || fates.makes() || self.pauses(name) {
                 self.starting.insert(name);
             }
         }

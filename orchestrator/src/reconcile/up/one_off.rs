@@ -56,15 +56,16 @@ impl<'a> Planner<'a> {
     fn one_off(&mut self, service: &'a DesiredService, container: &OneOff) -> Result<StepId, PlanError> {
         let image_from = self.image_steps.get(service.image.as_str()).copied();
         let shares = self.shares(service)?;
-        let networks = service.networks.iter().map(|attachment| attachment.network.as_str());
-        let volumes = service.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str());
-        let resources = networks.chain(volumes).filter_map(|name| self.resource_steps.get(name).copied());
         let made = shares.values().filter_map(|target| match target {
             Target::Made { step, .. } => Some(*step),
             Target::Existing { .. } => None,
         });
-        let mut needs: Vec<(StepId, Need)> =
-            image_from.into_iter().chain(resources).chain(made).map(|step| (step, Need::Success)).collect();
+        let mut needs: Vec<(StepId, Need)> = image_from
+            .into_iter()
+            .chain(self.resources(service))
+            .chain(made)
+            .map(|step| (step, Need::Success))
+            .collect();
         needs.extend(self.dependencies(service));
         let create = Create {
             spec: self.one_off_spec(service, container, image_from.is_some()),

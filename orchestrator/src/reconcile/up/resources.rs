@@ -1,12 +1,14 @@
 //! Networks and volumes.
 
-use super::containers::{existing, resource};
-use super::fate::Fate;
+use std::collections::BTreeMap;
+
+use super::containers::{existing, resource, runs};
+use super::fate::{Fate, Verdict};
 use super::{PlanError, Planner, Recreate};
 use crate::backend::{Container, Labels};
 use crate::labels;
 use crate::reconcile::action::Action;
-use crate::reconcile::desired::Desired;
+use crate::reconcile::desired::{Desired, references};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Step, StepId, Words};
 
@@ -35,7 +37,7 @@ fn differs(project: &str, found: &Labels, wanted: &Labels) -> bool {
 impl<'a> Planner<'a> {
     /// Finds the networks and volumes whose definition has changed and that are made anew.
     pub(super) fn find_remade(&mut self) {
-        // Containers have to go with them; where none may be replaced, they stay.
+        // Containers have to be stopped, or go with them; where none may be replaced, they stay.
         if self.options.existing_only || self.options.recreate == Recreate::Never {
             return;
         }
@@ -43,7 +45,7 @@ impl<'a> Planner<'a> {
         for network in desired.networks.values().filter(|network| !network.external) {
             let name = &network.spec.network.name;
             if self.observed.networks.get(name).is_some_and(|found| self.differs(&found.labels, &network.spec.labels)) {
-                self.remade.insert(name);
+                self.remade_networks.insert(name);
             }
         }
         for (key, volume) in desired.volumes.iter().filter(|(_, volume)| !volume.external) {
@@ -51,7 +53,7 @@ impl<'a> Planner<'a> {
             if self.options.recreate_volumes.contains(key)
                 && self.observed.volumes.get(name).is_some_and(|found| self.differs(&found.labels, &volume.spec.labels))
             {
-                self.remade.insert(name);
+                self.remade_volumes.insert(name);
             }
         }
     }
@@ -83,7 +85,7 @@ impl<'a> Planner<'a> {
                         desired.project
                     ));
                 }
-                Some(found) if self.remade.contains(name) => {
+                Some(found) if self.remade_networks.contains(name) => {
                     let needs = self.leave(name);
                     let removed = self.plan.add(
                         Step {
@@ -115,7 +117,7 @@ impl<'a> Planner<'a> {
             words: Words::both("Creating", "Created"),
         };
         let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
-        self.resource_steps.insert(name, id);
+        self.network_steps.insert(name, id);
     }
 
     /// Makes what is missing, and anew what has changed and may be lost.
@@ -137,7 +139,7 @@ impl<'a> Planner<'a> {
                         desired.project
                     ));
                 }
-                Some(_) if self.remade.contains(name) => {
+                Some(_) if self.remade_volumes.contains(name) => {
                     let needs = self.clear(name);
                     let removed = self.plan.add(
                         Step {
@@ -170,25 +172,60 @@ impl<'a> Planner<'a> {
             words: Words::both("Creating", "Created"),
         };
         let id = self.plan.add(step, after.iter().map(|step| (*step, Need::Success)));
-        self.resource_steps.insert(name, id);
+        self.volume_steps.insert(name, id);
     }
 
-    /// Stops the containers that stand in the way of a network that is made anew, and takes them out of it. They are
-    /// removed once those that take their places have been made: if the network cannot be, nothing of theirs is lost.
+    /// Stops the containers that stand in the way of a network that is made anew, dependents first, and takes them out of
+    /// it. They stay: if the network cannot be made, nothing of theirs is lost.
     fn leave(&mut self, network: &str) -> Vec<(StepId, Need)> {
-        self.users(|container| container.networks.contains_key(network))
-            .into_iter()
-            .map(|(service, fate)| {
-                let stop = self.stop(service, fate.container, fate.cause(), &[]);
-                let leave = Step {
-                    action: Action::Disconnect { target: existing(fate.container), network: network.to_owned() },
-                    cause: if stop.is_none() { fate.cause().to_owned() } else { String::new() },
-                    resource: resource(&fate.container.name),
-                    words: Words::SILENT,
-                };
-                (self.plan.add(leave, stop.map(|step| (step, Need::Success))), Need::Success)
-            })
-            .collect()
+        let mut order = self.desired.order();
+        order.reverse();
+        let mut users = self.users(|container| container.networks.contains_key(network));
+        users.sort_by_key(|(service, _)| order.iter().position(|name| name == service));
+        let mut stops: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+        let mut steps = Vec::new();
+        for (service, fate) in users {
+            let container = fate.container;
+            let kept = (fate.verdict == Verdict::Keep).then(|| self.pause(service, container)).flatten();
+            let cause = kept.as_deref().unwrap_or(fate.cause());
+            let mut needs = Vec::new();
+            if kept.is_some() && runs(container) {
+                needs = self.stop_dependents(service, "stopped", &[]);
+                needs.extend(self.stop_borrowers(service));
+            }
+            let depends = |name: &&str| {
+                self.desired.services.get(*name).is_some_and(|other| other.service.depends_on.contains_key(service))
+            };
+            let before = stops.iter().filter(|(name, _)| depends(name)).flat_map(|(_, steps)| steps);
+            needs.extend(before.map(|step| (*step, Need::Success)));
+            let stop = self.stop(service, container, cause, &needs);
+            stops.entry(service).or_default().extend(stop);
+            let leave = Step {
+                action: Action::Disconnect { target: existing(container), network: network.to_owned() },
+                cause: if stop.is_none() { cause.to_owned() } else { String::new() },
+                resource: resource(&container.name),
+                words: Words::SILENT,
+            };
+            steps.push((self.plan.add(leave, stop.map(|step| (step, Need::Success))), Need::Success));
+        }
+        steps
+    }
+
+    /// Stops running containers that stay and are in namespaces of containers of a service.
+    fn stop_borrowers(&mut self, service: &str) -> Vec<(StepId, Need)> {
+        let borrows = |name: &str| {
+            let other = self.desired.services.get(name);
+            other.is_some_and(|other| references::lenders(&other.service).contains(service))
+        };
+        let all = self.fates.iter().filter(|(name, _)| borrows(name));
+        let kept: Vec<(&'a str, &'a Container)> = all
+            .flat_map(|(name, fates)| fates.there.iter().map(|fate| (*name, fate)))
+            .filter(|(_, fate)| fate.verdict == Verdict::Keep)
+            .map(|(name, fate)| (name, fate.container))
+            .collect();
+        let cause = format!("it shares with `{service}`, which is stopped");
+        let steps = kept.into_iter().filter_map(|(name, container)| self.stop(name, container, &cause, &[]));
+        steps.map(|step| (step, Need::Success)).collect()
     }
 
     /// Stops and removes the containers that stand in the way of a volume that is made anew.

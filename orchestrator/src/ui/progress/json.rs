@@ -3,10 +3,11 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Renderer, Status, Update};
+use super::{Renderer, Update};
 use crate::backend::Progress;
+use crate::error::CommandError;
 
-/// JSON lines in Docker Compose's form.
+/// JSON lines in the form of Docker Compose 2.40.
 pub(super) struct Json {
     out: Box<dyn Write + Send>,
     /// What was last said about a part of a pull: status and percentage. Only changes are worth a line.
@@ -20,11 +21,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     parent_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    status: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
     text: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    details: &'a str,
+    status: &'a str,
     #[serde(skip_serializing_if = "is_zero")]
     current: u64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -38,40 +37,63 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
+#[derive(Serialize)]
+struct Warning<'a> {
+    level: &'static str,
+    msg: &'a str,
+    time: String,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    error: bool,
+    message: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    hints: &'a [String],
+}
+
+/// A value as a line.
+fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).map(|text| text + "\n").unwrap_or_default()
+}
+
+/// A warning as a line.
+pub(crate) fn warning(text: &str) -> String {
+    let msg = text.strip_prefix("warning: ").unwrap_or(text);
+    let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+    line(&Warning { level: "warning", msg, time: now.to_string() })
+}
+
+/// What a command has failed of, as a line.
+pub(crate) fn failure(error: &CommandError) -> String {
+    let message = anstream::adapter::strip_str(error.message.trim_end()).to_string();
+    line(&Failure { error: true, message: &message, hints: &error.hints })
+}
+
 impl Json {
     pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
         Self { out, parts: BTreeMap::new() }
     }
 
-    fn line(&mut self, line: &impl Serialize) {
-        if let Ok(mut text) = serde_json::to_string(line) {
-            text.push('\n');
-            let _ = self.out.write_all(text.as_bytes());
-            let _ = self.out.flush();
-        }
-    }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Working => "Working",
-        Status::Done => "Done",
-        Status::Warning => "Warning",
-        Status::Error => "Error",
+    fn line(&mut self, value: &impl Serialize) {
+        let _ = self.out.write_all(line(value).as_bytes());
+        let _ = self.out.flush();
     }
 }
 
 impl Renderer for Json {
     fn update(&mut self, update: Update<'_>) {
-        let Update { id, status, text, details } = update;
-        self.line(&Line { id, status: word(status), text, details, ..Line::default() });
+        let Update { id, text, details, .. } = update;
+        // More than a word comes where the word would be.
+        let (text, status) = if details.is_empty() { ("", text) } else { (text, details) };
+        self.line(&Line { id, text, status, ..Line::default() });
     }
 
     fn progress(&mut self, id: &str, progress: &Progress) {
         match progress {
             Progress::Line(line) => {
                 for line in line.lines().filter(|line| !line.trim().is_empty()) {
-                    self.line(&Line { id, status: "Working", details: line.trim_end(), ..Line::default() });
+                    self.line(&Line { id, status: line.trim_end(), ..Line::default() });
                 }
             }
             Progress::Warning(text) => self.message(&format!("warning: {text}")),
@@ -83,7 +105,6 @@ impl Renderer for Json {
                     self.line(&Line {
                         id: part,
                         parent_id: id,
-                        status: "Working",
                         text: status,
                         current: *current,
                         total: *total,
@@ -97,8 +118,9 @@ impl Renderer for Json {
 
     fn message(&mut self, text: &str) {
         for line in text.lines() {
-            self.line(&Line { status: "Warning", details: line, ..Line::default() });
+            let _ = self.out.write_all(warning(line).as_bytes());
         }
+        let _ = self.out.flush();
     }
 
     fn finish(&mut self) {}

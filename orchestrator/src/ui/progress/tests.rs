@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use super::{Mode, Reporter};
+use super::{Mode, Reporter, json};
 use crate::backend::Progress;
 
 #[derive(Clone, Default)]
@@ -58,17 +58,26 @@ fn plain_lines() {
 
 #[test]
 fn json_lines() {
-    insta::assert_snapshot!(shown(Mode::Json), @r#"
-    {"id":"Container web-app-1","status":"Working","text":"Starting"}
-    {"id":"Container web-app-1","status":"Done","text":"Started"}
-    {"id":"Container web-db-1","status":"Error","text":"Error","details":"port is taken\u0007"}
-    {"status":"Warning","details":"warning: something"}
-    {"id":"Image app","status":"Working","details":"Step 1/2 : FROM scratch"}
-    {"status":"Warning","details":"warning: no cache"}
-    {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":1,"total":200}
-    {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":2,"total":200,"percent":1}
-    {"id":"4f2a","parent_id":"Image app","status":"Working","text":"Downloading","current":100,"total":200,"percent":50}
+    let times = regex::Regex::new(r#""time":"[-0-9T:Z]+""#).unwrap();
+    insta::assert_snapshot!(times.replace_all(&shown(Mode::Json), r#""time":"NOW""#), @r#"
+    {"id":"Container web-app-1","status":"Starting"}
+    {"id":"Container web-app-1","status":"Started"}
+    {"id":"Container web-db-1","text":"Error","status":"port is taken\u0007"}
+    {"level":"warning","msg":"something","time":"NOW"}
+    {"id":"Image app","status":"Step 1/2 : FROM scratch"}
+    {"level":"warning","msg":"no cache","time":"NOW"}
+    {"id":"4f2a","parent_id":"Image app","text":"Downloading","current":1,"total":200}
+    {"id":"4f2a","parent_id":"Image app","text":"Downloading","current":2,"total":200,"percent":1}
+    {"id":"4f2a","parent_id":"Image app","text":"Downloading","current":100,"total":200,"percent":50}
     "#);
+}
+
+#[test]
+fn a_failure_is_a_line_of_json() {
+    let error = crate::error::CommandError::new("\u{1b}[31merror[E0101]\u{1b}[0m: a\n  | b\n").hint("c");
+    assert_eq!(json::failure(&error), "{\"error\":true,\"message\":\"error[E0101]: a\\n  | b\",\"hints\":[\"c\"]}\n");
+    let error = crate::error::CommandError::new("no such service: nope");
+    assert_eq!(json::failure(&error), "{\"error\":true,\"message\":\"no such service: nope\"}\n");
 }
 
 #[test]

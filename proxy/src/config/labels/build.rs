@@ -9,7 +9,8 @@ use crate::config::dynamic::{
     UdpServer, UdpService,
 };
 use crate::config::statics::DockerProvider;
-use crate::config::template::{self, Value, normalize};
+use crate::config::template::{self, normalize};
+use crate::template::Value;
 
 pub(super) fn build(containers: &[Container], options: &DockerProvider) -> (Configuration, Vec<Problem>) {
     let mut problems = Vec::new();
@@ -101,10 +102,10 @@ fn model<'a>(name: &str, container: &Container, options: &'a DockerProvider) -> 
         ("Labels", Value::Map(labels.collect())),
     ];
     template::Context {
-        root: Value::Map(entries.map(|(name, value)| (name.to_owned(), value)).into()),
-        fields: &["Name", "ContainerName", "Labels"],
+        root: Value::Record(entries.map(|(name, value)| (name.to_owned(), value)).into()),
         environment: &options.environment,
         split_is_go: false,
+        labels_are_texts: true,
     }
 }
 

@@ -1,11 +1,10 @@
-//! The functions of templates: what decides, lists and maps, and the way to the others.
+//! The functions of the gateway's templates: what decides, lists and maps, and the way to the others.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::value::Value;
 use super::{Context, numbers, texts};
+use crate::template::{Changes, Functions, Value};
 
 /// The name of a function without `must`: such functions are the same, but for errors that would be results otherwise.
 pub(super) fn bare(name: &str) -> Cow<'_, str> {
@@ -15,60 +14,45 @@ pub(super) fn bare(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Calls a function by its name.
-pub(super) fn call(name: &str, args: &[Value], context: &Context<'_>) -> Result<Value, String> {
-    if name == "fail" {
-        return Err(args.iter().map(Value::text).collect());
-    }
-    let name = &*bare(name);
-    let variable = |name: &str| context.environment.get(name).cloned().unwrap_or_default();
-    match (name, args) {
-        ("env", [Value::Text(name)]) => return Ok(Value::Text(variable(name))),
-        ("expandenv", [Value::Text(text)]) => return Ok(Value::Text(texts::expanded(text, &variable))),
-        ("split", [Value::Text(text), Value::Text(separator)]) if context.split_is_go => {
-            return Ok(texts::parts(text, separator).map(str::to_owned).collect());
+impl Functions for Context<'_> {
+    fn call(&self, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
+        if name == "fail" {
+            return Some(Err(args.iter().map(Value::text).collect()));
         }
-        ("index", [value, keys @ ..]) => {
-            // Labels are texts, of which an empty one is none; what a map of anything lacks is nothing.
-            let missing = if context.fields.is_empty() { Value::Nothing } else { "".into() };
-            return index(value, keys, &missing);
+        let name = &*bare(name);
+        let variable = |name: &str| self.environment.get(name).cloned().unwrap_or_default();
+        match (name, args) {
+            ("env", [Value::Text(name)]) => return Some(Ok(Value::Text(variable(name)))),
+            ("expandenv", [Value::Text(text)]) => return Some(Ok(Value::Text(texts::expanded(text, &variable)))),
+            ("split", [Value::Text(text), Value::Text(separator)]) if self.split_is_go => {
+                return Some(Ok(texts::parts(text, separator).map(str::to_owned).collect()));
+            }
+            // Labels are texts, of which one that is not there is an empty one.
+            ("index", [Value::Map(entries), Value::Text(key)]) if self.labels_are_texts => {
+                return Some(Ok(entries.get(key).cloned().unwrap_or_else(|| "".into())));
+            }
+            _ => {}
         }
-        _ => {}
+        let found = numbers::call(name, args).or_else(|| texts::call(name, args));
+        found.or_else(|| logic(name, args)).or_else(|| lists(name, args)).or_else(|| maps(name, args))
     }
-    if let Some(result) = numbers::call(name, args).or_else(|| texts::call(name, args)) {
-        return result;
+
+    fn changes(&self, name: &str) -> Changes {
+        match &*bare(name) {
+            "set" | "unset" => Changes::Variables,
+            "merge" => Changes::AnyMap,
+            _ => Changes::Nothing,
+        }
     }
-    let kinds = || args.iter().map(Value::kind).collect::<Vec<_>>().join(", ");
-    let found = logic(name, args).or_else(|| lists(name, args)).or_else(|| maps(name, args));
-    found.unwrap_or_else(|| match args.is_empty() {
-        true => Err(format!("function `{name}` is not supported")),
-        false => Err(format!("function `{name}` is not supported, or not with these arguments ({})", kinds())),
-    })
+
+    fn work(&self, name: &str) -> usize {
+        // To read an expression is work, whatever comes of it.
+        if bare(name).starts_with("regex") { 4096 } else { 0 }
+    }
 }
 
 fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
-    let compare = |fits: fn(Ordering) -> bool| match args {
-        [a, b] => Some(
-            order(a, b)
-                .map(fits)
-                .map(Value::Flag)
-                .ok_or_else(|| format!("`{name}`: {} and {} have no order", a.kind(), b.kind())),
-        ),
-        _ => None,
-    };
     Some(Ok(match (name, args) {
-        ("eq", [first, rest @ ..]) if !rest.is_empty() => {
-            if let Some(other) = rest.iter().find(|other| !comparable(first, other)) {
-                return Some(Err(format!("`eq`: {} and {} are not compared", kind(first), kind(other))));
-            }
-            Value::Flag(rest.contains(first))
-        }
-        ("ne", [a, b]) if comparable(a, b) => Value::Flag(a != b),
-        ("lt", _) => return compare(Ordering::is_lt),
-        ("le", _) => return compare(Ordering::is_le),
-        ("gt", _) => return compare(Ordering::is_gt),
-        ("ge", _) => return compare(Ordering::is_ge),
-        ("not", [value]) => Value::Flag(!value.holds()),
         ("coalesce", _) => args.iter().find(|value| value.holds()).cloned().unwrap_or(Value::Nothing),
         ("default", [other]) => other.clone(),
         ("default", [other, value]) => if value.holds() { value } else { other }.clone(),
@@ -76,8 +60,8 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         ("empty", [value]) => Value::Flag(!value.holds()),
         ("all", _) => Value::Flag(args.iter().all(Value::holds)),
         ("any", _) => Value::Flag(args.iter().any(Value::holds)),
-        ("kindOf", [value]) => kind(value).into(),
-        ("typeOf", [value]) => match kind(value) {
+        ("kindOf", [value]) => value.go_kind().into(),
+        ("typeOf", [value]) => match value.go_kind() {
             "slice" => "[]interface {}",
             "map" => "map[string]interface {}",
             "invalid" => "<nil>",
@@ -85,54 +69,17 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         }
         .into(),
         ("deepCopy", [value]) => value.clone(),
-        ("kindIs", [Value::Text(name), value]) => Value::Flag(kind(value) == name),
-        ("len", [value]) => match value {
-            Value::Text(text) => count(text.len()),
-            Value::List(items) => count(items.len()),
-            Value::Map(entries) => count(entries.len()),
-            other => return Some(Err(format!("`len`: {} has no length", other.kind()))),
-        },
-        ("toJson", [value]) => Value::Text(value.json().to_string()),
-        ("toPrettyJson", [value]) => match serde_json::to_string_pretty(&value.json()) {
+        ("kindIs", [Value::Text(name), value]) => Value::Flag(value.go_kind() == name),
+        ("toJson", [value]) => Value::Text(json(value).to_string()),
+        ("toPrettyJson", [value]) => match serde_json::to_string_pretty(&json(value)) {
             Ok(text) => Value::Text(text),
             Err(error) => return Some(Err(error.to_string())),
         },
         ("fromJson", [Value::Text(text)]) => {
-            serde_json::from_str(text).map_or_else(|_| Value::Text(String::new()), Value::of_json)
+            serde_json::from_str(text).map_or_else(|_| Value::Text(String::new()), of_json)
         }
         _ => return None,
     }))
-}
-
-fn count(length: usize) -> Value {
-    Value::Number(i64::try_from(length).unwrap_or(i64::MAX))
-}
-
-/// Go's name of a kind.
-pub(super) const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Nothing => "invalid",
-        Value::Text(_) => "string",
-        Value::Number(_) => "int",
-        Value::Float(_) => "float64",
-        Value::Flag(_) => "bool",
-        Value::List(_) => "slice",
-        Value::Map(_) => "map",
-    }
-}
-
-fn order(a: &Value, b: &Value) -> Option<Ordering> {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => Some(a.cmp(b)),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
-        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
-        _ => None,
-    }
-}
-
-/// Go compares values of one kind, and nothing with anything.
-fn comparable(a: &Value, b: &Value) -> bool {
-    kind(a) == kind(b) || [a, b].contains(&&Value::Nothing)
 }
 
 /// The items of a list.
@@ -163,7 +110,7 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let nothing = Value::Nothing;
     Some(Ok(match (name, args) {
         ("list" | "tuple", items) => Value::List(items.to_vec()),
-        ("slice", [Value::List(items), bounds @ ..]) => return Some(slice(items, bounds)),
+        ("slice", [Value::Text(_), ..]) => return Some(Err("`slice`: a text is no list".to_owned())),
         ("first", [Value::List(items)]) => items.first().cloned().unwrap_or(nothing),
         ("last", [Value::List(items)]) => items.last().cloned().unwrap_or(nothing),
         ("rest", [Value::List(items)]) => Value::List(items.get(1..).unwrap_or_default().to_vec()),
@@ -205,35 +152,19 @@ fn lists(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     }))
 }
 
-fn index(value: &Value, keys: &[Value], missing: &Value) -> Result<Value, String> {
-    let mut value = value.clone();
-    for key in keys {
-        value = match (value, key) {
-            (Value::Map(mut entries), Value::Text(key)) => entries.remove(key).unwrap_or_else(|| missing.clone()),
-            (Value::List(items), Value::Number(at)) => {
-                let found = usize::try_from(*at).ok().and_then(|at| items.get(at)).cloned();
-                found.ok_or_else(|| format!("`index`: {at} is outside of a list of {}", items.len()))?
-            }
-            (value, key) => return Err(format!("`index`: {} has no {}", value.kind(), key.text())),
-        };
-    }
-    Ok(value)
-}
-
-fn slice(items: &[Value], bounds: &[Value]) -> Result<Value, String> {
-    let bound = |at: usize, other: usize| match bounds.get(at) {
-        None => Some(other),
-        Some(Value::Number(bound)) => usize::try_from(*bound).ok(),
-        Some(_) => None,
-    };
-    let part = bound(0, 0).zip(bound(1, items.len())).and_then(|(from, to)| items.get(from..to));
-    let part = part.ok_or_else(|| format!("`slice`: outside of a list of {}", items.len()))?;
-    Ok(Value::List(part.to_vec()))
-}
-
 fn maps(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     let texts = |keys: &[Value]| keys.iter().map(Value::text).collect::<Vec<_>>();
     Some(Ok(match (name, args) {
+        // What these change is kept where the map comes from.
+        ("set", [Value::Map(entries), Value::Text(key), value]) => {
+            Value::Map(entries.clone().into_iter().chain([(key.clone(), value.clone())]).collect())
+        }
+        ("unset", [Value::Map(entries), Value::Text(key)]) => {
+            Value::Map(entries.clone().into_iter().filter(|(name, _)| name != key).collect())
+        }
+        ("set" | "unset", _) => {
+            return Some(Err("`set` takes a map, a name and a value, `unset` a map and a name".to_owned()));
+        }
         ("dict", pairs) => {
             let pair = |pair: &[Value]| Some((pair.first()?.text(), pair.get(1).cloned().unwrap_or_else(|| "".into())));
             Value::Map(pairs.chunks(2).filter_map(pair).collect())
@@ -297,6 +228,37 @@ fn fill(map: &mut BTreeMap<String, Value>, with: &BTreeMap<String, Value>) {
             (None, value) => {
                 map.insert(key.clone(), value.clone());
             }
+        }
+    }
+}
+
+/// A value as JSON has it; names of a map are in order.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Nothing => serde_json::Value::Null,
+        Value::Text(text) => text.clone().into(),
+        Value::Number(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        Value::Record(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
+    }
+}
+
+/// A value that JSON says.
+fn of_json(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Nothing,
+        serde_json::Value::Bool(flag) => Value::Flag(flag),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Number(number),
+            None => Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        serde_json::Value::String(text) => Value::Text(text),
+        serde_json::Value::Array(items) => Value::List(items.into_iter().map(of_json).collect()),
+        serde_json::Value::Object(entries) => {
+            Value::Map(entries.into_iter().map(|(key, value)| (key, of_json(value))).collect())
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Functions that reckon.
 
-use super::value::Value;
+use crate::template::Value;
 
 /// Longest list of numbers.
 const LONGEST: i64 = 100_000;
 
 /// The numbers from zero up to, or down to, another, which is left out.
-pub(super) fn until(count: i64) -> Result<Vec<Value>, String> {
+fn until(count: i64) -> Result<Vec<Value>, String> {
     steps(0, count, if count < 0 { -1 } else { 1 })
 }
 
@@ -32,7 +32,7 @@ pub(super) fn whole(value: &Value) -> i64 {
         Value::Flag(flag) => i64::from(*flag),
         Value::Float(number) => truncated(*number),
         Value::Text(text) => text.trim().parse().unwrap_or_else(|_| truncated(text.trim().parse().unwrap_or_default())),
-        Value::Nothing | Value::List(_) | Value::Map(_) => 0,
+        Value::Nothing | Value::List(_) | Value::Map(_) | Value::Record(_) => 0,
     }
 }
 

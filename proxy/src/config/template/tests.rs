@@ -8,7 +8,8 @@ fn variables() -> BTreeMap<String, String> {
 
 /// As in a dynamic file.
 fn filled(template: &str) -> Result<String, Mistake> {
-    let context = Context { root: Value::Flag(false), fields: &[], environment: &variables(), split_is_go: true };
+    let context =
+        Context { root: Value::Flag(false), environment: &variables(), split_is_go: true, labels_are_texts: false };
     render(template, &context)
 }
 
@@ -20,9 +21,8 @@ fn ruled(template: &str) -> Result<String, Mistake> {
         ("ContainerName", Value::from("shop_web_1")),
         ("Labels", Value::Map(labels.into())),
     ];
-    let root = Value::Map(root.map(|(name, value)| (name.to_owned(), value)).into());
-    let fields = &["Name", "ContainerName", "Labels"];
-    render(template, &Context { root, fields, environment: &variables(), split_is_go: false })
+    let root = Value::Record(root.map(|(name, value)| (name.to_owned(), value)).into());
+    render(template, &Context { root, environment: &variables(), split_is_go: false, labels_are_texts: true })
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (
             "{{ $d := dict \"in\" (dict) }}{{ $_ := set $d.in \"k\" 1 }}",
             1,
-            "`set` and `unset` change maps of variables only, not those inside of others",
+            "`set` changes maps of variables only, not those inside of others",
         ),
         ("{{ break }}", 1, "`break` outside of `range`"),
         ("{{ range 2 }}\n{{ template \"nope\" }}\n{{ end }}", 2, "there is no template \"nope\""),
@@ -194,7 +194,11 @@ fn what_is_wrong_is_named_with_its_line() {
         ("{{ 09 }}", 1, "`09` is no number"),
         ("{{ uuidv4 }}", 1, "function `uuidv4` is not supported"),
     ] {
-        assert_eq!(filled(template), Err(Mistake { line, reason: reason.to_owned() }), "{template}");
+        assert_eq!(
+            filled(template).map_err(|mistake| (mistake.place.line, mistake.reason)),
+            Err((line, reason.to_owned())),
+            "{template}"
+        );
     }
 }
 

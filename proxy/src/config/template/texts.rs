@@ -1,14 +1,11 @@
 //! Functions about texts.
 
-use std::iter::Peekable;
-use std::str::Chars;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::value::Value;
 use crate::rule::pattern;
+use crate::template::{Value, quoted};
 
 /// Letters and digits, everything between them one hyphen.
 pub(in crate::config) fn normalize(text: &str) -> String {
@@ -57,13 +54,10 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
         Value::Text(shown.join(separator))
     };
     match (name, args) {
-        ("print", _) => return Some(Ok(Value::Text(printed(args)))),
-        ("println", _) => return Some(Ok(Value::Text(joined(" ", Value::text).text() + "\n"))),
         ("cat", _) => return Some(Ok(joined(" ", Value::text))),
         ("quote", _) => return Some(Ok(joined(" ", |value| quoted(&value.text())))),
         ("squote", _) => return Some(Ok(joined(" ", |value| format!("'{}'", value.text())))),
         ("toString", [value]) => return Some(Ok(Value::Text(value.text()))),
-        ("printf", [Value::Text(format), values @ ..]) => return Some(formatted(format, values).map(Value::Text)),
         _ => {}
     }
     match (name, args) {
@@ -94,21 +88,6 @@ pub(super) fn call(name: &str, args: &[Value]) -> Option<Result<Value, String>> 
             plain(name, &all).map(Ok).or_else(|| regular(name, &all))
         }
     }
-}
-
-/// One after the other; a space between two of which none is a text, as Go does it.
-fn printed(args: &[Value]) -> String {
-    let mut out = String::new();
-    let mut before: Option<&Value> = None;
-    for value in args {
-        let is_text = |value: &Value| matches!(value, Value::Text(_));
-        if before.is_some_and(|before| !is_text(before) && !is_text(value)) {
-            out.push(' ');
-        }
-        out.push_str(&value.text());
-        before = Some(value);
-    }
-    out
 }
 
 /// The matches of an expression, or what is between them: `most` at most, unless that is less than zero.
@@ -217,26 +196,6 @@ fn plain(name: &str, args: &[&str]) -> Option<Value> {
                 })
                 .collect(),
         ),
-        ("html", [value]) => {
-            let escape = |c: char| match c {
-                '<' => "&lt;".to_owned(),
-                '>' => "&gt;".to_owned(),
-                '&' => "&amp;".to_owned(),
-                '\'' => "&#39;".to_owned(),
-                '"' => "&#34;".to_owned(),
-                c => c.to_string(),
-            };
-            Value::Text(value.chars().map(escape).collect())
-        }
-        ("urlquery", [value]) => {
-            let escape = |byte: u8| match byte {
-                b' ' => "+".to_owned(),
-                b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-                _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-                _ => format!("%{byte:02X}"),
-            };
-            Value::Text(value.bytes().map(escape).collect())
-        }
         ("base", [value]) => match value.trim_end_matches('/').rsplit('/').next() {
             _ if value.is_empty() => ".".into(),
             None | Some("") => "/".into(),
@@ -312,107 +271,4 @@ fn starts(value: &str, change: fn(char) -> String) -> String {
             next
         })
         .collect()
-}
-
-/// In double quotes, as Go writes them.
-fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A width or a precision, where there is one.
-fn digits(characters: &mut Peekable<Chars<'_>>) -> Result<Option<usize>, String> {
-    let mut digits = String::new();
-    while let Some(digit) = characters.next_if(char::is_ascii_digit) {
-        digits.push(digit);
-    }
-    if digits.is_empty() {
-        return Ok(None);
-    }
-    let number = digits.parse().ok().filter(|number| *number <= 1024);
-    number.map(Some).ok_or_else(|| format!("`printf`: a width of {digits} is too much"))
-}
-
-/// `printf`, with the verbs for texts, whole numbers and fractions.
-fn formatted(format: &str, values: &[Value]) -> Result<String, String> {
-    let mut values = values.iter();
-    let mut out = String::new();
-    let mut characters = format.chars().peekable();
-    while let Some(c) = characters.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let (mut left, mut zero) = (false, false);
-        while let Some(flag) = characters.next_if(|c| "-0+ #".contains(*c)) {
-            match flag {
-                '-' => left = true,
-                '0' => zero = true,
-                other => return Err(format!("`printf`: the flag `{other}` is not supported")),
-            }
-        }
-        let width = digits(&mut characters)?.unwrap_or(0);
-        let precision = match characters.next_if_eq(&'.') {
-            Some(_) => Some(digits(&mut characters)?.unwrap_or(0)),
-            None => None,
-        };
-        let verb = characters.next().ok_or("`printf`: a `%` at the end")?;
-        if verb == '%' {
-            out.push('%');
-            continue;
-        }
-        let Some(value) = values.next() else {
-            out.push_str(&format!("%!{verb}(MISSING)"));
-            continue;
-        };
-        let all_texts = |items: &[Value]| items.iter().all(|item| matches!(item, Value::Text(_)));
-        let shown = match (verb, value) {
-            ('f', Value::Float(number)) => format!("{number:.*}", precision.unwrap_or(6)),
-            ('s' | 'v', Value::Text(text)) => text.chars().take(precision.unwrap_or(usize::MAX)).collect(),
-            _ if precision.is_some() => {
-                return Err(format!("`printf`: `%.{verb}` is not supported for {}", value.kind()));
-            }
-            ('d', Value::Number(_)) | ('t', Value::Flag(_)) | ('v', _) => value.text(),
-            ('s', Value::List(items)) if all_texts(items) => value.text(),
-            ('q', Value::Text(text)) => quoted(text),
-            ('x', Value::Number(number)) if *number < 0 => format!("-{:x}", number.unsigned_abs()),
-            ('x', Value::Number(number)) => format!("{number:x}"),
-            ('x', Value::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
-            ('c', Value::Number(number)) => {
-                u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER).to_string()
-            }
-            (_, Value::List(_) | Value::Map(_) | Value::Nothing) => {
-                return Err(format!("`printf`: `%{verb}` is not supported for {}", value.kind()));
-            }
-            // As Go shows what it cannot show.
-            _ if "dstqxcf".contains(verb) => format!("%!{verb}({}={})", super::functions::kind(value), value.text()),
-            _ => return Err(format!("`printf`: `%{verb}` is not supported")),
-        };
-        let missing = width.saturating_sub(shown.chars().count());
-        match (left, zero) {
-            (true, _) => out.push_str(&format!("{shown}{}", " ".repeat(missing))),
-            (false, true) => match shown.strip_prefix('-') {
-                Some(digits) => out.push_str(&format!("-{}{digits}", "0".repeat(missing))),
-                None => out.push_str(&format!("{}{shown}", "0".repeat(missing))),
-            },
-            (false, false) => out.push_str(&format!("{}{shown}", " ".repeat(missing))),
-        }
-    }
-    let extra: Vec<String> =
-        values.map(|value| format!("{}={}", super::functions::kind(value), value.text())).collect();
-    if !extra.is_empty() {
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
-    }
-    Ok(out)
 }

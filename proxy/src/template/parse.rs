@@ -2,24 +2,27 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Mistake;
+use super::words::{Operand, Pipeline, Words, pipeline};
+use super::{Mistake, Place};
 
 /// A template, and those that it defines.
-#[derive(Debug, Default)]
-pub(super) struct Template {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) named: BTreeMap<String, Vec<Node>>,
+    /// Functions that it calls, and where.
+    pub(super) calls: Vec<(String, Place)>,
 }
 
 /// A piece of a template.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// Where it begins.
-    pub(super) line: usize,
+    pub(super) place: Place,
     pub(super) kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     Text(String),
     Print(Pipeline),
@@ -42,7 +45,7 @@ pub(super) enum Kind {
     Continue,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Branches {
     /// A variable that the condition sets.
     pub(super) name: Option<String>,
@@ -51,34 +54,15 @@ pub(super) struct Branches {
     pub(super) otherwise: Vec<Node>,
 }
 
-/// Calls, each of which gets the result of the one before as its last argument.
-pub(super) type Pipeline = Vec<Vec<Operand>>;
-
-/// A function's name or an argument.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Operand {
-    Nothing,
-    Text(String),
-    Number(i64),
-    Float(f64),
-    Flag(bool),
-    /// `.`, `.Name`, `.Labels.key`.
-    Field(Vec<String>),
-    /// `$x`, `$x.key`.
-    Variable(String, Vec<String>),
-    Name(String),
-    /// `(…)`, `(…).key`.
-    Nested(Pipeline, Vec<String>),
-}
-
 /// Blocks and parentheses inside each other, at most.
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 
-pub(super) fn parse(template: &str) -> Result<Template, Mistake> {
-    let mut parser = Parser { pieces: pieces(template)?, named: BTreeMap::new(), line: 1, loops: 0 };
+pub(super) fn parse(template: &str) -> Result<Tree, Mistake> {
+    let place = Place { line: 1, column: 1 };
+    let mut parser = Parser { pieces: pieces(template)?, named: BTreeMap::new(), calls: Vec::new(), place, loops: 0 };
     let (nodes, end) = parser.block(0)?;
     match end {
-        None => Ok(Template { nodes, named: parser.named }),
+        None => Ok(Tree { nodes, named: parser.named, calls: parser.calls }),
         Some(end) => Err(parser.mistake(format!("`{{{{ {end} }}}}` ends nothing"))),
     }
 }
@@ -89,15 +73,22 @@ enum Piece {
     Action(String),
 }
 
-/// Splits texts from actions, each with its line; dashes at the braces take the white space beside them away.
-fn pieces(template: &str) -> Result<VecDeque<(usize, Piece)>, Mistake> {
+/// The place behind a text that begins at a place.
+fn behind(place: Place, text: &str) -> Place {
+    match text.rsplit_once('\n') {
+        None => Place { column: place.column + text.chars().count(), ..place },
+        Some((_, last)) => Place { line: place.line + text.matches('\n').count(), column: last.chars().count() + 1 },
+    }
+}
+
+/// Splits texts from actions, each with its place; dashes at the braces take the white space beside them away.
+fn pieces(template: &str) -> Result<VecDeque<(Place, Piece)>, Mistake> {
     let mut pieces = VecDeque::new();
     let mut rest = template;
-    let (mut line, mut trim) = (1, false);
-    let lines = |text: &str| text.matches('\n').count();
+    let (mut place, mut trim) = (Place { line: 1, column: 1 }, false);
     while let Some((before, after)) = rest.split_once("{{") {
-        let begins = line + lines(before);
-        let end = action_end(after).ok_or_else(|| Mistake { line: begins, reason: "`{{` without `}}`".to_owned() })?;
+        let begins = behind(place, before);
+        let end = action_end(after).ok_or_else(|| Mistake { place: begins, reason: "`{{` without `}}`".to_owned() })?;
         let (action, tail) = after.split_at(end);
         let spaced = |rest: &str| rest.starts_with(char::is_whitespace);
         let (left, inner) = match action.strip_prefix('-') {
@@ -112,15 +103,15 @@ fn pieces(template: &str) -> Result<VecDeque<(usize, Piece)>, Mistake> {
         if left {
             text = text.trim_end();
         }
-        pieces.push_back((line, Piece::Text(text.to_owned())));
+        pieces.push_back((place, Piece::Text(text.to_owned())));
         if !inner.trim_start().starts_with("/*") {
             pieces.push_back((begins, Piece::Action(inner.trim().to_owned())));
         }
-        line = begins + lines(action);
+        place = behind(behind(behind(begins, "{{"), action), "}}");
         trim = right;
         rest = tail.get(2..).unwrap_or_default();
     }
-    pieces.push_back((line, Piece::Text(if trim { rest.trim_start() } else { rest }.to_owned())));
+    pieces.push_back((place, Piece::Text(if trim { rest.trim_start() } else { rest }.to_owned())));
     Ok(pieces)
 }
 
@@ -148,21 +139,35 @@ fn action_end(action: &str) -> Option<usize> {
 }
 
 struct Parser {
-    pieces: VecDeque<(usize, Piece)>,
+    pieces: VecDeque<(Place, Piece)>,
     named: BTreeMap<String, Vec<Node>>,
+    calls: Vec<(String, Place)>,
     /// Of the last piece.
-    line: usize,
+    place: Place,
     /// How many a `break` could end.
     loops: usize,
 }
 
 impl Parser {
     fn mistake(&self, reason: impl Into<String>) -> Mistake {
-        Mistake { line: self.line, reason: reason.into() }
+        Mistake { place: self.place, reason: reason.into() }
     }
 
-    fn pipeline(&self, text: &str) -> Result<Pipeline, Mistake> {
-        pipeline(text).map_err(|reason| self.mistake(reason))
+    fn pipeline(&mut self, text: &str) -> Result<Pipeline, Mistake> {
+        let parsed = pipeline(text).map_err(|reason| self.mistake(reason))?;
+        self.note(&parsed);
+        Ok(parsed)
+    }
+
+    /// Notes the functions that are called.
+    fn note(&mut self, pipeline: &Pipeline) {
+        for operand in pipeline.iter().flatten() {
+            match operand {
+                Operand::Name(name) => self.calls.push((name.clone(), self.place)),
+                Operand::Nested(inner, _) => self.note(inner),
+                _ => {}
+            }
+        }
     }
 
     /// Everything up to the action that ends the block, with that action.
@@ -171,11 +176,11 @@ impl Parser {
             return Err(self.mistake("nested too deeply"));
         }
         let mut nodes = Vec::new();
-        while let Some((line, piece)) = self.pieces.pop_front() {
-            self.line = line;
+        while let Some((place, piece)) = self.pieces.pop_front() {
+            self.place = place;
             let action = match piece {
                 Piece::Text(text) => {
-                    nodes.push(Node { line, kind: Kind::Text(text) });
+                    nodes.push(Node { place, kind: Kind::Text(text) });
                     continue;
                 }
                 Piece::Action(action) => action,
@@ -213,7 +218,7 @@ impl Parser {
                     None => Kind::Print(self.pipeline(&action)?),
                 },
             };
-            nodes.push(Node { line, kind });
+            nodes.push(Node { place, kind });
         }
         Ok((nodes, None))
     }
@@ -243,11 +248,11 @@ impl Parser {
             _ => (None, self.pipeline(head)?),
         };
         let range = if word == "range" { Some(self.range(head)?) } else { None };
-        let line = self.line;
+        let place = self.place;
         self.loops += usize::from(range.is_some());
         let (body, end) = self.block(depth + 1)?;
         self.loops -= usize::from(range.is_some());
-        let end = end.ok_or_else(|| Mistake { line, reason: format!("`{word}` without `end`") })?;
+        let end = end.ok_or_else(|| Mistake { place, reason: format!("`{word}` without `end`") })?;
         let otherwise = match end.strip_prefix("else").map(str::trim) {
             None => Vec::new(),
             Some("") => self.until_end(word, depth)?,
@@ -256,8 +261,8 @@ impl Parser {
                 if !matches!(word, "if" | "with") {
                     return Err(self.mistake(format!("`else {word}` makes no sense")));
                 }
-                let line = self.line;
-                vec![Node { line, kind: self.control(word, tail, depth + 1)? }]
+                let place = self.place;
+                vec![Node { place, kind: self.control(word, tail, depth + 1)? }]
             }
         };
         if let Some((key, value, over)) = range {
@@ -269,7 +274,7 @@ impl Parser {
     }
 
     /// The variables of a `range`, and what it goes over.
-    fn range(&self, head: &str) -> Result<(Option<String>, Option<String>, Pipeline), Mistake> {
+    fn range(&mut self, head: &str) -> Result<(Option<String>, Option<String>, Pipeline), Mistake> {
         let (names, over) = head.split_once(":=").filter(|_| head.starts_with('$')).unwrap_or(("", head));
         let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         let over = self.pipeline(over)?;
@@ -296,152 +301,4 @@ fn assignment(action: &str) -> Option<(&str, bool, &str)> {
     let declares = name.ends_with(':');
     let name = name.trim_end_matches(':').trim();
     (name.starts_with('$') && !name.contains(char::is_whitespace)).then(|| (name, declares, value.trim()))
-}
-
-fn pipeline(text: &str) -> Result<Pipeline, String> {
-    let mut words = Words { rest: text, depth: 0 };
-    let parsed = words.pipeline()?;
-    if words.rest.trim().is_empty() { Ok(parsed) } else { Err(format!("nothing is expected before `{}`", words.rest)) }
-}
-
-struct Words<'a> {
-    rest: &'a str,
-    depth: usize,
-}
-
-impl Words<'_> {
-    fn pipeline(&mut self) -> Result<Pipeline, String> {
-        let mut calls = vec![Vec::new()];
-        loop {
-            self.rest = self.rest.trim_start();
-            let Some(first) = self.rest.chars().next() else { break };
-            match first {
-                '|' => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    calls.push(Vec::new());
-                }
-                ')' => break,
-                _ => {
-                    let operand = self.operand(first)?;
-                    if let Some(call) = calls.last_mut() {
-                        call.push(operand);
-                    }
-                }
-            }
-        }
-        if calls.iter().any(Vec::is_empty) { Err("an empty action".to_owned()) } else { Ok(calls) }
-    }
-
-    fn operand(&mut self, first: char) -> Result<Operand, String> {
-        match first {
-            '`' => {
-                let inner = self.rest.get(1..).unwrap_or_default();
-                let (text, rest) = inner.split_once('`').ok_or("a text without end")?;
-                self.rest = rest;
-                return Ok(Operand::Text(text.to_owned()));
-            }
-            '"' => return self.quoted('"').map(Operand::Text),
-            '\'' => {
-                let text = self.quoted('\'')?;
-                let mut characters = text.chars();
-                return match (characters.next(), characters.next()) {
-                    (Some(c), None) => Ok(Operand::Number(i64::from(u32::from(c)))),
-                    _ => Err(format!("'{text}' is not one character: texts have double quotes")),
-                };
-            }
-            '(' => {
-                self.depth += 1;
-                if self.depth > DEEPEST {
-                    return Err("nested too deeply".to_owned());
-                }
-                self.rest = self.rest.get(1..).unwrap_or_default();
-                let nested = self.pipeline()?;
-                self.rest = self.rest.strip_prefix(')').ok_or("`(` without `)`")?;
-                self.depth -= 1;
-                let fields = if self.rest.starts_with('.') { path(self.word()) } else { Vec::new() };
-                return Ok(Operand::Nested(nested, fields));
-            }
-            _ => {}
-        }
-        let word = self.word();
-        Ok(match word {
-            "nil" => Operand::Nothing,
-            "true" | "false" => Operand::Flag(word == "true"),
-            _ if word.starts_with('.') => Operand::Field(path(word)),
-            _ if word.starts_with('$') => {
-                let (name, fields) = word.split_once('.').unwrap_or((word, ""));
-                Operand::Variable(name.to_owned(), path(fields))
-            }
-            _ if first.is_ascii_digit() || "+-".contains(first) => number(word)?,
-            _ => Operand::Name(word.to_owned()),
-        })
-    }
-
-    fn word(&mut self) -> &str {
-        let end = self.rest.find(|c: char| c.is_whitespace() || "|()\"`".contains(c)).unwrap_or(self.rest.len());
-        // A character that stands for nothing is a word of its own.
-        let end = end.max(self.rest.chars().next().map_or(0, char::len_utf8));
-        let (word, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        word
-    }
-
-    /// A text in quotes, with Go's escapes.
-    fn quoted(&mut self, quote: char) -> Result<String, String> {
-        let mut text = String::new();
-        let mut characters = self.rest.char_indices().skip(1);
-        while let Some((at, c)) = characters.next() {
-            match c {
-                '\\' => {
-                    text.push(unescape(characters.by_ref().map(|(_, c)| c)).ok_or("an escape that does not exist")?);
-                }
-                _ if c == quote => {
-                    self.rest = self.rest.get(at + 1..).unwrap_or_default();
-                    return Ok(text);
-                }
-                _ => text.push(c),
-            }
-        }
-        Err("a text without end".to_owned())
-    }
-}
-
-/// A number as Go writes it.
-fn number(word: &str) -> Result<Operand, String> {
-    let digits = word.replace('_', "");
-    let (sign, rest) = digits.strip_prefix('-').map_or((1, digits.as_str()), |rest| (-1, rest));
-    let based = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(prefix, base)| {
-        i64::from_str_radix(rest.strip_prefix(prefix)?, base).ok().map(|number| sign * number)
-    });
-    // A zero before other digits makes them octal.
-    let octal = rest.len() > 1 && rest.starts_with('0') && rest.bytes().all(|byte| byte.is_ascii_digit());
-    let plain = if octal { i64::from_str_radix(rest, 8).ok().map(|number| sign * number) } else { digits.parse().ok() };
-    if octal && plain.is_none() {
-        return Err(format!("`{word}` is no number"));
-    }
-    match (based.or(plain), digits.parse()) {
-        (Some(number), _) => Ok(Operand::Number(number)),
-        (None, Ok(number)) => Ok(Operand::Float(number)),
-        (None, Err(_)) => Err(format!("`{word}` is no number")),
-    }
-}
-
-/// What stands for a character after a backslash.
-fn unescape(mut characters: impl Iterator<Item = char>) -> Option<char> {
-    let digits = match characters.next()? {
-        c @ ('\\' | '"' | '\'') => return Some(c),
-        'n' => return Some('\n'),
-        't' => return Some('\t'),
-        'r' => return Some('\r'),
-        'x' => 2,
-        'u' => 4,
-        'U' => 8,
-        _ => return None,
-    };
-    let code: String = characters.take(digits).collect();
-    char::from_u32(u32::from_str_radix(&code, 16).ok()?)
-}
-
-fn path(text: &str) -> Vec<String> {
-    text.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }

@@ -7,15 +7,23 @@ const DEEPEST: usize = 64;
 
 /// A value in a template.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::config) enum Value {
+pub enum Value {
     /// What is not there.
     Nothing,
+    /// A text.
     Text(String),
+    /// A whole number.
     Number(i64),
+    /// A fraction.
     Float(f64),
+    /// `true` or `false`.
     Flag(bool),
+    /// Values in their order.
     List(Vec<Value>),
+    /// Values by keys, of which any may be asked for.
     Map(BTreeMap<String, Value>),
+    /// Fields in their order; there are no others.
+    Record(Vec<(String, Value)>),
 }
 
 impl From<&str> for Value {
@@ -32,7 +40,7 @@ impl FromIterator<String> for Value {
 
 impl Value {
     /// What `if` goes by.
-    pub(super) fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         match self {
             Self::Nothing => false,
             Self::Text(text) => !text.is_empty(),
@@ -41,11 +49,12 @@ impl Value {
             Self::Flag(flag) => *flag,
             Self::List(items) => !items.is_empty(),
             Self::Map(entries) => !entries.is_empty(),
+            Self::Record(_) => true,
         }
     }
 
     /// As it is printed.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match self {
             Self::Nothing => "<no value>".to_owned(),
             Self::Text(text) => text.clone(),
@@ -56,6 +65,9 @@ impl Value {
             Self::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| format!("{key}:{}", value.text()));
                 format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
+            }
+            Self::Record(fields) => {
+                format!("{{{}}}", fields.iter().map(|(_, value)| value.text()).collect::<Vec<_>>().join(" "))
             }
         }
     }
@@ -76,12 +88,15 @@ impl Value {
             Self::Map(entries) => {
                 entries.iter().try_fold(1, |all, (key, value)| Ok(all + key.len() + value.weight_below(depth)?))
             }
+            Self::Record(fields) => {
+                fields.iter().try_fold(1, |all, (name, value)| Ok(all + name.len() + value.weight_below(depth)?))
+            }
             Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) => Ok(1),
         }
     }
 
     /// What it is, in words.
-    pub(super) const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::Text(_) => "a text",
@@ -89,48 +104,40 @@ impl Value {
             Self::Flag(_) => "a flag",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
+            Self::Record(_) => "a record",
+        }
+    }
+
+    /// Go's name of its kind.
+    pub const fn go_kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "invalid",
+            Self::Text(_) => "string",
+            Self::Number(_) => "int",
+            Self::Float(_) => "float64",
+            Self::Flag(_) => "bool",
+            Self::List(_) => "slice",
+            Self::Map(_) => "map",
+            Self::Record(_) => "struct",
         }
     }
 
     /// The value below a path of keys.
-    pub(super) fn below(&self, path: &[String]) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// A record without the field, or what has no fields.
+    pub fn below(&self, path: &[String]) -> Result<Self, String> {
         let mut value = self;
         for key in path {
             value = match value {
                 Self::Map(entries) => entries.get(key).unwrap_or(&Self::Nothing),
+                Self::Record(fields) => match fields.iter().find(|(name, _)| name == key) {
+                    Some((_, value)) => value,
+                    None => return Err(format!("there is no field `.{key}`")),
+                },
                 other => return Err(format!("`.{key}`: {} has no fields", other.kind())),
             };
         }
         Ok(value.clone())
-    }
-
-    /// The value as JSON has it; names of a map are in order.
-    pub(super) fn json(&self) -> serde_json::Value {
-        match self {
-            Self::Nothing => serde_json::Value::Null,
-            Self::Text(text) => text.clone().into(),
-            Self::Number(number) => (*number).into(),
-            Self::Float(number) => (*number).into(),
-            Self::Flag(flag) => (*flag).into(),
-            Self::List(items) => items.iter().map(Self::json).collect(),
-            Self::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.json())).collect(),
-        }
-    }
-
-    /// A value that JSON says.
-    pub(super) fn of_json(json: serde_json::Value) -> Self {
-        match json {
-            serde_json::Value::Null => Self::Nothing,
-            serde_json::Value::Bool(flag) => Self::Flag(flag),
-            serde_json::Value::Number(number) => match number.as_i64() {
-                Some(number) => Self::Number(number),
-                None => Self::Float(number.as_f64().unwrap_or_default()),
-            },
-            serde_json::Value::String(text) => Self::Text(text),
-            serde_json::Value::Array(items) => Self::List(items.into_iter().map(Self::of_json).collect()),
-            serde_json::Value::Object(entries) => {
-                Self::Map(entries.into_iter().map(|(key, value)| (key, Self::of_json(value))).collect())
-            }
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! What a template gives.
 
-use super::functions::{bare, call};
-use super::parse::{Branches, Kind, Node, Operand, Pipeline, Template};
+use super::parse::{Branches, Kind, Node, Tree};
 use super::value::Value;
-use super::{Context, Mistake};
+use super::words::{Operand, Pipeline};
+use super::{Changes, Functions, Mistake, Place, builtin};
 
 /// Most bytes that a template gives, and most steps that it takes: far more than anybody's configuration, and soon over.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -13,19 +13,19 @@ const MOST_WEIGHT: usize = 64 * 1024 * 1024;
 /// Templates in templates, at most.
 const DEEPEST: usize = 32;
 
-/// Fills in a template.
-pub(super) fn evaluate(template: &Template, context: &Context<'_>) -> Result<String, Mistake> {
-    let mut scope = Scope {
-        template,
-        context,
-        variables: vec![("$".to_owned(), context.root.clone())],
-        out: String::new(),
-        steps: 0,
-        weight: 0,
-        depth: 0,
-    };
-    scope.nodes(&template.nodes, &context.root, true)?;
-    Ok(scope.out)
+/// Most numbers that a `range` counts.
+const LONGEST: i64 = 100_000;
+
+/// Fills in a template, as far as it makes sense.
+pub(super) fn evaluate(
+    template: &Tree,
+    root: &Value,
+    functions: &dyn Functions,
+    out: &mut String,
+) -> Result<(), Mistake> {
+    let variables = vec![("$".to_owned(), root.clone())];
+    let mut scope = Scope { template, functions, variables, out, steps: 0, weight: 0, depth: 0 };
+    scope.nodes(&template.nodes, root, true).map(|_| ())
 }
 
 /// Whether what follows has its turn.
@@ -37,10 +37,10 @@ enum Flow {
 }
 
 struct Scope<'a> {
-    template: &'a Template,
-    context: &'a Context<'a>,
+    template: &'a Tree,
+    functions: &'a dyn Functions,
     variables: Vec<(String, Value)>,
-    out: String,
+    out: &'a mut String,
     steps: usize,
     /// Of all values so far.
     weight: usize,
@@ -48,13 +48,13 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// `top`: the dot is what the template is filled in with, whose fields are known.
+    /// `top`: the dot is what the template is filled in with, which has methods.
     fn nodes(&mut self, nodes: &[Node], dot: &Value, top: bool) -> Result<Flow, Mistake> {
         let before = self.variables.len();
         let mut flow = Flow::On;
         for node in nodes {
             self.steps += 1;
-            let at = |reason: String| Mistake { line: node.line, reason };
+            let at = |reason: String| Mistake { place: node.place, reason };
             if self.steps > MOST_STEPS || self.out.len() > LARGEST {
                 return Err(at("the template gives more than any configuration is".to_owned()));
             }
@@ -68,7 +68,7 @@ impl Scope<'_> {
     }
 
     fn node(&mut self, node: &Node, dot: &Value, top: bool) -> Result<Flow, Mistake> {
-        let at = |reason: String| Mistake { line: node.line, reason };
+        let at = |reason: String| Mistake { place: node.place, reason };
         match &node.kind {
             Kind::Text(text) => self.out.push_str(text),
             Kind::Print(pipeline) => {
@@ -84,8 +84,8 @@ impl Scope<'_> {
                 let known = self.variables.iter_mut().rev().find(|(known, _)| known == name);
                 known.ok_or_else(|| at(format!("there is no variable `{name}`")))?.1 = value;
             }
-            Kind::If(branches) => return self.branches(node.line, branches, dot, top, false),
-            Kind::With(branches) => return self.branches(node.line, branches, dot, top, true),
+            Kind::If(branches) => return self.branches(node.place, branches, dot, top, false),
+            Kind::With(branches) => return self.branches(node.place, branches, dot, top, true),
             Kind::Range { key, value, over, body, otherwise } => {
                 let over = self.pipeline(over, dot, top).map_err(at)?;
                 if matches!(over, Value::Number(_)) && key.is_some() {
@@ -130,13 +130,13 @@ impl Scope<'_> {
 
     fn branches(
         &mut self,
-        line: usize,
+        place: Place,
         branches: &Branches,
         dot: &Value,
         top: bool,
         moves: bool,
     ) -> Result<Flow, Mistake> {
-        let value = self.pipeline(&branches.condition, dot, top).map_err(|reason| Mistake { line, reason })?;
+        let value = self.pipeline(&branches.condition, dot, top).map_err(|reason| Mistake { place, reason })?;
         let before = self.variables.len();
         self.variables.extend(branches.name.clone().map(|name| (name, value.clone())));
         let flow = match (value.holds(), moves) {
@@ -167,31 +167,44 @@ impl Scope<'_> {
                 Operand::Name(name) if matches!(name.as_str(), "and" | "or") => {
                     self.decide(name == "or", operands, piped, dot, top)?
                 }
-                // Other than everything else, these change what they are given.
-                Operand::Name(name) if matches!(name.as_str(), "set" | "unset") => {
-                    self.change(name == "set", operands, piped, dot, top)?
-                }
                 Operand::Name(name) => {
                     let mut args = self.operands(operands, dot, top)?;
                     args.extend(piped.take());
-                    let function = bare(name);
-                    if function.starts_with("regex") {
-                        // To read an expression is work, whatever comes of it.
-                        self.weight += 4096;
-                    }
-                    let value = call(name, &args, self.context)?;
+                    self.weight = self.weight.saturating_add(self.functions.work(name));
+                    let value = self.call(name, &args)?;
                     let value = self.counted(value)?;
-                    if let ("merge", Some(Operand::Variable(variable, path))) = (&*function, operands.first()) {
-                        self.keep(variable, path, &value);
-                    }
+                    self.keep(name, operands.first(), &value)?;
                     value
                 }
                 Operand::Nothing => return Err("nil is not a command".to_owned()),
                 operand if operands.is_empty() && piped.is_none() => self.operand(operand, dot, top)?,
-                _ => return Err("only functions take arguments".to_owned()),
+                operand => {
+                    let mut args = self.operands(operands, dot, top)?;
+                    args.extend(piped.take());
+                    let method = self.method(operand, &args, top).transpose()?;
+                    method.ok_or("only functions take arguments")?
+                }
             });
         }
         piped.ok_or_else(|| "an empty action".to_owned())
+    }
+
+    /// Calls a function: one that was brought along, or else Go's own.
+    fn call(&self, name: &str, args: &[Value]) -> Result<Value, String> {
+        self.functions.call(name, args).unwrap_or_else(|| builtin::call(name, args))
+    }
+
+    /// Calls a method of what the template is filled in with; none where there is none of that name.
+    fn method(&self, operand: &Operand, args: &[Value], top: bool) -> Option<Result<Value, String>> {
+        let path = match operand {
+            Operand::Field(path) if top => path,
+            Operand::Variable(name, path) if name == "$" && self.depth == 0 => path,
+            _ => return None,
+        };
+        match path.as_slice() {
+            [name] => self.functions.method(name, args),
+            _ => None,
+        }
     }
 
     /// The first operand that holds, or does not; else the last one.
@@ -214,43 +227,21 @@ impl Scope<'_> {
         piped.or(last).ok_or_else(|| format!("`{}` needs arguments", if wanted { "or" } else { "and" }))
     }
 
-    /// Sets an entry of a map, or removes it; the map, also where a variable holds it.
-    fn change(
-        &mut self,
-        sets: bool,
-        operands: &[Operand],
-        piped: Option<Value>,
-        dot: &Value,
-        top: bool,
-    ) -> Result<Value, String> {
-        let mut args = self.operands(operands, dot, top)?;
-        args.extend(piped);
-        let changed = match (sets, <[Value; 3]>::try_from(args.clone()), <[Value; 2]>::try_from(args)) {
-            (true, Ok([Value::Map(mut entries), Value::Text(key), value]), _) => {
-                entries.insert(key, value);
-                Value::Map(entries)
-            }
-            (false, _, Ok([Value::Map(mut entries), Value::Text(key)])) => {
-                entries.remove(&key);
-                Value::Map(entries)
-            }
-            _ => return Err("`set` takes a map, a name and a value, `unset` a map and a name".to_owned()),
-        };
-        let changed = self.counted(changed)?;
-        match operands.first() {
-            Some(Operand::Variable(name, path)) if path.is_empty() => self.keep(name, path, &changed),
-            Some(Operand::Nested(_, path)) if path.is_empty() => {}
-            _ => return Err("`set` and `unset` change maps of variables only, not those inside of others".to_owned()),
-        }
-        Ok(changed)
-    }
-
     /// What a function has made of the map in a variable is what the variable holds.
-    fn keep(&mut self, name: &str, path: &[String], value: &Value) {
-        let known = self.variables.iter_mut().rev().find(|(known, _)| path.is_empty() && known == name);
-        if let Some((_, known)) = known {
-            known.clone_from(value);
+    fn keep(&mut self, function: &str, map: Option<&Operand>, value: &Value) -> Result<(), String> {
+        let changes = self.functions.changes(function);
+        match map {
+            _ if changes == Changes::Nothing => {}
+            Some(Operand::Variable(name, path)) if path.is_empty() => {
+                if let Some((_, known)) = self.variables.iter_mut().rev().find(|(known, _)| known == name) {
+                    known.clone_from(value);
+                }
+            }
+            Some(Operand::Nested(_, path)) if path.is_empty() => {}
+            _ if changes == Changes::AnyMap => {}
+            _ => return Err(format!("`{function}` changes maps of variables only, not those inside of others")),
         }
+        Ok(())
     }
 
     fn operands(&mut self, operands: &[Operand], dot: &Value, top: bool) -> Result<Vec<Value>, String> {
@@ -269,19 +260,12 @@ impl Scope<'_> {
             Operand::Number(number) => Ok(Value::Number(*number)),
             Operand::Float(number) => Ok(Value::Float(*number)),
             Operand::Flag(flag) => Ok(Value::Flag(*flag)),
-            Operand::Field(path) => {
-                if let (true, Some(first)) = (top, path.first())
-                    && !self.context.fields.contains(&first.as_str())
-                {
-                    return Err(format!("there is no field `.{first}`"));
-                }
-                dot.below(path)
-            }
+            Operand::Field(path) => self.method(operand, &[], top).unwrap_or_else(|| dot.below(path)),
             Operand::Variable(name, path) => {
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
                 known.ok_or_else(|| format!("there is no variable `{name}`"))?.1.below(path)
             }
-            Operand::Name(name) => call(name, &[], self.context),
+            Operand::Name(name) => self.call(name, &[]),
             Operand::Nested(pipeline, path) => self.pipeline(pipeline, dot, top)?.below(path),
         }
     }
@@ -293,7 +277,8 @@ fn items(value: Value) -> Result<Vec<(Value, Value)>, String> {
         Value::Nothing => Ok(Vec::new()),
         Value::List(items) => Ok((0..).map(Value::Number).zip(items).collect()),
         Value::Map(entries) => Ok(entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect()),
-        Value::Number(count) => Ok(super::numbers::until(count.max(0))?.into_iter().map(|n| (n.clone(), n)).collect()),
+        Value::Number(count) if count > LONGEST => Err(format!("more than {LONGEST} numbers")),
+        Value::Number(count) => Ok((0..count).map(|number| (Value::Number(number), Value::Number(number))).collect()),
         other => Err(format!("`range` cannot go over {}", other.kind())),
     }
 }
