@@ -15,7 +15,7 @@ use crate::route::{self, EntryPointModel, RoutingTable};
 use crate::tcp;
 use crate::tls::local;
 use crate::tls::options::{Tickets, unavailable};
-use crate::tls::resolver::Obtained;
+use crate::tls::resolver::{Certificates, Obtained};
 use crate::tls::store::Store;
 use crate::udp;
 
@@ -70,17 +70,16 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let mut problems = Vec::new();
     let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
 
-    let none = security::Sources::new();
-    let known = before.map_or(&none, |before| &before.certificates);
     let (store, certificates, wrong) =
-        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), known);
+        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), before);
     problems.extend(
         wrong
             .into_iter()
             .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
     );
     let store = Arc::new(store);
-    let options = security::options(&inputs.config.tls, &store, inputs.obtained, inputs.tickets);
+    let shown = Certificates { store: Arc::clone(&store), obtained: Arc::clone(inputs.obtained) };
+    let options = security::options(&inputs.config.tls, &shown, inputs.tickets);
     for (name, result) in &options {
         if let Err(error) = result {
             problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
