@@ -158,6 +158,10 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         }
         table.disable(index, reason);
     }
+    problems.extend(builder.unreachable.drain(..).map(|(service, reason)| {
+        let object = format!("service `{service}`");
+        Problem { object, reason }
+    }));
     problems.extend(table.ties().iter().map(|(first, other)| Problem {
         object: format!("router `{other}`"),
         reason: format!("it has the rule and the priority of `{first}`, which gets every request"),

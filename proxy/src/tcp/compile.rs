@@ -73,7 +73,7 @@ pub(crate) fn compile(
         problems.extend(
             unknown
                 .into_iter()
-                .map(|entry| Problem { object: object(), reason: format!("EntryPoint doesn't exist: {entry}") }),
+                .map(|entry| Problem { object: object(), reason: format!("entryPoint {entry:?} doesn't exist") }),
         );
         if known.is_empty() {
             problems.push(Problem { object: object(), reason: "no valid entryPoint for this router".to_owned() });
@@ -125,7 +125,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn route(&mut self, name: &str, router: &TcpRouter) -> Result<TcpRoute, String> {
         if router.rule.is_empty() {
-            return Err("empty rule".to_owned());
+            return Err("router has no rule".to_owned());
         }
         let rule = match router.rule_syntax.as_str() {
             "" | "v3" | "default" => TcpRule::parse(&router.rule),
@@ -136,7 +136,7 @@ impl Builder<'_> {
                 ));
             }
         };
-        let rule = rule.map_err(|error| format!("invalid rule: \"{}\" , {error}", router.rule))?;
+        let rule = rule.map_err(|error| error.to_string())?;
         if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
             return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
         }
@@ -151,7 +151,7 @@ impl Builder<'_> {
                 let wrong = match self.options.get(&wanted) {
                     Some(Ok(_)) => None,
                     Some(Err(error)) => Some(format!("building router handler: building TLS config: {error}")),
-                    None => Some(format!("building router handler: unknown TLS options: {wanted}")),
+                    None => Some(format!("unknown TLS options: {wanted}")),
                 };
                 // Its connections are closed rather than served with less than was asked for, here or by HTTPS routers.
                 self.problems.extend(wrong.map(|reason| Problem { object: format!("TCP router `{name}`"), reason }));

@@ -31,6 +31,7 @@ pub(crate) async fn ask(
             method: head.method.clone(),
             target: target.clone(),
             host: pool.server.host_header.clone(),
+            spelling: None,
             headers: head.headers.clone(),
             body: RequestBody::held(body.clone()),
         };

@@ -215,6 +215,7 @@ impl Probe {
             method: method.clone(),
             target: url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
             host: host.clone(),
+            spelling: None,
             headers: self.headers.clone(),
             body: if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() },
         };

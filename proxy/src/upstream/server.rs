@@ -20,6 +20,8 @@ pub(crate) enum Scheme {
     Https,
     /// HTTP/2 over TCP, without asking first.
     H2c,
+    /// Something else, or nowhere: it is never reached.
+    Unknown,
 }
 
 /// Why a server's URL is unusable.
@@ -28,9 +30,6 @@ pub(crate) enum BadServer {
     /// Not a URL.
     #[error("`{0}` is not a URL")]
     Url(String),
-    /// A scheme that is not spoken.
-    #[error("the scheme of `{0}` is not `http`, `https` or `h2c`")]
-    Scheme(String),
 }
 
 /// A server.
@@ -73,13 +72,24 @@ impl Server {
     /// # Errors
     /// Not a URL of a scheme that is spoken.
     pub(crate) fn new(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
-        let uri: Uri = url.parse().map_err(|_| BadServer::Url(url.to_owned()))?;
-        let authority = uri.authority().ok_or_else(|| BadServer::Url(url.to_owned()))?;
+        if url == "http://" {
+            return Ok(Self {
+                url: url.to_owned(),
+                scheme: Scheme::Unknown,
+                ..Self::new("http://localhost", preserve_path)?
+            });
+        }
+        let bad = || BadServer::Url(url.to_owned());
+        // As Go writes what it has read: only a host with a space in it is none.
+        let path = url.find("://").and_then(|at| Some(at + 3 + url.get(at + 3..)?.find('/')?)).unwrap_or(url.len());
+        let (authority, path) = url.split_at(path);
+        let uri: Uri = format!("{authority}{}", path.replace(' ', "%20")).parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
         let (scheme, default_port) = match uri.scheme_str() {
             Some("http") => (Scheme::Http, 80),
             Some("https") => (Scheme::Https, 443),
             Some("h2c") => (Scheme::H2c, 80),
-            _ => return Err(BadServer::Scheme(url.to_owned())),
+            _ => (Scheme::Unknown, 80),
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let shown = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
@@ -181,5 +191,21 @@ impl Server {
     pub(crate) fn is_suspect(&self) -> bool {
         let until = self.suspect_until.load(Relaxed);
         until != 0 && until > now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn urls_are_read_as_far_as_they_say_where() {
+        let scheme = |url: &str| Server::new(url, true).unwrap().scheme;
+        assert_eq!(["HTTP://a", "https://a", "h2c://a"].map(scheme), [Scheme::Http, Scheme::Https, Scheme::H2c]);
+        assert!(["ws://a", "ftp://a", "http://"].map(scheme).iter().all(|scheme| *scheme == Scheme::Unknown));
+        assert_eq!(Server::new("http://a/b c/", true).unwrap().base_path, "/b%20c");
+        assert_eq!(Server::new("http://a b/", true).unwrap_err().to_string(), "`http://a b/` is not a URL");
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::config::dynamic::{self, Configuration, HttpServersTransport};
 use crate::middleware;
 use crate::upstream::balance::{Balance, Kind, Member};
+use crate::upstream::failure::Failure;
 use crate::upstream::health::Check;
-use crate::upstream::server::{BadServer, Server};
+use crate::upstream::server::{BadServer, Scheme, Server};
 use crate::upstream::sticky::Sticky;
 use crate::upstream::transport::{Credentials, Transport, TransportOptions, pem_or_path};
 
@@ -72,6 +73,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) servers: Servers,
     /// Health checks to run.
     pub(crate) checks: Vec<Check>,
+    /// Services with a server that cannot be reached as its URL is, and why.
+    pub(crate) unreachable: Vec<(String, String)>,
 }
 
 impl<'a> Builder<'a> {
@@ -94,6 +97,7 @@ impl<'a> Builder<'a> {
             slots: Vec::new(),
             servers: HashMap::new(),
             checks: Vec::new(),
+            unreachable: Vec::new(),
         }
     }
 
@@ -241,6 +245,9 @@ impl<'a> Builder<'a> {
                 Some(known) => Arc::clone(known),
                 None => Arc::new(Server::new(&url, server.preserve_path)?),
             };
+            if known.scheme == Scheme::Unknown {
+                self.unreachable.push((name.to_owned(), Failure::Scheme(server.url.clone()).to_string()));
+            }
             self.servers.insert(key, Arc::clone(&known));
             let weight = server.weight.map_or(1, |weight| u64::try_from(weight).unwrap_or(0));
             let slot =
