@@ -30,6 +30,9 @@ pub(crate) enum BadServer {
     /// Not a URL.
     #[error("`{0}` is not a URL")]
     Url(String),
+    /// A scheme that is not spoken.
+    #[error("the scheme of `{0}` is not `http`, `https` or `h2c`")]
+    Scheme(String),
 }
 
 /// A server.
@@ -72,13 +75,6 @@ impl Server {
     /// # Errors
     /// Not a URL of a scheme that is spoken.
     pub(crate) fn new(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
-        if url == "http://" {
-            return Ok(Self {
-                url: url.to_owned(),
-                scheme: Scheme::Unknown,
-                ..Self::new("http://localhost", preserve_path)?
-            });
-        }
         let bad = || BadServer::Url(url.to_owned());
         // As Go writes what it has read: only a host with a space in it is none.
         let path = url.find("://").and_then(|at| Some(at + 3 + url.get(at + 3..)?.find('/')?)).unwrap_or(url.len());
@@ -89,7 +85,7 @@ impl Server {
             Some("http") => (Scheme::Http, 80),
             Some("https") => (Scheme::Https, 443),
             Some("h2c") => (Scheme::H2c, 80),
-            _ => (Scheme::Unknown, 80),
+            _ => return Err(BadServer::Scheme(url.to_owned())),
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let shown = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
@@ -109,6 +105,21 @@ impl Server {
             alone_until: AtomicU64::new(0),
             times: OnceLock::new(),
         })
+    }
+
+    /// The same, but as one that is never reached where the scheme is not spoken or there is no host: other servers beside it
+    /// may be good.
+    ///
+    /// # Errors
+    /// Not a URL.
+    pub(crate) fn as_configured(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
+        let elsewhere = match (url.split_once("://"), Self::new(url, preserve_path)) {
+            (_, Ok(server)) => return Ok(server),
+            (Some((_, "")), Err(_)) => Self::new("http://localhost", preserve_path)?,
+            (Some((_, rest)), Err(BadServer::Scheme(_))) => Self::new(&format!("http://{rest}"), preserve_path)?,
+            (_, Err(error)) => return Err(error),
+        };
+        Ok(Self { url: url.to_owned(), scheme: Scheme::Unknown, cookie: super::sticky::value(url), ..elsewhere })
     }
 
     /// Whether the URL's path comes before the request's.
@@ -202,10 +213,11 @@ mod tests {
 
     #[test]
     fn urls_are_read_as_far_as_they_say_where() {
-        let scheme = |url: &str| Server::new(url, true).unwrap().scheme;
+        let scheme = |url: &str| Server::as_configured(url, true).unwrap().scheme;
         assert_eq!(["HTTP://a", "https://a", "h2c://a"].map(scheme), [Scheme::Http, Scheme::Https, Scheme::H2c]);
         assert!(["ws://a", "ftp://a", "http://"].map(scheme).iter().all(|scheme| *scheme == Scheme::Unknown));
+        assert!(Server::new("ws://a", true).is_err());
         assert_eq!(Server::new("http://a/b c/", true).unwrap().base_path, "/b%20c");
-        assert_eq!(Server::new("http://a b/", true).unwrap_err().to_string(), "`http://a b/` is not a URL");
+        assert_eq!(Server::as_configured("http://a b/", true).unwrap_err().to_string(), "`http://a b/` is not a URL");
     }
 }

@@ -330,7 +330,9 @@ async fn a_server_that_cannot_be_reached_as_its_url_is_costs_its_requests_only()
     let mut configuration = routed("a", &[echo().await]);
     let servers = &mut configuration.http.services.get_mut("a@file").unwrap().load_balancer.as_mut().unwrap().servers;
     servers[0].url = "ftp://127.0.0.1".to_owned();
-    let running = run(options(), configuration).await;
+    let running = run(options(), routed("b", &[])).await;
+    let problems = running.apply(configuration).await.problems;
+    assert!(problems.iter().any(|problem| problem.reason.contains("`ftp://127.0.0.1` is not")), "{problems:?}");
     let (head, _) = ask(running.web, &get("a.test", "/x")).await;
     assert!(head.starts_with("HTTP/1.1 500"), "{head}");
 }

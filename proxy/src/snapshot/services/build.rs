@@ -243,7 +243,7 @@ impl<'a> Builder<'a> {
             let key = (name.to_owned(), url.clone(), server.preserve_path);
             let known = match self.servers.get(&key).or_else(|| self.known.get(&key)) {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(Server::new(&url, server.preserve_path)?),
+                None => Arc::new(Server::as_configured(&url, server.preserve_path)?),
             };
             if known.scheme == Scheme::Unknown {
                 self.unreachable.push((name.to_owned(), Failure::Scheme(server.url.clone()).to_string()));
