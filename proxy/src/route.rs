@@ -147,6 +147,14 @@ impl RoutingTable {
         }
     }
 
+    /// Notes that a route does not do all that is asked of it; without effect on one that takes no requests.
+    pub fn warn(&mut self, route: usize, reason: String) {
+        if let Some(route) = self.routes.get_mut(route).filter(|route| route.is_enabled()) {
+            route.status = Status::Warning;
+            route.errors.push(reason);
+        }
+    }
+
     /// Pairs of routers with the same rule, priority and entry point: the first of the pair gets every request.
     pub fn ties(&self) -> &[(String, String)] {
         &self.ties

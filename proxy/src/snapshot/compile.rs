@@ -152,6 +152,9 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             }
         });
     }
+    for (index, reason) in unheard(&table, &conflicts) {
+        table.warn(index, reason);
+    }
     for (index, reason) in disabled {
         if let Some(router) = table.routes().get(index) {
             problems.push(Problem { object: format!("router `{}`", router.name), reason: reason.clone() });
@@ -179,6 +182,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let broken_services = builder.failed();
     let snapshot = Snapshot {
         broken_services,
+        served_services: builder.served(),
         broken_middlewares: middlewares.failed,
         tcp,
         udp,
@@ -195,6 +199,25 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)
+}
+
+/// Routes that are not served with the TLS options which they name, by position, with Traefik's words for why.
+fn unheard(table: &RoutingTable, conflicts: &[String]) -> Vec<(usize, String)> {
+    let reason = |route: &route::Route| {
+        let options = route.tls.as_ref().map(|tls| tls.options.as_str())?;
+        let hosts = route.hosts();
+        if matches!(options, "" | "default") {
+            None
+        } else if hosts.is_empty() {
+            let rule = &route.router.rule;
+            Some(format!("no domain found in rule {rule}, the TLS option {options} cannot be applied"))
+        } else if hosts.iter().any(|host| conflicts.contains(&host.to_ascii_lowercase())) {
+            Some(format!("{CONFLICT}, default TLS options will be used instead"))
+        } else {
+            None
+        }
+    };
+    table.routes().iter().enumerate().filter_map(|(index, route)| Some((index, reason(route)?))).collect()
 }
 
 /// Hosts of TLS routers that no public authority gives certificates for, that have none and get none from a resolver.

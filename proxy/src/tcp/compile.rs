@@ -50,7 +50,10 @@ pub(crate) fn compile(
         known: Known::new(),
         checks: BTreeMap::new(),
         problems: Vec::new(),
+        served: HashSet::new(),
+        broken: BTreeMap::new(),
     };
+    let mut using = HashMap::new();
     let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
     for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
         for name in &route.using {
@@ -69,7 +72,9 @@ pub(crate) fn compile(
     let mut routes: Vec<(i64, Vec<String>, Arc<TcpRoute>)> = Vec::new();
     for (name, router) in &config.tcp.routers {
         let object = || format!("TCP router `{name}`");
-        let (known, unknown) = entry_points(router, models);
+        let (mut known, unknown) = entry_points(router, models);
+        known.sort();
+        using.insert(name.clone(), known.clone());
         problems.extend(
             unknown
                 .into_iter()
@@ -96,7 +101,10 @@ pub(crate) fn compile(
     let entries = entries.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
     let checks = builder.checks.into_values().collect();
     problems.append(&mut builder.problems);
-    (TcpTable { entries, kept: builder.kept, health: builder.known, checks }, problems)
+    let (served, broken_middlewares) = (builder.served, builder.broken);
+    let table =
+        TcpTable { entries, kept: builder.kept, health: builder.known, checks, using, served, broken_middlewares };
+    (table, problems)
 }
 
 /// The entry points of a router that exist, and the names of those that do not.
@@ -120,6 +128,10 @@ struct Builder<'a> {
     checks: BTreeMap<String, Check>,
     /// Of routers that are in force all the same.
     problems: Vec<Problem>,
+    /// Services that routers have.
+    served: HashSet<String>,
+    /// Middlewares that cannot be made, with the reason.
+    broken: BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
@@ -176,7 +188,9 @@ impl Builder<'_> {
         let known = self.before.and_then(|before| before.kept.get(&key)).filter(|(before, _)| before == config);
         let built = match known {
             Some((_, known)) => known.clone(),
-            None => TcpMiddleware::new(config).map_err(|reason| format!("middleware {:?}: {reason}", key.1))?,
+            None => TcpMiddleware::new(config).inspect_err(|reason| {
+                self.broken.insert(key.1.clone(), reason.clone());
+            })?,
         };
         self.kept.insert(key, (config.clone(), built.clone()));
         Ok(built)
@@ -188,6 +202,7 @@ impl Builder<'_> {
         }
         let config = self.config.tcp.services.get(name);
         let config = config.ok_or_else(|| format!("the service \"{name}\" does not exist"))?;
+        self.served.insert(name.to_owned());
         if let Some(weighted) = &config.weighted {
             let mut members = Vec::new();
             let mut weights = Vec::new();

@@ -371,7 +371,7 @@ async fn headers_come_and_go() {
     let headers = Headers {
         custom_request_headers: one("X-In", "1"),
         custom_response_headers: one("X-Out", "2"),
-        sts_seconds: 60,
+        sts_seconds: Some(60),
         frame_deny: true,
         ..Headers::default()
     };

@@ -1,6 +1,6 @@
 //! From the configuration of services to services that answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::config::dynamic::{self, Configuration, HttpServersTransport};
@@ -99,6 +99,11 @@ impl<'a> Builder<'a> {
             checks: Vec::new(),
             unreachable: Vec::new(),
         }
+    }
+
+    /// The services that some router has, in the end.
+    pub(crate) fn served(&self) -> BTreeSet<String> {
+        self.built.iter().filter(|(_, built)| built.is_ok()).map(|(name, _)| name.clone()).collect()
     }
 
     /// The services that could not be built, by name, with the reason.
