@@ -8,7 +8,7 @@
 //! `middlewares` and `service` name (both qualified), keeps it under the route's position, and calls [`RoutingTable::disable`] with the
 //! reason where that fails. A request's route is the position that [`RoutingTable::find`] gives.
 
-mod compile;
+pub(crate) mod compile;
 mod muxer;
 mod shadow;
 

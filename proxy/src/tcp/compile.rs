@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::dynamic::{self, Configuration, TcpLoadBalancer, TcpRouter, TcpServer, TcpServersTransport};
+use crate::route::compile::{default_entry_points, unknown_syntax};
 use crate::route::{EntryPointModel, RoutingTable};
 use crate::rule::TcpRule;
 use crate::rule::priority::of_tcp;
@@ -110,9 +111,7 @@ pub(crate) fn compile(
 /// The entry points of a router that exist, and the names of those that do not.
 fn entry_points(router: &TcpRouter, models: &[EntryPointModel]) -> (Vec<String>, Vec<String>) {
     if router.entry_points.is_empty() {
-        let marked = models.iter().any(|model| model.as_default);
-        let default = |model: &&EntryPointModel| if marked { model.as_default } else { model.name != "traefik" };
-        return (models.iter().filter(default).map(|model| model.name.clone()).collect(), Vec::new());
+        return (default_entry_points(models), Vec::new());
     }
     let names: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
     router.entry_points.iter().cloned().partition(|name| names.contains(name.as_str()))
@@ -140,14 +139,13 @@ impl Builder<'_> {
             return Err("router has no rule".to_owned());
         }
         let rule = match router.rule_syntax.as_str() {
-            "" | "v3" | "default" => TcpRule::parse(&router.rule),
             "v2" => TcpRule::parse_v2(&router.rule),
-            other => {
-                return Err(format!(
-                    "there is no rule syntax `{other}`: leave `ruleSyntax` out, or write `v3` or `v2`"
-                ));
-            }
+            _ => TcpRule::parse(&router.rule),
         };
+        self.problems.extend(
+            unknown_syntax(&router.rule_syntax)
+                .map(|reason| Problem { object: format!("TCP router `{name}`"), reason }),
+        );
         let rule = rule.map_err(|error| error.to_string())?;
         if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
             return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
