@@ -1,8 +1,9 @@
 //! Go's templates, as the default rule and dynamic files use them.
 //!
-//! Specification: Go's package `text/template`; the functions are Go's own and those of the library "sprig" whose result depends on
-//! nothing but their arguments and the environment. Anything else is refused by name.
+//! Specification: Go's package `text/template`; the functions are Go's own and those of the library "sprig", but for those that
+//! make keys and chance texts, which a file that is read again and again cannot want. Anything else is refused by name.
 
+mod dates;
 mod evaluate;
 mod functions;
 mod numbers;

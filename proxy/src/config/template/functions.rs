@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::value::Value;
-use super::{Context, numbers, texts};
+use super::{Context, dates, numbers, texts};
 
 /// The name of a function without `must`: such functions are the same, but for errors that would be results otherwise.
 pub(super) fn bare(name: &str) -> Cow<'_, str> {
@@ -24,6 +24,8 @@ pub(super) fn call(name: &str, args: &[Value], context: &Context<'_>) -> Result<
     let variable = |name: &str| context.environment.get(name).cloned().unwrap_or_default();
     match (name, args) {
         ("env", [Value::Text(name)]) => return Ok(Value::Text(variable(name))),
+        ("getHostByName", [Value::Text(name)]) => return address(name),
+        ("uuidv4", []) => return uuid(),
         ("expandenv", [Value::Text(text)]) => return Ok(Value::Text(texts::expanded(text, &variable))),
         ("split", [Value::Text(text), Value::Text(separator)]) if context.split_is_go => {
             return Ok(texts::parts(text, separator).map(str::to_owned).collect());
@@ -35,7 +37,9 @@ pub(super) fn call(name: &str, args: &[Value], context: &Context<'_>) -> Result<
         }
         _ => {}
     }
-    if let Some(result) = numbers::call(name, args).or_else(|| texts::call(name, args)) {
+    if let Some(result) =
+        numbers::call(name, args).or_else(|| texts::call(name, args)).or_else(|| dates::call(name, args))
+    {
         return result;
     }
     let kinds = || args.iter().map(Value::kind).collect::<Vec<_>>().join(", ");
@@ -104,6 +108,28 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
     }))
 }
 
+/// An address of a host.
+fn address(name: &str) -> Result<Value, String> {
+    use std::net::ToSocketAddrs;
+    let found = (name, 0_u16).to_socket_addrs().map_err(|error| format!("`getHostByName`: `{name}`: {error}"))?;
+    let mut found: Vec<_> = found.map(|found| found.ip()).collect();
+    // One of them that stays the same as long as they do: a file is read again whenever it may have changed.
+    found.sort_unstable();
+    let first = found.first().ok_or_else(|| format!("`getHostByName`: `{name}` has no address"))?;
+    Ok(Value::Text(first.to_string()))
+}
+
+/// An identifier that nobody has (RFC 9562 section 5.4).
+fn uuid() -> Result<Value, String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "`uuidv4`: there is no randomness".to_owned())?;
+    let random = u128::from_be_bytes(bytes);
+    let random = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{random:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
+    Ok(Value::Text(parts.join("-")))
+}
+
 fn count(length: usize) -> Value {
     Value::Number(i64::try_from(length).unwrap_or(i64::MAX))
 }
@@ -116,6 +142,7 @@ pub(super) const fn kind(value: &Value) -> &'static str {
         Value::Number(_) => "int",
         Value::Float(_) => "float64",
         Value::Flag(_) => "bool",
+        Value::Time(_) => "struct",
         Value::List(_) => "slice",
         Value::Map(_) => "map",
     }

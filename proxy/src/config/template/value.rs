@@ -14,6 +14,7 @@ pub(in crate::config) enum Value {
     Number(i64),
     Float(f64),
     Flag(bool),
+    Time(jiff::Timestamp),
     List(Vec<Value>),
     Map(BTreeMap<String, Value>),
 }
@@ -39,6 +40,7 @@ impl Value {
             Self::Number(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
             Self::Flag(flag) => *flag,
+            Self::Time(_) => true,
             Self::List(items) => !items.is_empty(),
             Self::Map(entries) => !entries.is_empty(),
         }
@@ -52,6 +54,7 @@ impl Value {
             Self::Number(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
+            Self::Time(time) => super::dates::printed(*time),
             Self::List(items) => format!("[{}]", items.iter().map(Self::text).collect::<Vec<_>>().join(" ")),
             Self::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| format!("{key}:{}", value.text()));
@@ -76,7 +79,7 @@ impl Value {
             Self::Map(entries) => {
                 entries.iter().try_fold(1, |all, (key, value)| Ok(all + key.len() + value.weight_below(depth)?))
             }
-            Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) => Ok(1),
+            Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) | Self::Time(_) => Ok(1),
         }
     }
 
@@ -87,6 +90,7 @@ impl Value {
             Self::Text(_) => "a text",
             Self::Number(_) | Self::Float(_) => "a number",
             Self::Flag(_) => "a flag",
+            Self::Time(_) => "a time",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
         }
@@ -112,6 +116,7 @@ impl Value {
             Self::Number(number) => (*number).into(),
             Self::Float(number) => (*number).into(),
             Self::Flag(flag) => (*flag).into(),
+            Self::Time(time) => time.to_string().into(),
             Self::List(items) => items.iter().map(Self::json).collect(),
             Self::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.json())).collect(),
         }
