@@ -38,7 +38,8 @@ impl RedirectScheme {
         if self.is_there(exchange, host, name) {
             return None;
         }
-        if !self.is_url {
+        // As in Traefik: with a port behind it an IPv6 address loses its brackets, and no URL comes of that.
+        if !self.is_url || (name.starts_with('[') && name.len() < host.len()) {
             return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
         }
         redirect(

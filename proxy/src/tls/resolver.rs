@@ -104,7 +104,11 @@ impl Terms {
     /// `config` for a client that names no host: addresses are not named, so it may know the gateway by `local`.
     pub(crate) fn at_address(&self, mut config: Arc<ServerConfig>, local: IpAddr) -> Arc<ServerConfig> {
         let name = local.to_canonical().to_string();
-        if let Some(certificate) = self.certificates.as_ref().and_then(|all| all.find(&name)) {
+        // Those of our own authority have their turn where no others are for any name.
+        let trusted = |all: &Certificates| {
+            all.store.find(&name).cloned().or_else(|| all.obtained.acme.load().find(&name).cloned())
+        };
+        if let Some(certificate) = self.certificates.as_ref().and_then(trusted) {
             Arc::make_mut(&mut config).cert_resolver = Arc::new(SingleCertAndKey::from(certificate));
         }
         config

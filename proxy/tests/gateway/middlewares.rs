@@ -304,7 +304,8 @@ async fn a_port_counts_where_it_is_written() {
         ("http", "", "a.test:8080", None),
         ("http", "81", "a.test:81", None),
         ("wss", "443", "a.test:81", Some("wss://a.test:443/")),
-        ("https", "443", "[::1]:81", Some("https://[::1]/")),
+        ("https", "443", "[::1]", Some("https://[::1]/")),
+        ("https", "443", "[::1]:81", None),
     ] {
         let redirect = RedirectScheme { scheme: scheme.to_owned(), port: port.to_owned(), permanent: false };
         let middleware = Middleware { redirect_scheme: Some(redirect), ..Middleware::default() };
