@@ -16,7 +16,7 @@ use crate::entry_point::EntryPoint;
 use crate::route::EntryPointModel;
 
 /// Priorities of Traefik's own routers: above all that users can give, in this order.
-const REDIRECT: i64 = i64::MAX - 1;
+pub(crate) const REDIRECT: i64 = i64::MAX - 1;
 const INTERNAL: i64 = i64::MAX - 2;
 const DASHBOARD: i64 = i64::MAX - 3;
 

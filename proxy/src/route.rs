@@ -8,7 +8,7 @@
 //! `middlewares` and `service` name (both qualified), keeps it under the route's position, and calls [`RoutingTable::disable`] with the
 //! reason where that fails. A request's route is the position that [`RoutingTable::find`] gives.
 
-mod compile;
+pub(crate) mod compile;
 mod muxer;
 mod shadow;
 
@@ -143,6 +143,14 @@ impl RoutingTable {
     pub fn disable(&mut self, route: usize, reason: String) {
         if let Some(route) = self.routes.get_mut(route) {
             route.status = Status::Disabled;
+            route.errors.push(reason);
+        }
+    }
+
+    /// Notes that a route does not do all that is asked of it; without effect on one that takes no requests.
+    pub fn warn(&mut self, route: usize, reason: String) {
+        if let Some(route) = self.routes.get_mut(route).filter(|route| route.is_enabled()) {
+            route.status = Status::Warning;
             route.errors.push(reason);
         }
     }

@@ -50,6 +50,8 @@ pub(crate) struct Snapshot {
     pub(crate) middlewares: Kept,
     /// HTTP middlewares that cannot be used, by name, with the reason.
     pub(crate) broken_middlewares: BTreeMap<String, String>,
+    /// HTTP services that some router has.
+    pub(crate) served_services: BTreeSet<String>,
     /// HTTP services that cannot be used, by name, with the reason.
     pub(crate) broken_services: BTreeMap<String, String>,
     /// The active health checks.

@@ -12,7 +12,7 @@ mod proxy_protocol;
 mod relay;
 mod service;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -34,12 +34,31 @@ pub(crate) struct TcpTable {
     health: compile::Known,
     /// The active health checks.
     pub(crate) checks: Vec<health::Check>,
+    /// The entry points of all routers, in force or not, that exist.
+    using: HashMap<String, Vec<String>>,
+    /// Services that some router has.
+    served: HashSet<String>,
+    /// Middlewares that cannot be used, with the reason.
+    pub(crate) broken_middlewares: BTreeMap<String, String>,
 }
 
 impl TcpTable {
-    /// Whether a router is in force, by its qualified name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.entries.values().flat_map(|entry| entry.plain.iter().chain(&entry.tls)).any(|route| route.name == name)
+    /// Whether a router serves connections, and does not only close them, by its qualified name.
+    pub(crate) fn serves(&self, name: &str) -> bool {
+        let is_closed =
+            |route: &TcpRoute| matches!(&route.tls, Some(TcpTls::Terminated(terms)) if terms.config.is_none());
+        let mut routes = self.entries.values().flat_map(|entry| entry.plain.iter().chain(&entry.tls));
+        routes.any(|route| route.name == name && !is_closed(route))
+    }
+
+    /// The entry points of a router that exist.
+    pub(crate) fn using(&self, router: &str) -> &[String] {
+        self.using.get(router).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether some router has a service.
+    pub(crate) fn is_served(&self, service: &str) -> bool {
+        self.served.contains(service)
     }
 
     /// Whether the health check of a service has found a server not to work.

@@ -7,6 +7,7 @@ mod builtin;
 mod evaluate;
 mod parse;
 mod print;
+mod time;
 mod value;
 mod words;
 
@@ -17,6 +18,7 @@ use std::fmt;
 
 pub use builtin::NAMES as BUILT_IN;
 pub use print::quoted;
+pub use time::time_as;
 pub use value::Value;
 
 /// Where an action of a template begins: line and column, both from 1.

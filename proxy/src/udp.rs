@@ -36,6 +36,15 @@ const BATCH: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct UdpTable {
     entries: HashMap<String, Arc<UdpRoute>>,
+    /// The entry points of all routers, in force or not, that exist.
+    using: HashMap<String, Vec<String>>,
+}
+
+impl UdpTable {
+    /// The entry points of a router that exist.
+    pub(crate) fn using(&self, router: &str) -> &[String] {
+        self.using.get(router).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// A UDP router.

@@ -313,7 +313,6 @@ impl Section<'_, '_> {
     }
 }
 
-/// A value as the decoder wants it; what is null is not there.
 /// A number as Traefik's reader hands it on: `5.0` is a whole number, other fractions have six places.
 fn digits(number: &serde_json::Number) -> String {
     match number.as_f64().filter(|_| number.is_f64()) {
@@ -323,6 +322,7 @@ fn digits(number: &serde_json::Number) -> String {
     }
 }
 
+/// A value as the decoder wants it; what is null is not there, and texts of lists have no space around them.
 fn node(name: &str, value: &Value) -> Node {
     let mut node = Node { name: name.to_owned(), ..Node::default() };
     match value {
@@ -332,7 +332,11 @@ fn node(name: &str, value: &Value) -> Node {
         Value::String(text) => node.value = Some(text.clone()),
         Value::Array(items) => {
             node.shape = Shape::List;
-            node.children = items.iter().map(|item| self::node(name, item)).collect();
+            let element = |item: &Value| match item {
+                Value::String(text) => Node { value: Some(text.trim().to_owned()), ..self::node(name, item) },
+                _ => self::node(name, item),
+            };
+            node.children = items.iter().map(element).collect();
         }
         Value::Object(entries) => {
             node.shape = Shape::Mapping;

@@ -157,17 +157,13 @@ impl StaticConfig {
     }
 
     /// Names of the entry points for routers that name none: those marked `asDefault`, else every TCP one but
-    /// `traefik`.
+    /// `traefik`, which is none even if it is marked.
     #[must_use]
     pub fn default_entry_points(&self) -> Vec<&str> {
-        let marked: Vec<&str> =
-            self.entry_points.iter().filter(|(_, point)| point.as_default).map(|(name, _)| name.as_str()).collect();
-        if !marked.is_empty() {
-            return marked;
-        }
+        let marked = self.entry_points.values().any(|point| point.as_default);
         self.entry_points
             .iter()
-            .filter(|(name, point)| *name != "traefik" && !point.is_udp())
+            .filter(|(name, point)| *name != "traefik" && !point.is_udp() && (point.as_default || !marked))
             .map(|(name, _)| name.as_str())
             .collect()
     }

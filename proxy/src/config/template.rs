@@ -1,8 +1,9 @@
 //! Go's templates, as the default rule and dynamic files use them.
 //!
-//! The functions are those of the library "sprig" whose result depends on nothing but their arguments and the environment. Anything else
-//! is refused by name.
+//! The functions are those of the library "sprig", but for those that make keys and chance texts, which a file that is read again
+//! and again cannot want. Anything else is refused by name.
 
+mod dates;
 mod functions;
 mod numbers;
 mod texts;

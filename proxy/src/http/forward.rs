@@ -215,7 +215,8 @@ impl Outgoing {
         }
         let unzip = unzip::ask(&method, &mut headers);
         let (target, host) = (PathAndQuery::from_static("/"), exchange.host.value.clone());
-        let call = Call { method, target, host, headers, body: std::mem::take(&mut exchange.body) };
+        let spelling = exchange.parts.extensions.get().cloned();
+        let call = Call { method, target, host, spelling, headers, body: std::mem::take(&mut exchange.body) };
         Self { call, upgrades: exchange.upgrade.is_some(), informed: false, unzip }
     }
 

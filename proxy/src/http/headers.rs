@@ -200,7 +200,12 @@ pub(crate) fn title_case(name: &str) -> impl Iterator<Item = u8> {
 
 /// Writes a line of a head of HTTP/1.1. Names begin with capitals: some programs know no others.
 pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    out.extend(title_case(name.as_str()));
+    write_named(out, title_case(name.as_str()), value);
+}
+
+/// The same with a name as it is.
+pub(crate) fn write_named(out: &mut Vec<u8>, name: impl Iterator<Item = u8>, value: &HeaderValue) {
+    out.extend(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());
     out.extend_from_slice(b"\r\n");

@@ -83,7 +83,10 @@ pub(crate) async fn serve(
     match first {
         First::Tls => match tcp.filter(|tcp| tcp.has_tls()) {
             Some(tcp) => Box::pin(connection.tls_or_tcp(stream, &tcp)).await,
-            None => connection.tls(stream).await,
+            None => match stream.local_addr() {
+                Ok(local) => connection.tls(stream, local).await,
+                Err(error) => tracing::debug!(client = %connection.peer, %error, "connection closed"),
+            },
         },
         First::Postgres => {
             if let Some(tcp) = tcp {
@@ -180,8 +183,8 @@ impl Connection {
         let challenged = self.worker.shared.challenges.is_asked_by(&hello);
         let found = (!challenged).then(|| tcp.encrypted(&self.candidate(&hello, &hello.protocols()))).flatten();
         match found {
-            Some(route) => self.end_tls(route, stream, local, Beginning::Client).await,
-            None => self.tls(stream).await,
+            Some(route) => self.end_tls(route, stream, local, !hello.server_name.is_empty(), Beginning::Client).await,
+            None => self.tls(stream, local).await,
         }
     }
 
@@ -196,7 +199,7 @@ impl Connection {
         };
         let Some((hello, stream)) = self.hello(agreed).await else { return };
         match tcp.for_tls(&self.candidate(&hello, &hello.protocols())) {
-            Some(route) => self.end_tls(route, stream, local, Beginning::Postgres).await,
+            Some(route) => self.end_tls(route, stream, local, !hello.server_name.is_empty(), Beginning::Postgres).await,
             None => tracing::debug!(client = %self.peer, "connection closed: no TCP router is for this name"),
         }
     }
@@ -224,11 +227,14 @@ impl Connection {
         route: &TcpRoute,
         stream: Replay<TcpStream>,
         local: std::net::SocketAddr,
+        named: bool,
         beginning: Beginning,
     ) {
         let ends = Ends { peer: self.peer, local };
         let Some(TcpTls::Terminated(terms)) = &route.tls else { return route.serve(stream, ends, beginning).await };
-        let Some(mut config) = terms.config.clone() else {
+        let config =
+            terms.config.clone().map(|config| if named { config } else { terms.at_address(config, local.ip()) });
+        let Some(mut config) = config else {
             tracing::debug!(client = %self.peer, "connection closed: its TLS options cannot be used");
             return;
         };
@@ -244,9 +250,9 @@ impl Connection {
         }
     }
 
-    async fn tls<S: Quiet + Unpin + Send + 'static>(self, stream: S) {
+    async fn tls<S: Quiet + Unpin + Send + 'static>(self, stream: S, local: std::net::SocketAddr) {
         // What the handshake took is let go before the connection is served.
-        let serving = match within(self.entry.limits.handshake, Box::pin(self.handshake(stream))).await {
+        let serving = match within(self.entry.limits.handshake, Box::pin(self.handshake(stream, local))).await {
             Some(Ok(Some((stream, session)))) => self.encrypted(stream, session),
             Some(Ok(None)) => return tracing::debug!(client = %self.peer, "connection closed after the TLS hello"),
             Some(Err(error)) => return tracing::debug!(client = %self.peer, %error, "TLS handshake failed"),
@@ -275,6 +281,7 @@ impl Connection {
     async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
+        local: std::net::SocketAddr,
     ) -> io::Result<Option<(TlsStream<S>, TlsSession)>> {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         if let Some(config) = self.worker.shared.challenges.tls(&hello.client_hello()) {
@@ -287,7 +294,7 @@ impl Connection {
         let (identity, config) = {
             let view = self.worker.view.load();
             let terms = view.snapshot.policy.terms_of(name.as_deref());
-            let Some(config) = terms.config_for(&hello.client_hello()) else { return Ok(None) };
+            let Some(config) = terms.config_for(&hello.client_hello(), local.ip()) else { return Ok(None) };
             (Arc::clone(&terms.identity), config)
         };
         let stream = hello.into_stream(config).await?;

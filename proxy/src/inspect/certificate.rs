@@ -86,7 +86,7 @@ impl Inspector {
         let local = self.obtained.local.load();
         all.extend(local.by_name.all().iter().map(|certificate| seen(certificate, Origin::Local)));
         let store = &snapshot.wanted.store;
-        if store.has_default && all.iter().all(|known| known.fingerprint != fingerprint(&store.default)) {
+        if store.default_place.is_some() && all.iter().all(|known| known.fingerprint != fingerprint(&store.default)) {
             all.push(seen(&store.default, Origin::Default));
         }
         all.sort_by(|a, b| (a.days_left, &a.names, &a.fingerprint).cmp(&(b.days_left, &b.names, &b.fingerprint)));
@@ -110,7 +110,7 @@ impl Inspector {
                 return seen(found, Origin::Local);
             }
         }
-        if store.has_default {
+        if store.default_place.is_some() {
             return seen(&store.default, Origin::Default);
         }
         let acme_names = self.obtained.acme.load();

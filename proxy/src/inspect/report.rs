@@ -153,7 +153,7 @@ impl Inspector {
 
     fn tcp_route(&self, snapshot: &Snapshot, name: &str, router: &TcpRouter) -> RouteSeen {
         let provider = crate::route::provider_of(name);
-        let (status, errors) = self.state(&format!("TCP router `{name}`"), snapshot.tcp.has(name));
+        let (status, errors) = self.state(&format!("TCP router `{name}`"), snapshot.tcp.serves(name));
         let tls = router.tls.as_ref().map(|tls| {
             let hosts = crate::rule::TcpRule::parse(&router.rule).map(|rule| rule.hosts()).unwrap_or_default();
             let hosts: Vec<String> = hosts.into_iter().filter(|host| host != "*").collect();

@@ -305,7 +305,7 @@ fn headers_line(headers: &Headers) -> String {
     if !headers.custom_response_headers.is_empty() {
         parts.push(format!("sets {} on answers", names(&headers.custom_response_headers)));
     }
-    if headers.sts_seconds > 0 {
+    if headers.sts_seconds.is_some_and(|seconds| seconds > 0) {
         parts.push("sets `Strict-Transport-Security`".to_owned());
     }
     let cors = !headers.access_control_allow_origin_list.is_empty()

@@ -13,6 +13,7 @@ use crate::config::dynamic;
 use crate::http::body::Body;
 use crate::http::error_response::text;
 use crate::http::exchange::Exchange;
+use crate::upstream::call::Spelling;
 
 /// Lines of users, from the configuration and from the file that it names.
 ///
@@ -33,14 +34,18 @@ fn lines(config: &dynamic::Auth) -> Result<Vec<String>, String> {
 #[derive(Debug)]
 struct Passed {
     remove: bool,
-    field: Option<HeaderName>,
+    field: Option<(HeaderName, Spelling)>,
 }
 
 impl Passed {
     fn new(config: &dynamic::Auth) -> Result<Self, String> {
         let field = match config.header_field.as_str() {
             "" => None,
-            name => Some(HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?),
+            name => {
+                let field =
+                    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+                Some((field, Spelling(name.into())))
+            }
         };
         Ok(Self { remove: config.remove_header, field })
     }
@@ -51,7 +56,7 @@ impl Passed {
         if self.remove {
             headers.remove(AUTHORIZATION);
         }
-        if let Some(field) = &self.field {
+        if let Some((field, spelling)) = &self.field {
             // Applications that read `_` as `-` must not find another name there.
             let alike = |name: &&HeaderName| name.as_str().replace('_', "-") == field.as_str().replace('_', "-");
             let aliases: Vec<HeaderName> = headers.keys().filter(alike).cloned().collect();
@@ -60,6 +65,7 @@ impl Passed {
             }
             if let Ok(value) = HeaderValue::from_bytes(user.as_bytes()) {
                 headers.insert(field, value);
+                exchange.parts.extensions.insert(spelling.clone());
             }
         }
     }

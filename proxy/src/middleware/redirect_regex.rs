@@ -55,26 +55,55 @@ fn location(url: &str) -> Option<String> {
         Some((scheme, rest)) if is_scheme(scheme) => (format!("{}:", scheme.to_ascii_lowercase()), rest),
         _ => (String::new(), url),
     };
-    let (slashes, host, rest) = match rest.strip_prefix("//") {
+    let first = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if scheme.is_empty() && first.contains(':') {
+        return None;
+    }
+    let (slashes, authority, rest) = match rest.strip_prefix("//") {
         Some(after) => {
-            let (host, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
-            ("//", host, rest)
+            let (authority, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
+            ("//", authority, rest)
         }
         None => ("", "", rest),
     };
-    let port = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or("", |(_, port)| port);
-    if host.contains([' ', '<', '>', '"', '\\', '^', '`', '{', '|', '}'])
-        || !port.bytes().all(|byte| byte.is_ascii_digit())
-    {
+    if !is_host(authority.rsplit_once('@').map_or(authority, |(_, host)| host)) {
         return None;
     }
+    unescape(rest.split_once('#').map_or("", |(_, fragment)| fragment)).ok()?;
     let (path, rest) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let path = RawPath { decoded: unescape(path).ok()?, raw: path.to_owned() }.escaped();
     let mut out = scheme + slashes;
-    encode(host, &mut out);
+    encode(authority, &mut out);
     out.push_str(&path);
     encode(rest, &mut out);
     Some(out)
+}
+
+/// Whether a text is a host, with or without a port, as Go reads one: only what is not ASCII may be encoded, and the `%` before
+/// an address's zone.
+fn is_host(text: &str) -> bool {
+    let (name, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.rsplit_once(']') {
+            Some((address, "")) => (address, ""),
+            Some((address, port)) => match port.strip_prefix(':') {
+                Some(port) => (address, port),
+                None => return false,
+            },
+            None => return false,
+        },
+        None => match text.split_once(':') {
+            Some((_, port)) if port.contains(':') => return false,
+            Some(both) => both,
+            None => (text, ""),
+        },
+    };
+    let is_encoded_well = |after: &str| {
+        let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        code.is_some_and(|code| code >= 0x80 || (code == b'%' && text.starts_with('[')))
+    };
+    port.bytes().all(|byte| byte.is_ascii_digit())
+        && !name.contains([' ', '<', '>', '"', '\\', '^', '`', '{', '|', '}', '[', ']'])
+        && name.split('%').skip(1).all(is_encoded_well)
 }
 
 /// Writes a text, with what may not stand in a URL encoded.
@@ -99,7 +128,20 @@ mod tests {
         assert_eq!(location("//a.test/b").as_deref(), Some("//a.test/b"));
         assert_eq!(location("HTTPS://A.test/a%2Fb?c=%2F#d").as_deref(), Some("https://A.test/a%2Fb?c=%2F#d"));
         assert_eq!(location("https://a.test/\u{e9}/a%2Fb").as_deref(), Some("https://a.test/%C3%A9/a/b"));
-        for bad in ["http://x test/", "http://a.test/%zz", "http://a.test:x/", "http://a.test/\n"] {
+        for good in
+            ["http://[::1]:80/", "http://[fe80::1%25en0]/", "http://u:p@a.test/x", "http://a.test:/", "./a:b", "a:b"]
+        {
+            assert_eq!(location(good).as_deref(), Some(good));
+        }
+        for bad in ["http://x test/", "http://a.test/%zz", "http://a.test:x/", "http://a.test/\n", "http://a:80:90/"] {
+            assert_eq!(location(bad), None, "{bad}");
+        }
+        for bad in
+            ["http://[::1/", "http://[::1]x/", "http://::1]/", "http://a[::1]/", "http://%41/", "http://[::1%en0]/"]
+        {
+            assert_eq!(location(bad), None, "{bad}");
+        }
+        for bad in [":foo", "1a:foo", "a_b:c", "x y:z", "http://a.test/#%zz"] {
             assert_eq!(location(bad), None, "{bad}");
         }
     }

@@ -14,6 +14,9 @@ pub(crate) struct RedirectScheme {
     scheme: String,
     /// `:port`, or nothing where the scheme implies it.
     port: String,
+    /// Whether the port counts: without one a client is where it should be by the scheme alone, for what it knows of the
+    /// gateway may be another port that was published.
+    names_port: bool,
     /// Whether a URL comes of it at all.
     is_url: bool,
     permanent: bool,
@@ -22,10 +25,11 @@ pub(crate) struct RedirectScheme {
 impl RedirectScheme {
     /// `None` without scheme.
     pub(crate) fn new(scheme: &str, port: &str, permanent: bool) -> Option<Self> {
-        let implied = matches!((scheme, port), (_, "") | ("http" | "ws", "80") | ("https" | "wss", "443"));
+        let implied = port.is_empty() || is_usual(scheme, port);
         let is_url = is_scheme(scheme) && port.bytes().all(|byte| byte.is_ascii_digit());
+        let names_port = !port.is_empty();
         let port = if implied { String::new() } else { format!(":{port}") };
-        (!scheme.is_empty()).then(|| Self { scheme: scheme.to_owned(), port, is_url, permanent })
+        (!scheme.is_empty()).then(|| Self { scheme: scheme.to_owned(), port, names_port, is_url, permanent })
     }
 
     pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
@@ -47,9 +51,18 @@ impl RedirectScheme {
 
     /// Whether the client is already where it would be sent to.
     fn is_there(&self, exchange: &Exchange, host: &str, name: &str) -> bool {
-        let same_port = self.port.is_empty() || host.get(name.len()..) == Some(self.port.as_str());
-        exchange.told_scheme() == self.scheme && same_port
+        if exchange.told_scheme() != self.scheme {
+            return false;
+        }
+        let port = host.get(name.len()..).and_then(|port| port.strip_prefix(':')).unwrap_or_default();
+        let port = if is_usual(&self.scheme, port) { "" } else { port };
+        !self.names_port || self.port.strip_prefix(':').unwrap_or_default() == port
     }
+}
+
+/// Whether the scheme says as much as the port.
+fn is_usual(scheme: &str, port: &str) -> bool {
+    matches!((scheme, port), ("http", "80") | ("https", "443"))
 }
 
 /// Whether a text is the scheme of a URL (RFC 3986 section 3.1).

@@ -29,7 +29,11 @@ impl ReplacePath {
         let old = exchange.target.inner_path().to_owned();
         note(exchange, old.as_bytes());
         match &self.path {
-            Ok(path) => go_on(exchange, path),
+            Ok(path) => {
+                // Nothing in it is a client's.
+                exchange.target.set_path(rooted(&path.escaped()));
+                None
+            }
             Err(wrong) => Some(bad_escape(wrong)),
         }
     }

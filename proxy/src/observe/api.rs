@@ -4,6 +4,7 @@
 
 mod objects;
 mod support;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,6 +78,11 @@ impl Api {
                 http.remove("encodedCharacters");
             }
             without_empty(&mut value);
+            if let Some(redirect) = value.pointer_mut("/http/redirections/entryPoint")
+                && redirect.get("priority").is_none()
+            {
+                put(redirect, "priority", json!(crate::assemble::REDIRECT));
+            }
             put(&mut value, "name", json!(name));
             value
         });
@@ -265,8 +271,18 @@ fn filtered(mut all: Vec<Value>, query: Option<&str>, routers: bool) -> Vec<Valu
         });
     }
     if let Some(field) = parameter(query, "sortBy") {
-        let field = if field == "entryPoints" { "using".to_owned() } else { field };
-        let number = |value: &Value| value.get(&field).and_then(Value::as_i64);
+        let many = |value: &Value, place: &str| {
+            i64::try_from(value.pointer(place).and_then(Value::as_array).map_or(0, Vec::len)).unwrap_or(i64::MAX)
+        };
+        let number = |value: &Value| match field.as_str() {
+            "entryPoints" => many(value, "/entryPoints"),
+            "servers" => many(value, "/loadBalancer/servers"),
+            field => value.get(field).and_then(Value::as_i64).unwrap_or(0),
+        };
+        let text = |value: &Value, field: &str| match field {
+            "entryPoints" | "servers" | "priority" => String::new(),
+            field => text(value, field),
+        };
         all.sort_by(|a, b| {
             number(a)
                 .cmp(&number(b))

@@ -121,6 +121,8 @@ impl Metrics {
         self.known
             .store(Arc::new(Known { checked: checked.collect(), certificates: certificates.into_iter().collect() }));
         if let Some(registry) = self.registry() {
+            // Those to which nobody has connected are shown, too.
+            snapshot.entry_points.iter().for_each(|name| drop(registry.opened(name)));
             let routers: BTreeSet<&str> = snapshot.routes.iter().flatten().map(|route| &*route.name).collect();
             registry.routers.retain(|name| routers.contains(name.as_str()));
             let services: BTreeSet<&str> = snapshot.servers.keys().map(|(service, ..)| service.as_str()).collect();

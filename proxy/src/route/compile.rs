@@ -49,13 +49,11 @@ pub(super) fn compile(configuration: &Configuration, models: &[EntryPointModel])
     RoutingTable { entry_points, ties, routes }
 }
 
-fn default_entry_points(models: &[EntryPointModel]) -> Vec<String> {
-    let chosen: Vec<_> = models.iter().filter(|model| model.as_default).map(|model| model.name.clone()).collect();
-    if chosen.is_empty() {
-        models.iter().map(|model| model.name.clone()).filter(|name| name != API_ENTRY_POINT).collect()
-    } else {
-        chosen
-    }
+/// The entry points of routers that name none: those that are marked, or all, but never the one of the API.
+pub(crate) fn default_entry_points(models: &[EntryPointModel]) -> Vec<String> {
+    let marked = models.iter().any(|model| model.as_default);
+    let chosen = models.iter().filter(|model| (model.as_default || !marked) && model.name != API_ENTRY_POINT);
+    chosen.map(|model| model.name.clone()).collect()
 }
 
 /// A router with its entry points filled in, and split where an entry point adds something of its own.
@@ -90,6 +88,14 @@ fn apply_models(
         split.push((name.to_owned(), whole));
     }
     split
+}
+
+/// What is said of a rule syntax that does not exist; its rule is read as one of v3, as in Traefik.
+pub(crate) fn unknown_syntax(name: &str) -> Option<String> {
+    let known = matches!(name, "" | "default" | "v3" | "v2");
+    (!known).then(|| {
+        format!("there is no rule syntax `{name}`, so that `v3` is used: leave `ruleSyntax` out, or write `v3` or `v2`")
+    })
 }
 
 /// Whether routers on an entry point are others than they are written.
@@ -129,11 +135,14 @@ fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route 
         );
     }
     let rule = match router.rule_syntax.as_str() {
-        "" | "v3" => Rule::parse(&router.rule).map_err(|error| error.message),
-        "v2" => Rule::parse_v2(&router.rule).map_err(|error| error.message),
-        other => Err(format!("there is no rule syntax `{other}`: leave `ruleSyntax` out, or write `v3` or `v2`")),
+        "v2" => Rule::parse_v2(&router.rule),
+        _ => Rule::parse(&router.rule),
     };
-    let rule = rule.map_err(disable).ok();
+    let rule = rule.map_err(|error| disable(error.message)).ok();
+    if let Some(reason) = unknown_syntax(&router.rule_syntax) {
+        errors.push(reason);
+        status = if status == Status::Enabled { Status::Warning } else { status };
+    }
     let tls = router.tls.clone().map(|mut tls| {
         if !matches!(tls.options.as_str(), "" | "default") {
             tls.options = qualify(&tls.options, &provider);

@@ -109,8 +109,24 @@ fn says_why_a_router_does_not_work() {
                 .to_owned()
         )
     );
-    assert_eq!(told("old@file").0, Status::Disabled);
+    assert_eq!(
+        told("old@file"),
+        (
+            Status::Warning,
+            "there is no rule syntax `v1`, so that `v3` is used: leave `ruleSyntax` out, or write `v3` or `v2`"
+                .to_owned()
+        )
+    );
     assert_eq!(ask(&table, 0, false, "a", "/"), Some("half@file"));
+}
+
+#[test]
+fn the_api_s_entry_point_is_none_by_default() {
+    let marked = |name: &str| EntryPointModel { as_default: true, ..entry_point(name) };
+    let names = |models: &[EntryPointModel]| super::compile::default_entry_points(models);
+    assert_eq!(names(&[entry_point("web"), entry_point("traefik")]), ["web"]);
+    assert_eq!(names(&[entry_point("web"), marked("other"), marked("traefik")]), ["other"]);
+    assert!(names(&[entry_point("web"), marked("traefik")]).is_empty());
 }
 
 #[test]

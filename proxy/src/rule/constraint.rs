@@ -38,7 +38,7 @@ impl Constraint {
 }
 
 fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
-    let [key, value] = arguments(args, "[2]")?;
+    let [key, value] = arguments(args, "one of [2]")?;
     let key = text(key)?.to_owned();
     Ok(if name == "Label" {
         Matcher::Label(key, text(value)?.to_owned())

@@ -103,11 +103,11 @@ pub(super) fn canonical<'a>(names: &[&'a str], written: &str) -> Option<&'a str>
 pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
     match name {
         "Host" => {
-            let [host] = arguments(args, "[1]")?;
+            let [host] = arguments(args, "one of [1]")?;
             Ok(HostName::new(text(host)?, name)?.map_or(Matcher::Anything, Matcher::Host))
         }
         "HostRegexp" => {
-            let [expression] = arguments(args, "[1]")?;
+            let [expression] = arguments(args, "one of [1]")?;
             if !expression.is_ascii() {
                 let shown = String::from_utf8_lossy(expression);
                 return Err(format!(
@@ -121,34 +121,34 @@ pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
         "Path" => Ok(Matcher::Path(path(args)?)),
         "PathPrefix" => Ok(Matcher::PathPrefix(path(args)?)),
         "PathRegexp" => {
-            let [expression] = arguments(args, "[1]")?;
+            let [expression] = arguments(args, "one of [1]")?;
             Ok(Matcher::PathRegexp(regex(expression, "PathPrefix")?))
         }
         "Method" => {
-            let [method] = arguments(args, "[1]")?;
+            let [method] = arguments(args, "one of [1]")?;
             Ok(Matcher::Method(text(method)?.to_uppercase()))
         }
         "Header" => {
-            let [key, value] = arguments(args, "[2]")?;
+            let [key, value] = arguments(args, "one of [2]")?;
             Ok(header(key).map_or(Matcher::Nothing, |name| Matcher::Header(name, value.clone())))
         }
         "HeaderRegexp" => {
-            let [key, expression] = arguments(args, "[2]")?;
+            let [key, expression] = arguments(args, "one of [2]")?;
             let expression = regex(expression, name)?;
             Ok(header(key).map_or(Matcher::Nothing, |name| Matcher::HeaderRegexp(name, expression)))
         }
         "Query" => match args {
             [key] => Ok(Matcher::Query(key.clone(), Vec::new())),
             [key, value] => Ok(Matcher::Query(key.clone(), value.clone())),
-            _ => Err(count(args, "[1 2]")),
+            _ => Err(count(args, "one of [1 2]")),
         },
         "QueryRegexp" => match args {
             [key] => Ok(Matcher::Query(key.clone(), Vec::new())),
             [key, expression] => Ok(Matcher::QueryRegexp(key.clone(), regex(expression, name)?)),
-            _ => Err(count(args, "[1 2]")),
+            _ => Err(count(args, "one of [1 2]")),
         },
         "ClientIP" => {
-            let [range] = arguments(args, "[1]")?;
+            let [range] = arguments(args, "one of [1]")?;
             Ok(Matcher::ClientIp(client_range(range)?))
         }
         other => Err(format!("unsupported function: {other}")),
@@ -176,7 +176,7 @@ pub(super) fn arguments<'a, const N: usize>(args: &'a [Vec<u8>], expected: &str)
 }
 
 fn count(args: &[Vec<u8>], expected: &str) -> String {
-    format!("unexpected number of parameters; got {}, expected one of {expected}", args.len())
+    format!("unexpected number of parameters; got {}, expected {expected}", args.len())
 }
 
 pub(super) fn text(arg: &[u8]) -> Result<&str, String> {
@@ -184,7 +184,7 @@ pub(super) fn text(arg: &[u8]) -> Result<&str, String> {
 }
 
 fn path(args: &[Vec<u8>]) -> Result<Vec<u8>, String> {
-    let [path] = arguments(args, "[1]")?;
+    let [path] = arguments(args, "one of [1]")?;
     if !path.starts_with(b"/") {
         return Err(format!("path \"{}\" does not start with a '/'", String::from_utf8_lossy(path)));
     }

@@ -75,7 +75,8 @@ impl TcpRule {
     }
 
     fn parse_with(rule: &str, build: impl Fn(&str, &[Vec<u8>]) -> Result<Matcher, String>) -> Result<Self, RuleError> {
-        let expression = expression::parse(rule, &|name| canonical(&NAMES, name), &build)?;
+        let expression = expression::parse(rule, &|name| canonical(&NAMES, name), &build)
+            .map_err(|error| RuleError { message: said(rule, &error.message), ..error })?;
         let catch_all = rule == "HostSNI(`*`)";
         Ok(Self { expression, catch_all })
     }
@@ -95,6 +96,23 @@ impl TcpRule {
     /// Whether the rule is plainly ``HostSNI(`*`)``, the catch-all that ranks below everything by default.
     pub const fn is_catch_all(&self) -> bool {
         self.catch_all
+    }
+}
+
+/// Traefik's words for what is wrong with a TCP rule, which are others than those for HTTP rules.
+fn said(rule: &str, text: &str) -> String {
+    let text = text.strip_prefix(&format!("error while parsing rule {rule}: ")).unwrap_or(text);
+    match text.strip_prefix(&format!("adding rule {rule}: ")) {
+        Some(reason) => {
+            // The matcher's name, which the rule shows.
+            let reason =
+                reason.split_once(" rule ").and_then(|(_, rest)| rest.split_once(": ")).map_or(reason, |(_, why)| why);
+            format!("error while adding rule {rule}: {reason}")
+        }
+        None => {
+            let text = text.strip_prefix(&format!("parsing rule {rule}: ")).unwrap_or(text);
+            format!("invalid rule: \"{rule}\" , {text}")
+        }
     }
 }
 
@@ -123,11 +141,18 @@ fn build_v2(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
 fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
     match name {
         "HostSNI" => {
-            let [host] = arguments(args, "[1]")?;
-            Ok(HostName::new(text(host)?, name)?.map_or(Matcher::Anything, Matcher::HostSni))
+            let [host] = arguments(args, "1")?;
+            let host = text(host)?;
+            let name = HostName::new(host, name)?;
+            let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-:".contains(&byte);
+            let written = host.strip_prefix("*.").unwrap_or(host);
+            if name.is_some() && (written.is_empty() || !written.bytes().all(is_known)) {
+                return Err(format!("invalid value for HostSNI matcher, \"{host}\" is not a valid hostname"));
+            }
+            Ok(name.map_or(Matcher::Anything, Matcher::HostSni))
         }
         "HostSNIRegexp" => {
-            let [expression] = arguments(args, "[1]")?;
+            let [expression] = arguments(args, "1")?;
             if !expression.is_ascii() {
                 let shown = String::from_utf8_lossy(expression);
                 return Err(format!(
@@ -137,11 +162,11 @@ fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
             Ok(Matcher::HostSniRegexp(regex(expression, name)?))
         }
         "ClientIP" => {
-            let [range] = arguments(args, "[1]")?;
+            let [range] = arguments(args, "1")?;
             Ok(Matcher::ClientIp(client_range(range)?))
         }
         _ => {
-            let [protocol] = arguments(args, "[1]")?;
+            let [protocol] = arguments(args, "1")?;
             if protocol == b"acme-tls/1" {
                 return Err("invalid protocol value for ALPN matcher, \"acme-tls/1\" is not allowed".to_owned());
             }

@@ -93,8 +93,20 @@ fn tcp_rules_match_names_addresses_and_protocols() {
     assert!(ask("HostSNI(`*.example`)", "a.example"));
     assert!(!ask("HostSNI(`*.example`)", "b.a.example"));
     assert!(ask("HostSNIRegexp(`^a`) && ClientIP(`10.0.0.0/8`) && ALPN(`h2`)", "a.example"));
-    assert!(TcpRule::parse("Host(`a`)").is_err());
-    assert!(TcpRule::parse("ALPN(`acme-tls/1`)").is_err());
+    let wrong = |rule: &str| TcpRule::parse(rule).unwrap_err().message;
+    assert_eq!(wrong("Host(`a`)"), "invalid rule: \"Host(`a`)\" , unsupported function: Host");
+    assert_eq!(
+        wrong("ALPN(`acme-tls/1`)"),
+        "error while adding rule ALPN(`acme-tls/1`): invalid protocol value for ALPN matcher, \"acme-tls/1\" is not allowed"
+    );
+    for host in ["*.*.t", "a*.t", "a b", "*.", "[::1]"] {
+        let rule = format!("HostSNI(`{host}`)");
+        let reason = format!("invalid value for HostSNI matcher, \"{host}\" is not a valid hostname");
+        assert_eq!(wrong(&rule), format!("error while adding rule {rule}: {reason}"));
+    }
+    for host in ["-a.t", "a_b.t", "a.t.", ".t", "a:b", "1.2.3.4"] {
+        assert!(TcpRule::parse(&format!("HostSNI(`{host}`)")).is_ok(), "{host}");
+    }
     assert_eq!(priority::of_tcp(0, "HostSNI(`*`)"), -1);
 }
 

@@ -15,7 +15,7 @@ use crate::route::{self, EntryPointModel, RoutingTable};
 use crate::tcp;
 use crate::tls::local;
 use crate::tls::options::{Tickets, unavailable};
-use crate::tls::resolver::Obtained;
+use crate::tls::resolver::{Certificates, Obtained};
 use crate::tls::store::Store;
 use crate::udp;
 
@@ -70,17 +70,16 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let mut problems = Vec::new();
     let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
 
-    let none = security::Sources::new();
-    let known = before.map_or(&none, |before| &before.certificates);
     let (store, certificates, wrong) =
-        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), known);
+        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), before);
     problems.extend(
         wrong
             .into_iter()
             .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
     );
     let store = Arc::new(store);
-    let options = security::options(&inputs.config.tls, &store, inputs.obtained, inputs.tickets);
+    let shown = Certificates { store: Arc::clone(&store), obtained: Arc::clone(inputs.obtained) };
+    let options = security::options(&inputs.config.tls, &shown, inputs.tickets);
     for (name, result) in &options {
         if let Err(error) = result {
             problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
@@ -153,12 +152,19 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
             }
         });
     }
+    for (index, reason) in unheard(&table, &conflicts) {
+        table.warn(index, reason);
+    }
     for (index, reason) in disabled {
         if let Some(router) = table.routes().get(index) {
             problems.push(Problem { object: format!("router `{}`", router.name), reason: reason.clone() });
         }
         table.disable(index, reason);
     }
+    problems.extend(builder.unreachable.drain(..).map(|(service, reason)| {
+        let object = format!("service `{service}`");
+        Problem { object, reason }
+    }));
     problems.extend(table.ties().iter().map(|(first, other)| Problem {
         object: format!("router `{other}`"),
         reason: format!("it has the rule and the priority of `{first}`, which gets every request"),
@@ -176,6 +182,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
     let broken_services = builder.failed();
     let snapshot = Snapshot {
         broken_services,
+        served_services: builder.served(),
         broken_middlewares: middlewares.failed,
         tcp,
         udp,
@@ -192,6 +199,25 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)
+}
+
+/// Routes that are not served with the TLS options which they name, by position, with Traefik's words for why.
+fn unheard(table: &RoutingTable, conflicts: &[String]) -> Vec<(usize, String)> {
+    let reason = |route: &route::Route| {
+        let options = route.tls.as_ref().map(|tls| tls.options.as_str())?;
+        let hosts = route.hosts();
+        if matches!(options, "" | "default") {
+            None
+        } else if hosts.is_empty() {
+            let rule = &route.router.rule;
+            Some(format!("no domain found in rule {rule}, the TLS option {options} cannot be applied"))
+        } else if hosts.iter().any(|host| conflicts.contains(&host.to_ascii_lowercase())) {
+            Some(format!("{CONFLICT}, default TLS options will be used instead"))
+        } else {
+            None
+        }
+    };
+    table.routes().iter().enumerate().filter_map(|(index, route)| Some((index, reason(route)?))).collect()
 }
 
 /// Hosts of TLS routers that no public authority gives certificates for, that have none and get none from a resolver.

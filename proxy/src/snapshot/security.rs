@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
 
+use super::Snapshot;
 use crate::config::dynamic::{TlsConfiguration, TlsOptions};
 use crate::tls::options::{BadTlsOptions, Tickets, server_config};
 use crate::tls::pem::{self, CertificateProblem};
-use crate::tls::resolver::{Obtained, Policy, Terms};
+use crate::tls::resolver::{Certificates, Policy, Terms};
 use crate::tls::store::Store;
 
 /// Certificates by where they came from: a folder, or the files of a pair.
@@ -22,22 +23,23 @@ pub(crate) fn store(
     config: &TlsConfiguration,
     folders: &[PathBuf],
     own: Arc<CertifiedKey>,
-    before: &Sources,
+    before: Option<&Snapshot>,
 ) -> (Store, Sources, Vec<CertificateProblem>) {
     let mut problems = Vec::new();
     let mut sources = Sources::new();
-    // The first certificate for a name wins, so the order is kept.
+    // Of equal certificates the first wins, so the order is kept.
     let mut certificates = Vec::new();
     let mut add = |place: String, mut found: Vec<Arc<CertifiedKey>>, wrong: Vec<CertificateProblem>| {
         if !wrong.is_empty() {
-            found.extend(before.get(&place).into_iter().flatten().cloned());
+            let held = before.and_then(|before| before.certificates.get(&place));
+            found.extend(held.into_iter().flatten().cloned());
         }
         certificates.extend(found.iter().cloned());
         sources.insert(place, found);
         problems.extend(wrong);
     };
     for pair in &config.certificates {
-        let place = format!("{}\n{}", pair.cert_file, pair.key_file);
+        let place = place(&pair.cert_file, &pair.key_file);
         match pem::pair(&pair.cert_file, &pair.key_file) {
             Ok(certificate) => add(place, vec![certificate], Vec::new()),
             Err(problem) => add(place, Vec::new(), vec![problem]),
@@ -50,34 +52,38 @@ pub(crate) fn store(
     let store =
         config.stores.iter().find(|(name, _)| name.split('@').next() == Some("default")).map(|(_, store)| store);
     let configured = store.and_then(|store| store.default_certificate.as_ref());
-    let mut has_default = false;
-    let default = match configured.map(|pair| pem::pair(&pair.cert_file, &pair.key_file)) {
-        Some(Ok(certificate)) => {
-            has_default = true;
-            certificate
-        }
-        Some(Err(problem)) => {
-            problems.push(problem);
-            own
-        }
-        None => own,
-    };
+    let mut default_place = None;
+    let default = configured.and_then(|pair| {
+        let place = place(&pair.cert_file, &pair.key_file);
+        let held =
+            || before.map(|before| &before.wanted.store).filter(|held| held.default_place.as_ref() == Some(&place));
+        let found = match pem::pair(&pair.cert_file, &pair.key_file) {
+            Ok(certificate) => Some(certificate),
+            Err(problem) => {
+                problems.push(problem);
+                held().map(|held| Arc::clone(&held.default))
+            }
+        };
+        default_place = found.is_some().then_some(place);
+        found
+    });
     let generated = store.and_then(|store| store.default_generated_cert.as_ref()?.domain.as_ref());
     let generated = generated.map(|domain| domain.main.to_ascii_lowercase());
-    (Store { has_default, generated, ..Store::new(&certificates, default) }, sources, problems)
+    let store = Store { default_place, generated, ..Store::new(certificates, default.unwrap_or(own)) };
+    (store, sources, problems)
+}
+
+/// A pair is known by both of its files.
+fn place(certificate: &str, key: &str) -> String {
+    format!("{certificate}\n{key}")
 }
 
 /// TLS options by qualified name, ready or with what is wrong with them.
 pub(crate) type Options = BTreeMap<String, Result<Terms, BadTlsOptions>>;
 
 /// Prepares all TLS options. `default` is there even if it is not configured.
-pub(crate) fn options(
-    config: &TlsConfiguration,
-    store: &Arc<Store>,
-    obtained: &Arc<Obtained>,
-    tickets: &Tickets,
-) -> Options {
-    let prepare = |options: &TlsOptions| prepare(options, store, obtained, tickets);
+pub(crate) fn options(config: &TlsConfiguration, certificates: &Certificates, tickets: &Tickets) -> Options {
+    let prepare = |options: &TlsOptions| prepare(options, certificates, tickets);
     let mut prepared: Options =
         config.options.iter().map(|(name, options)| (bare_default(name), prepare(options))).collect();
     prepared.entry("default".to_owned()).or_insert_with(|| prepare(&TlsOptions::default()));
@@ -88,13 +94,8 @@ fn bare_default(name: &str) -> String {
     if name.split('@').next() == Some("default") { "default".to_owned() } else { name.to_owned() }
 }
 
-fn prepare(
-    options: &TlsOptions,
-    store: &Arc<Store>,
-    obtained: &Arc<Obtained>,
-    tickets: &Tickets,
-) -> Result<Terms, BadTlsOptions> {
-    let config = server_config(options, Arc::clone(store), Arc::clone(obtained), tickets)?;
+fn prepare(options: &TlsOptions, certificates: &Certificates, tickets: &Tickets) -> Result<Terms, BadTlsOptions> {
+    let config = server_config(options, certificates.clone(), tickets)?;
     let quic = crate::tls::quic::config(&config);
     let mut client_order = config.clone();
     client_order.ignore_client_order = false;
@@ -103,6 +104,7 @@ fn prepare(
         config: Some(Arc::new(config)),
         client_order: Some(Arc::new(client_order)),
         quic,
+        certificates: Some(certificates.clone()),
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::dynamic::{self, Configuration, TcpLoadBalancer, TcpRouter, TcpServer, TcpServersTransport};
+use crate::route::compile::{default_entry_points, unknown_syntax};
 use crate::route::{EntryPointModel, RoutingTable};
 use crate::rule::TcpRule;
 use crate::rule::priority::of_tcp;
@@ -50,7 +51,10 @@ pub(crate) fn compile(
         known: Known::new(),
         checks: BTreeMap::new(),
         problems: Vec::new(),
+        served: HashSet::new(),
+        broken: BTreeMap::new(),
     };
+    let mut using = HashMap::new();
     let mut entries: HashMap<String, EntryRoutes> = HashMap::new();
     for route in table.routes().iter().filter(|route| route.is_enabled() && route.tls.is_some()) {
         for name in &route.using {
@@ -69,11 +73,13 @@ pub(crate) fn compile(
     let mut routes: Vec<(i64, Vec<String>, Arc<TcpRoute>)> = Vec::new();
     for (name, router) in &config.tcp.routers {
         let object = || format!("TCP router `{name}`");
-        let (known, unknown) = entry_points(router, models);
+        let (mut known, unknown) = entry_points(router, models);
+        known.sort();
+        using.insert(name.clone(), known.clone());
         problems.extend(
             unknown
                 .into_iter()
-                .map(|entry| Problem { object: object(), reason: format!("EntryPoint doesn't exist: {entry}") }),
+                .map(|entry| Problem { object: object(), reason: format!("entryPoint {entry:?} doesn't exist") }),
         );
         if known.is_empty() {
             problems.push(Problem { object: object(), reason: "no valid entryPoint for this router".to_owned() });
@@ -96,15 +102,16 @@ pub(crate) fn compile(
     let entries = entries.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
     let checks = builder.checks.into_values().collect();
     problems.append(&mut builder.problems);
-    (TcpTable { entries, kept: builder.kept, health: builder.known, checks }, problems)
+    let (served, broken_middlewares) = (builder.served, builder.broken);
+    let table =
+        TcpTable { entries, kept: builder.kept, health: builder.known, checks, using, served, broken_middlewares };
+    (table, problems)
 }
 
 /// The entry points of a router that exist, and the names of those that do not.
 fn entry_points(router: &TcpRouter, models: &[EntryPointModel]) -> (Vec<String>, Vec<String>) {
     if router.entry_points.is_empty() {
-        let marked = models.iter().any(|model| model.as_default);
-        let default = |model: &&EntryPointModel| if marked { model.as_default } else { model.name != "traefik" };
-        return (models.iter().filter(default).map(|model| model.name.clone()).collect(), Vec::new());
+        return (default_entry_points(models), Vec::new());
     }
     let names: HashSet<&str> = models.iter().map(|model| model.name.as_str()).collect();
     router.entry_points.iter().cloned().partition(|name| names.contains(name.as_str()))
@@ -120,23 +127,26 @@ struct Builder<'a> {
     checks: BTreeMap<String, Check>,
     /// Of routers that are in force all the same.
     problems: Vec<Problem>,
+    /// Services that routers have.
+    served: HashSet<String>,
+    /// Middlewares that cannot be made, with the reason.
+    broken: BTreeMap<String, String>,
 }
 
 impl Builder<'_> {
     fn route(&mut self, name: &str, router: &TcpRouter) -> Result<TcpRoute, String> {
         if router.rule.is_empty() {
-            return Err("empty rule".to_owned());
+            return Err("router has no rule".to_owned());
         }
         let rule = match router.rule_syntax.as_str() {
-            "" | "v3" | "default" => TcpRule::parse(&router.rule),
             "v2" => TcpRule::parse_v2(&router.rule),
-            other => {
-                return Err(format!(
-                    "there is no rule syntax `{other}`: leave `ruleSyntax` out, or write `v3` or `v2`"
-                ));
-            }
+            _ => TcpRule::parse(&router.rule),
         };
-        let rule = rule.map_err(|error| format!("invalid rule: \"{}\" , {error}", router.rule))?;
+        self.problems.extend(
+            unknown_syntax(&router.rule_syntax)
+                .map(|reason| Problem { object: format!("TCP router `{name}`"), reason }),
+        );
+        let rule = rule.map_err(|error| error.to_string())?;
         if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
             return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
         }
@@ -151,7 +161,7 @@ impl Builder<'_> {
                 let wrong = match self.options.get(&wanted) {
                     Some(Ok(_)) => None,
                     Some(Err(error)) => Some(format!("building router handler: building TLS config: {error}")),
-                    None => Some(format!("building router handler: unknown TLS options: {wanted}")),
+                    None => Some(format!("unknown TLS options: {wanted}")),
                 };
                 // Its connections are closed rather than served with less than was asked for, here or by HTTPS routers.
                 self.problems.extend(wrong.map(|reason| Problem { object: format!("TCP router `{name}`"), reason }));
@@ -176,7 +186,9 @@ impl Builder<'_> {
         let known = self.before.and_then(|before| before.kept.get(&key)).filter(|(before, _)| before == config);
         let built = match known {
             Some((_, known)) => known.clone(),
-            None => TcpMiddleware::new(config).map_err(|reason| format!("middleware {:?}: {reason}", key.1))?,
+            None => TcpMiddleware::new(config).inspect_err(|reason| {
+                self.broken.insert(key.1.clone(), reason.clone());
+            })?,
         };
         self.kept.insert(key, (config.clone(), built.clone()));
         Ok(built)
@@ -188,6 +200,7 @@ impl Builder<'_> {
         }
         let config = self.config.tcp.services.get(name);
         let config = config.ok_or_else(|| format!("the service \"{name}\" does not exist"))?;
+        self.served.insert(name.to_owned());
         if let Some(weighted) = &config.weighted {
             let mut members = Vec::new();
             let mut weights = Vec::new();

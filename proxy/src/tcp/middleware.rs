@@ -39,7 +39,9 @@ impl TcpMiddleware {
             if list.source_range.is_empty() {
                 return Err("sourceRange is empty, IPAllowLister not created".to_owned());
             }
-            Ok(Self::Allow(source::networks(&list.source_range)?.into()))
+            let networks = source::networks(&list.source_range)
+                .map_err(|reason| format!("cannot parse CIDRs [{}]: {reason}", list.source_range.join(" ")))?;
+            Ok(Self::Allow(networks.into()))
         };
         match (&config.ip_allow_list, &config.ip_white_list, &config.in_flight_conn) {
             (Some(list), None, None) | (None, Some(list), None) => allow(list),

@@ -18,6 +18,8 @@ pub enum Value {
     Float(f64),
     /// `true` or `false`.
     Flag(bool),
+    /// A moment.
+    Time(jiff::Timestamp),
     /// Values in their order.
     List(Vec<Value>),
     /// Values by keys, of which any may be asked for.
@@ -47,6 +49,7 @@ impl Value {
             Self::Number(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
             Self::Flag(flag) => *flag,
+            Self::Time(_) => true,
             Self::List(items) => !items.is_empty(),
             Self::Map(entries) => !entries.is_empty(),
             Self::Record(_) => true,
@@ -61,6 +64,7 @@ impl Value {
             Self::Number(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
+            Self::Time(time) => super::time::printed(*time),
             Self::List(items) => format!("[{}]", items.iter().map(Self::text).collect::<Vec<_>>().join(" ")),
             Self::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| format!("{key}:{}", value.text()));
@@ -91,7 +95,7 @@ impl Value {
             Self::Record(fields) => {
                 fields.iter().try_fold(1, |all, (name, value)| Ok(all + name.len() + value.weight_below(depth)?))
             }
-            Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) => Ok(1),
+            Self::Nothing | Self::Number(_) | Self::Float(_) | Self::Flag(_) | Self::Time(_) => Ok(1),
         }
     }
 
@@ -102,6 +106,7 @@ impl Value {
             Self::Text(_) => "a text",
             Self::Number(_) | Self::Float(_) => "a number",
             Self::Flag(_) => "a flag",
+            Self::Time(_) => "a time",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
             Self::Record(_) => "a record",
@@ -116,6 +121,7 @@ impl Value {
             Self::Number(_) => "int",
             Self::Float(_) => "float64",
             Self::Flag(_) => "bool",
+            Self::Time(_) => "struct",
             Self::List(_) => "slice",
             Self::Map(_) => "map",
             Self::Record(_) => "struct",

@@ -14,8 +14,8 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::resolver::{Obtained, SniResolver};
-use super::{provider, store::Store};
+use super::provider;
+use super::resolver::{Certificates, SniResolver};
 use crate::config::dynamic::{ClientAuth, TlsOptions};
 use crate::upstream::transport::pem_or_path;
 
@@ -71,14 +71,13 @@ impl Tickets {
     }
 }
 
-/// The server configuration for `options`, showing certificates of `store` and those that were obtained.
+/// The server configuration for `options`, showing `certificates`.
 ///
 /// # Errors
 /// Options that are not understood or not offered.
 pub(crate) fn server_config(
     options: &TlsOptions,
-    store: Arc<Store>,
-    obtained: Arc<Obtained>,
+    certificates: Certificates,
     tickets: &Tickets,
 ) -> Result<ServerConfig, BadTlsOptions> {
     let settings = |error: rustls::Error| BadTlsOptions::Settings(error.to_string());
@@ -91,7 +90,7 @@ pub(crate) fn server_config(
         .with_protocol_versions(&versions(options)?)
         .map_err(settings)?
         .with_client_cert_verifier(client_verifier(&options.client_auth)?)
-        .with_cert_resolver(Arc::new(SniResolver { store, obtained, strict: options.sni_strict }));
+        .with_cert_resolver(Arc::new(SniResolver { certificates, strict: options.sni_strict }));
     config.alpn_protocols = protocols(options);
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -348,11 +347,13 @@ impl ClientCertVerifier for AnyClient {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use super::super::store::Store;
     use super::*;
 
     fn build(options: &TlsOptions) -> Result<ServerConfig, BadTlsOptions> {
         let own = super::super::store::self_made().unwrap();
-        server_config(options, Arc::new(Store::new(&[], own)), Arc::default(), &Tickets::default())
+        let certificates = Certificates { store: Arc::new(Store::new(Vec::new(), own)), obtained: Arc::default() };
+        server_config(options, certificates, &Tickets::default())
     }
 
     #[test]

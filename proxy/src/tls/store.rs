@@ -20,13 +20,15 @@ pub(crate) struct ByName {
 impl ByName {
     /// Adds a certificate under all its names; of several for one name the first wins.
     pub(crate) fn add(&mut self, certificate: &Arc<CertifiedKey>) {
-        for name in names(certificate) {
-            let (index, name) = match name.strip_prefix("*.") {
-                Some(rest) => (&mut self.wildcard, rest.to_owned()),
-                None => (&mut self.exact, name),
-            };
-            index.entry(name).or_insert_with(|| Arc::clone(certificate));
-        }
+        names(certificate).into_iter().for_each(|name| self.add_name(name, certificate));
+    }
+
+    fn add_name(&mut self, name: String, certificate: &Arc<CertifiedKey>) {
+        let (index, name) = match name.strip_prefix("*.") {
+            Some(rest) => (&mut self.wildcard, rest.to_owned()),
+            None => (&mut self.exact, name),
+        };
+        index.entry(name).or_insert_with(|| Arc::clone(certificate));
     }
 
     /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.
@@ -61,30 +63,56 @@ pub(crate) struct Store {
     pub(crate) by_name: ByName,
     /// For connections whose name none is for.
     pub(crate) default: Arc<CertifiedKey>,
-    /// Whether that one is configured, and not the one that nobody trusts.
-    pub(crate) has_default: bool,
+    /// The files that one is of; `None` is the one that nobody trusts.
+    pub(crate) default_place: Option<String>,
     /// The name whose obtained certificate is the default one where none is configured.
     pub(crate) generated: Option<String>,
 }
 
 impl Store {
-    /// Indexes `certificates`; of several for one name the first wins.
-    pub(crate) fn new(certificates: &[Arc<CertifiedKey>], default: Arc<CertifiedKey>) -> Self {
+    /// Indexes `certificates`. Which of several is shown for a name is decided as in Traefik, by the text of all names of
+    /// each: the greatest wins, be the name there or a wildcard, and of equal ones the first.
+    pub(crate) fn new(certificates: Vec<Arc<CertifiedKey>>, default: Arc<CertifiedKey>) -> Self {
+        let mut ranked: Vec<_> = certificates.into_iter().map(|one| (text_of_names(&one), one)).collect();
+        ranked.sort_by(|(a, _), (b, _)| b.cmp(a));
         let mut by_name = ByName::default();
-        certificates.iter().for_each(|certificate| by_name.add(certificate));
-        Self { by_name, default, has_default: false, generated: None }
+        for (_, certificate) in &ranked {
+            for name in names(certificate) {
+                // What comes later does not count where an earlier wildcard covers it.
+                if name.starts_with("*.") || by_name.find(&name).is_none() {
+                    by_name.add_name(name, certificate);
+                }
+            }
+        }
+        Self { by_name, default, default_place: None, generated: None }
     }
 
-    /// The certificate for `name` (lower case): an exact one, else a wildcard for its parent.
+    /// The certificate for `name` (lower case).
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         self.by_name.find(name)
     }
 }
 
-/// The names of a certificate in lower case: its alternative names, and its common name when it has none of those.
+/// The names of a certificate in lower case: its alternative names and its common name, unless that is no name.
 pub(crate) fn names(certificate: &CertifiedKey) -> Vec<String> {
-    let Some(leaf) = certificate.cert.first() else { return Vec::new() };
-    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else { return Vec::new() };
+    let (mut names, common) = all_names(certificate);
+    names.extend(common.filter(|common| !common.contains(' ')));
+    names
+}
+
+/// All names of a certificate, in order, as one text.
+fn text_of_names(certificate: &CertifiedKey) -> String {
+    let (mut names, common) = all_names(certificate);
+    names.extend(common);
+    names.sort();
+    names.dedup();
+    names.join(",")
+}
+
+/// Alternative names and common name in lower case.
+fn all_names(certificate: &CertifiedKey) -> (Vec<String>, Option<String>) {
+    let Some(leaf) = certificate.cert.first() else { return (Vec::new(), None) };
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else { return (Vec::new(), None) };
     let mut names = Vec::new();
     if let Ok(Some(alternative)) = parsed.subject_alternative_name() {
         for name in &alternative.value.general_names {
@@ -96,8 +124,7 @@ pub(crate) fn names(certificate: &CertifiedKey) -> Vec<String> {
         }
     }
     let common = parsed.subject().iter_common_name().next().and_then(|cn| cn.as_str().ok());
-    names.extend(common.filter(|cn| !cn.contains(' ')).map(str::to_ascii_lowercase));
-    names
+    (names, common.filter(|common| !common.is_empty()).map(str::to_ascii_lowercase))
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -136,22 +163,28 @@ mod tests {
     use super::*;
 
     fn certificate(names: &[&str]) -> Arc<CertifiedKey> {
-        let made =
-            rcgen::generate_simple_self_signed(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).unwrap();
-        super::super::pem::pair(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap()
+        let mut params =
+            rcgen::CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let key = rcgen::KeyPair::generate().unwrap();
+        super::super::pem::pair(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem()).unwrap()
     }
 
     #[test]
-    fn exact_before_wildcard_of_one_label() {
+    fn the_greatest_text_of_names_wins_and_of_equal_ones_the_first() {
         let (wild, exact, other) = (
             certificate(&["*.wild.test", "wild.test"]),
             certificate(&["WWW.wild.test"]),
-            certificate(&["a.wild.test"]),
+            certificate(&["a.wild.test", "*.a.test"]),
         );
-        let store = Store::new(&[Arc::clone(&wild), Arc::clone(&exact), other], self_made().unwrap());
+        let again = certificate(&["www.wild.test"]);
+        let all = [&other, &wild, &exact, &again].map(Arc::clone).to_vec();
+        let store = Store::new(all, self_made().unwrap());
         assert!(Arc::ptr_eq(store.find("www.wild.test").unwrap(), &exact));
         assert!(Arc::ptr_eq(store.find("b.wild.test").unwrap(), &wild));
         assert!(Arc::ptr_eq(store.find("wild.test").unwrap(), &wild));
+        assert!(Arc::ptr_eq(store.find("a.wild.test").unwrap(), &wild), "`*.wild.test,…` is greater than `*.a.test,…`");
+        assert!(Arc::ptr_eq(store.find("b.a.test").unwrap(), &other));
         assert!(store.find("b.a.wild.test").is_none());
         assert!(store.find("unknown.test").is_none());
     }

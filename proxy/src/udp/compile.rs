@@ -17,6 +17,7 @@ const DEEPEST: usize = 16;
 pub(crate) fn compile(config: &Configuration, entry_points: &[String]) -> (UdpTable, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut entries: HashMap<String, Arc<UdpRoute>> = HashMap::new();
+    let mut using: HashMap<String, Vec<String>> = HashMap::new();
     // By name, so that the answer does not change from start to start.
     let routers: BTreeMap<_, _> = config.udp.routers.iter().collect();
     // Of several on one entry point Traefik takes the last by name.
@@ -24,7 +25,8 @@ pub(crate) fn compile(config: &Configuration, entry_points: &[String]) -> (UdpTa
         let mut tell = |reason: String| problems.push(Problem { object: format!("UDP router `{name}`"), reason });
         let wanted = if router.entry_points.is_empty() { entry_points } else { &router.entry_points };
         let (known, unknown): (Vec<_>, Vec<_>) = wanted.iter().partition(|entry| entry_points.contains(entry));
-        unknown.into_iter().for_each(|entry| tell(format!("EntryPoint doesn't exist: {entry}")));
+        unknown.into_iter().for_each(|entry| tell(format!("entryPoint {entry:?} doesn't exist")));
+        using.insert(name.clone(), known.iter().copied().cloned().collect());
         if known.is_empty() {
             tell("no valid entryPoint for this router".to_owned());
             continue;
@@ -50,14 +52,14 @@ pub(crate) fn compile(config: &Configuration, entry_points: &[String]) -> (UdpTa
             }
         }
     }
-    (UdpTable { entries }, problems)
+    (UdpTable { entries, using }, problems)
 }
 
 fn service(config: &Configuration, name: &str, depth: usize) -> Result<Arc<UdpService>, String> {
     if depth > DEEPEST {
-        return Err(format!("the udp service \"{name}\" contains itself"));
+        return Err(format!("the UDP service \"{name}\" contains itself"));
     }
-    let found = config.udp.services.get(name).ok_or_else(|| format!("the udp service \"{name}\" does not exist"))?;
+    let found = config.udp.services.get(name).ok_or_else(|| format!("the UDP service \"{name}\" does not exist"))?;
     if let Some(weighted) = &found.weighted {
         let mut members = Vec::new();
         for member in &weighted.services {
@@ -68,7 +70,7 @@ fn service(config: &Configuration, name: &str, depth: usize) -> Result<Arc<UdpSe
         return Ok(Arc::new(UdpService::Weighted { turns: Turns::new(&weights), members }));
     }
     let Some(balancer) = &found.load_balancer else {
-        return Err(format!("the udp service \"{name}\" does not have any type defined"));
+        return Err(format!("the UDP service \"{name}\" does not have any type defined"));
     };
     let addresses: Vec<Arc<str>> = balancer.servers.iter().map(|server| Arc::from(server.address.as_str())).collect();
     Ok(Arc::new(UdpService::Servers { turns: Turns::new(&vec![1; addresses.len()]), addresses }))

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Response, request};
+use http::{HeaderValue, Response, request};
 
 use crate::http::body::RequestBody;
 
 use super::call::Call;
 use super::failure::Failure;
 use super::pool::{Answer, Pool, UnderWay, UpstreamBody};
+
+/// What Traefik calls itself where it asks on its own; such servers have seen nothing else.
+pub(crate) const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
 
 /// Sends a request and returns the answer. A kept connection may have been closed by the server just now; then a new one
 /// is used.
@@ -31,6 +34,7 @@ pub(crate) async fn ask(
             method: head.method.clone(),
             target: target.clone(),
             host: pool.server.host_header.clone(),
+            spelling: None,
             headers: head.headers.clone(),
             body: RequestBody::held(body.clone()),
         };

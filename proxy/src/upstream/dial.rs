@@ -45,13 +45,16 @@ impl UpstreamStream {
 /// Connects to `server`. With `http1_only` HTTP/2 is not offered in TLS.
 ///
 /// # Errors
-/// [`Failure::Connect`], [`Failure::ConnectTimeout`] or [`Failure::Tls`].
+/// [`Failure::Scheme`], [`Failure::Connect`], [`Failure::ConnectTimeout`] or [`Failure::Tls`].
 pub(crate) async fn dial(server: &Server, transport: &Transport, http1_only: bool) -> Result<UpstreamStream, Failure> {
+    if server.scheme == Scheme::Unknown {
+        return Err(Failure::Scheme(server.url.clone()));
+    }
     let limit = transport.options.dial_timeout;
     let connecting = async {
         let tcp = connect(server).await.map_err(|source| Failure::Connect { address: server.address(), source })?;
         match server.scheme {
-            Scheme::Http | Scheme::H2c => Ok(UpstreamStream::Plain(tcp)),
+            Scheme::Http | Scheme::H2c | Scheme::Unknown => Ok(UpstreamStream::Plain(tcp)),
             Scheme::Https => {
                 let config = if http1_only { &transport.tls_http1 } else { &transport.tls };
                 handshake(server, transport, Arc::clone(config), tcp).await

@@ -20,6 +20,9 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// Its URL says how or where in a way that is not known.
+    #[error("the scheme of the server URL `{0}` is not `http`, `https` or `h2c`")]
+    Scheme(String),
     /// While it was dialled, the server was taken out of the configuration.
     #[error("{address} was taken out of the configuration")]
     Left { address: String },
@@ -79,7 +82,8 @@ impl Failure {
             | Self::ClientGone => Reason::BadGateway,
             Self::Tls { source, .. } if ended_there(source) => Reason::BadGateway,
             Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Tls { .. }
+            Self::Scheme(_)
+            | Self::Tls { .. }
             | Self::BadAnswer(_)
             | Self::BadHead(_)
             | Self::BadCoding
@@ -93,7 +97,7 @@ impl Failure {
 
     /// True when the server could not be reached at all, so that no byte of the request was carried.
     pub(crate) fn unreached(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
+        matches!(self, Self::Scheme(_) | Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
     }
 
     /// Sorts what goes wrong with a connection or stream of HTTP/2.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::config::dynamic::ServerHealthCheck;
 use crate::http::body::RequestBody;
 
+use super::ask::AGENT;
 use super::call::Call;
 use super::failure::{Failure, chain};
 use super::pool::{Answer, Pool, UnderWay};
@@ -149,6 +150,10 @@ impl Probe {
                 headers.insert(name, value);
             }
         }
+        if !is_grpc {
+            // By which servers tell checks from people; those that do not say who they are may be turned away.
+            headers.entry(USER_AGENT).or_insert(AGENT);
+        }
         let named_host = match config.hostname.as_str() {
             "" => None,
             name => Some(HeaderValue::try_from(name).ok()?),
@@ -215,6 +220,7 @@ impl Probe {
             method: method.clone(),
             target: url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
             host: host.clone(),
+            spelling: None,
             headers: self.headers.clone(),
             body: if self.is_grpc { RequestBody::held(grpc::QUESTION) } else { RequestBody::empty() },
         };

@@ -20,6 +20,8 @@ pub(crate) enum Scheme {
     Https,
     /// HTTP/2 over TCP, without asking first.
     H2c,
+    /// Something else, or nowhere: it is never reached.
+    Unknown,
 }
 
 /// Why a server's URL is unusable.
@@ -73,8 +75,12 @@ impl Server {
     /// # Errors
     /// Not a URL of a scheme that is spoken.
     pub(crate) fn new(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
-        let uri: Uri = url.parse().map_err(|_| BadServer::Url(url.to_owned()))?;
-        let authority = uri.authority().ok_or_else(|| BadServer::Url(url.to_owned()))?;
+        let bad = || BadServer::Url(url.to_owned());
+        // As Go writes what it has read: only a host with a space in it is none.
+        let path = url.find("://").and_then(|at| Some(at + 3 + url.get(at + 3..)?.find('/')?)).unwrap_or(url.len());
+        let (authority, path) = url.split_at(path);
+        let uri: Uri = format!("{authority}{}", path.replace(' ', "%20")).parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
         let (scheme, default_port) = match uri.scheme_str() {
             Some("http") => (Scheme::Http, 80),
             Some("https") => (Scheme::Https, 443),
@@ -99,6 +105,21 @@ impl Server {
             alone_until: AtomicU64::new(0),
             times: OnceLock::new(),
         })
+    }
+
+    /// The same, but as one that is never reached where the scheme is not spoken or there is no host: other servers beside it
+    /// may be good.
+    ///
+    /// # Errors
+    /// Not a URL.
+    pub(crate) fn as_configured(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
+        let elsewhere = match (url.split_once("://"), Self::new(url, preserve_path)) {
+            (_, Ok(server)) => return Ok(server),
+            (Some((_, "")), Err(_)) => Self::new("http://localhost", preserve_path)?,
+            (Some((_, rest)), Err(BadServer::Scheme(_))) => Self::new(&format!("http://{rest}"), preserve_path)?,
+            (_, Err(error)) => return Err(error),
+        };
+        Ok(Self { url: url.to_owned(), scheme: Scheme::Unknown, cookie: super::sticky::value(url), ..elsewhere })
     }
 
     /// Whether the URL's path comes before the request's.
@@ -181,5 +202,22 @@ impl Server {
     pub(crate) fn is_suspect(&self) -> bool {
         let until = self.suspect_until.load(Relaxed);
         until != 0 && until > now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn urls_are_read_as_far_as_they_say_where() {
+        let scheme = |url: &str| Server::as_configured(url, true).unwrap().scheme;
+        assert_eq!(["HTTP://a", "https://a", "h2c://a"].map(scheme), [Scheme::Http, Scheme::Https, Scheme::H2c]);
+        assert!(["ws://a", "ftp://a", "http://"].map(scheme).iter().all(|scheme| *scheme == Scheme::Unknown));
+        assert!(Server::new("ws://a", true).is_err());
+        assert_eq!(Server::new("http://a/b c/", true).unwrap().base_path, "/b%20c");
+        assert_eq!(Server::as_configured("http://a b/", true).unwrap_err().to_string(), "`http://a b/` is not a URL");
     }
 }

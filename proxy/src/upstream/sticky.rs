@@ -118,7 +118,9 @@ impl Sticky {
                 "the sticky cookie's path has characters that none may have"
             );
         }
-        add(&format!("; Path={}", if path.is_empty() { "/" } else { &path }));
+        if !config.path.is_empty() {
+            add(&format!("; Path={}", if path.is_empty() { "/" } else { &path }));
+        }
         // Browsers take a domain with and without its dot for the same (RFC 6265 section 5.2.3).
         let domain = config.domain.strip_prefix('.').unwrap_or(&config.domain);
         if is_domain(domain) {
@@ -195,7 +197,7 @@ mod tests {
             format!("{}{}", sticky.name, sticky.attributes)
         };
         assert_eq!(cookie("a b", ".example.com", "/x;y", "Lax"), "a_b; Path=/xy; Domain=example.com; SameSite=Lax");
-        assert_eq!(cookie("a", "not valid", "", "odd"), "a; Path=/");
+        assert_eq!(cookie("a", "not valid", "", "odd"), "a", "the browser chooses");
     }
 
     #[test]

@@ -94,6 +94,29 @@ async fn until(running: &Running, status: u16) {
 }
 
 #[tokio::test]
+async fn checks_say_who_they_are() {
+    let (told, mut agents) = tokio::sync::mpsc::unbounded_channel();
+    let url = origin(move |mut stream| {
+        let told = told.clone();
+        async move {
+            while let Some((head, _)) = read_message(&mut stream).await {
+                let agent =
+                    head.lines().find_map(|line| line.split_once(": ").filter(|(name, _)| *name == "User-Agent"));
+                told.send(agent.map_or("", |(_, agent)| agent).to_owned()).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+        }
+    })
+    .await;
+    let check = || ServerHealthCheck { path: "/".to_owned(), ..ServerHealthCheck::default() };
+    let running = run(options(), checked(&url, check())).await;
+    assert_eq!(agents.recv().await.unwrap(), "Go-http-client/1.1");
+    let headers = [("User-Agent".to_owned(), "me".to_owned())].into();
+    running.apply(checked(&url, ServerHealthCheck { headers, ..check() })).await;
+    while agents.recv().await.unwrap() != "me" {}
+}
+
+#[tokio::test]
 async fn checks_follow_redirects_unless_they_are_not_to() {
     let url = origin(|mut stream| async move {
         while let Some((head, _)) = read_message(&mut stream).await {

@@ -3,7 +3,7 @@
 use proxy::config::duration::GoDuration;
 use proxy::config::dynamic::{
     AddPrefix, Auth, Buffering, Compress, Configuration, ErrorPage, ForwardAuth, Headers, InFlightReq, Middleware,
-    RateLimit, RedirectScheme, ReplacePathRegex, Retry, SourceCriterion, StripPrefix, StripPrefixRegex,
+    RateLimit, RedirectScheme, ReplacePath, ReplacePathRegex, Retry, SourceCriterion, StripPrefix, StripPrefixRegex,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -41,7 +41,7 @@ async fn only_those_who_know_the_password_pass() {
     let auth = Auth {
         users: vec!["anna:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac=".to_owned()],
         remove_header: true,
-        header_field: "X-User".to_owned(),
+        header_field: "X-uSER".to_owned(),
         ..Auth::default()
     };
     let running = run(options(), through(Middleware { basic_auth: Some(auth), ..Middleware::default() }).await).await;
@@ -50,7 +50,7 @@ async fn only_those_who_know_the_password_pass() {
     assert_eq!(body, "401 Unauthorized\n");
     let request = with_header("Authorization: Basic YW5uYTpvcGVuIHNlc2FtZQ==\r\nX_User: evil");
     let (_, echoed) = ask(running.web, &request).await;
-    assert!(echoed.contains("X-User: anna\r\n"), "{echoed}");
+    assert!(echoed.contains("X-uSER: anna\r\n"), "{echoed}");
     assert!(!echoed.contains("evil") && !echoed.contains("Authorization"), "{echoed}");
 }
 
@@ -330,6 +330,49 @@ async fn a_trusted_proxy_names_the_scheme_in_any_case() {
 }
 
 #[tokio::test]
+async fn a_port_counts_where_it_is_written() {
+    for (scheme, port, host, location) in [
+        ("http", "80", "a.test:8080", Some("http://a.test/")),
+        ("http", "80", "a.test:80", None),
+        ("http", "80", "a.test", None),
+        ("http", "", "a.test:8080", None),
+        ("http", "81", "a.test:81", None),
+        ("wss", "443", "a.test:81", Some("wss://a.test:443/")),
+        ("https", "443", "[::1]", Some("https://[::1]/")),
+        ("https", "443", "[::1]:81", None),
+    ] {
+        let redirect = RedirectScheme { scheme: scheme.to_owned(), port: port.to_owned(), permanent: false };
+        let middleware = Middleware { redirect_scheme: Some(redirect), ..Middleware::default() };
+        let mut configuration = through(middleware).await;
+        configuration.http.routers.get_mut("a@file").unwrap().rule = "PathPrefix(`/`)".to_owned();
+        let running = run(options(), configuration).await;
+        let (head, _) = ask(running.web, &format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        let told = head.lines().find_map(|line| line.strip_prefix("Location: "));
+        assert_eq!(told, location, "{scheme} {port} {host}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_replaced_by_what_is_written() {
+    let replace = ReplacePath { path: "/a/../b//c".to_owned() };
+    let running =
+        run(options(), through(Middleware { replace_path: Some(replace), ..Middleware::default() }).await).await;
+    assert!(ask(running.web, &get("a.test", "/x?y")).await.1.starts_with("GET /a/../b//c?y "));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_as_its_url_is_costs_its_requests_only() {
+    let mut configuration = routed("a", &[echo().await]);
+    let servers = &mut configuration.http.services.get_mut("a@file").unwrap().load_balancer.as_mut().unwrap().servers;
+    servers[0].url = "ftp://127.0.0.1".to_owned();
+    let running = run(options(), routed("b", &[])).await;
+    let problems = running.apply(configuration).await.problems;
+    assert!(problems.iter().any(|problem| problem.reason.contains("`ftp://127.0.0.1` is not")), "{problems:?}");
+    let (head, _) = ask(running.web, &get("a.test", "/x")).await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+}
+
+#[tokio::test]
 async fn a_replacement_makes_no_separators_of_encoded_ones() {
     let replace = ReplacePathRegex { regex: "^/a/(.*)".to_owned(), replacement: "/q?x=$1".to_owned() };
     let middleware = Middleware { replace_path_regex: Some(replace), ..Middleware::default() };
@@ -363,7 +406,7 @@ async fn headers_come_and_go() {
     let headers = Headers {
         custom_request_headers: one("X-In", "1"),
         custom_response_headers: one("X-Out", "2"),
-        sts_seconds: 60,
+        sts_seconds: Some(60),
         frame_deny: true,
         ..Headers::default()
     };

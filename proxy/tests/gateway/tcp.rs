@@ -173,7 +173,7 @@ async fn tls_options_of_tcp_routers_count() {
     }
     let running = run(options(), Configuration::default()).await;
     let problems: Vec<String> = running.apply(configuration).await.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(problems, ["TCP router `u@file`: building router handler: unknown TLS options: missing@file"]);
+    assert_eq!(problems, ["TCP router `u@file`: unknown TLS options: missing@file"]);
     let roots = [root];
     let mut client = connect(running.websecure, "t.test", &roots, "odd").await.unwrap();
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"odd"[..]));

@@ -147,9 +147,9 @@ async fn weights_names_and_mistakes() {
         apply(&running, configuration).await,
         [
             "UDP router `second@file`: on the entry point dns the router `u@file` gets every datagram",
-            "UDP router `off@file`: EntryPoint doesn't exist: web",
+            "UDP router `off@file`: entryPoint \"web\" doesn't exist",
             "UDP router `off@file`: no valid entryPoint for this router",
-            "UDP router `lost@file`: the udp service \"nowhere@file\" does not exist",
+            "UDP router `lost@file`: the UDP service \"nowhere@file\" does not exist",
         ]
     );
 }

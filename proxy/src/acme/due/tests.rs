@@ -48,7 +48,7 @@ fn wanted(wants: &[(&str, &[&str])], configured: &[&str]) -> Wanted {
                 names: names.iter().map(|name| (*name).to_owned()).collect(),
             })
             .collect(),
-        store: Arc::new(Store::new(&configured, self_made().unwrap())),
+        store: Arc::new(Store::new(configured, self_made().unwrap())),
     }
 }
 

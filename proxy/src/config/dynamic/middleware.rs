@@ -222,9 +222,9 @@ pub struct Headers {
     /// Headers whose values say that the client came over TLS.
     #[serde(skip_serializing_if = "is_default")]
     pub ssl_proxy_headers: Named<String>,
-    /// Seconds of `Strict-Transport-Security`; 0 leaves it out.
+    /// Seconds of `Strict-Transport-Security`; 0 leaves it out, and is something that is set all the same.
     #[serde(rename = "stsSeconds", skip_serializing_if = "is_default")]
-    pub sts_seconds: i64,
+    pub sts_seconds: Option<i64>,
     /// `includeSubDomains` of that header.
     #[serde(rename = "stsIncludeSubdomains", skip_serializing_if = "is_false")]
     pub sts_include_subdomains: bool,

@@ -76,9 +76,9 @@ impl Default for FileProvider {
 }
 
 impl FileProvider {
-    /// The file or folder; none where neither is named.
+    /// The folder or file; none where neither is named. Of both the folder counts, as in Traefik.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        [&self.filename, &self.directory].into_iter().find(|path| !path.is_empty()).map(Path::new)
+        [&self.directory, &self.filename].into_iter().find(|path| !path.is_empty()).map(Path::new)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Context, numbers, texts};
+use super::{Context, dates, numbers, texts};
 use crate::template::{Changes, Functions, Value};
 
 /// The name of a function without `must`: such functions are the same, but for errors that would be results otherwise.
@@ -23,6 +23,8 @@ impl Functions for Context<'_> {
         let variable = |name: &str| self.environment.get(name).cloned().unwrap_or_default();
         match (name, args) {
             ("env", [Value::Text(name)]) => return Some(Ok(Value::Text(variable(name)))),
+            ("getHostByName", [Value::Text(name)]) => return Some(address(name)),
+            ("uuidv4", []) => return Some(uuid()),
             ("expandenv", [Value::Text(text)]) => return Some(Ok(Value::Text(texts::expanded(text, &variable)))),
             ("split", [Value::Text(text), Value::Text(separator)]) if self.split_is_go => {
                 return Some(Ok(texts::parts(text, separator).map(str::to_owned).collect()));
@@ -33,7 +35,7 @@ impl Functions for Context<'_> {
             }
             _ => {}
         }
-        let found = numbers::call(name, args).or_else(|| texts::call(name, args));
+        let found = numbers::call(name, args).or_else(|| texts::call(name, args)).or_else(|| dates::call(name, args));
         found.or_else(|| logic(name, args)).or_else(|| lists(name, args)).or_else(|| maps(name, args))
     }
 
@@ -80,6 +82,28 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         }
         _ => return None,
     }))
+}
+
+/// An address of a host.
+fn address(name: &str) -> Result<Value, String> {
+    use std::net::ToSocketAddrs;
+    let found = (name, 0_u16).to_socket_addrs().map_err(|error| format!("`getHostByName`: `{name}`: {error}"))?;
+    let mut found: Vec<_> = found.map(|found| found.ip()).collect();
+    // One of them that stays the same as long as they do: a file is read again whenever it may have changed.
+    found.sort_unstable();
+    let first = found.first().ok_or_else(|| format!("`getHostByName`: `{name}` has no address"))?;
+    Ok(Value::Text(first.to_string()))
+}
+
+/// An identifier that nobody has (RFC 9562 section 5.4).
+fn uuid() -> Result<Value, String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "`uuidv4`: there is no randomness".to_owned())?;
+    let random = u128::from_be_bytes(bytes);
+    let random = random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{random:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
+    Ok(Value::Text(parts.join("-")))
 }
 
 /// The items of a list.
@@ -240,6 +264,7 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Number(number) => (*number).into(),
         Value::Float(number) => (*number).into(),
         Value::Flag(flag) => (*flag).into(),
+        Value::Time(time) => time.to_string().into(),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
         Value::Record(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),

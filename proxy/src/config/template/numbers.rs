@@ -32,7 +32,7 @@ pub(super) fn whole(value: &Value) -> i64 {
         Value::Flag(flag) => i64::from(*flag),
         Value::Float(number) => truncated(*number),
         Value::Text(text) => text.trim().parse().unwrap_or_else(|_| truncated(text.trim().parse().unwrap_or_default())),
-        Value::Nothing | Value::List(_) | Value::Map(_) | Value::Record(_) => 0,
+        Value::Nothing | Value::List(_) | Value::Map(_) | Value::Record(_) | Value::Time(_) => 0,
     }
 }
 

@@ -53,6 +53,29 @@ fn a_name_stays_within_its_quotes() {
     assert_eq!(ruled(template).as_deref(), Ok("Host(`a-PathPrefix.test`)"));
 }
 
+#[test]
+fn times_are_written_by_layouts() {
+    for (action, text) in [
+        ("dateInZone \"2006-01-02 15:04:05\" 0 \"UTC\"", "1970-01-01 00:00:00"),
+        ("dateInZone \"Monday, January 02 03:04PM .000 -0700\" 86400 \"UTC\"", "Friday, January 02 12:00AM .000 +0000"),
+        ("dateInZone \"Mon Jan _2 3:4:5pm MST 06 Z07:00 Month\" 0 \"nowhere\"", "Thu Jan  1 12:0:0am UTC 70 Z Month"),
+        ("htmlDateInZone 0 \"UTC\"", "1970-01-01"),
+        ("now | date \"2006\" | len", "4"),
+        ("unixEpoch (dateModify \"1h\" now) | len", "10"),
+        ("eq (date \"2006\" 86400) \"1970\"", "true"),
+        ("kindOf now", "struct"),
+        ("uuidv4 | len", "36"),
+        ("eq uuidv4 uuidv4", "false"),
+        ("regexMatch \"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\" uuidv4", "true"),
+        ("getHostByName \"127.0.0.1\"", "127.0.0.1"),
+        ("adler32sum \"hello world\"", "436929629"),
+        ("adler32sum \"\"", "1"),
+    ] {
+        assert_eq!(filled(&format!("{{{{ {action} }}}}")).as_deref(), Ok(text), "{action}");
+    }
+    assert!(filled("{{ randAlpha 5 }}").is_err());
+}
+
 /// Each of these is what Traefik 3.7.15 makes of it.
 #[test]
 fn functions_give_what_they_give_in_traefik() {
@@ -192,7 +215,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("{{ printf \"%.2d\" 5 }}", 1, "`printf`: `%.d` is not supported for a number"),
         ("{{ printf \"%9999s\" \"a\" }}", 1, "`printf`: a width of 9999 is too much"),
         ("{{ 09 }}", 1, "`09` is no number"),
-        ("{{ uuidv4 }}", 1, "function `uuidv4` is not supported"),
+        ("{{ genCA }}", 1, "function `genCA` is not supported"),
     ] {
         assert_eq!(
             filled(template).map_err(|mistake| (mistake.place.line, mistake.reason)),

@@ -187,6 +187,13 @@ fn plain(name: &str, args: &[&str]) -> Option<Value> {
             Err(base64::DecodeError::InvalidByte(at, _)) => format!("illegal base64 data at input byte {at}"),
             Err(error) => error.to_string(),
         }),
+        ("adler32sum", [value]) => {
+            let sums = value.bytes().fold((1_u32, 0_u32), |(a, b), byte| {
+                let a = (a + u32::from(byte)) % 65_521;
+                (a, (b + a) % 65_521)
+            });
+            Value::Text((sums.1 << 16 | sums.0).to_string())
+        }
         ("sha256sum", [value]) => Value::Text(Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect()),
         ("swapcase", [value]) => Value::Text(
             value

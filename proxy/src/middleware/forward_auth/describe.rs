@@ -13,13 +13,12 @@ use crate::http::headers::{
 use crate::http::host::split_port;
 
 use super::ForwardAuth;
+use crate::upstream::ask::AGENT;
 
 /// No header of HTTP, but Traefik counts it among those of the connection.
 const TRAILERS: HeaderName = HeaderName::from_static("trailers");
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
-/// What Traefik calls itself here where the client gives no name; such servers have seen nothing else.
-const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
 
 impl ForwardAuth {
     pub(super) fn describe(&self, exchange: &Exchange, body_length: usize) -> HeaderMap {

@@ -66,10 +66,11 @@ impl Security {
         }
         put(&mut always, REFERRER_POLICY, &config.referrer_policy);
         put(&mut always, PERMISSIONS_POLICY, &config.permissions_policy);
-        if config.sts_seconds != 0 && !config.is_development {
+        let seconds = config.sts_seconds.filter(|seconds| *seconds != 0 && !config.is_development);
+        if let Some(seconds) = seconds {
             let subdomains = if config.sts_include_subdomains { "; includeSubDomains" } else { "" };
             let preload = if config.sts_preload { "; preload" } else { "" };
-            let value = format!("max-age={}{subdomains}{preload}", config.sts_seconds);
+            let value = format!("max-age={seconds}{subdomains}{preload}");
             put(&mut encrypted, STRICT_TRANSPORT_SECURITY, &value);
         }
         if !config.is_development {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::HOST;
 
 use crate::config::statics;
-use crate::http::headers::title_case;
+use crate::http::headers::{X_FORWARDED_FOR, title_case};
 
 /// Which fields and headers a line has.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -85,8 +85,10 @@ impl Fields {
             Mode::Drop => None,
             Mode::Redact => headers.contains_key(name).then(|| "REDACTED".to_owned()),
             Mode::Keep => {
+                // As the server is told it.
+                let between = if X_FORWARDED_FOR == name { ", " } else { "," };
                 let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-                headers.contains_key(name).then(|| values.collect::<Vec<_>>().join(","))
+                headers.contains_key(name).then(|| values.collect::<Vec<_>>().join(between))
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Features, by_name, put};
+use super::{Features, by_name, put, values};
 use crate::config::dynamic::Named;
-use crate::inspect::service::ServerState;
+use crate::inspect::service::{ServerSeen, ServerState};
 use crate::inspect::{CertificateSeen, Inspector, Report, RouteSeen};
 use crate::route::{provider_of, qualify};
 
@@ -66,9 +66,14 @@ impl<'a> Objects<'a> {
             if !route.middlewares.is_empty() {
                 put(&mut value, "middlewares", json!(route.middlewares));
             }
+            if route.provider() == "internal" {
+                put(&mut value, "ruleSyntax", json!("default"));
+            }
             put(&mut value, "status", json!(route.status()));
-            if !route.using.is_empty() {
-                put(&mut value, "using", json!(route.using));
+            let mut using = route.using.clone();
+            using.sort();
+            if !using.is_empty() {
+                put(&mut value, "using", json!(using));
             }
             if !route.errors().is_empty() {
                 put(&mut value, "error", json!(route.errors()));
@@ -81,14 +86,31 @@ impl<'a> Objects<'a> {
     }
 
     fn stream_routers<T: serde::Serialize>(&self, protocol: &str, routers: &Named<T>) -> Vec<Value> {
+        let snapshot = self.looking.snapshot();
         let shown = |route: &RouteSeen| {
             let mut value = json!(routers.get(&route.name)?);
+            let using = snapshot.as_ref().map_or(&[][..], |snapshot| match protocol {
+                "tcp" => snapshot.tcp.using(&route.name),
+                _ => snapshot.udp.using(&route.name),
+            });
+            if protocol == "tcp" && route.entry_points.is_empty() && !using.is_empty() {
+                put(&mut value, "entryPoints", json!(using));
+            }
             if protocol == "tcp" {
-                put(&mut value, "priority", json!(route.priority));
-                put(&mut value, "priorityStr", json!(route.priority.to_string()));
+                // As in Traefik, which does not look at what is on no entry point.
+                let priority = if using.is_empty() { 0 } else { route.priority };
+                if priority != 0 {
+                    put(&mut value, "priority", json!(priority));
+                }
+                put(&mut value, "priorityStr", json!(priority.to_string()));
+            }
+            if !route.middlewares.is_empty() {
+                put(&mut value, "middlewares", json!(route.middlewares));
             }
             put(&mut value, "status", json!(route.status));
-            put(&mut value, "using", json!(route.entry_points));
+            if !using.is_empty() {
+                put(&mut value, "using", json!(using));
+            }
             if !route.errors.is_empty() {
                 put(&mut value, "error", json!(route.errors));
             }
@@ -100,13 +122,23 @@ impl<'a> Objects<'a> {
     }
 
     fn services<T: serde::Serialize>(&self, protocol: &str, services: &Named<T>) -> Vec<Value> {
-        let snapshot = self.looking.snapshot().filter(|_| protocol == "http");
+        let snapshot = self.looking.snapshot();
         let mut all: Vec<Value> = services
             .iter()
             .map(|(name, service)| {
                 let users = self.routes(protocol).filter(|route| route.service == *name);
                 let mut value = object(name, service, users);
-                broken(&mut value, snapshot.as_ref().and_then(|snapshot| snapshot.broken_services.get(name)));
+                if let Some(snapshot) = snapshot.as_ref().filter(|_| protocol == "http") {
+                    broken(&mut value, snapshot.broken_services.get(name));
+                }
+                let is_served = snapshot.as_ref().is_some_and(|snapshot| match protocol {
+                    "http" => snapshot.served_services.contains(name),
+                    _ => snapshot.tcp.is_served(name),
+                });
+                if is_served {
+                    values::complete(&mut value, name);
+                }
+                values::without_zero(&mut value);
                 if let Some(servers) = self.server_status(protocol, name) {
                     put(&mut value, "serverStatus", servers);
                 }
@@ -148,12 +180,13 @@ impl<'a> Objects<'a> {
                 });
                 is_built.then_some(())?;
                 let word = |state| if state == ServerState::Down { "DOWN" } else { "UP" };
-                Some(Value::Object(servers.into_iter().map(|server| (server.url, json!(word(server.state)))).collect()))
+                let told = |server: ServerSeen| (values::url(&server.url), json!(word(server.state)));
+                Some(Value::Object(servers.into_iter().map(told).collect()))
             }
             "tcp" => {
                 let balancer = configuration.tcp.services.get(name)?.load_balancer.as_ref()?;
-                let snapshot = self.looking.snapshot();
-                let is_down = |address: &str| snapshot.as_ref().is_some_and(|all| all.tcp.is_down(name, address));
+                let snapshot = self.looking.snapshot().filter(|snapshot| snapshot.tcp.is_served(name))?;
+                let is_down = |address: &str| snapshot.tcp.is_down(name, address);
                 let word = |address: &str| json!(if is_down(address) { "DOWN" } else { "UP" });
                 let servers = balancer.servers.iter().map(|server| (server.address.clone(), word(&server.address)));
                 Some(Value::Object(servers.collect()))
@@ -163,12 +196,19 @@ impl<'a> Objects<'a> {
     }
 
     fn middlewares<T: serde::Serialize>(&self, protocol: &str, middlewares: &Named<T>) -> Vec<Value> {
-        let snapshot = self.looking.snapshot().filter(|_| protocol == "http");
+        let snapshot = self.looking.snapshot();
+        let reason = |name: &String| {
+            let snapshot = snapshot.as_ref()?;
+            let broken =
+                if protocol == "http" { &snapshot.broken_middlewares } else { &snapshot.tcp.broken_middlewares };
+            broken.get(name)
+        };
         let shown = |(name, middleware): (&String, &T)| {
             let users = self.routes(protocol).filter(|route| route.middlewares.iter().any(|used| used == name));
             let mut value = object(name, middleware, users);
-            broken(&mut value, snapshot.as_ref().and_then(|snapshot| snapshot.broken_middlewares.get(name)));
+            broken(&mut value, reason(name));
             without_secrets(&mut value);
+            values::without_zero(&mut value);
             if let Some(retry) = value.get_mut("retry").filter(|retry| retry.get("maxRequestBodyBytes").is_none()) {
                 put(retry, "maxRequestBodyBytes", json!(crate::middleware::RETRIED_BODY));
             }

@@ -35,9 +35,13 @@ udp:
 "#;
 
 fn api() -> (Api, Inspector) {
+    api_of(FILE)
+}
+
+fn api_of(text: &str) -> (Api, Inspector) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dynamic.yml");
-    std::fs::write(&path, FILE).unwrap();
+    std::fs::write(&path, text).unwrap();
     let (found, problems) = crate::config::file::read(&path, &BTreeMap::new()).unwrap();
     assert!(problems.is_empty(), "{problems:?}");
     let configuration: Configuration = crate::assemble::merge(&Default::default(), [("file", found)]);
@@ -121,6 +125,98 @@ fn states_are_those_of_the_gateway() {
     assert_eq!(get(&api, "/api/udp/services/none@file"), (404, json!({ "message": "service not found: none@file" })));
     assert_eq!(get(&api, "/api/nothing").0, 404);
     assert_eq!(get(&api, "/api").0, 404);
+}
+
+#[test]
+fn values_are_those_that_hold() {
+    let (api, _looking) = api_of(
+        r#"
+http:
+  routers:
+    one: {rule: "Host(`a.test`)", service: lots, entryPoints: [web], tls: {options: old}, priority: -1}
+    two: {rule: "Host(`a.test`) && Path(`/2`)", service: w, entryPoints: [web, tcp], tls: {options: new}}
+    three: {rule: "Host(`a.test`) && Path(`/3`)", service: half, entryPoints: [web, tcp, web], tls: {}}
+    none: {rule: "Path(`/4`)", service: half, entryPoints: [web], tls: {options: old}, middlewares: [sts]}
+  services:
+    half: {loadBalancer: {servers: [{url: "HTTP://127.0.0.1:1/a b"}], serversTransport: t, sticky: {cookie: {}},
+           healthCheck: {path: /, interval: 0s}, responseForwarding: {flushInterval: 0s}}}
+    lots: {loadBalancer: {servers: [{url: "http://127.0.0.1:1"}, {url: "ws://127.0.0.1"}], sticky: {cookie: {name: "a b"}}}}
+    unused: {loadBalancer: {servers: [{url: "http://127.0.0.1:1"}], serversTransport: t, sticky: {cookie: {}}}}
+    w: {weighted: {services: [{name: half}], sticky: {cookie: {}}}}
+  serversTransports:
+    t: {insecureSkipVerify: true}
+  middlewares:
+    cb: {circuitBreaker: {expression: "NetworkErrorRatio() > 0.5", checkPeriod: 0s}}
+    rl: {rateLimit: {average: 1, burst: 0, period: 0s}}
+    er: {errors: {status: ["404 ", " 500-599"]}}
+    sts: {headers: {stsSeconds: 0}}
+tcp:
+  routers:
+    t: {rule: "HostSNI(`*`)", service: t, entryPoints: [tcp, web], middlewares: [al]}
+    closed: {rule: "HostSNI(`c.test`)", service: t, tls: {options: nope}}
+    broken: {rule: "HostSNI(`d.test`)", service: t, tls: {}, middlewares: [bad]}
+    away: {rule: "HostSNI(`e.test`)", service: t, entryPoints: [away], tls: {}}
+  services:
+    t: {loadBalancer: {servers: [{address: "127.0.0.1:1"}], serversTransport: x}}
+    u: {loadBalancer: {servers: [{address: "127.0.0.1:1"}]}}
+  serversTransports:
+    x: {dialTimeout: 1s}
+  middlewares:
+    al: {ipAllowList: {sourceRange: ["127.0.0.1"]}}
+    bad: {ipAllowList: {sourceRange: [x]}}
+tls:
+  options:
+    old: {maxVersion: VersionTLS12}
+    new: {minVersion: VersionTLS13}
+"#,
+    );
+    let cidr = "cannot parse CIDRs [x]: parsing CIDR trusted IPs <nil>: invalid CIDR address: x";
+    let conflict = "router's TLSOptions configuration is conflicting with other routers on the same entrypoint and host, \
+                    default TLS options will be used instead";
+    let no_host = "no domain found in rule Path(`/4`), the TLS option old@file cannot be applied";
+    for (path, place, expected) in [
+        ("http/routers/one", "/error", json!([conflict])),
+        ("http/routers/one", "/status", json!("warning")),
+        ("http/routers/two", "/using", json!(["tcp", "web"])),
+        ("http/routers/three", "/status", json!("enabled")),
+        ("http/routers/none", "/error", json!([no_host])),
+        ("http/services/half", "/loadBalancer/serversTransport", json!("t@file")),
+        ("http/services/half", "/loadBalancer/sticky/cookie/name", json!("_54f45")),
+        ("http/services/half", "/loadBalancer/healthCheck/interval", Value::Null),
+        ("http/services/half", "/loadBalancer/responseForwarding", json!({})),
+        ("http/services/half", "/serverStatus", json!({ "http://127.0.0.1:1/a%20b": "UP" })),
+        ("http/services/lots", "/loadBalancer/sticky/cookie/name", json!("a_b")),
+        ("http/services/unused", "/loadBalancer/serversTransport", json!("t")),
+        ("http/services/unused", "/loadBalancer/sticky/cookie/name", Value::Null),
+        ("http/middlewares/cb", "/circuitBreaker/checkPeriod", Value::Null),
+        ("http/middlewares/rl", "/rateLimit", json!({ "average": 1 })),
+        ("http/middlewares/er", "/errors/status", json!(["404", "500-599"])),
+        ("http/middlewares/sts", "/headers", json!({ "stsSeconds": 0 })),
+        ("http/middlewares/sts", "/status", json!("enabled")),
+        ("tcp/routers/t", "/middlewares", json!(["al@file"])),
+        ("tcp/routers/t", "/using", json!(["tcp", "web"])),
+        ("tcp/routers/closed", "/status", json!("disabled")),
+        ("tcp/routers/closed", "/entryPoints", json!(["tcp", "web"])),
+        ("tcp/routers/broken", "/error", json!([cidr])),
+        ("tcp/routers/away", "/priority", Value::Null),
+        ("tcp/routers/away", "/priorityStr", json!("0")),
+        ("tcp/services/t", "/loadBalancer/serversTransport", json!("x@file")),
+        ("tcp/services/t", "/serverStatus", json!({ "127.0.0.1:1": "UP" })),
+        ("tcp/services/u", "/serverStatus", Value::Null),
+        ("tcp/middlewares/bad", "/error", json!([cidr])),
+    ] {
+        let (status, object) = get(&api, &format!("/api/{path}@file"));
+        assert_eq!(status, 200, "{path}");
+        assert_eq!(object.pointer(place).cloned().unwrap_or_default(), expected, "{path} {place}: {object}");
+    }
+    for (query, expected) in [
+        ("routers?sortBy=priority", vec!["one@file", "none@file", "three@file", "two@file"]),
+        ("routers?sortBy=entryPoints", vec!["none@file", "one@file", "two@file", "three@file"]),
+        ("services?sortBy=servers", vec!["noop@internal", "w@file", "half@file", "unused@file", "lots@file"]),
+    ] {
+        let (_, list) = get(&api, &format!("/api/http/{query}"));
+        assert_eq!(names(&list), expected, "{query}");
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! From the configuration of services to services that answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::config::dynamic::{self, Configuration, HttpServersTransport};
 use crate::middleware;
 use crate::upstream::balance::{Balance, Kind, Member};
+use crate::upstream::failure::Failure;
 use crate::upstream::health::Check;
-use crate::upstream::server::{BadServer, Server};
+use crate::upstream::server::{BadServer, Scheme, Server};
 use crate::upstream::sticky::Sticky;
 use crate::upstream::transport::{Credentials, Transport, TransportOptions, pem_or_path};
 
@@ -72,6 +73,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) servers: Servers,
     /// Health checks to run.
     pub(crate) checks: Vec<Check>,
+    /// Services with a server that cannot be reached as its URL is, and why.
+    pub(crate) unreachable: Vec<(String, String)>,
 }
 
 impl<'a> Builder<'a> {
@@ -94,7 +97,13 @@ impl<'a> Builder<'a> {
             slots: Vec::new(),
             servers: HashMap::new(),
             checks: Vec::new(),
+            unreachable: Vec::new(),
         }
+    }
+
+    /// The services that some router has, in the end.
+    pub(crate) fn served(&self) -> BTreeSet<String> {
+        self.built.iter().filter(|(_, built)| built.is_ok()).map(|(name, _)| name.clone()).collect()
     }
 
     /// The services that could not be built, by name, with the reason.
@@ -239,8 +248,11 @@ impl<'a> Builder<'a> {
             let key = (name.to_owned(), url.clone(), server.preserve_path);
             let known = match self.servers.get(&key).or_else(|| self.known.get(&key)) {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(Server::new(&url, server.preserve_path)?),
+                None => Arc::new(Server::as_configured(&url, server.preserve_path)?),
             };
+            if known.scheme == Scheme::Unknown {
+                self.unreachable.push((name.to_owned(), Failure::Scheme(server.url.clone()).to_string()));
+            }
             self.servers.insert(key, Arc::clone(&known));
             let weight = server.weight.map_or(1, |weight| u64::try_from(weight).unwrap_or(0));
             let slot =

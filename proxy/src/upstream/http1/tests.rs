@@ -23,6 +23,7 @@ fn call(method: Method, body: &[u8]) -> Call {
         method,
         target: PathAndQuery::from_static("/"),
         host: HeaderValue::from_static("app"),
+        spelling: None,
         headers: HeaderMap::new(),
         body: RequestBody::held(Bytes::copy_from_slice(body)),
     }

@@ -61,6 +61,8 @@ fn with_headers() -> Record {
         ("authorization", "Basic c2VjcmV0"),
         ("x-one", "1"),
         ("x-one", "2"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-for", "192.0.2.2, 192.0.2.3"),
     ] {
         request.append(name, HeaderValue::from_static(value));
     }
@@ -92,6 +94,7 @@ fn headers_stand_in_a_line_only_where_that_is_asked_for() {
             "downstream_Server=s",
             "origin_Content-Type=",
             "origin_Server=s",
+            "request_X-Forwarded-For=192.0.2.1, 192.0.2.2, 192.0.2.3",
             "request_X-One=1,2"
         ]
     );
