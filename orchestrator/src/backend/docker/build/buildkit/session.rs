@@ -59,6 +59,20 @@ pub(super) struct Provider {
     pub failure: Failure,
 }
 
+/// Whether the files of secrets are there: a build that only asks for one where it is given would do without.
+///
+/// # Errors
+/// The first that is not, in words.
+pub(super) async fn are_there(secrets: &[BuildSecret]) -> Result<(), String> {
+    for BuildSecret { id, value } in secrets {
+        let SecretValue::File(path) = value else { continue };
+        let found = tokio::fs::metadata(path).await.map_err(|error| error.to_string());
+        let fits = found.and_then(|meta| if meta.is_dir() { Err("it is a folder".to_owned()) } else { Ok(()) });
+        fits.map_err(|why| format!("cannot read secret `{id}` from {}: {why}", path.display()))?;
+    }
+    Ok(())
+}
+
 impl Provider {
     /// Answers one call.
     pub(super) async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
