@@ -6,6 +6,7 @@ mod cycle;
 mod drive;
 mod exclusive;
 mod file_object;
+mod file_owner;
 mod healthcheck;
 mod host_port;
 mod image;
@@ -47,6 +48,7 @@ pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
     command::check(&mut check);
     drive::check(&mut check);
     host_port::check(&mut check);
+    file_owner::check(&mut check);
     check.found
 }
 

@@ -46,4 +46,7 @@ crate::codes::codes! {
     OWN = "W0605", "unknown attribute of `x-stack`",
         "`x-stack`, at the top level and in services, holds what only `stack` reads: `allow` at the top level, `drain` and \
          `restart-unhealthy` in a service. What it does not know, or cannot read, has no effect.";
+    FILE_OWNER = "W0606", "owner or mode of a mounted file",
+        "A secret or config that is a file of the host is mounted as it is there: `uid`, `gid` and `mode` have no effect. Docker \
+         Compose does the same. One whose content comes from `environment` or `content` is copied in, and has them.";
 }

@@ -399,6 +399,24 @@ fn warnings_are_silenced_by_their_code() {
 }
 
 #[test]
+fn owners_and_modes_of_mounted_files_are_told_of() {
+    let warned = |object: &str, reference: &str| {
+        let text = format!("services: {{a: {{image: x, secrets: [{reference}]}}}}\nsecrets: {{s: {{{object}}}}}\n");
+        let folder = folder(&[("compose.yaml", &text), ("s.txt", "")]);
+        let loaded = load(&options(&folder, &[])).unwrap();
+        loaded.warnings.iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()
+    };
+    let whole = "{source: s, uid: '1', gid: '2', mode: 0400}";
+    let end = "of `s` in the `secrets` of service `a`";
+    let rest = "no effect: the file is mounted as it is";
+    assert_eq!(warned("file: ./s.txt", whole), [format!("`uid`, `gid`, `mode` {end} have {rest}")]);
+    assert_eq!(warned("file: ./s.txt", "{source: s, mode: 0400}"), [format!("`mode` {end} has {rest}")]);
+    for (object, reference) in [("file: ./s.txt", "{source: s, target: /t}"), ("environment: HOME", whole)] {
+        assert_eq!(warned(object, reference), Vec::<String>::new(), "{object} {reference}");
+    }
+}
+
+#[test]
 fn the_hash_of_a_password_is_known() {
     let hint = |label: &str| {
         let text = format!("services: {{a: {{image: x, labels: {{l: '{label}'}}}}}}\n");

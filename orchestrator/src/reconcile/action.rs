@@ -299,6 +299,8 @@ pub enum Action {
     Discard {
         /// Which.
         target: Target,
+        /// How long requests have that the gateway has sent it already; none where it routes nothing to the service.
+        drain: Option<Duration>,
     },
     /// Has a program bring something, or take it away.
     Provide(Box<Provision>),

@@ -97,7 +97,7 @@ impl fmt::Display for Action {
             }
             Self::Monitor { targets, time } => write!(f, "watch {} for {time:?}", list(targets, plain)),
             Self::Pause(time) => write!(f, "pause for {time:?}"),
-            Self::Discard { target } => write!(f, "remove {} again", Named(target, plain)),
+            Self::Discard { target, .. } => write!(f, "remove {} again", Named(target, plain)),
             Self::Provide(provision) => match &provision.task {
                 Task::Service { name, kind, down: false, .. } => write!(f, "have `{kind}` bring service {name}"),
                 Task::Service { name, kind, down: true, .. } => write!(f, "have `{kind}` take service {name} away"),

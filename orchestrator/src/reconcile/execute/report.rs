@@ -52,7 +52,7 @@ impl Outcome {
         };
         let is_it = |target: &Target| target.name() == container;
         let mut discards = plan.steps().filter(|(id, _)| self.done.contains(id));
-        discards.any(|(_, step)| matches!(&step.action, Action::Discard { target } if is_it(target)))
+        discards.any(|(_, step)| matches!(&step.action, Action::Discard { target, .. } if is_it(target)))
     }
 
     /// What was done and what was not, by resource.

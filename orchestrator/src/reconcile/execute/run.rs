@@ -135,7 +135,7 @@ impl Shared<'_> {
             }
             Action::Monitor { targets, time } => self.waiter.stay(&self.named(targets)?, *time).await?,
             Action::Pause(time) => tokio::time::sleep(*time).await,
-            Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
+            Action::Discard { target, drain } => self.discard(&self.id(target)?, target.name(), *drain).await?,
             Action::Provide(provision) => {
                 let reporter = &self.executor.reporter;
                 let say = |text: &str| {
@@ -186,8 +186,12 @@ impl Shared<'_> {
     }
 
     /// What it printed is gone with it, so its end is shown.
-    async fn discard(&self, id: &str, name: &str) -> Result<(), StepError> {
+    async fn discard(&self, id: &str, name: &str, drain: Option<Duration>) -> Result<(), StepError> {
         let engine = &self.executor.engine;
+        if let Some(limit) = drain {
+            // It may have been routed to. It goes whatever the gateway says.
+            let _ = shift::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
+        }
         let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
         let mut text = Vec::new();
         if let Ok(mut records) = engine.logs(id, &options).await {

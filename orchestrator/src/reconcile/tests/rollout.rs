@@ -7,6 +7,7 @@ use super::super::up::{broken_off, plan as plan_up, way_back};
 use super::scene::{Scene, service, with_env, with_volume};
 use crate::backend::State;
 use crate::backend::memory::Behaviour;
+use crate::reconcile::action::Action;
 use crate::reconcile::lifecycle;
 use crate::reconcile::version::Version;
 
@@ -68,6 +69,13 @@ async fn one_that_fails_is_removed_again() {
         change(&mut scene);
         scene.engine.behave("app", behaviour);
         let plan = scene.plan().await;
+        let drains = |step: &crate::reconcile::plan::Step| match &step.action {
+            Action::Discard { drain, .. } => *drain,
+            _ => None,
+        };
+        // It may be in the routes when it fails.
+        let drained: Vec<_> = plan.steps().filter_map(|(_, step)| drains(step)).collect();
+        assert_eq!(drained, [std::time::Duration::from_secs(30)]);
         let outcome = scene.execute(&plan).await;
         let error = outcome.into_result(&plan, Some(&scene.desired())).unwrap_err();
         assert!(error.message.contains("exited (3)") || error.message.contains("is unhealthy"), "{}", error.message);

@@ -243,7 +243,10 @@ impl<'a> Planner<'a> {
         gates.extend(self.watch(service, new, earlier, after));
         if let Target::Made { step, name } = new {
             let discard = Step {
-                action: Action::Discard { target: new.clone() },
+                action: Action::Discard {
+                    target: new.clone(),
+                    drain: self.is_routed(&service.name).then(|| drain(&service.service)),
+                },
                 cause: "it has not come up, the old one goes on serving".to_owned(),
                 resource: resource(name),
                 words: Words::both("Rolling back", "Rolled back"),
