@@ -8,6 +8,7 @@ mod display;
 mod filter;
 mod grpc;
 mod hosts;
+mod ingest;
 mod session;
 mod solve;
 mod ssh;
@@ -37,6 +38,8 @@ pub(super) use cache::written as written_caches;
 
 const SOLVE: &str = "/moby.buildkit.v1.Control/Solve";
 const WORKERS: &str = "/moby.buildkit.v1.Control/ListWorkers";
+/// Under which the builder tells of the cache that it has written.
+const CACHE: &str = "cache.manifest";
 const STATUS: &str = "/moby.buildkit.v1.Control/Status";
 /// How long the end of the output is waited for once the build has ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -51,6 +54,7 @@ impl Docker {
     ) -> Result<String> {
         let failure = Failure::default();
         let (mut request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
+        let stores = provider.stores.clone();
         // A build that is given up ends with its connections.
         let _session = self.open_session(call, &request.session, provider).await?;
         let (client, _connection, workers) = self.open_builder(call).await?;
@@ -58,7 +62,11 @@ impl Docker {
         let mut display = Display::new(Arc::clone(progress));
         let solve = client.call::<SolveResponse>(SOLVE, &request);
         match shown(solve, &client, &request.r#ref, &mut display).await {
-            Ok(response) => self.built(call, spec, &response).await,
+            Ok(response) => {
+                let written = stores.finish(response.exporter_response.get(CACHE)).await;
+                written.map_err(|why| call.error(ErrorKind::Invalid, format!("`build.cache_to`: {why}")))?;
+                self.built(call, spec, &response).await
+            }
             // A context that cannot be read ends the build: that is the cause, not what the builder made of it.
             Err(status) => Err(match failure.take() {
                 Some(why) => call.error(ErrorKind::Invalid, why),

@@ -82,7 +82,7 @@ fn foreign_builder(environment: &BTreeMap<String, String>, progress: &ProgressSi
 }
 
 /// An id that nobody else has.
-fn identity() -> String {
+pub(super) fn identity() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     // Each state has keys of its own, from the system's random numbers.
     format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1))
