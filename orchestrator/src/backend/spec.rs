@@ -100,8 +100,8 @@ pub struct BuildPlaces {
 pub struct BuildCheck {
     /// In words, several lines.
     pub text: String,
-    /// There is nothing to complain about.
-    pub clean: bool,
+    /// How many complaints that are.
+    pub complaints: usize,
 }
 
 /// A secret that steps of a build may mount.

@@ -10,6 +10,7 @@ use compose_schema::model::{Bytes, SshKey};
 use super::carry_out::{INTERRUPTED, Runner};
 use super::push::{self, Pushes};
 use super::{Context, Global, block_on, dry_run};
+use crate::backend::BuildCheck;
 use crate::edge::Wish;
 use crate::error::{CommandError, Result};
 use crate::reconcile::{Desired, Selection, up};
@@ -211,11 +212,22 @@ fn check(context: &Context, desired: &Desired) -> Result<ExitCode> {
                 let message = format!("cannot check the Dockerfile of service `{name}`: {}", error.message);
                 CommandError::new(message)
             })?;
-            clean &= checked.clean;
-            output::stdout(&format!("{name}: {}\n", checked.text))?;
+            clean &= checked.complaints == 0;
+            output::stdout(&verdict(name, &checked))?;
         }
         Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+/// What a check has found, as `docker buildx` words it.
+fn verdict(service: &str, check: &BuildCheck) -> String {
+    let found = match check.complaints {
+        0 => "no warnings found.".to_owned(),
+        1 => "1 warning has been found!".to_owned(),
+        count => format!("{count} warnings have been found!"),
+    };
+    let text = if check.text.is_empty() { String::new() } else { format!("\n{}\n", check.text) };
+    format!("{service}\n\nCheck complete, {found}\n{text}")
 }
 
 /// A limit in bytes.
@@ -224,4 +236,19 @@ fn memory(text: &str) -> Result<i64> {
         CommandError::new(format!("invalid value for `--memory`: `{}`", printable(text)))
             .hint("write a size, such as `512m` or `2g`")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_says_what_it_has_found() {
+        let clean = BuildCheck::default();
+        assert_eq!(verdict("app", &clean), "app\n\nCheck complete, no warnings found.\n");
+        let one = BuildCheck { text: "WARNING: x".to_owned(), complaints: 1 };
+        assert_eq!(verdict("app", &one), "app\n\nCheck complete, 1 warning has been found!\n\nWARNING: x\n");
+        let two = BuildCheck { complaints: 2, ..one };
+        assert!(verdict("app", &two).contains("2 warnings have been found!"));
+    }
 }

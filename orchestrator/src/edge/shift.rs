@@ -4,13 +4,14 @@
 //! place is in the routes, and takes connections, before the other leaves them.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::deploy::Pair;
 use super::projects;
 use super::state::ProjectFile;
 use super::wait::{self, Awaited, until};
-use crate::backend::{Engine, ErrorKind};
+use crate::backend::{Container, ContainerDetail, Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
 
@@ -34,6 +35,7 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
     else {
         return Ok(());
     };
+    // Who else serves at an address that they share is none of their business here.
     let addresses = addresses(engine, ids).await?;
     let served = Awaited::revision(project, &revision);
     until(engine, pair.socket(), &served).await?;
@@ -62,7 +64,7 @@ pub async fn leave(engine: &Engine, project: &str, ids: &[String], limit: Durati
     else {
         return Ok(Left::Clean);
     };
-    let addresses = addresses(engine, ids).await?;
+    let addresses = all_addresses(engine, ids).await?;
     let served = Awaited::revision(project, &revision);
     until(engine, pair.socket(), &served).await?;
     let gone = Awaited { gone: addresses, limit, ..served };
@@ -92,22 +94,91 @@ async fn rewrite(
     Ok(Some((pair, file.revision)))
 }
 
-/// The containers' addresses in their networks; none for those that are gone.
+/// The containers' addresses in networks of their own; none for those that are gone.
 async fn addresses(engine: &Engine, ids: &[String]) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for id in ids {
-        match engine.container(id).await {
-            Ok(detail) => found.extend(
-                detail
-                    .summary
-                    .networks
-                    .into_values()
-                    .flat_map(|endpoint| [endpoint.ipv4, endpoint.ipv6])
-                    .filter(|address| !address.is_empty()),
-            ),
-            Err(error) if error.kind == ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+        found.extend(detail(engine, id).await?.into_iter().flat_map(|detail| own(detail.summary)));
+    }
+    Ok(found)
+}
+
+/// All addresses that requests are under way to them at, those included that they share: with the host, or with the
+/// container whose network they are in.
+async fn all_addresses(engine: &Engine, ids: &[String]) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for id in ids {
+        let mut next = Some(id.clone());
+        while let Some(id) = next.take() {
+            let Some(detail) = detail(engine, &id).await? else { break };
+            match detail.network_mode.as_str() {
+                "host" => {
+                    found.insert(Ipv4Addr::LOCALHOST.to_string());
+                }
+                mode => match mode.strip_prefix("container:") {
+                    Some(other) => next = Some(other.to_owned()),
+                    None => found.extend(own(detail.summary)),
+                },
+            }
         }
     }
     Ok(found)
+}
+
+async fn detail(engine: &Engine, id: &str) -> Result<Option<ContainerDetail>> {
+    match engine.container(id).await {
+        Ok(detail) => Ok(Some(detail)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn own(container: Container) -> impl Iterator<Item = String> {
+    let addresses = container.networks.into_values().flat_map(|endpoint| [endpoint.ipv4, endpoint.ipv6]);
+    addresses.filter(|address| !address.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use compose_schema::model::{Network, Service};
+
+    use super::*;
+    use crate::backend::memory::Memory;
+    use crate::backend::{Attachment, Backend as _, ContainerSpec, NetworkSpec};
+
+    #[tokio::test]
+    async fn what_is_under_way_is_found_in_networks_of_others_too() {
+        let memory = Memory::new();
+        memory.add_image_named("app");
+        let network = Network { name: "net".to_owned(), ..Network::default() };
+        memory.create_network(&NetworkSpec { network, ..NetworkSpec::default() }).await.unwrap();
+        let made = async |name: &str, mode: &str| {
+            let networks = if mode.is_empty() { vec!["net".to_owned()] } else { Vec::new() };
+            let spec = ContainerSpec {
+                name: name.to_owned(),
+                image: "app".to_owned(),
+                service: Service { network_mode: mode.to_owned(), ..Service::default() },
+                networks: networks.into_iter().map(|network| Attachment { network, ..Attachment::default() }).collect(),
+                ..ContainerSpec::default()
+            };
+            let (id, _) = memory.create_container(&spec).await.unwrap();
+            memory.start_container(&id).await.unwrap();
+            id
+        };
+        let alone = made("alone", "").await;
+        let beside = made("beside", &format!("container:{alone}")).await;
+        let host = made("host", "host").await;
+        let engine: Engine = memory.clone();
+        let of = async |ids: &[&String]| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).clone()).collect();
+            (addresses(&engine, &ids).await.unwrap(), all_addresses(&engine, &ids).await.unwrap())
+        };
+        let (own, all) = of(&[&alone]).await;
+        assert!(own.len() == 1 && own == all, "{own:?} {all:?}");
+        assert_eq!(of(&[&beside]).await, (BTreeSet::new(), own));
+        assert_eq!(of(&[&host]).await, (BTreeSet::new(), BTreeSet::from(["127.0.0.1".to_owned()])));
+        assert_eq!(of(&[&"gone".to_owned()]).await, (BTreeSet::new(), BTreeSet::new()));
+    }
 }

@@ -285,11 +285,12 @@ pub enum Action {
         /// How long it may take; then it is ended all the same.
         limit: Duration,
     },
-    /// Watches that a container goes on running, and is not unhealthy (`update_config.monitor`).
+    /// Watches that containers go on running, and are not unhealthy: a new one (`update_config.monitor`), and those of
+    /// batches before it.
     Monitor {
         /// Which.
-        target: Target,
-        /// How long.
+        targets: Vec<Target>,
+        /// How long; without a time it is one look.
         time: Duration,
     },
     /// A pause (`update_config.delay`).
@@ -298,6 +299,8 @@ pub enum Action {
     Discard {
         /// Which.
         target: Target,
+        /// How long requests have that the gateway has sent it already; none where it routes nothing to the service.
+        drain: Option<Duration>,
     },
     /// Has a program bring something, or take it away.
     Provide(Box<Provision>),

@@ -92,9 +92,12 @@ impl fmt::Display for Action {
                     limit.as_secs()
                 )
             }
-            Self::Monitor { target, time, .. } => write!(f, "watch {} for {time:?}", Named(target, plain)),
+            Self::Monitor { targets, time } if time.is_zero() => {
+                write!(f, "look at {} again", list(targets, plain))
+            }
+            Self::Monitor { targets, time } => write!(f, "watch {} for {time:?}", list(targets, plain)),
             Self::Pause(time) => write!(f, "pause for {time:?}"),
-            Self::Discard { target } => write!(f, "remove {} again", Named(target, plain)),
+            Self::Discard { target, .. } => write!(f, "remove {} again", Named(target, plain)),
             Self::Provide(provision) => match &provision.task {
                 Task::Service { name, kind, down: false, .. } => write!(f, "have `{kind}` bring service {name}"),
                 Task::Service { name, kind, down: true, .. } => write!(f, "have `{kind}` take service {name} away"),

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
+use tokio::time::Instant;
 
 use crate::backend::{self, Backend, Event, Result};
 use crate::reconcile::observed::of_project;
@@ -33,16 +34,33 @@ pub async fn settle(engine: &dyn Backend, project: &str) -> Result<()> {
         while let Some(event) = past.next().await {
             note(&mut ending, &event?);
         }
-        loop {
-            match tokio::time::timeout(QUIET, coming.next()).await {
-                Ok(Some(event)) => note(&mut ending, &event?),
-                Ok(None) => return Ok(()),
-                Err(_) if ending.is_empty() => return Ok(()),
-                Err(_) => {}
-            }
-        }
+        quiet(&mut coming, ending).await
     };
     tokio::time::timeout(LIMIT, settled).await.unwrap_or(Ok(()))
+}
+
+/// Waits until nothing happens that somebody may have asked for, and no container is about to end.
+async fn quiet(coming: &mut (impl Stream<Item = Result<Event>> + Unpin), mut ending: BTreeSet<String>) -> Result<()> {
+    let mut until = Instant::now() + QUIET;
+    loop {
+        match tokio::time::timeout_at(until, coming.next()).await {
+            Ok(Some(event)) => {
+                let event = event?;
+                note(&mut ending, &event);
+                if !happens_anyway(&event.action) {
+                    until = Instant::now() + QUIET;
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(_) if ending.is_empty() => return Ok(()),
+            Err(_) => until = Instant::now() + QUIET,
+        }
+    }
+}
+
+/// What health checks bring about, every second if they like, and people who look: it changes no container.
+fn happens_anyway(action: &str) -> bool {
+    ["exec_", "health_status", "attach", "detach", "resize", "top"].iter().any(|start| action.starts_with(start))
 }
 
 fn note(ending: &mut BTreeSet<String>, event: &Event) {
@@ -72,6 +90,32 @@ mod tests {
             attributes: backend::Labels::new(),
             time: 0,
         }
+    }
+
+    /// Containers whose health is looked at all the time are quiet; one that is about to end is not.
+    #[tokio::test(start_paused = true)]
+    async fn health_checks_are_no_noise() {
+        let steady = |action: &'static str| {
+            let pause = Duration::from_millis(100);
+            futures_util::stream::unfold((), move |()| async move {
+                tokio::time::sleep(pause).await;
+                Some((Ok(event(action, "a")), ()))
+            })
+            .boxed()
+        };
+        let long = Duration::from_secs(20);
+        for (action, ends) in [
+            ("exec_create: /bin/check", true),
+            ("exec_die", true),
+            ("health_status: healthy", true),
+            ("create", false),
+            ("kill", false),
+        ] {
+            let ended = tokio::time::timeout(long, quiet(&mut steady(action), BTreeSet::new())).await;
+            assert_eq!(ended.is_ok(), ends, "{action}");
+        }
+        let ending = BTreeSet::from(["b".to_owned()]);
+        assert!(tokio::time::timeout(long, quiet(&mut steady("exec_die"), ending)).await.is_err());
     }
 
     #[test]

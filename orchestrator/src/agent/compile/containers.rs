@@ -30,7 +30,8 @@ pub(super) fn seen(containers: &[Container], modes: &BTreeMap<String, String>) -
 fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String>) -> Seen {
     let label = |name: &str| container.labels.get(name).cloned().unwrap_or_default();
     let project = label(PROJECT);
-    let networks: BTreeMap<String, Endpoint> = container
+    let holder = holder(container, all, modes);
+    let networks: BTreeMap<String, Endpoint> = holder
         .networks
         .iter()
         .map(|(name, endpoint)| {
@@ -56,7 +57,7 @@ fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String
             name: container.name.clone(),
             labels: with_network(&container.labels, &project, &networks),
             ports,
-            network_mode: if networks.contains_key("host") { "host".to_owned() } else { mode(container, all, modes) },
+            network_mode: if networks.contains_key("host") { "host" } else { mode(holder, modes) }.to_owned(),
             networks,
             state: if container.state == State::Running { "running" } else { "exited" }.to_owned(),
             health: health(&container.status).to_owned(),
@@ -66,11 +67,23 @@ fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String
     }
 }
 
-/// `container:ID` with the id as the name that the reader looks for.
-fn mode(container: &Container, all: &[Container], modes: &BTreeMap<String, String>) -> String {
-    let mode = modes.get(&container.id).map_or("", String::as_str);
-    let other = mode.strip_prefix("container:").and_then(|id| all.iter().find(|other| other.id == id));
-    other.map_or_else(|| mode.to_owned(), |other| format!("container:{}", other.name))
+/// Containers that share a network one through another, at most.
+const SHARERS: usize = 8;
+
+/// The container whose network it is in: its own, or that of `network_mode: service:...`. That one may be of no project,
+/// and without labels.
+fn holder<'a>(container: &'a Container, all: &'a [Container], modes: &BTreeMap<String, String>) -> &'a Container {
+    let mut holder = container;
+    for _ in 0..SHARERS {
+        let shared = mode(holder, modes).strip_prefix("container:");
+        let Some(other) = shared.and_then(|id| all.iter().find(|other| other.id == id)) else { break };
+        holder = other;
+    }
+    holder
+}
+
+fn mode<'a>(container: &Container, modes: &'a BTreeMap<String, String>) -> &'a str {
+    modes.get(&container.id).map_or("", String::as_str)
 }
 
 /// The engine's words for health, in a listing's status (`Up 2 minutes (healthy)`).

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proxy::config::labels::Endpoint;
 
 use super::*;
+use crate::backend::{self, State};
 use crate::edge::adopt::{HostMount, Published};
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -224,12 +225,12 @@ fn a_network_may_be_called_as_in_the_compose_file() {
             ("traefik.http.routers.app.rule", "Host(`a.example`)"),
             ("traefik.http.services.app.loadbalancer.server.port", "80"),
         ]),
-        state: crate::backend::State::Running,
+        state: State::Running,
         networks: ["p_default", "p_back"]
             .iter()
             .zip(["10.0.0.2", "10.0.1.2"])
             .map(|(name, address)| {
-                let endpoint = crate::backend::Endpoint { ipv4: address.to_owned(), ..Default::default() };
+                let endpoint = backend::Endpoint { ipv4: address.to_owned(), ..Default::default() };
                 ((*name).to_owned(), endpoint)
             })
             .collect(),
@@ -497,5 +498,47 @@ fn one_that_is_not_healthy_yet_leaves_its_service_without_a_server() {
         let service = compiled.edge.dynamic.http.services.get("app@docker");
         let balancer = service.and_then(|service| service.load_balancer.as_ref());
         assert_eq!(balancer.map(|balancer| balancer.servers.len()), Some(servers), "{health}");
+    }
+}
+
+#[test]
+fn a_container_in_the_network_of_another_is_reached_there() {
+    let container = |id: &str, network: Option<(&str, &str)>, own: BTreeMap<String, String>| Container {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        state: State::Running,
+        labels: own,
+        networks: network
+            .map(|(name, ipv4)| {
+                (name.to_owned(), backend::Endpoint { ipv4: ipv4.to_owned(), ..backend::Endpoint::default() })
+            })
+            .into_iter()
+            .collect(),
+        ..Container::default()
+    };
+    let own = labels(&[
+        (crate::labels::PROJECT, "shop"),
+        (crate::labels::SERVICE, "app"),
+        ("traefik.http.services.app.loadbalancer.server.port", "8080"),
+        APP[0],
+        APP[1],
+    ]);
+    let all = projects([adopted("shop", &[(443, 443)], &SECURE)]);
+    for (vpn, more, wanted) in [
+        (Some(("shop_default", "10.0.0.9")), None, "http://10.0.0.9:8080"),
+        (Some(("host", "")), None, "http://127.0.0.1:8080"),
+        // One that shares the network of another itself.
+        (None, Some(("vpn", "container:tunnel")), "http://10.0.0.7:8080"),
+    ] {
+        // Whoever holds the network has no labels.
+        let found = [
+            container("app", None, own.clone()),
+            container("vpn", vpn, BTreeMap::new()),
+            container("tunnel", Some(("other", "10.0.0.7")), BTreeMap::new()),
+        ];
+        let modes = labels(&[Some(("app", "container:vpn")), more].into_iter().flatten().collect::<Vec<_>>());
+        let compiled = compile(&all, &super::seen(&found, &modes), None);
+        assert_eq!(servers(&compiled, "app@docker"), [wanted]);
+        assert_eq!(compiled.edge.problems, BTreeMap::new());
     }
 }

@@ -447,7 +447,7 @@ impl Backend for Memory {
     }
 
     async fn check_build(&self, _: &BuildSpec, _: ProgressSink) -> Result<BuildCheck> {
-        Ok(BuildCheck { text: String::new(), clean: true })
+        Ok(BuildCheck::default())
     }
 
     async fn registry_config(&self) -> Result<String> {

@@ -30,7 +30,9 @@ impl Outcome {
             if !lines.contains(&line) {
                 lines.push(line);
             }
-            hints.extend(hint(step, error, desired));
+            if !self.has_discarded(plan, error) {
+                hints.extend(hint(step, error, desired));
+            }
         }
         if self.interrupted {
             lines.push("interrupted".to_owned());
@@ -40,6 +42,17 @@ impl Outcome {
         hints.retain(|hint| seen.insert(hint.clone()));
         let code = if self.interrupted { INTERRUPTED } else { 1 };
         Err(CommandError { message: lines.join("\n"), hints, code })
+    }
+
+    /// Whether the container that an error is about has been removed again: the end of its log has been shown, and its name
+    /// is that of the one that goes on serving.
+    fn has_discarded(&self, plan: &Plan, error: &StepError) -> bool {
+        let (StepError::Unhealthy { container, .. } | StepError::Exited { container, .. }) = error else {
+            return false;
+        };
+        let is_it = |target: &Target| target.name() == container;
+        let mut discards = plan.steps().filter(|(id, _)| self.done.contains(id));
+        discards.any(|(_, step)| matches!(&step.action, Action::Discard { target, .. } if is_it(target)))
     }
 
     /// What was done and what was not, by resource.

@@ -121,11 +121,7 @@ impl Shared<'_> {
                 fine(engine.disconnect_network(&self.id(target)?, network).await, &kinds)?;
             }
             Action::Wait { service, targets, until, limit } => {
-                let targets: Vec<(String, String)> = targets
-                    .iter()
-                    .map(|target| Ok((self.id(target)?, target.name().to_owned())))
-                    .collect::<Result<_, StepError>>()?;
-                self.waiter.wait(service, targets, *until, *limit).await?;
+                self.waiter.wait(service, self.named(targets)?, *until, *limit).await?;
             }
             Action::Enter { targets, limit } => self.enter(targets, *limit).await?,
             Action::Leave { targets, limit } => {
@@ -137,11 +133,9 @@ impl Shared<'_> {
                     Err(error) => Err(StepError::Gateway(error.message)),
                 };
             }
-            Action::Monitor { target, time } => {
-                self.waiter.stay(&[(self.id(target)?, target.name().to_owned())], *time).await?;
-            }
+            Action::Monitor { targets, time } => self.waiter.stay(&self.named(targets)?, *time).await?,
             Action::Pause(time) => tokio::time::sleep(*time).await,
-            Action::Discard { target } => self.discard(&self.id(target)?, target.name()).await?,
+            Action::Discard { target, drain } => self.discard(&self.id(target)?, target.name(), *drain).await?,
             Action::Provide(provision) => {
                 let reporter = &self.executor.reporter;
                 let say = |text: &str| {
@@ -170,6 +164,11 @@ impl Shared<'_> {
     }
 
     /// Those that are to be reached are to go on running meanwhile, too.
+    /// Their ids and names.
+    fn named(&self, targets: &[Target]) -> Result<Vec<(String, String)>, StepError> {
+        targets.iter().map(|target| Ok((self.id(target)?, target.name().to_owned()))).collect()
+    }
+
     async fn enter(&self, targets: &[Target], limit: Option<Duration>) -> Result<(), StepError> {
         let ids = self.ids(targets)?;
         let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, limit);
@@ -177,8 +176,7 @@ impl Shared<'_> {
             StepError::Gateway(format!("container `{}` is not routed to: {}", names(targets), error.message))
         };
         let Some(limit) = limit else { return entered.await.map_err(failed) };
-        let named: Vec<(String, String)> =
-            ids.iter().cloned().zip(targets.iter().map(|target| target.name().to_owned())).collect();
+        let named = self.named(targets)?;
         tokio::select! {
             biased;
             Err(ended) = self.waiter.stay(&named, limit) => return Err(ended),
@@ -188,8 +186,12 @@ impl Shared<'_> {
     }
 
     /// What it printed is gone with it, so its end is shown.
-    async fn discard(&self, id: &str, name: &str) -> Result<(), StepError> {
+    async fn discard(&self, id: &str, name: &str, drain: Option<Duration>) -> Result<(), StepError> {
         let engine = &self.executor.engine;
+        if let Some(limit) = drain {
+            // It may have been routed to. It goes whatever the gateway says.
+            let _ = shift::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
+        }
         let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
         let mut text = Vec::new();
         if let Ok(mut records) = engine.logs(id, &options).await {

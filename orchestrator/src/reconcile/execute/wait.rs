@@ -65,8 +65,11 @@ impl Waiter {
         }
     }
 
-    /// Watches for `time` that containers (id and name) go on running and are not unhealthy.
+    /// Watches for `time` that containers (id and name) go on running and are not unhealthy; without a time it is one look.
     pub(super) async fn stay(&self, targets: &[(String, String)], time: Duration) -> Result<(), StepError> {
+        if time.is_zero() {
+            return self.still(targets).await;
+        }
         let watch = async {
             let mut events = self.subscribe().await?;
             loop {

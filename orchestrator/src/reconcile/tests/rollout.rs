@@ -7,6 +7,7 @@ use super::super::up::{broken_off, plan as plan_up, way_back};
 use super::scene::{Scene, service, with_env, with_volume};
 use crate::backend::State;
 use crate::backend::memory::Behaviour;
+use crate::reconcile::action::Action;
 use crate::reconcile::lifecycle;
 use crate::reconcile::version::Version;
 
@@ -68,9 +69,17 @@ async fn one_that_fails_is_removed_again() {
         change(&mut scene);
         scene.engine.behave("app", behaviour);
         let plan = scene.plan().await;
+        let drains = |step: &crate::reconcile::plan::Step| match &step.action {
+            Action::Discard { drain, .. } => *drain,
+            _ => None,
+        };
+        // It may be in the routes when it fails.
+        let drained: Vec<_> = plan.steps().filter_map(|(_, step)| drains(step)).collect();
+        assert_eq!(drained, [std::time::Duration::from_secs(30)]);
         let outcome = scene.execute(&plan).await;
         let error = outcome.into_result(&plan, Some(&scene.desired())).unwrap_err();
         assert!(error.message.contains("exited (3)") || error.message.contains("is unhealthy"), "{}", error.message);
+        assert_eq!(error.hints, Vec::<String>::new(), "the log of that name is another container's");
         assert_eq!(scene.containers(), ["demo-app-1 Running"]);
         assert_eq!(scene.engine.snapshot()["demo-app-1"].id, before);
     }
@@ -146,7 +155,7 @@ async fn replicas_are_replaced_in_batches() {
     #13 start demo-app-2 (#12) <- #12
     #14 wait until app is running or healthy <- #13
     #15 route to demo-app-2 (#12) <- #14
-    #16 watch demo-app-2 (#12) for 3ms <- #15
+    #16 watch demo-app-2 (#12), demo-app-1 (#1) for 3ms <- #15
     #17 remove demo-app-2 (#12) again <- #12 #13! #14! #15! #16!: it has not come up, the old one goes on serving
     #18 take demo-app-2 out of the routes, 30 s for what is under way <- #16
     #19 stop demo-app-2 <- #18
@@ -165,6 +174,38 @@ async fn replicas_are_replaced_in_batches() {
     assert!(!scene.execute(&plan).await.is_success());
     let after: Vec<String> = scene.engine.snapshot().values().map(|container| container.id.clone()).collect();
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn later_batches_go_on_only_while_earlier_ones_serve() {
+    let plan = async |order: &str, failure_action: &str, monitor: i64| {
+        let config = UpdateConfig {
+            parallelism: Some(1),
+            order: order.to_owned(),
+            failure_action: failure_action.to_owned(),
+            monitor: Duration(monitor),
+            ..UpdateConfig::default()
+        };
+        let mut scene = routed(Service { scale: Some(3), ..update(service("app"), config) });
+        scene.up().await;
+        change(&mut scene);
+        let looks = |line: &&str| line.contains(" watch ") || line.contains(" look at ");
+        let lines: Vec<String> = text(&scene).await.lines().filter(looks).map(str::to_owned).collect();
+        lines
+    };
+    assert_eq!(
+        plan("", "", 0).await,
+        ["#14 look at demo-app-1 (#1) again <- #13", "#24 look at demo-app-1 (#1), demo-app-2 (#10) again <- #23",]
+    );
+    assert_eq!(
+        plan("stop-first", "", 3_000_000).await,
+        [
+            "#8 watch demo-app-1 (#1) for 3ms <- #7",
+            "#16 watch demo-app-2 (#9), demo-app-1 (#1) for 3ms <- #15",
+            "#24 watch demo-app-3 (#17), demo-app-1 (#1), demo-app-2 (#9) for 3ms <- #23",
+        ]
+    );
+    assert_eq!(plan("", "continue", 0).await, Vec::<String>::new());
 }
 
 /// Three replicas, replaced one after another, the last of which does not come up; what is left of them then.

@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
         let mut before = Vec::new();
         self.reconnect(service, fate.container, &target, &mut before);
         let begun: Vec<StepId> = before.into_iter().map(|(step, _)| step).collect();
-        let end = self.hand_over(service, &target, &begun, old);
+        let end = self.hand_over(service, &target, &begun, old, &[]);
         self.ready.entry(&service.name).or_default().push(end);
         self.targets.entry(&service.name).or_default().push((fate.number, target));
     }

@@ -124,13 +124,20 @@ impl<'a> Planner<'a> {
         let need = if continues { Need::End } else { Need::Success };
         let last = replaced.len().saturating_sub(1);
         let mut ends = Vec::new();
+        // New ones of batches before: while one of them fails, no further old one goes.
+        let mut earlier: Vec<Target> = Vec::new();
+        let mut batch = Vec::new();
         for (index, fate) in replaced.into_iter().enumerate() {
             let Verdict::Replace { cause, stop_first } = &fate.verdict else { continue };
             let batched = at_once <= last;
-            if let Some(end) = self.one_replacement(service, fate, cause, *stop_first, batched || goes_back)? {
-                ends.push((end, need));
-            }
+            let (new, end) =
+                self.one_replacement(service, fate, cause, *stop_first, (batched || goes_back).then_some(&earlier))?;
+            ends.extend(end.map(|end| (end, need)));
+            batch.push(new);
             if batched && (index + 1) % at_once == 0 && index < last {
+                if !continues {
+                    earlier.append(&mut batch);
+                }
                 self.gate = std::mem::take(&mut ends);
                 if let Some(delay) = config.and_then(|config| positive(config.delay)) {
                     let pause = Step {
@@ -165,15 +172,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Returns the step after which the container is replaced; with `watched` the new one has also come up by then.
+    /// Returns the new container and the step after which the old one is replaced; with `watched` the new one has come
+    /// up by then, and the ones listed there still serve.
     fn one_replacement(
         &mut self,
         service: &'a DesiredService,
         fate: &Fate<'a>,
         cause: &str,
         stop_first: bool,
-        watched: bool,
-    ) -> Result<Option<StepId>, PlanError> {
+        watched: Option<&Vec<Target>>,
+    ) -> Result<(Target, Option<StepId>), PlanError> {
         let order = if stop_first { Order::StopFirst(None) } else { self.order(service, fate.container) };
         let cause = match &order {
             Order::StopFirst(Some(reason)) => format!("{cause}; the old one ends first: {reason}"),
@@ -181,12 +189,15 @@ impl<'a> Planner<'a> {
         };
         if order != Order::StartFirst {
             let (new, begun) = self.replace(service, fate, &cause)?;
-            let waits = watched && !begun.is_empty();
-            return Ok(if waits { Some(self.up_and_healthy(service, &new, &begun)) } else { begun.last().copied() });
+            let Some(earlier) = watched.filter(|_| !begun.is_empty()) else { return Ok((new, begun.last().copied())) };
+            let up = self.up_and_healthy(service, &new, &begun);
+            let end = self.watch(service, &new, earlier, up).unwrap_or(up);
+            return Ok((new, Some(end)));
         }
         let new = self.create(service, fate.number, Some(fate.container), &cause, Words::opening("Recreate"))?;
         let begun = self.bring_up(service, fate.number, &new, &[], "");
-        Ok(Some(self.hand_over(service, &new, &begun, fate.container)))
+        let end = self.hand_over(service, &new, &begun, fate.container, watched.map_or(&[], Vec::as_slice));
+        Ok((new, Some(end)))
     }
 
     fn up_and_healthy(&mut self, service: &'a DesiredService, new: &Target, begun: &[StepId]) -> StepId {
@@ -199,6 +210,18 @@ impl<'a> Planner<'a> {
         self.plan.add(silent(wait, new), begun.iter().map(|step| (*step, Need::Success)))
     }
 
+    /// Watches a new container for as long as `update_config.monitor` says, and those before it; nothing where neither is
+    /// asked for.
+    fn watch(&mut self, service: &DesiredService, new: &Target, earlier: &[Target], after: StepId) -> Option<StepId> {
+        let time = update_config(service).and_then(|config| positive(config.monitor));
+        if time.is_none() && earlier.is_empty() {
+            return None;
+        }
+        let targets = if time.is_some() { [std::slice::from_ref(new), earlier].concat() } else { earlier.to_vec() };
+        let monitor = Action::Monitor { targets, time: time.unwrap_or_default() };
+        Some(self.plan.add(silent(monitor, new), [(after, Need::Success)]))
+    }
+
     /// The new container, which `begun` brings up, takes the place of the old one, which runs; or it is removed again.
     /// Returns the step after which it has.
     pub(super) fn hand_over(
@@ -207,6 +230,7 @@ impl<'a> Planner<'a> {
         new: &Target,
         begun: &[StepId],
         old: &'a Container,
+        earlier: &[Target],
     ) -> StepId {
         let wait = self.up_and_healthy(service, new, begun);
         let mut gates = vec![wait];
@@ -215,13 +239,14 @@ impl<'a> Planner<'a> {
             gates.push(self.plan.add(enter, [(wait, Need::Success)]));
         }
         let last = |gates: &[StepId]| gates.last().map(|step| (*step, Need::Success));
-        if let Some(time) = update_config(service).and_then(|config| positive(config.monitor)) {
-            let monitor = Action::Monitor { target: new.clone(), time };
-            gates.push(self.plan.add(silent(monitor, new), last(&gates)));
-        }
+        let after = gates.last().copied().unwrap_or(wait);
+        gates.extend(self.watch(service, new, earlier, after));
         if let Target::Made { step, name } = new {
             let discard = Step {
-                action: Action::Discard { target: new.clone() },
+                action: Action::Discard {
+                    target: new.clone(),
+                    drain: self.is_routed(&service.name).then(|| drain(&service.service)),
+                },
                 cause: "it has not come up, the old one goes on serving".to_owned(),
                 resource: resource(name),
                 words: Words::both("Rolling back", "Rolled back"),

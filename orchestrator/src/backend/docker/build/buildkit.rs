@@ -7,6 +7,8 @@ mod content;
 mod display;
 mod filter;
 mod grpc;
+mod hosts;
+mod ingest;
 mod session;
 mod solve;
 mod ssh;
@@ -36,6 +38,8 @@ pub(super) use cache::written as written_caches;
 
 const SOLVE: &str = "/moby.buildkit.v1.Control/Solve";
 const WORKERS: &str = "/moby.buildkit.v1.Control/ListWorkers";
+/// Under which the builder tells of the cache that it has written.
+const CACHE: &str = "cache.manifest";
 const STATUS: &str = "/moby.buildkit.v1.Control/Status";
 /// How long the end of the output is waited for once the build has ended.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -49,14 +53,20 @@ impl Docker {
         progress: &ProgressSink,
     ) -> Result<String> {
         let failure = Failure::default();
-        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
+        let (mut request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
+        let stores = provider.stores.clone();
         // A build that is given up ends with its connections.
         let _session = self.open_session(call, &request.session, provider).await?;
-        let (client, _connection) = self.open_builder(call).await?;
+        let (client, _connection, workers) = self.open_builder(call).await?;
+        hosts::resolve(&mut request.frontend_attrs, &workers).map_err(|why| call.error(ErrorKind::Unsupported, why))?;
         let mut display = Display::new(Arc::clone(progress));
         let solve = client.call::<SolveResponse>(SOLVE, &request);
         match shown(solve, &client, &request.r#ref, &mut display).await {
-            Ok(response) => self.built(call, spec, &response).await,
+            Ok(response) => {
+                let written = stores.finish(response.exporter_response.get(CACHE)).await;
+                written.map_err(|why| call.error(ErrorKind::Invalid, format!("`build.cache_to`: {why}")))?;
+                self.built(call, spec, &response).await
+            }
             // A context that cannot be read ends the build: that is the cause, not what the builder made of it.
             Err(status) => Err(match failure.take() {
                 Some(why) => call.error(ErrorKind::Invalid, why),
@@ -92,7 +102,8 @@ impl Docker {
         })))
     }
 
-    async fn open_builder(&self, call: Call<'_>) -> Result<(Client, AbortOnDropHandle<()>)> {
+    /// A connection to the builder, and what it says of itself.
+    async fn open_builder(&self, call: Call<'_>) -> Result<(Client, AbortOnDropHandle<()>, ListWorkersResponse)> {
         let io = self.hand_over(call, "/grpc", Vec::new()).await?;
         let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
             .await
@@ -102,12 +113,9 @@ impl Docker {
         }));
         let client = Client::new(sender);
         // A build may be silent for as long as it takes: whether anybody is there is found out before. Any answer will do.
-        let asked = async {
-            let _ = client.call::<ListWorkersResponse>(WORKERS, &ListWorkersRequest::default()).await;
-            Ok(())
-        };
-        self.transport.limited(Call { limit: Some(READ), ..call }, asked).await?;
-        Ok((client, task))
+        let asked = async { Ok(client.call(WORKERS, &ListWorkersRequest::default()).await.unwrap_or_default()) };
+        let workers = self.transport.limited(Call { limit: Some(READ), ..call }, asked).await?;
+        Ok((client, task, workers))
     }
 
     /// A connection that speaks HTTP/2 from now on.

@@ -17,7 +17,7 @@ use crate::backend::docker::transport::Call;
 use crate::backend::{BuildSpec, ErrorKind, Progress, ProgressSink, Result};
 
 /// Where the version of an image in a folder is written.
-const NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const NAME: &str = "org.opencontainers.image.ref.name";
 /// What an `Actions` runner of GitHub tells programs of its cache; builders cannot use it without.
 const RUNNER: [(&str, &str); 2] = [("token", "ACTIONS_RUNTIME_TOKEN"), ("url", "ACTIONS_CACHE_URL")];
 
@@ -26,7 +26,7 @@ const RUNNER: [(&str, &str); 2] = [("token", "ACTIONS_RUNTIME_TOKEN"), ("url", "
 pub(super) struct Caches {
     /// What the builder is told.
     pub options: CacheOptions,
-    /// The folders of those that it reads here.
+    /// The folders of those that it reads and writes here.
     pub stores: Stores,
 }
 
@@ -80,8 +80,13 @@ impl Caches {
             let mut entry = entry(call, &to, text)?;
             match entry.r#type.as_str() {
                 "local" => {
-                    let message = "caches of type `local` cannot be written; `inline` and `registry` can";
-                    return Err(to.error(call, ErrorKind::Unsupported, message));
+                    let Some(folder) = entry.attrs.get("dest").filter(|folder| !folder.is_empty()) else {
+                        let message = "a cache of type `local` needs `dest=FOLDER`";
+                        return Err(to.error(call, ErrorKind::Invalid, message));
+                    };
+                    let tag = entry.attrs.get("tag").map_or("latest", String::as_str);
+                    caches.stores.add_written(folder, tag);
+                    caches.options.exports.push(entry);
                 }
                 "gha" => match on_runner(&mut entry, environment) {
                     Ok(()) => caches.options.exports.push(entry),

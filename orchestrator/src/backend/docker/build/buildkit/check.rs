@@ -6,7 +6,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::frontend::{self, ReturnRequest, 
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse};
 
 use super::grpc::{Client, Status};
-use super::{Display, Failure, SOLVE, shown, solve};
+use super::{Display, Failure, SOLVE, hosts, shown, solve};
 use crate::backend::docker::Docker;
 use crate::backend::docker::transport::Call;
 use crate::backend::{BuildCheck, BuildSpec, ErrorKind, ProgressSink, Result};
@@ -25,9 +25,10 @@ impl Docker {
         progress: &ProgressSink,
     ) -> Result<BuildCheck> {
         let failure = Failure::default();
-        let (request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
+        let (mut request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
         let _session = self.open_session(call, &request.session, provider).await?;
-        let (client, _connection) = self.open_builder(call).await?;
+        let (client, _connection, workers) = self.open_builder(call).await?;
+        hosts::resolve(&mut request.frontend_attrs, &workers).map_err(|why| call.error(ErrorKind::Unsupported, why))?;
         let mut display = Display::new(Arc::clone(progress));
         let mut options = request.frontend_attrs;
         options.insert("requestid".to_owned(), "frontend.lint".to_owned());
@@ -48,8 +49,7 @@ impl Docker {
                     )
                 })?;
                 // A broken Dockerfile is an error of the builder's; warnings are a text.
-                let clean = text("result.json").is_some_and(|json| warnings(&json) == 0);
-                Ok(BuildCheck { text: found, clean })
+                Ok(BuildCheck { text: found, complaints: text("result.json").map_or(0, |json| warnings(&json)) })
             }
             Err(status) => Err(match failure.take() {
                 Some(why) => call.error(ErrorKind::Invalid, why),

@@ -1,6 +1,7 @@
-//! Folders with the parts of caches (the layout of the OCI), which the builder reads as it needs them: the calls of
-//! containerd's content store that only read.
+//! Folders with the parts of caches (the layout of the OCI), which the builder reads as it needs them, and fills: the calls
+//! of containerd's content store, and the list of what is in a folder.
 
+mod index;
 #[cfg(test)]
 mod tests;
 
@@ -59,13 +60,73 @@ pub(super) struct ReadResponse {
     pub data: Vec<u8>,
 }
 
+/// Brings bytes of a part, or its end.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct WriteRequest {
+    #[prost(int32, tag = "1")]
+    pub action: i32,
+    #[prost(int64, tag = "3")]
+    pub total: i64,
+    /// The digest that it is to have.
+    #[prost(string, tag = "4")]
+    pub expected: String,
+    #[prost(int64, tag = "5")]
+    pub offset: i64,
+    #[prost(bytes = "vec", tag = "6")]
+    pub data: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct WriteResponse {
+    #[prost(int32, tag = "1")]
+    pub action: i32,
+    /// Bytes that are here.
+    #[prost(int64, tag = "4")]
+    pub offset: i64,
+    #[prost(int64, tag = "5")]
+    pub total: i64,
+    #[prost(string, tag = "6")]
+    pub digest: String,
+}
+
+/// One folder.
+#[derive(Debug, Clone)]
+struct Store {
+    folder: PathBuf,
+    /// What a cache that is written there is called; none where it is only read.
+    tag: Option<String>,
+}
+
 /// Folders by the names that the builder knows them by.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Stores(BTreeMap<String, PathBuf>);
+pub(super) struct Stores(BTreeMap<String, Store>);
 
 impl Stores {
     pub(super) fn add(&mut self, folder: &str) {
-        self.0.insert(format!("local:{folder}"), PathBuf::from(folder));
+        self.0.entry(name(folder)).or_insert_with(|| Store { folder: PathBuf::from(folder), tag: None });
+    }
+
+    pub(super) fn add_written(&mut self, folder: &str, tag: &str) {
+        self.0.insert(name(folder), Store { folder: PathBuf::from(folder), tag: Some(tag.to_owned()) });
+    }
+
+    /// The folder of a cache that is to be written.
+    pub(super) fn writable(&self, store: &str) -> Result<PathBuf, Status> {
+        let found = self.0.get(store).filter(|store| store.tag.is_some()).map(|store| store.folder.clone());
+        found.ok_or_else(|| Status::new(INVALID, format!("this build writes no cache `{store}`")))
+    }
+
+    /// Lists what was written, by the description that the builder gives of it.
+    ///
+    /// # Errors
+    /// Why it is not listed.
+    pub(super) async fn finish(&self, manifest: Option<&String>) -> Result<(), String> {
+        for Store { folder, tag } in self.0.values() {
+            let (Some(tag), Some(manifest)) = (tag, manifest) else { continue };
+            let listed = index::put(folder, tag, manifest).await;
+            listed.map_err(|error| format!("cannot list the cache in {}: {error}", folder.display()))?;
+        }
+        Ok(())
     }
 
     pub(super) async fn info(&self, store: &str, request: InfoRequest) -> Result<InfoResponse, Status> {
@@ -115,8 +176,12 @@ impl Stores {
             .split_once(':')
             .filter(|(algorithm, value)| word(algorithm) && word(value))
             .ok_or_else(|| Status::new(INVALID, format!("`{digest}` is no digest")))?;
-        Ok(folder.join("blobs").join(algorithm).join(value))
+        Ok(folder.folder.join("blobs").join(algorithm).join(value))
     }
+}
+
+fn name(folder: &str) -> String {
+    format!("local:{folder}")
 }
 
 fn absent(path: &std::path::Path, error: &std::io::Error) -> Status {

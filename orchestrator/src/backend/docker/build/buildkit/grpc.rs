@@ -33,6 +33,7 @@ pub(super) const OK: u32 = 0;
 pub(super) const UNKNOWN: u32 = 2;
 pub(super) const INVALID: u32 = 3;
 pub(super) const NOT_FOUND: u32 = 5;
+pub(super) const ALREADY_EXISTS: u32 = 6;
 pub(super) const UNIMPLEMENTED: u32 = 12;
 pub(super) const UNAVAILABLE: u32 = 14;
 

@@ -18,6 +18,7 @@ use super::Failure;
 use super::content::{InfoResponse, Stores};
 use super::filter::Filter;
 use super::grpc::{self, INVALID, Messages, NOT_FOUND, Status, UNIMPLEMENTED, UNKNOWN};
+use super::ingest;
 use super::ssh::{self, Agents};
 use super::sync::{self, Folder};
 use crate::backend::docker::credentials;
@@ -33,12 +34,13 @@ const FORWARD_AGENT: &str = "/moby.sshforward.v1.SSH/ForwardAgent";
 
 const CONTENT_INFO: &str = "/containerd.services.content.v1.Content/Info";
 const CONTENT_READ: &str = "/containerd.services.content.v1.Content/Read";
+const CONTENT_WRITE: &str = "/containerd.services.content.v1.Content/Write";
 /// Which cache a call about content is about.
 const STORE: &str = "buildkit-attachable-store-id";
 
 /// What we answer; the builder is told when the session begins.
-pub(super) const METHODS: [&str; 8] =
-    [HEALTH, DIFF_COPY, CREDENTIALS, GET_SECRET, CHECK_AGENT, FORWARD_AGENT, CONTENT_INFO, CONTENT_READ];
+pub(super) const METHODS: [&str; 9] =
+    [HEALTH, DIFF_COPY, CREDENTIALS, GET_SECRET, CHECK_AGENT, FORWARD_AGENT, CONTENT_INFO, CONTENT_READ, CONTENT_WRITE];
 
 /// Largest secret, as BuildKit has it.
 const LARGEST_SECRET: u64 = 500 * 1024;
@@ -47,7 +49,7 @@ const LARGEST_SECRET: u64 = 500 * 1024;
 pub(super) struct Provider {
     /// Folders by the name that the builder knows them by.
     pub folders: BTreeMap<String, Folder>,
-    /// Caches that are read here.
+    /// Caches that are read and written here.
     pub stores: Stores,
     /// Secrets.
     pub secrets: Vec<BuildSecret>,
@@ -57,6 +59,20 @@ pub(super) struct Provider {
     pub environment: BTreeMap<String, String>,
     /// Why files could not be sent, for the message of the build.
     pub failure: Failure,
+}
+
+/// Whether the files of secrets are there: a build that only asks for one where it is given would do without.
+///
+/// # Errors
+/// The first that is not, in words.
+pub(super) async fn are_there(secrets: &[BuildSecret]) -> Result<(), String> {
+    for BuildSecret { id, value } in secrets {
+        let SecretValue::File(path) = value else { continue };
+        let found = tokio::fs::metadata(path).await.map_err(|error| error.to_string());
+        let fits = found.and_then(|meta| if meta.is_dir() { Err("it is a folder".to_owned()) } else { Ok(()) });
+        fits.map_err(|why| format!("cannot read secret `{id}` from {}: {why}", path.display()))?;
+    }
+    Ok(())
 }
 
 impl Provider {
@@ -70,6 +86,10 @@ impl Provider {
             CONTENT_INFO => grpc::answer(self.part_info(&head.headers, &mut messages).await),
             CONTENT_READ => match self.part(&head.headers, &mut messages).await {
                 Ok(response) => response,
+                Err(status) => grpc::answer(Err::<InfoResponse, _>(status)),
+            },
+            CONTENT_WRITE => match self.stores.writable(&first(&head.headers, STORE)) {
+                Ok(folder) => ingest::serve(folder, messages),
                 Err(status) => grpc::answer(Err::<InfoResponse, _>(status)),
             },
             CREDENTIALS => grpc::answer(self.credentials(&mut messages).await),

@@ -12,12 +12,13 @@ use compose_schema::model::Build;
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Caches;
-use super::session::Provider;
+use super::hosts;
+use super::session::{Provider, are_there};
 use super::ssh;
 use super::sync::Folder;
 use crate::backend::docker::build::{Failure, cleaned, is_remote};
 use crate::backend::docker::transport::Call;
-use crate::backend::{BuildSpec, ErrorKind, ProgressSink, Result};
+use crate::backend::{BuildSpec, ErrorKind, Progress, ProgressSink, Result};
 
 /// Names of the frontend's two folders.
 const CONTEXT: &str = "context";
@@ -39,6 +40,8 @@ pub(super) async fn prepare(
     let mut folders = BTreeMap::new();
     sources(call, build, &mut attributes, &mut folders).await?;
     named_contexts(call, build, &mut attributes, &mut folders).await?;
+    are_there(&spec.secrets).await.map_err(|why| call.error(ErrorKind::Invalid, why))?;
+    foreign_builder(environment, progress);
     let caches = Caches::of(call, spec, environment, progress).await?;
     caches.tell(&mut attributes);
     let exporter = Exporter { r#type: "moby".to_owned(), attrs: HashMap::from([("name".to_owned(), names(spec))]) };
@@ -66,8 +69,20 @@ pub(super) async fn prepare(
     Ok((request, provider))
 }
 
+/// Says so where `docker buildx` would have another builder do it. Each context of the `docker` command is a builder of
+/// its name: the engine's own.
+fn foreign_builder(environment: &BTreeMap<String, String>, progress: &ProgressSink) {
+    let of = |name: &str| environment.get(name).map(String::as_str).unwrap_or_default();
+    let builder = of("BUILDX_BUILDER");
+    if !matches!(builder, "" | "default") && builder != of("DOCKER_CONTEXT") {
+        progress(Progress::Warning(format!(
+            "`BUILDX_BUILDER` asks for the builder `{builder}`; images are built by the engine's own"
+        )));
+    }
+}
+
 /// An id that nobody else has.
-fn identity() -> String {
+pub(super) fn identity() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     // Each state has keys of its own, from the system's random numbers.
     format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1))
@@ -108,14 +123,6 @@ fn attributes(spec: &BuildSpec, environment: &BTreeMap<String, String>) -> BTree
     if !build.network.is_empty() && build.network != "default" {
         set("force-network-mode", build.network.clone());
     }
-    let hosts: Vec<String> = build
-        .extra_hosts
-        .iter()
-        .flat_map(|(host, addresses)| addresses.iter().map(move |address| format!("{host}={address}")))
-        .collect();
-    if !hosts.is_empty() {
-        set("add-hosts", hosts.join(","));
-    }
     if build.shm_size.0 > 0 {
         set("shm-size", build.shm_size.0.to_string());
     }
@@ -131,6 +138,7 @@ fn attributes(spec: &BuildSpec, environment: &BTreeMap<String, String>) -> BTree
             set(&format!("attest:{name}"), value);
         }
     }
+    hosts::tell(build, &mut attributes);
     attributes
 }
 

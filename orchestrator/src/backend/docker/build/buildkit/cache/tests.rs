@@ -109,7 +109,17 @@ async fn what_is_no_cache_is_refused_with_its_place() {
         "`build.cache_from` (compose.yaml:7): `src` of `type=local,src` is not `KEY=VALUE`"
     );
     assert_eq!(
-        refused(&[], &["type=local,dest=x"]).await,
-        "`build.cache_to` (compose.yaml:8): caches of type `local` cannot be written; `inline` and `registry` can"
+        refused(&[], &["type=local"]).await,
+        "`build.cache_to` (compose.yaml:8): a cache of type `local` needs `dest=FOLDER`"
     );
+}
+
+#[tokio::test]
+async fn only_folders_of_caches_to_write_are_written_into() {
+    let (found, _) = caches(&spec(&["type=local,src=a,digest=sha256:1"], &["type=local,dest=b"]), &[]).await;
+    let stores = found.unwrap().stores;
+    assert_eq!(stores.writable("local:b").unwrap(), std::path::PathBuf::from("b"));
+    for other in ["local:a", "local:/etc"] {
+        assert!(stores.writable(other).unwrap_err().message.contains("writes no cache"), "{other}");
+    }
 }

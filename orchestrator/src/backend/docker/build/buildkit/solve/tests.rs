@@ -8,7 +8,7 @@ use compose_schema::model::{Build, Bytes, Ulimit};
 use super::{Folder, prepare};
 use crate::backend::docker::build::Failure;
 use crate::backend::docker::transport::Call;
-use crate::backend::{BuildSpec, Labels, ProgressSink};
+use crate::backend::{BuildSecret, BuildSpec, Labels, Progress, ProgressSink, SecretValue};
 
 const CALL: Call<'_> = Call { name: "build image", object: "app", limit: None };
 
@@ -137,8 +137,8 @@ async fn what_cannot_be_is_refused() {
         format!("there is no Dockerfile at {here}/Dockerfile")
     );
     assert_eq!(
-        refused(&|build| build.cache_to = vec!["type=local,dest=/x".to_owned()]).await,
-        "`build.cache_to`: caches of type `local` cannot be written; `inline` and `registry` can"
+        refused(&|build| build.cache_to = vec!["type=local".to_owned()]).await,
+        "`build.cache_to`: a cache of type `local` needs `dest=FOLDER`"
     );
     assert_eq!(
         refused(&|build| build.cache_from = vec!["ref=x".to_owned()]).await,
@@ -151,4 +151,43 @@ async fn what_cannot_be_is_refused() {
         .await,
         "there is no folder /nowhere to be the context `base`"
     );
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_fails_before_the_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = async |path: std::path::PathBuf| {
+        let mut spec = spec(folder.path());
+        spec.secrets = vec![BuildSecret { id: "key".to_owned(), value: SecretValue::File(path) }];
+        prepare(CALL, &spec, &BTreeMap::new(), Failure::default(), &silent()).await.err().map(|error| error.message)
+    };
+    let file = folder.path().join("key.txt");
+    let missing = with(file.clone()).await.unwrap();
+    let place = format!("cannot read secret `key` from {}: ", file.display());
+    assert!(missing.starts_with(&place) && missing.contains("No such file"), "{missing}");
+    let folder_path = folder.path().to_path_buf();
+    assert_eq!(
+        with(folder_path.clone()).await.unwrap(),
+        format!("cannot read secret `key` from {}: it is a folder", folder_path.display())
+    );
+    std::fs::write(&file, "x").unwrap();
+    assert_eq!(with(file).await, None);
+}
+
+#[tokio::test]
+async fn another_builder_that_the_environment_names_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = async |pairs: &[(&str, &str)]| {
+        let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        let progress: ProgressSink = Arc::new(move |progress| sink.lock().unwrap().push(progress));
+        prepare(CALL, &spec(folder.path()), &environment, Failure::default(), &progress).await.ok().unwrap();
+        heard.lock().unwrap().clone()
+    };
+    let warning = "`BUILDX_BUILDER` asks for the builder `fast`; images are built by the engine's own";
+    assert_eq!(told(&[("BUILDX_BUILDER", "fast")]).await, [Progress::Warning(warning.to_owned())]);
+    for fine in [&[][..], &[("BUILDX_BUILDER", "default")], &[("BUILDX_BUILDER", "ctx"), ("DOCKER_CONTEXT", "ctx")]] {
+        assert_eq!(told(fine).await, []);
+    }
 }
