@@ -5,7 +5,6 @@ mod functions;
 mod tests;
 
 use proxy::template::{BUILT_IN, Mistake, Place, Template as Filling, Value};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::ps::unsupported_format;
 use crate::backend::Labels;
@@ -100,9 +99,7 @@ impl Format {
                 let rows: Vec<Vec<String>> = std::iter::once(head).chain(listing.rows.iter().map(cells)).collect();
                 Ok(table(&rows, 10, 3))
             }
-            Self::Json => {
-                listing.rows.iter().map(|row| Ok(format!("{}\n", super::to_json(&Json(&row.fields))?))).collect()
-            }
+            Self::Json => listing.rows.iter().map(|row| Ok(format!("{}\n", super::to_json(&row.fields)?))).collect(),
             Self::Template(template) => template.text(listing),
         }
     }
@@ -161,32 +158,13 @@ impl Template {
 /// The error about an action that cannot be carried out.
 fn misunderstood(template: &str, mistake: &Mistake) -> CommandError {
     let Place { line, column } = mistake.place;
-    let action: String = template.lines().nth(line - 1).unwrap_or_default().chars().skip(column - 1).collect();
+    let action: String = template
+        .lines()
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default()
+        .chars()
+        .skip(column.saturating_sub(1))
+        .collect();
     let action = action.find("}}").and_then(|end| action.get(..end + 2)).unwrap_or(&action);
     CommandError::new(format!("`{}` in `--format`: {}", printable(action), mistake.reason))
-}
-
-/// A value as JSON, with fields in their order.
-struct Json<'a>(&'a Value);
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries = match self.0 {
-            Value::Nothing => return serializer.serialize_none(),
-            Value::Text(text) => return serializer.serialize_str(text),
-            Value::Number(number) => return serializer.serialize_i64(*number),
-            Value::Float(number) => return serializer.serialize_f64(*number),
-            Value::Flag(flag) => return serializer.serialize_bool(*flag),
-            Value::List(items) => return serializer.collect_seq(items.iter().map(Json)),
-            Value::Map(_) | Value::Record(_) => serializer.serialize_map(None)?,
-        };
-        match self.0 {
-            Value::Map(map) => map.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &Json(value)))?,
-            Value::Record(fields) => {
-                fields.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &Json(value)))?;
-            }
-            _ => {}
-        }
-        entries.end()
-    }
 }

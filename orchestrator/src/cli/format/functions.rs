@@ -2,7 +2,7 @@
 
 use proxy::template::{Functions, Value};
 
-use super::{Json, Row};
+use super::Row;
 use crate::cli::to_json;
 
 /// Their names.
@@ -18,11 +18,11 @@ impl Functions for RowFunctions<'_> {
     fn call(&self, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         Some(Ok(Value::Text(match (name, args) {
             // What a row as a whole is in JSON, it says itself.
-            ("json", [value]) if *value == self.0.fields => match to_json(&Json(value)) {
+            ("json", [value]) if *value == self.0.fields => match to_json(value) {
                 Ok(text) => text,
                 Err(error) => return Some(Err(error.message)),
             },
-            ("json", [value]) => match serde_json::to_string(&Json(value)) {
+            ("json", [value]) => match serde_json::to_string(value) {
                 Ok(text) => text,
                 Err(error) => return Some(Err(error.to_string())),
             },

@@ -72,8 +72,11 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
         .into(),
         ("deepCopy", [value]) => value.clone(),
         ("kindIs", [Value::Text(name), value]) => Value::Flag(value.go_kind() == name),
-        ("toJson", [value]) => Value::Text(json(value).to_string()),
-        ("toPrettyJson", [value]) => match serde_json::to_string_pretty(&json(value)) {
+        ("toJson", [value]) => match serde_json::to_string(value) {
+            Ok(text) => Value::Text(text),
+            Err(error) => return Some(Err(error.to_string())),
+        },
+        ("toPrettyJson", [value]) => match serde_json::to_string_pretty(value) {
             Ok(text) => Value::Text(text),
             Err(error) => return Some(Err(error.to_string())),
         },
@@ -253,21 +256,6 @@ fn fill(map: &mut BTreeMap<String, Value>, with: &BTreeMap<String, Value>) {
                 map.insert(key.clone(), value.clone());
             }
         }
-    }
-}
-
-/// A value as JSON has it; names of a map are in order.
-fn json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Nothing => serde_json::Value::Null,
-        Value::Text(text) => text.clone().into(),
-        Value::Number(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
-        Value::Flag(flag) => (*flag).into(),
-        Value::Time(time) => time.to_string().into(),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
-        Value::Record(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
     }
 }
 
