@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::deploy::Pair;
 use super::projects;
 use super::state::ProjectFile;
-use super::wait::{self, Awaited, until};
+use super::wait::{Awaited, WaitError, until};
 use crate::backend::{Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
@@ -41,14 +41,14 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
     let reached = Awaited { reached: addresses.clone(), limit, ..served };
     match until(engine, pair.socket(), &reached).await {
         Ok(_) => Ok(()),
-        Err(error) if error.code == wait::TOO_LATE => {
+        Err(WaitError::Late(_)) => {
             let list = addresses.into_iter().collect::<Vec<_>>().join(", ");
             Err(CommandError::new(format!(
                 "the gateway could not connect to it for {} s ({list}), on the port that its labels name",
                 limit.as_secs()
             )))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -68,8 +68,8 @@ pub async fn leave(engine: &Engine, project: &str, ids: &[String], limit: Durati
     let gone = Awaited { gone: addresses, limit, ..served };
     match until(engine, pair.socket(), &gone).await {
         Ok(_) => Ok(Left::Clean),
-        Err(error) if error.code == wait::TOO_LATE => Ok(Left::Busy),
-        Err(error) => Err(error),
+        Err(WaitError::Late(_)) => Ok(Left::Busy),
+        Err(error) => Err(error.into()),
     }
 }
 
