@@ -82,7 +82,7 @@ pub struct Pair {
     pub gateway: Option<Container>,
     /// The agent's container.
     pub agent: Option<Container>,
-    /// Gateways that the one above has taken over from, and whatever else a killed command has left.
+    /// Gateways that the one above has taken over from, and that are still there.
     pub retired: Vec<Container>,
 }
 
@@ -100,7 +100,7 @@ impl Pair {
         let mut pair = containers.into_iter().fold(Self::default(), |mut pair, container| {
             match container.labels.get(ROLE).map(String::as_str) {
                 Some("gateway") if container.name == GATEWAY => pair.gateway = Some(container),
-                Some("gateway" | READER) => pair.retired.push(container),
+                Some("gateway") => pair.retired.push(container),
                 Some("agent") => pair.agent = Some(container),
                 _ => {}
             }
@@ -271,6 +271,10 @@ pub async fn remove(engine: &Engine, pair: &Pair) -> Result<(), Setback> {
         engine.stop_container(&container.id, None).await?;
         engine.remove_container(&container.id, false).await?;
     }
+    // Left by commands that were killed: they hold the volumes.
+    for reader in engine.containers(&LabelFilter(vec![(ROLE.to_owned(), Some(READER.to_owned()))])).await? {
+        engine.remove_container(&reader.id, false).await?;
+    }
     engine.remove_volume(VOLUME).await?;
     engine.remove_volume(PROJECTS).await?;
     if !keeps_certificates {
@@ -412,7 +416,7 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
         ..confined()
     };
     let socket = info.address.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-    let mut all = project_mounts(false).to_vec();
+    let mut all = project_mounts().to_vec();
     all.extend([
         volume(CERTIFICATES, state::CERTIFICATES, true),
         bind(Path::new(socket), Path::new("/var/run/docker.sock"), false),
@@ -433,11 +437,12 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
 }
 
 /// The volumes in which the projects' files lie, or lay for a `stack` of before.
-fn project_mounts(read_only: bool) -> [Mount; 3] {
+fn project_mounts() -> [Mount; 3] {
     [
-        volume(VOLUME, state::MOUNT, read_only),
-        volume(PROJECTS, &format!("{}/{}", state::MOUNT, projects::FOLDER), read_only),
-        volume(VOLUME, state::BEFORE, read_only),
+        // Writable also for whoever only reads: the engine makes the folder that the second one is mounted on.
+        volume(VOLUME, state::MOUNT, false),
+        volume(PROJECTS, &format!("{}/{}", state::MOUNT, projects::FOLDER), false),
+        volume(VOLUME, state::BEFORE, false),
     ]
 }
 
@@ -452,7 +457,7 @@ pub(super) async fn make_reader(engine: &Engine, image: &str) -> Result<String> 
         image: image.to_owned(),
         service: Service { network_mode: "none".to_owned(), ..confined() },
         labels: Labels::from([(ROLE.to_owned(), READER.to_owned())]),
-        mounts: project_mounts(true).to_vec(),
+        mounts: project_mounts().to_vec(),
         ..ContainerSpec::default()
     };
     Ok(engine.create_container(&spec).await?.0)
