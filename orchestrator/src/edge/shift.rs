@@ -111,3 +111,19 @@ async fn addresses(engine: &Engine, ids: &[String]) -> Result<BTreeSet<String>> 
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::memory::Memory;
+
+    #[tokio::test]
+    async fn a_container_that_is_gone_has_no_address_and_an_engine_that_is_gone_is_an_error() {
+        let memory = Memory::new();
+        let engine: Engine = memory.clone();
+        let gone = ["gone".to_owned()];
+        assert_eq!(addresses(&engine, &gone).await.ok(), Some(BTreeSet::new()));
+        memory.fail_from(1);
+        assert!(addresses(&engine, &gone).await.is_err());
+    }
+}
