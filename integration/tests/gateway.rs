@@ -117,6 +117,13 @@ fn who_faces_the_internet_has_no_socket_and_few_rights() {
     }
     let added = gateway("{{json .HostConfig.CapAdd}}").to_uppercase();
     assert!(added.contains("NET_BIND_SERVICE") && added.matches('"').count() == 2, "{added}");
+
+    // What projects want, their variables and secrets with it, only the agent has.
+    let volume = |format: &dyn Fn(&str) -> String| format("{{json .Mounts}}").contains("stack-projects");
+    assert!(volume(&agent) && !volume(&gateway));
+    let files = |container: &str| docker(["cp", &format!("{container}:/state/projects"), "-"]).text();
+    assert!(files("stack-agent").contains(".json"));
+    assert!(!files("stack-gateway").contains(".json"));
 }
 
 #[test]

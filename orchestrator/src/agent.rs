@@ -3,10 +3,13 @@
 //! It holds the engine's socket and has no network. When it or the engine is gone, the gateway serves what it last
 //! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
 
+mod beneath;
 pub mod compile;
 pub mod export;
 mod heal;
 pub mod mirror;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,13 +17,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use compile::{Files, Seen};
+use export::Mounted;
 use heal::{Healer, Restart};
 
-use crate::backend::{Container, Engine, ErrorKind, Event, LabelFilter, State};
+use crate::backend::{self, Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::adopt;
 use crate::edge::deploy::agent_path;
 use crate::edge::projects;
@@ -31,6 +37,8 @@ use crate::watch::{ConfigurationFiles, FileWatch, settle};
 /// Pauses between attempts to reach an engine that is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Restarts that are under way when the agent is told to end have this time: one that is cut off leaves its container down.
+const LAST_RESTARTS: Duration = Duration::from_secs(25);
 /// A container that was told to end and still runs after this time has taken the signal for something else.
 const DYING: Duration = Duration::from_secs(30);
 
@@ -42,7 +50,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     let fail = |error: &dyn std::fmt::Display| {
         CommandError::new(format!("the agent cannot work in `{}`: {error}", root.display()))
     };
-    let projects = root.join("projects");
+    let projects = root.join(projects::FOLDER);
     fs::create_dir_all(&projects).map_err(|error| fail(&error))?;
     let known = ConfigurationFiles::default();
     let mut changes = FileWatch::new({
@@ -68,6 +76,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
         dying: BTreeMap::new(),
         problems: BTreeSet::new(),
         healer: Healer::default(),
+        restarts: JoinSet::new(),
     };
     tokio::pin!(stop);
     loop {
@@ -83,12 +92,14 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
         };
         tokio::select! {
             () = &mut stop => break,
+            Some(_) = agent.restarts.join_next() => {}
             () = changes.changed() => {}
             Some(()) = woken.recv() => settle(&mut woken).await,
             () = tokio::time::sleep(again.unwrap_or(Duration::MAX)), if again.is_some() => {}
         }
     }
     listener.abort();
+    agent.end().await;
     Ok(())
 }
 
@@ -100,19 +111,35 @@ async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSen
             Ok(mut events) => {
                 // What happened before this subscription is seen by looking once.
                 let _ = wake.try_send(());
-                while let Some(Ok(event)) = events.next().await {
-                    pause = FIRST_PAUSE;
-                    if concerns_routes(&event) {
-                        let _ = tell.send(event);
-                        let _ = wake.try_send(());
-                    }
-                }
-                tracing::warn!("the engine's events have ended; the gateway serves what it knows");
+                let reason = hand_on(&mut events, &wake, &tell, &mut pause).await;
+                tracing::warn!(reason, "the engine's events have ended; the gateway serves what it knows");
             }
             Err(error) => tracing::warn!(%error, "the engine does not answer; the gateway serves what it knows"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Hands events on until there are no more; why there are none.
+async fn hand_on(
+    events: &mut BoxStream<'static, backend::Result<Event>>,
+    wake: &mpsc::Sender<()>,
+    tell: &mpsc::UnboundedSender<Event>,
+    pause: &mut Duration,
+) -> String {
+    loop {
+        match events.next().await {
+            Some(Ok(event)) => {
+                *pause = FIRST_PAUSE;
+                if concerns_routes(&event) {
+                    let _ = tell.send(event);
+                    let _ = wake.try_send(());
+                }
+            }
+            Some(Err(error)) => return error.to_string(),
+            None => return "the engine sends no more of them".to_owned(),
+        }
     }
 }
 
@@ -146,13 +173,15 @@ struct Agent {
     problems: BTreeSet<String>,
     /// Who was restarted for being unhealthy.
     healer: Healer,
+    /// Restarts that are under way.
+    restarts: JoinSet<()>,
 }
 
 impl Agent {
     /// Restarts what is due; a restart takes as long as the container takes to end, and nothing waits for that.
-    fn restart(&self, restart: Restart) {
+    fn restart(&mut self, restart: Restart) {
         let engine = Engine::clone(&self.engine);
-        tokio::spawn(async move {
+        self.restarts.spawn(async move {
             let (container, count) = (restart.name, restart.count);
             if restart.last {
                 tracing::warn!(%container, count, "it is unhealthy, and restarted for the last time: restarts do not help");
@@ -165,6 +194,14 @@ impl Agent {
                 Err(error) => tracing::error!(%container, %error, "it could not be restarted"),
             }
         });
+    }
+
+    /// Lets restarts that are under way come to their end.
+    async fn end(&mut self) {
+        let all = async { while self.restarts.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_RESTARTS, all).await.is_err() {
+            tracing::warn!(count = self.restarts.len(), "restarts are cut off: their containers may stay down");
+        }
     }
 
     /// Network modes of containers that run without a network of their own: only an inspection tells them.
@@ -201,14 +238,18 @@ impl Agent {
     async fn rebuild(&mut self) -> Result<Option<Duration>> {
         // The project files come first: containers listed later are at least as new as the revision they carry.
         let root = self.root.clone();
-        let (projects, mirrored) = tokio::task::spawn_blocking(move || {
-            let projects = projects::read_own(&root);
+        let read = move || -> std::io::Result<_> {
+            projects::move_in(Path::new(state::BEFORE), &root)?;
+            let projects = projects::read_own(&root)?;
             let mut problems = mirror_all(&root, &projects);
             problems.extend(export_all(&projects));
-            (projects, problems)
-        })
-        .await
-        .map_err(|error| CommandError::new(format!("reading the project files was cut off: {error}")))?;
+            Ok((projects, problems))
+        };
+        // What cannot be read is not known to be gone: then nothing is written, and the gateway goes on with what it has.
+        let (projects, mirrored) = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|error| CommandError::new(format!("reading the project files was cut off: {error}")))?
+            .map_err(|error| CommandError::new(format!("the project files cannot be read: {error}")))?;
 
         self.dying.retain(|_, since| since.elapsed() < DYING);
         let containers: Vec<Container> = self
@@ -308,11 +349,11 @@ fn export_all(projects: &BTreeMap<String, ProjectFile>) -> Vec<String> {
     for (project, traefik) in projects.iter().filter_map(|(name, file)| Some((name, file.traefik.as_ref()?))) {
         for storage in adopt::storages(traefik) {
             let mount = traefik.mounts.iter().find(|mount| mount.writable && storage.starts_with(&mount.container));
-            if mount.is_none() {
-                continue;
-            }
-            let (from, to) = (state::certificates(project, &storage), agent_path(project, &storage));
-            if let Err(reason) = export::export(&from, &to) {
+            let Some(mount) = mount else { continue };
+            let own = state::certificates(project, &storage);
+            let from = Mounted { mount: Path::new(state::CERTIFICATES), file: &own };
+            let (mount, file) = (agent_path(project, &mount.container), agent_path(project, &storage));
+            if let Err(reason) = export::export(from, Mounted { mount: &mount, file: &file }) {
                 problems.push(format!("{project}: cannot copy certificates to `{}`: {reason}", storage.display()));
             }
         }
@@ -326,5 +367,5 @@ fn write_changed(path: &Path, content: &impl serde::Serialize) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == text) {
         return Ok(());
     }
-    state::replace(path, &text).map_err(|error| fail(&error))
+    proxy::file::replace(path, &text).map_err(|error| fail(&error))
 }

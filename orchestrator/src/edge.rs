@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod ask;
 pub mod deploy;
 pub mod descriptors;
+mod door;
 pub mod exchange;
 pub mod handover;
 pub mod image;
@@ -273,8 +274,7 @@ impl Wish {
         }
         let (pair, file) = look_again(async || self.hand_in(engine, &executable, containers_changed).await).await?;
         let awaited = Awaited::revision(&file.project, &file.revision);
-        let mut status =
-            wait::until(engine, pair.socket(), &awaited).await.map_err(|error| CommandError { code: 1, ..error })?;
+        let mut status = wait::until(engine, pair.socket(), &awaited).await?;
         let urls = status.urls.remove(&file.project).unwrap_or_default();
         Ok(Granted { urls, problems: self.problems(&status) })
     }

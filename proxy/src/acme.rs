@@ -15,7 +15,6 @@ mod client;
 mod dns;
 mod due;
 mod failure;
-pub(crate) mod file;
 mod hook;
 pub(crate) mod manager;
 mod order;

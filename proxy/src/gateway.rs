@@ -311,6 +311,12 @@ impl Gateway {
         self.status.clone()
     }
 
+    /// Waits until the gateway has ended by itself, because one of its threads broke down.
+    pub async fn broken(&self) {
+        let mut status = self.subscribe();
+        while status.changed().await.is_ok() {}
+    }
+
     /// Ends the gateway. For `accept` it goes on as before while `ping@internal` says so, so that a balancer before
     /// it looks elsewhere; then it stops accepting and requests under way have `grace` to finish.
     pub async fn shutdown(self, accept: Duration, grace: Duration) {

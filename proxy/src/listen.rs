@@ -158,12 +158,17 @@ pub(crate) fn prepare(listener: &tokio::net::TcpListener) {
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE));
 }
 
-/// Accepts the next connection. Failures of single connections are passed over; when descriptors or memory run out it
-/// waits longer and longer instead of spinning.
+/// Accepts the next connection, as [`accept_from`].
 pub(crate) async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, SocketAddr) {
+    accept_from(|| listener.accept()).await
+}
+
+/// Accepts the next connection of a listener of any kind. Failures of single connections are passed over; when descriptors or
+/// memory run out it waits longer and longer instead of spinning.
+pub async fn accept_from<T, F: Future<Output = io::Result<T>>>(accept: impl Fn() -> F) -> T {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match listener.accept().await {
+        match accept().await {
             Ok(accepted) => return accepted,
             Err(error) if one_connection_failed(&error) => {}
             Err(error) => {

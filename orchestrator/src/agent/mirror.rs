@@ -3,11 +3,11 @@
 //! The gateway sees neither the host's folders nor anything a project did not mount for its Traefik.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::edge::state;
+use super::beneath::Found;
 
 /// Larger files are no certificates and no configuration.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -33,9 +33,9 @@ pub struct Mirrored {
 /// A target that cannot be written.
 pub fn mirror(source: &Path, target: &Path) -> io::Result<Mirrored> {
     let mut walk = Walk { root: source.canonicalize().unwrap_or_else(|_| source.to_owned()), ..Walk::default() };
-    match fs::metadata(source) {
-        Ok(found) if found.is_dir() => walk.folder(source, target, 0)?,
-        Ok(found) if found.is_file() => walk.file(source, &found, target)?,
+    match Found::at(source, &walk.root) {
+        Ok(found) if found.metadata.is_dir() => walk.folder(&found, source, target, 0)?,
+        Ok(found) if found.metadata.is_file() => walk.file(&found, source, target)?,
         _ => return Ok(walk.done),
     }
     if walk.root.is_dir() {
@@ -52,12 +52,13 @@ struct Walk {
 }
 
 impl Walk {
-    fn folder(&mut self, source: &Path, target: &Path, depth: usize) -> io::Result<()> {
+    /// A folder that is open; `source` is what people call it.
+    fn folder(&mut self, found: &Found, source: &Path, target: &Path, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
             self.leave_out(source, "too many folders inside each other");
             return Ok(());
         }
-        let entries = match fs::read_dir(source) {
+        let entries = match fs::read_dir(found.path()) {
             Ok(entries) => entries,
             Err(error) => {
                 self.leave_out(source, &error.to_string());
@@ -70,26 +71,26 @@ impl Walk {
         // One without files is still there for whoever names it.
         fs::create_dir_all(target)?;
         for entry in entries.filter_map(io::Result::ok) {
-            let (from, to) = (entry.path(), target.join(entry.file_name()));
-            let inside = from.canonicalize().is_ok_and(|real| real.starts_with(&self.root));
-            match fs::metadata(&from) {
-                Ok(_) if !inside => self.leave_out(&from, "the link leads out of what is mounted"),
-                Ok(found) if found.is_dir() => self.folder(&from, &to, depth + 1)?,
-                Ok(found) if found.is_file() => self.file(&from, &found, &to)?,
+            let (from, to) = (source.join(entry.file_name()), target.join(entry.file_name()));
+            match Found::at(&entry.path(), &self.root) {
+                Ok(found) if found.metadata.is_dir() => self.folder(&found, &from, &to, depth + 1)?,
+                Ok(found) if found.metadata.is_file() => self.file(&found, &from, &to)?,
                 // Sockets and devices mean nothing to the gateway; a file that has just gone will be seen next time.
-                _ => {}
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.leave_out(&from, &error.to_string()),
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, source: &Path, found: &Metadata, target: &Path) -> io::Result<()> {
-        if found.len() > MAX_FILE {
-            self.leave_out(source, "larger than 1 MiB");
-            return Ok(());
-        }
-        let content = match fs::read(source) {
+    fn file(&mut self, found: &Found, source: &Path, target: &Path) -> io::Result<()> {
+        let content = match found.read(MAX_FILE) {
             Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                self.leave_out(source, "larger than 1 MiB");
+                return Ok(());
+            }
             Err(error) => {
                 self.leave_out(source, &error.to_string());
                 return Ok(());
@@ -99,7 +100,7 @@ impl Walk {
             return Ok(());
         }
         self.done.changed = true;
-        state::replace(target, &content)
+        proxy::file::replace(target, &content)
     }
 
     /// Counts it among what stays; false where that is too much.
@@ -141,6 +142,8 @@ impl Walk {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
     use super::*;
 
     #[test]
@@ -152,10 +155,13 @@ mod tests {
         fs::write(source.join("archive/cert1.pem"), "one")?;
         symlink("../archive/cert1.pem", source.join("live/cert.pem"))?;
         symlink("/etc/passwd", source.join("live/out"))?;
+        symlink("nowhere", source.join("live/broken"))?;
+        mkfifoat(CWD, source.join("live/pipe"), Mode::from_raw_mode(0o600))?;
 
         let first = mirror(&source, &target)?;
         assert!(first.changed);
-        assert_eq!(first.problems.len(), 1, "{:?}", first.problems);
+        let out = source.join("live/out").display().to_string();
+        assert_eq!(first.problems, [format!("`{out}` is left out: the link leads out of what is mounted")]);
         assert_eq!(fs::read_to_string(target.join("live/cert.pem"))?, "one");
         assert!(!target.join("live/out").exists());
         assert!(!mirror(&source, &target)?.changed);

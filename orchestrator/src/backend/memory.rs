@@ -30,6 +30,8 @@ pub enum Fault {
     Before(ErrorKind),
     /// It happens, but the answer is lost.
     After(ErrorKind),
+    /// Whoever calls breaks down.
+    Panic,
 }
 
 /// What a container does once started.
@@ -271,6 +273,12 @@ impl Memory {
             }
         };
         let error = |kind, message: String| Error { kind, call, object: object.to_owned(), message };
+        if fault == Some(Fault::Panic) {
+            #[expect(clippy::panic, reason = "this is what is asked for")]
+            {
+                panic!("injected fault in `{call}`");
+            }
+        }
         if let Some(Fault::Before(kind)) = fault {
             return Err(error(kind, "injected fault".to_owned()));
         }

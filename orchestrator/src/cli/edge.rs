@@ -132,7 +132,9 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
                 limit: Duration::from_secs(limit),
                 revision: project.zip(revision),
             };
-            let status = block_on(wait::inside(wait::STATUS.as_ref(), &awaited))?;
+            let status = block_on(async {
+                wait::inside(wait::STATUS.as_ref(), &awaited).await.map_err(wait::WaitError::by_code)
+            })?;
             let text = serde_json::to_string(&status)
                 .map_err(|error| CommandError::new(format!("cannot print the status: {error}")))?;
             output::stdout(&text)?;

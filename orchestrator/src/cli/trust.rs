@@ -56,7 +56,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     output::stderr("this system has no known list of authorities; make it trust what is printed here:\n");
     for (name, root) in &roots {
         let path = data_folder(context)?.join(name);
-        state::replace(&path, root).map_err(|error| cannot_write(&path, &error))?;
+        proxy::file::replace(&path, root).map_err(|error| cannot_write(&path, &error))?;
         output::stdout(&format!("{}\n", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use compose_schema::model::{FileObject, FileReference, Project, Service};
+use proxy::Resolver;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::compile;
@@ -94,8 +95,24 @@ pub fn find(project: &Project) -> Result<Option<Traefik>> {
         mounts,
         labels: service.labels.clone(),
     };
+    traefik.environment = needed(&traefik);
     add_storages(&mut traefik, project, service);
     Ok(Some(traefik))
+}
+
+/// The part of its environment that anything is made of: options of its own, what certificate resolvers are configured by, and
+/// all of it where templates may name any variable. The rest is nobody's business here.
+fn needed(traefik: &Traefik) -> BTreeMap<String, String> {
+    // Mistakes are told by whoever reads the configuration for its own sake.
+    let Ok((config, _)) = compile::static_config(traefik) else { return traefik.environment.clone() };
+    let by_rule = config.providers.docker.as_ref().is_some_and(|docker| docker.default_rule.contains("env"));
+    if by_rule || config.providers.file.is_some() {
+        return traefik.environment.clone();
+    }
+    let mut needed = Resolver::environment_of(&traefik.environment);
+    let options = traefik.environment.iter().filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_"));
+    needed.extend(options.map(|(name, value)| (name.clone(), value.clone())));
+    needed
 }
 
 /// Files, as the container would see them, in which its certificate resolvers keep what they obtain.
@@ -273,6 +290,7 @@ mod tests {
                 .collect(),
             ..Service::default()
         };
+        let everything: BTreeMap<_, _> = service.environment.keys().map(|name| (name.clone(), String::new())).collect();
         let secret = FileObject { file: "/srv/secret".to_owned(), ..FileObject::default() };
         let project = Project {
             services: [("edge".to_owned(), service)].into(),
@@ -281,7 +299,12 @@ mod tests {
         };
         let found = find(&project).ok().flatten().unwrap_or_default();
         assert_eq!(found.service, "edge");
-        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["OTHER", "RFC2136_TTL", "TRAEFIK_PING"]);
+        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["RFC2136_TTL", "TRAEFIK_PING"]);
+        let flags = ["--providers.file.directory=/x", "--providers.docker.defaultRule=Host(`{{ env \"OTHER\" }}`)"];
+        for flag in flags.map(str::to_owned) {
+            let templates = Traefik { flags: vec![flag], environment: everything.clone(), ..Traefik::default() };
+            assert_eq!(needed(&templates), everything);
+        }
         assert_eq!(found.flags, ["--providers.docker"]);
         assert_eq!(
             found.published,

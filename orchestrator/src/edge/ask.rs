@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream as StdStream};
+use std::os::unix::net::{SocketAddr, UnixStream as StdStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use proxy::entry_point::EntryPoint;
 use proxy::inspect::{Explanation, Inspector, Question, Report};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
 
 use super::deploy::{GATEWAY, Pair};
+use super::door;
 use super::state::Origins;
 use crate::backend::{Engine, ExecSpec, State, Stream};
 use crate::error::{CommandError, Result};
@@ -87,8 +88,8 @@ impl Look {
     }
 }
 
-fn address(socket: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(format!("{socket}-ask"))
+fn name_of(socket: &str) -> String {
+    format!("{socket}-ask")
 }
 
 /// Whether the other side of a socket is root, or this process's user.
@@ -97,27 +98,18 @@ fn is_trusted(stream: &impl std::os::fd::AsFd) -> io::Result<bool> {
     Ok(peer.is_root() || peer == rustix::process::geteuid())
 }
 
-/// Answers questions about what `look` shows, until its sender is gone. `socket` is the name of the gateway's own.
+/// Answers questions about what `look` shows. `socket` is the name of the gateway's own.
 ///
 /// # Errors
 /// A name that is taken.
 pub fn publish(socket: &str, look: watch::Receiver<Option<Arc<Look>>>) -> io::Result<()> {
-    let listener = StdListener::bind_addr(&address(socket)?)?;
-    listener.set_nonblocking(true)?;
-    let listener = UnixListener::from_std(listener)?;
-    tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(ASKERS));
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            let look = look.borrow().clone();
-            tokio::spawn(async move {
-                // Whoever has gone away needs no answer.
-                let _ = tokio::time::timeout(PATIENCE, answer(stream, look)).await;
-                drop(place);
-            });
+    door::open(&name_of(socket), ASKERS, move |stream| {
+        let look = look.borrow().clone();
+        async move {
+            // Whoever has gone away needs no answer.
+            let _ = tokio::time::timeout(PATIENCE, answer(stream, look)).await;
         }
-    });
-    Ok(())
+    })
 }
 
 async fn answer(stream: UnixStream, look: Option<Arc<Look>>) -> io::Result<()> {
@@ -140,7 +132,7 @@ async fn answer(stream: UnixStream, look: Option<Arc<Look>>) -> io::Result<()> {
 /// # Errors
 /// Nobody is there who may answer, or no answer comes in time.
 pub async fn put(socket: &str, question: &str) -> io::Result<String> {
-    let stream = StdStream::connect_addr(&address(socket)?)?;
+    let stream = StdStream::connect_addr(&SocketAddr::from_abstract_name(name_of(socket))?)?;
     if !is_trusted(&stream)? {
         return Err(io::ErrorKind::PermissionDenied.into());
     }

@@ -23,17 +23,21 @@ pub const GATEWAY: &str = "stack-gateway";
 pub const AGENT: &str = "stack-agent";
 /// Name of the volume between them.
 pub const VOLUME: &str = "stack-gateway";
+/// Name of the volume with what projects want, which the gateway never sees: variables and secrets are in it.
+pub const PROJECTS: &str = "stack-projects";
 /// Name of the volume with the certificates that the gateway obtained. It outlives both: authorities count.
 pub const CERTIFICATES: &str = "stack-certificates";
 
 const ROLE: &str = "stack.role";
+/// Role of a container that only exists for a volume to be read; it never runs.
+const READER: &str = "reader";
 const STAMP: &str = "stack.stamp";
 const DIGEST: &str = "stack.digest";
 /// Name of the socket at which the gateway tells how it is.
 const SOCKET: &str = "stack.socket";
 /// Name of the socket at which the gateway waits for its successor.
 const HANDOVER: &str = "stack.handover";
-/// Which host folders the agent sees for which project: `PROJECT\tHOST\tCONTAINER` lines, with `\trw` where it writes.
+/// Which host folders the agent sees for which project, as JSON.
 const MOUNTS: &str = "stack.mounts";
 
 /// Host mounts by project.
@@ -206,7 +210,7 @@ pub async fn ensure(
     let info = engine.info().await?;
     let image = Executable::image_name(&digest);
     load(engine, executable, &digest, &info).await?;
-    for (name, role) in [(VOLUME, "state"), (CERTIFICATES, "certificates")] {
+    for (name, role) in [(VOLUME, "state"), (PROJECTS, "projects"), (CERTIFICATES, "certificates")] {
         let volume = VolumeSpec {
             volume: Volume { name: name.to_owned(), ..Volume::default() },
             labels: Labels::from([(ROLE.to_owned(), role.to_owned())]),
@@ -254,7 +258,7 @@ async fn load(engine: &Engine, executable: &Executable, digest: &str, info: &Eng
     Ok(true)
 }
 
-/// Takes gateway, agent and the volume between them away; the one with the certificates stays where it holds any.
+/// Takes gateway, agent and their volumes away; the one with the certificates stays where it holds any.
 ///
 /// # Errors
 /// Whatever the engine answers.
@@ -267,7 +271,12 @@ pub async fn remove(engine: &Engine, pair: &Pair) -> Result<(), Setback> {
         engine.stop_container(&container.id, None).await?;
         engine.remove_container(&container.id, false).await?;
     }
+    // Left by commands that were killed: they hold the volumes.
+    for reader in engine.containers(&LabelFilter(vec![(ROLE.to_owned(), Some(READER.to_owned()))])).await? {
+        engine.remove_container(&reader.id, false).await?;
+    }
     engine.remove_volume(VOLUME).await?;
+    engine.remove_volume(PROJECTS).await?;
     if !keeps_certificates {
         engine.remove_volume(CERTIFICATES).await?;
     }
@@ -383,7 +392,7 @@ fn gateway_spec(executable: &Executable, digest: &str, predecessor: Option<&str>
         "gateway",
         (executable, digest),
         service,
-        vec![state_mount(true), volume(CERTIFICATES, state::CERTIFICATES, false)],
+        vec![volume(VOLUME, state::MOUNT, true), volume(CERTIFICATES, state::CERTIFICATES, false)],
     );
     spec.labels.insert(SOCKET.to_owned(), socket);
     spec.labels.insert(HANDOVER.to_owned(), handover);
@@ -396,20 +405,22 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
     let mut capabilities = vec!["DAC_READ_SEARCH".to_owned()];
     if mounts.values().flatten().any(|mount| mount.writable) {
         // Where certificates are kept may be another owner's folder too, and its files stay its owner's.
-        capabilities.extend(["CHOWN", "DAC_OVERRIDE"].map(str::to_owned));
+        capabilities.extend(["CHOWN", "DAC_OVERRIDE", "FOWNER"].map(str::to_owned));
     }
     let service = Service {
         command: Some(["edge", "agent", "--state", state::MOUNT].map(str::to_owned).to_vec()),
         cap_add: capabilities,
         network_mode: "none".to_owned(),
+        // A restart of somebody's container that is under way comes to its end.
+        stop_grace_period: Some(Duration(30_000_000_000)),
         ..confined()
     };
     let socket = info.address.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-    let mut all = vec![
-        state_mount(false),
+    let mut all = project_mounts().to_vec();
+    all.extend([
         volume(CERTIFICATES, state::CERTIFICATES, true),
         bind(Path::new(socket), Path::new("/var/run/docker.sock"), false),
-    ];
+    ]);
     for (project, mounts) in mounts {
         all.extend(mounts.iter().map(|mount| {
             let target = agent_path(project, &mount.container);
@@ -423,6 +434,33 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
     let mut spec = container(AGENT, "agent", (executable, digest), service, all);
     spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
     spec
+}
+
+/// The volumes in which the projects' files lie, or lay for a `stack` of before.
+fn project_mounts() -> [Mount; 3] {
+    [
+        // Writable also for whoever only reads: the engine makes the folder that the second one is mounted on.
+        volume(VOLUME, state::MOUNT, false),
+        volume(PROJECTS, &format!("{}/{}", state::MOUNT, projects::FOLDER), false),
+        volume(VOLUME, state::BEFORE, false),
+    ]
+}
+
+/// A container that holds the volume with the projects' files, to read it where there is no agent; its id. It does not run,
+/// and whoever made it removes it.
+///
+/// # Errors
+/// Whatever the engine answers.
+pub(super) async fn make_reader(engine: &Engine, image: &str) -> Result<String> {
+    let spec = ContainerSpec {
+        name: format!("stack-reader-{}", super::new_revision(None)),
+        image: image.to_owned(),
+        service: Service { network_mode: "none".to_owned(), ..confined() },
+        labels: Labels::from([(ROLE.to_owned(), READER.to_owned())]),
+        mounts: project_mounts().to_vec(),
+        ..ContainerSpec::default()
+    };
+    Ok(engine.create_container(&spec).await?.0)
 }
 
 /// Where the agent sees what an adopted service would see at `container`.
@@ -468,10 +506,6 @@ fn container(
     }
 }
 
-fn state_mount(read_only: bool) -> Mount {
-    volume(VOLUME, state::MOUNT, read_only)
-}
-
 fn volume(name: &str, target: &str, read_only: bool) -> Mount {
     Mount {
         kind: "volume".to_owned(),
@@ -494,17 +528,16 @@ fn bind(source: &Path, target: &Path, read_only: bool) -> Mount {
 }
 
 fn print_mounts(mounts: &ProjectMounts) -> String {
-    let mut lines = String::new();
-    for (project, mounts) in mounts {
-        for mount in mounts {
-            let writable = if mount.writable { "\trw" } else { "" };
-            lines.push_str(&format!("{project}\t{}\t{}{writable}\n", mount.host.display(), mount.container.display()));
-        }
-    }
-    lines
+    // What is text and numbers can be written.
+    serde_json::to_string(mounts).unwrap_or_default()
 }
 
 fn parse_mounts(text: &str) -> ProjectMounts {
+    serde_json::from_str(text).unwrap_or_else(|_| parse_lines(text))
+}
+
+/// As agents of an older `stack` say it: `PROJECT\tHOST\tCONTAINER` lines, with `\trw` where they write.
+fn parse_lines(text: &str) -> ProjectMounts {
     let mut mounts = ProjectMounts::new();
     for line in text.lines() {
         let mut parts = line.split('\t');
@@ -530,8 +563,28 @@ mod tests {
         };
         let mounts = ProjectMounts::from([
             ("a".to_owned(), BTreeSet::from([mount("/srv/a", "/certs"), mount("/srv/with space", "/x")])),
-            ("b".to_owned(), BTreeSet::from([mount("/srv/b", "/certs")])),
+            ("b".to_owned(), BTreeSet::from([mount("/srv/b", "/certs"), mount("/srv/odd\n\tc\t/etc\t/etc", "/y")])),
         ]);
         assert_eq!(parse_mounts(&print_mounts(&mounts)), mounts);
+        assert_eq!(parse_mounts(&print_mounts(&ProjectMounts::new())), ProjectMounts::new());
+        let lines = "a\t/srv/a\t/certs\na\t/srv/with space\t/x\nb\t/srv/b\t/certs\trw\n";
+        let known = |project: &str, mount| parse_mounts(lines).get(project).is_some_and(|all| all.contains(&mount));
+        assert!(known("a", mount("/srv/with space", "/x")) && known("b", mount("/srv/b", "/certs")));
+    }
+
+    #[test]
+    fn the_gateway_sees_nothing_of_what_projects_want() {
+        let volumes = |spec: &ContainerSpec| -> Vec<(String, String, bool)> {
+            let mounts = spec.mounts.iter().filter(|mount| mount.kind == "volume");
+            mounts.map(|mount| (mount.source.clone(), mount.target.clone(), mount.read_only)).collect()
+        };
+        let own = |name: &str, target: &str, read_only| (name.to_owned(), target.to_owned(), read_only);
+        let Ok(executable) = Executable::current() else { return };
+        assert_eq!(
+            volumes(&gateway_spec(&executable, "x", None)),
+            [own(VOLUME, "/state", true), own(CERTIFICATES, "/certificates", false)]
+        );
+        let agent = agent_spec(&executable, "x", &EngineInfo::default(), &ProjectMounts::new());
+        assert!(volumes(&agent).contains(&own(PROJECTS, "/state/projects", false)), "{agent:?}");
     }
 }

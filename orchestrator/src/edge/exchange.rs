@@ -33,7 +33,7 @@ pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &Containe
     };
     let took_over = async {
         engine.start_container(&id).await?;
-        wait::until(engine, deploy::socket_of(&successor.labels), &Awaited::anything()).await
+        Ok::<_, CommandError>(wait::until(engine, deploy::socket_of(&successor.labels), &Awaited::anything()).await?)
     };
     match took_over.await {
         Ok(_) => {

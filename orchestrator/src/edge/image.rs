@@ -34,9 +34,7 @@ impl Executable {
         let metadata = fs::metadata(&path).map_err(|error| {
             CommandError::new(format!("cannot look at the running executable `{}`: {error}", path.display()))
         })?;
-        let stamp =
-            format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), metadata.len(), metadata.mtime_nsec() ^ metadata.mtime());
-        Ok(Self { path, stamp })
+        Ok(Self { path, stamp: stamp(&metadata) })
     }
 
     /// SHA-256 of its content: what it really is, wherever it lies and whenever it was put there.
@@ -87,7 +85,7 @@ impl Executable {
     fn pack(&self, digest: &str) -> io::Result<Vec<u8>> {
         let program = fs::read(&self.path)?;
         let mut layer = Archive::new();
-        for folder in ["certificates/", "run/", "state/", "tmp/"] {
+        for folder in ["before/", "certificates/", "run/", "state/", "tmp/"] {
             layer.folder(folder)?;
         }
         // A released `stack` is static. One from `cargo build` needs the libraries it runs with right now.
@@ -123,6 +121,13 @@ impl Executable {
         image.file(&format!("{layer_digest}/layer.tar"), &layer, 0o644)?;
         image.finish()
     }
+}
+
+/// The file and its last change of any kind: packages and reproducible builds give many files one time of modification, while
+/// nobody sets the time of change.
+fn stamp(found: &fs::Metadata) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version}-{}-{}-{}.{:09}", found.len(), found.ino(), found.ctime(), found.ctime_nsec())
 }
 
 /// Architecture in image terms.
@@ -189,4 +194,28 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn another_executable_of_the_same_length_and_time_is_another() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let made = |name: &str, content: &str| -> io::Result<String> {
+            let path = folder.path().join(name);
+            fs::write(&path, content)?;
+            fs::File::open(&path)?.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1))?;
+            Ok(stamp(&fs::metadata(&path)?))
+        };
+        let (before, beside) = (made("a", "one")?, made("b", "two")?);
+        assert_ne!(before, beside);
+        fs::rename(folder.path().join("b"), folder.path().join("a"))?;
+        assert_ne!(before, stamp(&fs::metadata(folder.path().join("a"))?));
+        assert_eq!(stamp(&fs::metadata(folder.path().join("a"))?), stamp(&fs::metadata(folder.path().join("a"))?));
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::backend::Engine;
 use crate::error::{CommandError, Result};
 
 /// The folder below [`state::MOUNT`].
-const FOLDER: &str = "projects";
+pub const FOLDER: &str = "projects";
 
 /// What the projects want.
 #[derive(Debug, Default)]
@@ -55,10 +55,13 @@ impl Known {
         let mut known = Self::default();
         let mut torn = Vec::new();
         for (name, text) in files {
-            let found = serde_json::from_slice::<ProjectFile>(&text);
+            let found = serde_json::from_slice::<ProjectFile>(&text).ok();
+            // A project's name is also that of its folder.
+            let found =
+                found.filter(|file| state::is_project(&file.project) && parts(&name).0 == file.project).ok_or(());
             let (project, revision) = match &found {
                 Ok(file) => (file.project.as_str(), file.revision.as_str()),
-                Err(_) => parts(&name),
+                Err(()) => parts(&name),
             };
             let highest = known.highest.entry(project.to_owned()).or_default();
             if revision > highest.as_str() {
@@ -66,7 +69,7 @@ impl Known {
             }
             match found {
                 Ok(file) => whole.push((name, file)),
-                Err(_) => torn.push(name),
+                Err(()) => torn.push(name),
             }
         }
         whole.sort_by(|(_, a), (_, b)| a.revision.cmp(&b.revision));
@@ -135,7 +138,7 @@ pub async fn rewrite(engine: &Engine, known: &Known, file: &ProjectFile) -> Resu
 async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), Setback> {
     let content = serde_json::to_vec_pretty(file)
         .map_err(|error| CommandError::new(format!("cannot write down the routes of `{}`: {error}", file.project)))?;
-    let pack = || -> std::io::Result<Vec<u8>> {
+    let pack = || -> io::Result<Vec<u8>> {
         let mut archive = Archive::new();
         archive.folder(&format!("{FOLDER}/"))?;
         archive.file(&format!("{FOLDER}/{name}"), &content, 0o600)?;
@@ -146,22 +149,40 @@ async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), Setb
     Ok(())
 }
 
-/// Reads the files of all projects, through whichever of the two containers is there: both hold the volume.
+/// Reads the files of all projects, through the agent, which holds their volume.
 ///
 /// # Errors
 /// Whatever the engine answers, except that there is nothing yet.
 pub async fn read(engine: &Engine, pair: &Pair) -> Result<Known> {
-    let Some(holder) = pair.agent.as_ref().or(pair.gateway.as_ref()) else { return Ok(Known::default()) };
-    match deploy::archive(engine, &holder.id, &format!("{}/{FOLDER}", state::MOUNT)).await? {
-        Some(tar) => unpack(&tar)
-            .map(Known::of)
-            .map_err(|error| CommandError::new(format!("cannot read what the gateway serves: {error}"))),
-        None => Ok(Known::default()),
+    match (&pair.agent, &pair.gateway) {
+        (Some(agent), _) => read_in(engine, &agent.id).await,
+        // Somebody has removed the agent.
+        (None, Some(gateway)) => {
+            let reader = deploy::make_reader(engine, &gateway.image).await?;
+            let known = read_in(engine, &reader).await;
+            engine.remove_container(&reader, false).await?;
+            known
+        }
+        (None, None) => Ok(Known::default()),
     }
 }
 
+/// Reads the files of all projects in a container that holds their volume.
+async fn read_in(engine: &Engine, holder: &str) -> Result<Known> {
+    let mut files = BTreeMap::new();
+    // What is moved meanwhile is where it goes before it is gone from where it was.
+    for mount in [state::BEFORE, state::MOUNT] {
+        if let Some(tar) = deploy::archive(engine, holder, &format!("{mount}/{FOLDER}")).await? {
+            let found = unpack(&tar)
+                .map_err(|error| CommandError::new(format!("cannot read what the gateway serves: {error}")))?;
+            files.extend(found);
+        }
+    }
+    Ok(Known::of(files.into_iter().collect()))
+}
+
 /// The files in a tar archive, without their folder.
-fn unpack(tar: &[u8]) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+fn unpack(tar: &[u8]) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in tar::Archive::new(tar).entries()? {
         let mut entry = entry?;
@@ -176,19 +197,50 @@ fn unpack(tar: &[u8]) -> std::io::Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// Reads the files of all projects in the agent's own folder, and removes those that nobody needs any more.
-#[must_use]
-pub fn read_own(root: &Path) -> BTreeMap<String, ProjectFile> {
-    let folder = root.join(FOLDER);
+/// Takes the projects' files over from where a `stack` of before kept them. Nothing there is fine.
+///
+/// # Errors
+/// Whatever the file system answers. Each file is in one of the two places then, or in both.
+pub fn move_in(before: &Path, root: &Path) -> io::Result<()> {
+    let from = before.join(FOLDER);
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for (name, text) in read_folder(&from)? {
+        let to = root.join(FOLDER).join(&name);
+        if !to.exists() {
+            proxy::file::replace(&to, &text)?;
+        }
+        fs::remove_file(from.join(name))?;
+    }
+    Ok(())
+}
+
+/// The projects' files in a folder. One that has just gone is none; what cannot be read may be any project's.
+fn read_folder(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let named = |path: &Path, error: &io::Error| {
+        io::Error::new(error.kind(), format!("cannot read `{}`: {error}", path.display()))
+    };
     let mut files = Vec::new();
-    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-        if let (Ok(name), Ok(text)) = (entry.file_name().into_string(), fs::read(entry.path()))
-            && name.ends_with(".json")
-        {
-            files.push((name, text));
+    for entry in fs::read_dir(folder).map_err(|error| named(folder, &error))? {
+        let path = entry.map_err(|error| named(folder, &error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".json")) else {
+            continue;
+        };
+        if let Some(text) = proxy::file::read(&path).map_err(|error| named(&path, &error))? {
+            files.push((name.to_owned(), text));
         }
     }
-    let mut known = Known::of(files);
+    Ok(files)
+}
+
+/// Reads the files of all projects in the agent's own folder, and removes those that nobody needs any more.
+///
+/// # Errors
+/// A folder or file that is there and cannot be read: nobody knows what it asks for.
+pub fn read_own(root: &Path) -> io::Result<BTreeMap<String, ProjectFile>> {
+    let folder = root.join(FOLDER);
+    let mut known = Known::of(read_folder(&folder)?);
     for project in &known.single {
         // Written for an agent that knew no other names; whoever writes next shall not write over it.
         if let Some(file) = known.readable.get(project) {
@@ -198,7 +250,7 @@ pub fn read_own(root: &Path) -> BTreeMap<String, ProjectFile> {
     for name in &known.spent {
         let project = parts(name).0;
         if !known.readable.contains_key(project) {
-            let _ = fs::remove_dir_all(root.join("gateway/files").join(project));
+            let _ = state::forget(&root.join("gateway/files"), project);
         }
         if fs::remove_file(folder.join(name)).is_err() {
             // What is older than one that stays must not count alone.
@@ -208,7 +260,7 @@ pub fn read_own(root: &Path) -> BTreeMap<String, ProjectFile> {
     for project in std::mem::take(&mut known.unreadable) {
         tracing::warn!(%project, "the file of this project cannot be read; run `stack up` again");
     }
-    known.readable
+    Ok(known.readable)
 }
 
 #[cfg(test)]
@@ -272,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn files_come_out_of_an_archive_and_the_agent_keeps_the_latest() -> std::io::Result<()> {
+    fn files_come_out_of_an_archive_and_the_agent_keeps_the_latest() -> io::Result<()> {
         let root = tempfile::tempdir()?;
         let mut archive = Archive::new();
         archive.folder("projects/")?;
@@ -284,8 +336,8 @@ mod tests {
 
         tar::Archive::new(tar.as_slice()).unpack(root.path())?;
         fs::create_dir_all(root.path().join("gateway/files/b"))?;
-        assert_eq!(read_own(root.path()).keys().collect::<Vec<_>>(), ["a", "b"]);
-        let left = || -> std::io::Result<BTreeSet<String>> {
+        assert_eq!(read_own(root.path())?.keys().collect::<Vec<_>>(), ["a", "b"]);
+        let left = || -> io::Result<BTreeSet<String>> {
             let entries = fs::read_dir(root.path().join(FOLDER))?.flatten();
             Ok(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         };
@@ -293,15 +345,75 @@ mod tests {
 
         let (_, text) = whole("c", "4", false);
         fs::write(root.path().join(FOLDER).join("c.json"), text)?;
-        assert!(read_own(root.path()).contains_key("c") && left()?.contains("c@4.json"), "{:?}", left()?);
+        assert!(read_own(root.path())?.contains_key("c") && left()?.contains("c@4.json"), "{:?}", left()?);
         let (name, text) = whole("c", "5", true);
         fs::write(root.path().join(FOLDER).join(name), text)?;
 
         let (name, text) = whole("b", "3", true);
         fs::write(root.path().join(FOLDER).join(name), text)?;
-        assert_eq!(read_own(root.path()).keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(read_own(root.path())?.keys().collect::<Vec<_>>(), ["a"]);
         assert_eq!(left()?, ["a@2.json".to_owned()].into());
         assert!(!root.path().join("gateway/files/b").exists());
+        Ok(())
+    }
+    #[test]
+    fn what_cannot_be_read_is_not_gone() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        assert!(read_own(root.path()).is_err(), "the folder itself");
+        let folder = root.path().join(FOLDER);
+        fs::create_dir(&folder)?;
+        assert!(read_own(root.path())?.is_empty());
+        let (name, text) = whole("a", "1", false);
+        fs::write(folder.join(name), text)?;
+        // Not even root can read it.
+        fs::create_dir(folder.join("b@1.json"))?;
+        let error = read_own(root.path()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("b@1.json`: it is not a regular file"), "{error}");
+        fs::remove_dir(folder.join("b@1.json"))?;
+        assert_eq!(read_own(root.path())?.keys().collect::<Vec<_>>(), ["a"]);
+        Ok(())
+    }
+
+    #[test]
+    fn no_name_leads_out_of_its_folder() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let folder = root.path().join(FOLDER);
+        fs::create_dir(&folder)?;
+        fs::create_dir_all(root.path().join("gateway/files/a"))?;
+        let gone = |project: &str| {
+            let file = ProjectFile {
+                project: project.to_owned(),
+                revision: "1".to_owned(),
+                removed: true,
+                ..ProjectFile::default()
+            };
+            serde_json::to_vec(&file).unwrap_or_default()
+        };
+        for (name, project) in [("..@1.json", ".."), ("b@1.json", "a"), (".json", "."), ("@1.json", "")] {
+            fs::write(folder.join(name), gone(project))?;
+        }
+        assert!(read_own(root.path())?.is_empty());
+        assert!(root.path().join("gateway/files/a").is_dir());
+        Ok(())
+    }
+
+    #[test]
+    fn files_of_before_are_taken_over() -> io::Result<()> {
+        let (before, root) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        move_in(before.path(), root.path())?;
+        fs::create_dir(before.path().join(FOLDER))?;
+        fs::create_dir(root.path().join(FOLDER))?;
+        for (name, text) in [whole("a", "1", false), whole("b", "1", false), torn("c@1.json")] {
+            fs::write(before.path().join(FOLDER).join(name), text)?;
+        }
+        // Killed between the one and the other.
+        fs::write(root.path().join(FOLDER).join("b@1.json"), whole("b", "1", false).1)?;
+        for _ in 0..2 {
+            move_in(before.path(), root.path())?;
+            assert_eq!(read_own(root.path())?.keys().collect::<Vec<_>>(), ["a", "b"]);
+            assert_eq!(fs::read_dir(before.path().join(FOLDER))?.count(), 0);
+        }
+        assert!(root.path().join(FOLDER).join("c@1.json").is_file(), "half a file is somebody's project");
         Ok(())
     }
 }

@@ -272,7 +272,7 @@ impl Serving {
         }
         let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
         let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
-        state::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
+        proxy::file::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
         self.teller.send_if_modified(|told| {
             let differs = *told != text;
             *told = text;

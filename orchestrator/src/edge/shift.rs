@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::deploy::Pair;
 use super::projects;
 use super::state::ProjectFile;
-use super::wait::{self, Awaited, until};
+use super::wait::{Awaited, WaitError, until};
 use crate::backend::{Container, ContainerDetail, Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
@@ -43,14 +43,14 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
     let reached = Awaited { reached: addresses.clone(), limit, ..served };
     match until(engine, pair.socket(), &reached).await {
         Ok(_) => Ok(()),
-        Err(error) if error.code == wait::TOO_LATE => {
+        Err(WaitError::Late(_)) => {
             let list = addresses.into_iter().collect::<Vec<_>>().join(", ");
             Err(CommandError::new(format!(
                 "the gateway could not connect to it for {} s ({list}), on the port that its labels name",
                 limit.as_secs()
             )))
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -70,8 +70,8 @@ pub async fn leave(engine: &Engine, project: &str, ids: &[String], limit: Durati
     let gone = Awaited { gone: addresses, limit, ..served };
     match until(engine, pair.socket(), &gone).await {
         Ok(_) => Ok(Left::Clean),
-        Err(error) if error.code == wait::TOO_LATE => Ok(Left::Busy),
-        Err(error) => Err(error),
+        Err(WaitError::Late(_)) => Ok(Left::Busy),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -180,5 +180,15 @@ mod tests {
         assert_eq!(of(&[&beside]).await, (BTreeSet::new(), own));
         assert_eq!(of(&[&host]).await, (BTreeSet::new(), BTreeSet::from(["127.0.0.1".to_owned()])));
         assert_eq!(of(&[&"gone".to_owned()]).await, (BTreeSet::new(), BTreeSet::new()));
+    }
+
+    #[tokio::test]
+    async fn a_container_that_is_gone_has_no_address_and_an_engine_that_is_gone_is_an_error() {
+        let memory = Memory::new();
+        let engine: Engine = memory.clone();
+        let gone = ["gone".to_owned()];
+        assert_eq!(addresses(&engine, &gone).await.ok(), Some(BTreeSet::new()));
+        memory.fail_from(1);
+        assert!(addresses(&engine, &gone).await.is_err());
     }
 }

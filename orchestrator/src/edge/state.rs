@@ -1,4 +1,4 @@
-//! The files between `stack up`, the agent and the gateway, in one volume:
+//! The files between `stack up`, the agent and the gateway:
 //!
 //! ```text
 //! projects/PROJECT@REVISION.json    written by `stack up`: what the project wants of the edge (`projects.rs`)
@@ -6,7 +6,10 @@
 //! gateway/files/PROJECT/            written by the agent: host files of adopted services (certificates, dynamic files)
 //! ```
 //!
-//! A second volume holds what the gateway obtained itself, accounts and certificates (`PROJECT/PATH`, where the adopted
+//! `projects` is a volume of its own, which only the agent has: what a project wants names its variables, secrets among them,
+//! and the gateway faces the internet.
+//!
+//! A further volume holds what the gateway obtained itself, accounts and certificates (`PROJECT/PATH`, where the adopted
 //! service's storage would be `/PATH`); only the gateway writes there.
 //!
 //! A reader never takes half of a file for all of it: what agent and gateway write is written beside, then renamed; of a
@@ -25,8 +28,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::adopt::{HostMount, Traefik};
 
-/// Where the volume is mounted in agent and gateway.
+/// Where the volume of the gateway's configuration is mounted in agent and gateway.
 pub const MOUNT: &str = "/state";
+/// Where the agent sees that volume a second time. Until a `stack` of before has been replaced, the projects' files lie there.
+pub const BEFORE: &str = "/before";
 /// Where the volume with the certificates that the gateway obtained is mounted, in agent and gateway.
 pub const CERTIFICATES: &str = "/certificates";
 
@@ -36,15 +41,19 @@ pub fn authority() -> PathBuf {
     Path::new(CERTIFICATES).join(".authority")
 }
 
-/// Removes what the gateway keeps for a project below `folder`; nothing there is fine.
+/// Whether a folder may have this name because it belongs to a project of that name.
+#[must_use]
+pub fn is_project(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && !name.starts_with('.')
+}
+
+/// Removes the folder of a project below `folder`; nothing there is fine.
 ///
 /// # Errors
 /// A name that is no project's; whatever the file system answers.
 pub fn forget(folder: &Path, project: &str) -> io::Result<()> {
-    let mut parts = Path::new(project).components();
-    let is_name =
-        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && !project.starts_with('.');
-    if !is_name {
+    if !is_project(project) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     match fs::remove_dir_all(folder.join(project)) {
@@ -181,21 +190,6 @@ pub fn edge_path(root: &Path) -> PathBuf {
     root.join("gateway/edge.json")
 }
 
-/// Replaces a file as a whole.
-///
-/// # Errors
-/// Whatever the file system answers; the old file is then still whole.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,9 +197,9 @@ mod tests {
     #[test]
     fn only_a_project_is_forgotten() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        replace(&folder.path().join("a/letsencrypt/acme.json"), b"a")?;
-        replace(&folder.path().join("b/acme.json"), b"b")?;
-        replace(&folder.path().join(".authority/root.pem"), b"c")?;
+        proxy::file::replace(&folder.path().join("a/letsencrypt/acme.json"), b"a")?;
+        proxy::file::replace(&folder.path().join("b/acme.json"), b"b")?;
+        proxy::file::replace(&folder.path().join(".authority/root.pem"), b"c")?;
         forget(folder.path(), "a")?;
         forget(folder.path(), "a")?;
         for name in ["", ".", "..", "/", "b/acme.json", "../b", ".authority"] {

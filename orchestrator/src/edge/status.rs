@@ -6,13 +6,14 @@
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream as StdStream};
+use std::os::unix::net::{SocketAddr, UnixStream as StdStream};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
 
+use super::door;
 use super::state::Status;
 
 /// Who may listen at a time.
@@ -22,31 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest line that is believed.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    SocketAddr::from_abstract_name(name)
-}
-
-/// Tells everybody who connects, until the sender of `status` is gone.
+/// Tells everybody who connects, each until the sender of `status` is gone.
 ///
 /// # Errors
 /// A name that is taken.
 pub fn publish(name: &str, status: watch::Receiver<String>) -> io::Result<()> {
-    let listener = StdListener::bind_addr(&address(name)?)?;
-    listener.set_nonblocking(true)?;
-    let listener = UnixListener::from_std(listener)?;
-    tokio::spawn(async move {
-        let places = std::sync::Arc::new(Semaphore::new(LISTENERS));
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(place) = std::sync::Arc::clone(&places).try_acquire_owned() else { continue };
-            let status = status.clone();
-            tokio::spawn(async move {
-                // A listener that has gone away needs no answer.
-                let _ = tell(stream, status).await;
-                drop(place);
-            });
+    door::open(name, LISTENERS, move |stream| {
+        let status = status.clone();
+        async move {
+            // A listener that has gone away needs no answer.
+            let _ = tell(stream, status).await;
         }
-    });
-    Ok(())
+    })
 }
 
 async fn tell(mut stream: UnixStream, mut status: watch::Receiver<String>) -> io::Result<()> {
@@ -89,7 +77,7 @@ impl Told {
     /// # Errors
     /// Nobody listens there, or somebody who is neither root nor this user.
     pub fn by(name: &str) -> io::Result<Self> {
-        let stream = StdStream::connect_addr(&address(name)?)?;
+        let stream = StdStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
         let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid;
         if !peer.is_root() && peer != rustix::process::geteuid() {
             return Err(io::ErrorKind::PermissionDenied.into());

@@ -15,7 +15,7 @@ use futures_util::StreamExt as _;
 use super::deploy::{AGENT, GATEWAY};
 use super::state::Status;
 use super::status::Told;
-use crate::backend::{Engine, ExecSpec, Stream};
+use crate::backend::{self, Engine, ExecSpec, Stream};
 use crate::error::{CommandError, Result};
 use crate::watch::FileWatch;
 
@@ -23,8 +23,52 @@ use crate::watch::FileWatch;
 pub const STATUS: &str = "/run/stack/status.json";
 /// A gateway that works takes well below a second.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Exit code of [`until`] and of `stack edge wait` when the time is over.
-pub const TOO_LATE: u8 = 75;
+/// Exit code of `stack edge wait` when the time is over.
+const TOO_LATE: u8 = 75;
+/// Exit codes above it are of processes that a signal has ended (POSIX shells, and engines).
+const SIGNALLED: i64 = 128;
+/// Pause before a gateway is asked again that was ended while it was asked: another one takes its place.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why the gateway does not say what is awaited.
+#[derive(Debug)]
+pub enum WaitError {
+    /// The time is over.
+    Late(CommandError),
+    /// It cannot be asked.
+    Failed(CommandError),
+}
+
+impl WaitError {
+    /// As what `stack edge wait` ends with, which tells one from the other by its exit code.
+    #[must_use]
+    pub fn by_code(self) -> CommandError {
+        match self {
+            Self::Late(error) => CommandError { code: TOO_LATE, ..error },
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<backend::Error> for WaitError {
+    fn from(error: backend::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<CommandError> for WaitError {
+    fn from(error: CommandError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<WaitError> for CommandError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Late(error) | WaitError::Failed(error) => error,
+        }
+    }
+}
 
 /// What the gateway's status shall say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +114,7 @@ impl Awaited {
         arguments
     }
 
-    fn too_late(&self) -> CommandError {
+    fn too_late(&self) -> WaitError {
         let seconds = self.limit.as_secs();
         let text = match &self.revision {
             Some((project, _)) => {
@@ -81,7 +125,7 @@ impl Awaited {
             None => format!("the gateway does not say how it is within {seconds} s"),
         };
         let hint = format!("`docker logs {AGENT}` and `docker logs {GATEWAY}` say why");
-        CommandError { code: TOO_LATE, ..CommandError::new(text).hint(hint) }
+        WaitError::Late(CommandError::new(text).hint(hint))
     }
 }
 
@@ -96,43 +140,63 @@ fn any_at(addresses: &BTreeSet<String>, servers: &BTreeSet<String>) -> bool {
 /// Waits, from outside, until the gateway's status says what is awaited.
 ///
 /// # Errors
-/// A gateway that does not get there in time (with the code [`TOO_LATE`]), or cannot be asked.
-pub async fn until(engine: &Engine, socket: Option<&str>, awaited: &Awaited) -> Result<Status> {
+/// A gateway that does not get there in time, or cannot be asked.
+pub async fn until(engine: &Engine, socket: Option<&str>, awaited: &Awaited) -> Result<Status, WaitError> {
     let work = async {
         if let Some(mut told) = socket.filter(|_| engine.is_local()).and_then(|socket| Told::by(socket).ok()) {
             // Where it goes away, the longer way says why.
             while let Ok(status) = told.next().await {
                 if awaited.is_met(&status) {
-                    return Ok(Some(status));
+                    return Ok(status);
                 }
             }
         }
-        let answer = ask(engine, &awaited.arguments()).await?;
-        Ok::<_, CommandError>(serde_json::from_slice(&answer).ok())
+        ask(engine, awaited).await
     };
-    match tokio::time::timeout(awaited.limit, work).await {
-        Ok(answer) => answer?.ok_or_else(|| awaited.too_late()),
-        Err(_) => Err(awaited.too_late()),
+    tokio::time::timeout(awaited.limit, work).await.unwrap_or_else(|_| Err(awaited.too_late()))
+}
+
+/// Asks inside the gateway's container, again where the gateway has ended meanwhile.
+async fn ask(engine: &Engine, awaited: &Awaited) -> Result<Status, WaitError> {
+    let spec = ExecSpec { command: awaited.arguments(), ..ExecSpec::default() };
+    loop {
+        let mut session = engine.exec(GATEWAY, &spec).await?;
+        let (mut answer, mut complaint) = (BytesMut::new(), BytesMut::new());
+        while let Some(part) = session.output.next().await {
+            match part? {
+                (Stream::Stdout, bytes) => answer.extend_from_slice(&bytes),
+                (Stream::Stderr, bytes) => complaint.extend_from_slice(&bytes),
+            }
+        }
+        match engine.exec_exit_code(&session.id).await? {
+            None | Some(0) => {
+                return serde_json::from_slice(&answer).map_err(|error| {
+                    WaitError::Failed(CommandError::new(format!("the gateway's answer makes no sense: {error}")))
+                });
+            }
+            Some(code) if code == i64::from(TOO_LATE) => return Err(awaited.too_late()),
+            Some(code) if code > SIGNALLED => tokio::time::sleep(PAUSE).await,
+            Some(code) => return Err(WaitError::Failed(refused(code, &complaint))),
+        }
     }
 }
 
-async fn ask(engine: &Engine, command: &[String]) -> Result<BytesMut> {
-    let spec = ExecSpec { command: command.to_vec(), ..ExecSpec::default() };
-    let mut session = engine.exec(GATEWAY, &spec).await?;
-    let mut answer = BytesMut::new();
-    while let Some(part) = session.output.next().await {
-        if let (Stream::Stdout, bytes) = part? {
-            answer.extend_from_slice(&bytes);
-        }
-    }
-    Ok(answer)
+/// What a question that failed inside the gateway's container said of it.
+fn refused(code: i64, complaint: &[u8]) -> CommandError {
+    let said = String::from_utf8_lossy(complaint);
+    let reason = match said.lines().next().unwrap_or_default().trim_start_matches("error: ") {
+        "" => format!("the question ended with code {code}"),
+        said => said.to_owned(),
+    };
+    CommandError::new(format!("the gateway cannot be asked how it is: {reason}"))
+        .hint(format!("`docker logs {GATEWAY}` may say why"))
 }
 
 /// Waits, inside the gateway's container, until its status says what is awaited.
 ///
 /// # Errors
 /// A folder that cannot be watched; a gateway that does not get there in time.
-pub async fn inside(status: &Path, awaited: &Awaited) -> Result<Status> {
+pub async fn inside(status: &Path, awaited: &Awaited) -> Result<Status, WaitError> {
     let folder = status.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
     let fail =
         |error: &dyn std::fmt::Display| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
@@ -155,7 +219,8 @@ pub async fn inside(status: &Path, awaited: &Awaited) -> Result<Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::state;
+    use crate::backend::memory::Memory;
+    use crate::backend::{Backend as _, ContainerSpec};
 
     #[tokio::test]
     async fn the_status_is_awaited() -> std::result::Result<(), Box<dyn std::error::Error>> {
@@ -165,16 +230,44 @@ mod tests {
             revisions: [("web".to_owned(), revision.to_owned())].into(),
             ..Status::default()
         };
-        state::replace(&path, &serde_json::to_vec(&status("1"))?)?;
+        proxy::file::replace(&path, &serde_json::to_vec(&status("1"))?)?;
         let waiting = tokio::spawn({
             let path = path.clone();
             async move { inside(&path, &Awaited::revision("web", "2")).await }
         });
         tokio::task::yield_now().await;
-        state::replace(&path, &serde_json::to_vec(&status("2"))?)?;
+        proxy::file::replace(&path, &serde_json::to_vec(&status("2"))?)?;
         let found = tokio::time::timeout(Duration::from_secs(10), waiting).await??;
-        assert_eq!(found.map_err(|error| error.message)?, status("2"));
+        assert_eq!(found.map_err(|error| error.by_code().message)?, status("2"));
+        let short = Awaited { limit: Duration::from_millis(1), ..Awaited::revision("web", "3") };
+        assert!(inside(&path, &short).await.is_err_and(|error| error.by_code().code == TOO_LATE));
         Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_told_from_what_is_late() {
+        let memory = Memory::new();
+        memory.add_image_named("stack");
+        let spec = ContainerSpec { name: GATEWAY.to_owned(), image: "stack".to_owned(), ..ContainerSpec::default() };
+        assert!(memory.create_container(&spec).await.is_ok() && memory.start_container(GATEWAY).await.is_ok());
+        let engine: Engine = memory.clone();
+        let awaited = Awaited::anything();
+        let start = tokio::time::Instant::now();
+        memory.exec_exits(GATEWAY, 1);
+        let failed = until(&engine, None, &awaited).await;
+        let told = matches!(&failed, Err(WaitError::Failed(error)) if error.message.contains("ended with code 1"));
+        assert!(told, "{failed:?}");
+        memory.exec_exits(GATEWAY, 75);
+        assert!(matches!(until(&engine, None, &awaited).await, Err(WaitError::Late(_))));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        // Killed while it was asked: whoever takes its place is asked, for as long as there is time.
+        memory.exec_exits(GATEWAY, 137);
+        assert!(matches!(until(&engine, None, &awaited).await, Err(WaitError::Late(_))));
+        assert_eq!(start.elapsed(), LIMIT);
+        memory.vanish(GATEWAY);
+        assert!(matches!(until(&engine, None, &awaited).await, Err(WaitError::Failed(_))));
+        let told = refused(1, b"error: cannot watch `/run/stack`: no\nmore");
+        assert_eq!(told.message, "the gateway cannot be asked how it is: cannot watch `/run/stack`: no");
     }
 
     #[test]

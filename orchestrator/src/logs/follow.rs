@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::cursor::Cursor;
@@ -96,6 +96,7 @@ pub(super) async fn run(
         stay,
         items,
         tasks: JoinSet::new(),
+        read_by: HashMap::new(),
         active: BTreeMap::new(),
         again: Vec::new(),
         codes: HashMap::new(),
@@ -117,6 +118,8 @@ struct Follower {
     /// Logs that are not being read at the moment, by container id.
     readers: HashMap<String, Reader>,
     tasks: JoinSet<Reader>,
+    /// Whose logs the tasks read.
+    read_by: HashMap<Id, Arc<Source>>,
     /// Containers that are being followed.
     active: BTreeMap<String, Arc<Source>>,
     /// Containers that started again before the end of their last run was read.
@@ -269,9 +272,11 @@ impl Follower {
 
     fn follow(&mut self, id: &str) {
         let Some(reader) = self.readers.remove(id) else { return };
-        self.active.insert(id.to_owned(), Arc::clone(&reader.source));
+        let source = Arc::clone(&reader.source);
+        self.active.insert(id.to_owned(), Arc::clone(&source));
         let (engine, items, until) = (Arc::clone(&self.engine), self.items.clone(), self.request.until.clone());
-        self.tasks.spawn(follow_one(engine, reader, until, items));
+        let task = self.tasks.spawn(follow_one(engine, reader, until, items));
+        self.read_by.insert(task.id(), source);
     }
 
     /// Containers come, go and come again.
@@ -291,12 +296,13 @@ impl Follower {
             tokio::select! {
                 () = self.items.closed() => return Err(Gone),
                 Ok(()) = self.stay.changed(), if !is_last => {}
-                Some(ended) = self.tasks.join_next() => {
-                    // A reader that panicked would be a bug; it must not stop the others.
-                    if let Ok(reader) = ended {
+                Some(ended) = self.tasks.join_next_with_id() => match ended {
+                    Ok((task, reader)) => {
+                        self.read_by.remove(&task);
                         self.ended(reader).await?;
                     }
-                }
+                    Err(error) => self.broken(&error).await?,
+                },
                 event = events.next() => match event {
                     Some(Ok(event)) => self.event(event).await?,
                     Some(Err(error)) => return self.fail(error).await,
@@ -307,10 +313,11 @@ impl Follower {
                     }
                 },
                 () = tokio::time::sleep(patience), if idle => {
-                    if !self.somebody_lives().await {
-                        return self.flush_all().await;
+                    match self.somebody_lives().await {
+                        Ok(true) => self.patience = LINGER,
+                        Ok(false) => return self.flush_all().await,
+                        Err(error) => return self.fail(error).await,
                     }
-                    self.patience = LINGER;
                 }
             }
         }
@@ -320,12 +327,12 @@ impl Follower {
         self.items.send(Err(error)).await.map_err(|_| Gone)
     }
 
-    async fn somebody_lives(&self) -> bool {
-        let containers = self.engine.containers(&self.request.filter()).await.unwrap_or_default();
-        containers.iter().any(|container| {
+    async fn somebody_lives(&self) -> Result<bool> {
+        let containers = self.engine.containers(&self.request.filter()).await?;
+        Ok(containers.iter().any(|container| {
             self.request.selects(&container.labels)
                 && matches!(container.state, State::Running | State::Paused | State::Restarting)
-        })
+        }))
     }
 
     async fn event(&mut self, event: Event) -> std::result::Result<(), Gone> {
@@ -378,6 +385,26 @@ impl Follower {
         if !self.codes.contains_key(&id) && !self.told.contains(&id) {
             self.unexplained.insert(id.clone());
         }
+        self.exited(&source).await?;
+        if let Some(position) = self.again.iter().position(|other| *other == id) {
+            self.again.swap_remove(position);
+            self.follow(&id);
+        }
+        Ok(())
+    }
+
+    /// A reader has panicked, which is a bug of ours: the others go on, and what its container says is read again from its next
+    /// start on.
+    async fn broken(&mut self, error: &JoinError) -> std::result::Result<(), Gone> {
+        let Some(source) = self.read_by.remove(&error.id()) else { return Ok(()) };
+        let id = source.id.clone();
+        self.active.remove(&id);
+        let text = format!("the log of {} is not read any more: {error}", source.label);
+        send(&self.items, &mut vec![Item::Warning(text)]).await?;
+        let now = jiff::Timestamp::now().to_string();
+        let reader =
+            Reader { cursor: Some(Cursor::starting(Some(&now))), ..Reader::new(Arc::clone(&source), &self.request) };
+        self.readers.insert(id.clone(), reader);
         self.exited(&source).await?;
         if let Some(position) = self.again.iter().position(|other| *other == id) {
             self.again.swap_remove(position);

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::cursor::Cursor;
 use super::lines::Lines;
 use super::{Item, Logs, Request};
-use crate::backend::memory::Memory;
+use crate::backend::memory::{Fault, Memory};
 use crate::backend::{Backend, ContainerSpec, Engine, LogRecord, Stream};
 use crate::labels;
 
@@ -212,4 +212,43 @@ async fn from_now_on_means_nothing_of_the_past() {
     memory.exit("p-web-1", 0);
     let found = shown(&mut logs, 1).await;
     assert!(found == ["web-1: now"] || found == ["web-1 exited 0"], "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_gone_is_no_end() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    let mut logs = Logs::open(&engine, request(true)).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    memory.stop_container("p-web-1", None).await.unwrap();
+    assert_eq!(shown(&mut logs, 1).await, ["web-1 exited 0"]);
+    memory.fail_from(1);
+    let rest = shown(&mut logs, 9).await;
+    assert!(rest.len() == 1 && rest[0].contains("injected fault"), "{rest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_breaks_down_is_told_of_and_not_waited_for() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-web-1", "web").await;
+    container(&memory, "p-db-1", "db").await;
+    memory.reset_calls();
+    let reads_begin = {
+        let logs = Logs::open(&engine, request(true)).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        drop(logs);
+        // The first two are of what is there already.
+        let reads = memory.calls().into_iter().enumerate().filter(|(_, call)| call.call == "read logs");
+        reads.map(|(index, _)| index + 1).nth(2).unwrap()
+    };
+    memory.reset_calls();
+    memory.fail_call(reads_begin, Fault::Panic);
+    let mut logs = Logs::open(&engine, request(true)).await.unwrap();
+    let told = shown(&mut logs, 1).await;
+    assert!(told[0].starts_with("the log of ") && told[0].contains("panicked"), "{told:?}");
+    memory.exit("p-web-1", 1);
+    memory.exit("p-db-1", 2);
+    let mut ends = shown(&mut logs, 9).await;
+    ends.sort();
+    assert_eq!(ends, ["db-1 exited 2", "web-1 exited 1"], "and the stream ends");
 }

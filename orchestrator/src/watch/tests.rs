@@ -17,7 +17,7 @@ async fn a_replaced_file_is_a_change() {
     let folder = tempfile::tempdir().unwrap();
     let mut watch = FileWatch::new(|_| true).unwrap();
     watch.add(folder.path()).unwrap();
-    crate::edge::state::replace(&folder.path().join("deep/x"), b"1").unwrap();
+    proxy::file::replace(&folder.path().join("deep/x"), b"1").unwrap();
     changed(&mut watch).await;
 }
 

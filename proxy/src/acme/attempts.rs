@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::file;
+use crate::file;
 
 const HOUR: i64 = 3600;
 const WEEK: i64 = 7 * 24 * HOUR;
@@ -61,19 +61,23 @@ struct Record {
 }
 
 impl Attempts {
-    /// Reads what is remembered beside a storage. What makes no sense is forgotten, but for the hour that it may have
-    /// been about.
+    /// Reads what is remembered beside a storage. What makes no sense or cannot be read is forgotten, but for the hour that
+    /// it may have been about.
     pub(super) fn open(storage: &Path, now: i64) -> Self {
         let mut name = storage.as_os_str().to_owned();
         name.push(".attempts");
         let path = PathBuf::from(name);
-        let read = file::read(&path).ok().flatten();
-        let found = match read.as_deref().map(serde_json::from_slice::<Self>) {
-            None => Self::default(),
-            Some(Ok(found)) => found,
-            Some(Err(error)) => {
+        let lost = || Self { orders: [(String::new(), vec![now])].into(), ..Self::default() };
+        let found = match file::read(&path).map(|text| text.as_deref().map(serde_json::from_slice::<Self>)) {
+            Ok(None) => Self::default(),
+            Ok(Some(Ok(found))) => found,
+            Ok(Some(Err(error))) => {
                 tracing::warn!(%error, file = %path.display(), "the memory of failed attempts makes no sense; nothing is tried for a while");
-                Self { orders: [(String::new(), vec![now])].into(), ..Self::default() }
+                lost()
+            }
+            Err(error) => {
+                tracing::warn!(%error, file = %path.display(), "the memory of failed attempts cannot be read; nothing is tried for a while");
+                lost()
             }
         };
         Self { path, ..found }
@@ -287,6 +291,11 @@ mod tests {
         file::replace(&path, &text)?;
         assert_eq!(Attempts::open(&storage, 1001), attempts);
         std::fs::write(&path, "{")?;
+        assert!(Attempts::open(&storage, 1001).earliest("ca", &names(&["z"]), false, 1001) > 1001);
+        std::fs::remove_file(&path)?;
+        assert!(Attempts::open(&storage, 1001).earliest("ca", &names(&["z"]), false, 1001) <= 1001, "a first start");
+        // As good as one that may not be read, which root may.
+        std::fs::create_dir(&path)?;
         assert!(Attempts::open(&storage, 1001).earliest("ca", &names(&["z"]), false, 1001) > 1001);
         Ok(())
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::attempts::Attempts;
 use super::certificate::Certificate;
-use super::file;
 use super::storage::{Domain, Storage, Stored};
+use crate::file;
 
 /// One storage and what belongs to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Book {
     /// The file.
     pub(super) storage: Storage,

@@ -119,10 +119,10 @@ impl State {
         let used = |path: &PathBuf| {
             files.iter().any(|(storage, _)| storage == path) || self.jobs.values().any(|job| job.storage == *path)
         };
-        let mut books = std::mem::take(&mut self.books);
+        let mut books = self.books.clone();
         // One that could not be read may be readable by now.
         books.retain(|path, book| used(path) && !book.storage.is_locked());
-        let read = move || {
+        self.read(move || {
             for (path, import) in files {
                 let book = books.entry(path.clone()).or_insert_with(|| Book::open(&path, now()));
                 if let Some(import) = import.filter(|import| *import != path) {
@@ -130,13 +130,18 @@ impl State {
                 }
             }
             books
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(books) => self.books = books,
-            Err(error) => tracing::error!(%error, "the storages of certificates cannot be read"),
-        }
+        })
+        .await;
         self.publish();
         self.save().await;
+    }
+
+    /// Reads storages, away from this thread; where that breaks down, those that are known stay.
+    async fn read(&mut self, read: impl FnOnce() -> BTreeMap<PathBuf, Book> + Send + 'static) {
+        match tokio::task::spawn_blocking(read).await {
+            Ok(books) => self.books = books,
+            Err(error) => tracing::error!(%error, "the storages of certificates cannot be read; what is known stays"),
+        }
     }
 
     /// The resolvers that can work.
@@ -369,4 +374,32 @@ fn settle(book: &mut Book, job: &Job, failure: &Failure, retry_at: i64) {
 
 fn der(certificate: &Certificate) -> Option<&[u8]> {
     certificate.key.cert.first().map(AsRef::as_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::tls::store::{Store, self_made};
+
+    #[tokio::test]
+    async fn what_is_known_outlives_a_reading_that_breaks_down() {
+        let store = Arc::new(Store::new(Vec::new(), self_made().unwrap()));
+        let wanted = Wanted { resolvers: BTreeMap::new(), wants: Vec::new(), store };
+        let (_wanted, watched) = watch::channel(Arc::new(wanted));
+        let mut state = State::new(Arc::default(), Arc::default(), &watched);
+        let path = PathBuf::from("/nowhere/acme.json");
+        state.books.insert(path.clone(), Book::open(&path, now()));
+        let books = state.books.clone();
+        state
+            .read(move || match books.len() {
+                1 => panic!("a book that nobody can read"),
+                _ => books,
+            })
+            .await;
+        assert!(state.books.contains_key(&path));
+        state.read(BTreeMap::new).await;
+        assert!(state.books.is_empty());
+    }
 }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::certificate::Certificate;
-use super::file;
+use crate::file;
 
 /// One storage.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Storage {
     path: PathBuf,
     /// By name of the resolver.

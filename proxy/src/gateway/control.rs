@@ -41,8 +41,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often certificates for local names are looked over.
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Time that requests of the other workers have where one has broken down.
+const LAST_GRACE: Duration = Duration::from_secs(5);
+
 pub(super) struct Control {
     workers: Vec<WorkerThread>,
+    /// Numbers of workers whose threads have broken down.
+    lost: mpsc::UnboundedReceiver<usize>,
     metrics: Arc<Metrics>,
     /// Of the update in force.
     fingerprint: Option<u64>,
@@ -119,12 +124,15 @@ impl Control {
             internal: &|_| None,
         };
         let snapshot = Arc::new(compile(&inputs, None).0);
+        let (tell, lost) = mpsc::unbounded_channel();
+        let view = || View::new(Arc::clone(&snapshot), None, workers);
         let workers = (0..workers.max(1))
-            .map(|number| WorkerThread::start(number, shared, View::new(Arc::clone(&snapshot), None, workers)))
+            .map(|number| WorkerThread::start(number, shared, view(), tell.clone()))
             .collect::<Result<_, _>>()
             .map_err(StartError::Thread)?;
         Ok(Self {
             workers,
+            lost,
             metrics: Arc::clone(&shared.metrics),
             fingerprint: None,
             snapshot,
@@ -146,7 +154,8 @@ impl Control {
         })
     }
 
-    /// Obeys until told to end or nobody is left to command.
+    /// Obeys until told to end or nobody is left to command. It also ends where a worker has broken down: whoever started the
+    /// gateway starts it anew, while half a gateway would not be noticed.
     pub(super) fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -185,6 +194,10 @@ impl Control {
                             let _ = reply.send(self.apply(&update));
                         }
                     },
+                    Some(worker) = self.lost.recv() => {
+                        tracing::error!(worker, "a thread of the gateway has broken down: the gateway ends");
+                        return self.shutdown(Duration::ZERO, LAST_GRACE).await;
+                    }
                     _ = retry.tick(), if unbound => self.bind_unbound(Inherited::default()),
                     () = self.passage.tick() => self.passage.tell(&self.status),
                     _ = daily.tick() => {
@@ -487,4 +500,29 @@ fn listen_for_datagrams(
     let (shared, stop) = (Arc::clone(&entry.options), entry.stop.clone());
     thread.accept(Accept { socket: Socket::Udp(datagrams), entry: shared, stop });
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::worker::ConnectionLimits;
+
+    #[tokio::test]
+    async fn a_gateway_that_has_lost_a_worker_ends() {
+        let hostname = http::HeaderValue::from_static("here");
+        let shared = Shared::new(hostname, true, None, Duration::ZERO, ConnectionLimits::default());
+        let (sender, status) = watch::channel(Status::default());
+        let code = StatusCode::SERVICE_UNAVAILABLE;
+        let mut control = Control::new(&Arc::new(shared), 2, HashMap::new(), code, false, sender).unwrap();
+        let (tell, lost) = mpsc::unbounded_channel();
+        control.lost = lost;
+        let (_commands, inbox) = mpsc::unbounded_channel();
+        let thread = std::thread::spawn(move || control.run(inbox));
+        assert!(!thread.is_finished() && status.has_changed().is_ok());
+        tell.send(1).unwrap();
+        tokio::task::spawn_blocking(move || thread.join()).await.unwrap().unwrap();
+        assert!(status.has_changed().is_err(), "whoever serves is told");
+    }
 }

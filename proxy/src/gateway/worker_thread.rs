@@ -56,9 +56,29 @@ pub(super) struct WorkerThread {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Tells, at the end of a worker's thread, that the thread has broken down.
+struct Notice {
+    number: usize,
+    lost: mpsc::UnboundedSender<usize>,
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody listens where the gateway ends.
+            let _ = self.lost.send(self.number);
+        }
+    }
+}
+
 impl WorkerThread {
-    /// Starts a worker.
-    pub(super) fn start(number: usize, shared: &Arc<Shared>, view: View) -> std::io::Result<Self> {
+    /// Starts a worker. Where its thread breaks down, its number is sent to `lost`.
+    pub(super) fn start(
+        number: usize,
+        shared: &Arc<Shared>,
+        view: View,
+        lost: mpsc::UnboundedSender<usize>,
+    ) -> std::io::Result<Self> {
         let worker = Arc::new(Worker {
             number,
             shared: Arc::clone(shared),
@@ -75,7 +95,9 @@ impl WorkerThread {
         let (listeners, inbox) = mpsc::unbounded_channel();
         let end = CancellationToken::new();
         let (working, stopping) = (Arc::clone(&worker), end.clone());
+        let notice = Notice { number, lost };
         let thread = std::thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
+            let _notice = notice;
             runtime.block_on(async {
                 tokio::select! {
                     () = work(&working, inbox) => {}
@@ -111,9 +133,10 @@ impl Drop for WorkerThread {
     fn drop(&mut self) {
         self.listeners = None;
         self.end.cancel();
-        if let Some(thread) = self.thread.take() {
-            // It has nothing to tell.
-            let _ = thread.join();
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            let reason = panic.downcast_ref::<&str>().copied();
+            let reason = reason.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown");
+            tracing::error!(worker = self.worker.number, reason, "a thread of the gateway broke down");
         }
     }
 }
@@ -187,5 +210,28 @@ async fn accept_all(
         };
         let open = Open::new(place, worker.shared.metrics.registry().map(|registry| registry.opened(&entry.name)));
         worker.tasks.spawn(serve(stream, peer, entry, Arc::clone(&worker), drain.clone(), open));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_thread_that_breaks_down_is_told_of() {
+        let (lost, mut told) = mpsc::unbounded_channel();
+        for number in [1, 2] {
+            let notice = Notice { number, lost: lost.clone() };
+            let thread = std::thread::spawn(move || match notice.number {
+                2 => panic!("a test's"),
+                _ => drop(notice),
+            });
+            assert_eq!(thread.join().is_err(), number == 2);
+        }
+        drop(lost);
+        assert_eq!(told.recv().await.unwrap(), 2);
+        assert_eq!(told.recv().await, None);
     }
 }

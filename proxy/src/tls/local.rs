@@ -18,7 +18,7 @@ use rustls::sign::CertifiedKey;
 
 use super::provider;
 use super::store::ByName;
-use crate::acme::file;
+use crate::file;
 
 /// Domains that exist on a private network or machine only: RFC 6761 section 6.3, RFC 8375, and ICANN's reservation.
 const DOMAINS: [&str; 3] = ["localhost", "internal", "home.arpa"];

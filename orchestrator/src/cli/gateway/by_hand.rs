@@ -109,6 +109,7 @@ impl Serving {
             tokio::select! {
                 () = signals.next() => return Ok(()),
                 () = changed => self.apply().await?,
+                () = self.gateway.broken() => return Err(CommandError::new("the gateway cannot run: its threads have ended")),
             }
         }
     }

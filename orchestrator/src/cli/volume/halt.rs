@@ -50,10 +50,7 @@ impl Halted {
         };
         match outcome {
             Ok(()) => Ok(halted),
-            Err(error) => {
-                halted.resume(runner).await?;
-                Err(error)
-            }
+            Err(error) => Err(with_consequence(error, halted.resume(runner).await)),
         }
     }
 
@@ -101,7 +98,28 @@ impl Halted {
     }
 }
 
+/// Why halting failed, and what has become of those that were to go on.
+fn with_consequence(error: CommandError, resumed: Result<()>) -> CommandError {
+    let Err(second) = resumed else { return error };
+    let consequences = second.message.lines().map(str::to_owned).chain(second.hints);
+    consequences.fold(error, CommandError::hint)
+}
+
 fn services(containers: &[Container]) -> Vec<String> {
     let services: BTreeSet<&str> = containers.iter().map(service_of).collect();
     services.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_is_told_with_what_follows_from_it() {
+        let error = || CommandError::new("the engine is gone").hint("start it");
+        let told = with_consequence(error(), Err(CommandError::new("a is still paused: no\nb may not run again: no")));
+        assert_eq!(told.message, "the engine is gone");
+        assert_eq!(told.hints, ["start it", "a is still paused: no", "b may not run again: no"]);
+        assert_eq!(with_consequence(error(), Ok(())).hints, ["start it"]);
+    }
 }

@@ -100,7 +100,7 @@ async fn a_folder_may_come_later_and_again() {
 #[tokio::test]
 async fn files_of_the_project_are_told_apart() {
     let mut scene = Scene::new(with_src);
-    crate::edge::state::replace(&scene.at("compose.yaml"), b"services: {}").unwrap();
+    proxy::file::replace(&scene.at("compose.yaml"), b"services: {}").unwrap();
     let told = scene.told().await;
     assert!(told.files);
     assert_eq!(told.batch, Batch::default());

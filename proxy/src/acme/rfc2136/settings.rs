@@ -7,8 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::acme::file;
 use crate::dns::tsig::Key;
+use crate::file;
 
 /// What holds where nothing else is said.
 const ALGORITHM: &str = "hmac-sha1";
