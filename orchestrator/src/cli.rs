@@ -280,12 +280,5 @@ fn report(error: &CommandError) {
         output::stderr(&json::failure(error));
         return;
     }
-    // Diagnostics bring their own `error[E0203]:`.
-    let prefix =
-        if error.message.starts_with("error") || error.message.starts_with("warning") { "" } else { "error: " };
-    let mut text = format!("{prefix}{}\n", error.message.trim_end());
-    for hint in &error.hints {
-        text.push_str(&format!("hint: {hint}\n"));
-    }
-    output::stderr(&text);
+    output::stderr(&error.text());
 }

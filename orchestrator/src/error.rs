@@ -17,17 +17,29 @@ pub struct CommandError {
     pub hints: Vec<String>,
     /// Exit code of the process.
     pub code: u8,
+    /// The message is made of diagnostics, each of which says itself that it is an error or a warning.
+    pub is_diagnostics: bool,
 }
 
 impl CommandError {
     /// An ordinary failure: exit code 1.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hints: Vec::new(), code: 1 }
+        Self { message: message.into(), hints: Vec::new(), code: 1, is_diagnostics: false }
     }
 
     /// Ends the process with a code and without a word: everything has been said, or there is nothing to say.
     pub fn silent(code: u8) -> Self {
-        Self { message: String::new(), hints: Vec::new(), code }
+        Self { message: String::new(), hints: Vec::new(), code, is_diagnostics: false }
+    }
+
+    /// As it is printed, the ways out below it; empty where everything has been said.
+    pub fn text(&self) -> String {
+        if self.message.is_empty() {
+            return String::new();
+        }
+        let prefix = if self.is_diagnostics { "" } else { "error: " };
+        let hints: String = self.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
+        format!("{prefix}{}\n{hints}", self.message.trim_end())
     }
 
     /// Adds a way out.
@@ -53,7 +65,7 @@ pub fn from_failure(failure: &Failure, color: bool) -> CommandError {
     if left_out > 0 {
         rendered.push(format!("and {left_out} messages more"));
     }
-    CommandError::new(rendered.join("\n"))
+    CommandError { is_diagnostics: true, ..CommandError::new(rendered.join("\n")) }
 }
 
 impl From<io::Error> for CommandError {
@@ -73,5 +85,19 @@ impl From<crate::backend::Error> for CommandError {
             Some(hint) => command.hint(hint),
             None => command,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandError;
+
+    #[test]
+    fn only_diagnostics_say_themselves_that_they_are_errors() {
+        let plain = CommandError::new("error while mounting\n").hint("a way").hint("another");
+        assert_eq!(plain.text(), "error: error while mounting\nhint: a way\nhint: another\n");
+        let diagnostics = CommandError { is_diagnostics: true, ..CommandError::new("error[E0203]: x") };
+        assert_eq!(diagnostics.text(), "error[E0203]: x\n");
+        assert_eq!(CommandError::silent(3).text(), "");
     }
 }

@@ -70,12 +70,7 @@ pub(super) fn warn_all(problems: &[String]) {
 
 /// The same of a failed command, with the ways out.
 pub(super) fn report(error: &CommandError) {
-    if error.message.is_empty() {
-        return;
-    }
-    let hints: String = error.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
-    let prefix = if error.message.starts_with("error") { "" } else { "error: " };
-    output::stderr(&format!("{prefix}{}\n{hints}", error.message.trim_end()));
+    output::stderr(&error.text());
 }
 
 /// Names as Docker Compose lists them in these lines (`["app" "db"]`).

@@ -41,7 +41,7 @@ impl Outcome {
         let mut seen = BTreeSet::new();
         hints.retain(|hint| seen.insert(hint.clone()));
         let code = if self.interrupted { INTERRUPTED } else { 1 };
-        Err(CommandError { message: lines.join("\n"), hints, code })
+        Err(CommandError { hints, code, ..CommandError::new(lines.join("\n")) })
     }
 
     /// Whether the container that an error is about has been removed again: the end of its log has been shown, and its name
