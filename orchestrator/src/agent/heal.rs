@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backend::{Container, State};
+use crate::backend::{Container, Health, State};
 use crate::edge::state::ProjectFile;
 use crate::labels;
 use crate::reconcile::observed::{is_oneoff, service_of};
@@ -92,7 +92,7 @@ fn is_wanted(projects: &BTreeMap<String, ProjectFile>, container: &Container) ->
         return false;
     };
     container.state == State::Running
-        && container.status.contains("(unhealthy)")
+        && container.health() == Some(Health::Unhealthy)
         && file.restart_unhealthy.contains(service_of(container))
         && !file.leaving.contains(&container.id)
         && !is_oneoff(container)

@@ -57,6 +57,18 @@ pub struct Container {
     pub mounts: Vec<MountPoint>,
 }
 
+impl Container {
+    /// Its health, where it has a check; listings tell it in words only.
+    pub fn health(&self) -> Option<Health> {
+        let words = [
+            ("(healthy)", Health::Healthy),
+            ("(unhealthy)", Health::Unhealthy),
+            ("(health: starting)", Health::Starting),
+        ];
+        words.into_iter().find_map(|(words, health)| self.status.contains(words).then_some(health))
+    }
+}
+
 /// State of a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum State {
@@ -86,6 +98,17 @@ pub enum Health {
     Healthy,
     /// It failed too often.
     Unhealthy,
+}
+
+impl Health {
+    /// The engine's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
 }
 
 /// One port of a container.
@@ -230,5 +253,24 @@ impl ImageInfo {
             || parts(&self.platform).iter().zip(parts(wanted)).all(|(own, other)| *own == other);
         let name = self.tags.first().unwrap_or(&self.id);
         (!fits).then(|| format!("image `{name}` is for {}, not for {wanted}", self.platform))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_in_the_words_of_a_listing() {
+        for (status, expected) in [
+            ("Up 2 seconds (health: starting)", "starting"),
+            ("Up 2 seconds (healthy)", "healthy"),
+            ("Up 2 minutes (unhealthy)", "unhealthy"),
+            ("Up 2 seconds", ""),
+            ("Exited (137) 2 minutes ago", ""),
+        ] {
+            let container = Container { status: status.to_owned(), ..Container::default() };
+            assert_eq!(container.health().map_or("", Health::word), expected, "{status}");
+        }
     }
 }

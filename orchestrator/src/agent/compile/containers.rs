@@ -7,7 +7,7 @@ use proxy::config::labels::{self, Endpoint};
 use proxy::config::statics::DockerProvider;
 
 use super::Adopted;
-use crate::backend::{Container, State};
+use crate::backend::{Container, Health, State};
 use crate::edge::state::ProjectFile;
 use crate::labels::{PROJECT, SERVICE};
 
@@ -60,7 +60,7 @@ fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String
             network_mode: if networks.contains_key("host") { "host" } else { mode(holder, modes) }.to_owned(),
             networks,
             state: if container.state == State::Running { "running" } else { "exited" }.to_owned(),
-            health: health(&container.status).to_owned(),
+            health: container.health().map_or("", Health::word).to_owned(),
             port_bindings: bindings,
         },
         project,
@@ -84,19 +84,6 @@ fn holder<'a>(container: &'a Container, all: &'a [Container], modes: &BTreeMap<S
 
 fn mode<'a>(container: &Container, modes: &'a BTreeMap<String, String>) -> &'a str {
     modes.get(&container.id).map_or("", String::as_str)
-}
-
-/// The engine's words for health, in a listing's status (`Up 2 minutes (healthy)`).
-fn health(status: &str) -> &'static str {
-    if status.contains("(healthy)") {
-        "healthy"
-    } else if status.contains("(unhealthy)") {
-        "unhealthy"
-    } else if status.contains("(health: starting)") {
-        "starting"
-    } else {
-        ""
-    }
 }
 
 /// People write the network's name of the compose file where Traefik wants the engine's; either is understood.

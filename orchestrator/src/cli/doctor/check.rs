@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::facts::{Disk, Facts, Question, Resolved};
 use super::{Finding, Severity};
-use crate::backend::{Container, State};
+use crate::backend::{Container, Health, State};
 use crate::edge::has_routes;
 use crate::labels;
 use crate::ui::human;
@@ -333,7 +333,7 @@ fn containers(facts: &Facts, found: &mut Vec<Finding>) {
         if container.state == State::Restarting {
             let message = format!("`{name}` ends again and again ({})", container.status);
             found.push(finding(Severity::Error, "containers", message, format!("`docker logs {name}` says why")));
-        } else if container.status.contains("(unhealthy)") {
+        } else if container.health() == Some(Health::Unhealthy) {
             let mend = format!(
                 "`docker inspect {name}` shows what its check said; `x-stack: {{restart-unhealthy: true}}` restarts it"
             );

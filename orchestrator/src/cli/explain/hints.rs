@@ -3,7 +3,7 @@
 use compose_schema::suggest;
 use proxy::inspect::{Explanation, Outcome};
 
-use crate::backend::{Container, State};
+use crate::backend::{Container, Health, State};
 use crate::cli::routes::place::{Place, Projects};
 use crate::edge::ask::Answer;
 
@@ -34,7 +34,7 @@ fn no_server(servers: usize, place: &Place, projects: &Projects) -> Vec<String> 
         };
     }
     let hint = |container: &Container| {
-        let why = if container.status.contains("(unhealthy)") || container.status.contains("(health: starting)") {
+        let why = if container.health().is_some_and(|health| health != Health::Healthy) {
             ": it gets no request until its health check passes"
         } else if container.state == State::Running {
             ": the gateway knows no address or port of it (`traefik.docker.network`, `loadbalancer.server.port`)"
@@ -48,12 +48,10 @@ fn no_server(servers: usize, place: &Place, projects: &Projects) -> Vec<String> 
 
 /// A container's state and health in a few words.
 pub(super) fn condition(container: &Container) -> String {
-    let health =
-        ["(healthy)", "(unhealthy)", "(health: starting)"].into_iter().find(|word| container.status.contains(word));
-    match (container.state, health) {
-        (State::Running, Some("(healthy)")) => "healthy".to_owned(),
-        (State::Running, Some("(unhealthy)")) => "not healthy".to_owned(),
-        (State::Running, Some(_)) => "not healthy yet".to_owned(),
+    match (container.state, container.health()) {
+        (State::Running, Some(Health::Healthy)) => "healthy".to_owned(),
+        (State::Running, Some(Health::Unhealthy)) => "not healthy".to_owned(),
+        (State::Running, Some(Health::Starting)) => "not healthy yet".to_owned(),
         (State::Running, None) => "running".to_owned(),
         (State::Paused, _) => "paused".to_owned(),
         (State::Restarting, _) => "restarting".to_owned(),

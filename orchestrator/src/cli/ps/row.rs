@@ -3,7 +3,7 @@
 use proxy::template::Value;
 
 use super::ports;
-use crate::backend::{Container, PublishedPort, State};
+use crate::backend::{Container, Health, PublishedPort, State};
 use crate::cli::format::record;
 use crate::labels;
 use crate::reconcile::observed::service_of;
@@ -68,13 +68,6 @@ fn exit_code(status: &str) -> i64 {
     number.and_then(|(number, _)| number.parse().ok()).unwrap_or(0)
 }
 
-fn health(status: &str) -> &'static str {
-    [("(healthy)", "healthy"), ("(unhealthy)", "unhealthy"), ("(health: starting)", "starting")]
-        .into_iter()
-        .find_map(|(words, health)| status.contains(words).then_some(health))
-        .unwrap_or_default()
-}
-
 /// Go's way to print a time.
 fn local_time(seconds: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_second(seconds) else { return String::new() };
@@ -96,12 +89,13 @@ pub(super) fn fields(container: &Container, now: i64, whole: bool) -> Value {
     let labels = container.labels.iter().filter(|(name, _)| !labels::is_internal(name));
     let volumes = container.mounts.iter().filter(|mount| mount.kind == "volume").count();
     let exit_code = if container.state == State::Exited { exit_code(&container.status) } else { 0 };
+    let health = container.health().filter(|_| container.state == State::Running);
     let name = container.name.as_str();
     record([
         ("Command", Value::Text(quoted(&command))),
         ("CreatedAt", Value::Text(local_time(container.created))),
         ("ExitCode", Value::Number(exit_code)),
-        ("Health", if container.state == State::Running { health(&container.status) } else { "" }.into()),
+        ("Health", health.map_or("", Health::word).into()),
         ("ID", if whole { container.id.as_str().into() } else { Value::Text(container.id.chars().take(12).collect()) }),
         ("Image", container.image.as_str().into()),
         ("Labels", Value::Text(labels.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(","))),
@@ -137,15 +131,12 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{exit_code, health, quoted, shortened};
+    use super::{exit_code, quoted, shortened};
 
     #[test]
-    fn the_engine_says_code_and_health_in_words() {
+    fn the_engine_says_the_code_in_words() {
         assert_eq!(exit_code("Exited (137) 2 minutes ago"), 137);
         assert_eq!(exit_code("Created"), 0);
-        assert_eq!(health("Up 2 seconds (health: starting)"), "starting");
-        assert_eq!(health("Up 2 seconds (healthy)"), "healthy");
-        assert_eq!(health("Up 2 seconds"), "");
     }
 
     #[test]
