@@ -6,7 +6,7 @@ over 20 MB make it hold most of them. Here a release is run under valgrind as pe
 `up` with nothing to do, `ps`, `logs`), and what ran is written down by name, without the hashes that change with every build.
 
 A name that is not there any more is no error, and one that is missing costs 128 KiB: there is no need to run this for each
-change. Once in a while, and with a new version of Rust: `make order`. It needs valgrind, curl, an engine and the images.
+change. Once in a while, and with a new version of Rust: `make order`. It needs valgrind, curl, openssl, an engine and the images.
 """
 
 import argparse

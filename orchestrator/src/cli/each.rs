@@ -63,3 +63,37 @@ pub async fn each(
     }
     Err(CommandError::new(format!("cannot {} {}", words.order, failures.join("\n  "))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use super::*;
+    use crate::cli::context::Global;
+
+    /// How many of six containers are at it at once.
+    async fn most_at_once(parallel: i32) -> usize {
+        let (progress, ansi) = ("quiet".to_owned(), "never".to_owned());
+        let global = Global { progress, ansi, parallel, ..Global::default() };
+        let context = Context { global, working_dir: PathBuf::new(), environment: BTreeMap::new() };
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let act = async |_: &Container| {
+            most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
+            // The others have their turn.
+            tokio::task::yield_now().await;
+            now.fetch_sub(1, Relaxed);
+            Ok(())
+        };
+        let words = Words { order: "pause", working: None, done: "Paused" };
+        let done = each(&context, &vec![Container::default(); 6], words, act).await;
+        if done.is_ok() { most.into_inner() } else { 0 }
+    }
+
+    #[tokio::test]
+    async fn no_more_at_a_time_than_allowed() {
+        assert_eq!([most_at_once(2).await, most_at_once(1).await, most_at_once(-1).await], [2, 1, 6]);
+        assert_eq!(most_at_once(0).await, 0, "which is an error");
+    }
+}

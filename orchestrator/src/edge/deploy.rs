@@ -573,18 +573,19 @@ mod tests {
     }
 
     #[test]
-    fn the_gateway_sees_nothing_of_what_projects_want() {
+    fn the_gateway_sees_nothing_of_what_projects_want() -> Result<()> {
         let volumes = |spec: &ContainerSpec| -> Vec<(String, String, bool)> {
             let mounts = spec.mounts.iter().filter(|mount| mount.kind == "volume");
             mounts.map(|mount| (mount.source.clone(), mount.target.clone(), mount.read_only)).collect()
         };
         let own = |name: &str, target: &str, read_only| (name.to_owned(), target.to_owned(), read_only);
-        let Ok(executable) = Executable::current() else { return };
+        let executable = Executable::current()?;
         assert_eq!(
             volumes(&gateway_spec(&executable, "x", None)),
             [own(VOLUME, "/state", true), own(CERTIFICATES, "/certificates", false)]
         );
         let agent = agent_spec(&executable, "x", &EngineInfo::default(), &ProjectMounts::new());
         assert!(volumes(&agent).contains(&own(PROJECTS, "/state/projects", false)), "{agent:?}");
+        Ok(())
     }
 }
