@@ -204,6 +204,17 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_on_after_descriptors_have_run_out() {
+        // "Too many open files", and a connection that failed by itself.
+        let failures = [io::Error::from_raw_os_error(24), io::ErrorKind::ConnectionAborted.into()];
+        let answers = std::cell::RefCell::new(failures.map(Err).into_iter().chain([Ok(7)]));
+        let began = tokio::time::Instant::now();
+        let accepted = accept_from(async || answers.borrow_mut().next().unwrap_or(Ok(0))).await;
+        assert_eq!(accepted, 7);
+        assert_eq!(began.elapsed(), SHORTEST_PAUSE, "it waits for descriptors, and for nothing else");
+    }
+
     #[test]
     fn addresses() {
         assert_eq!(parse_address(":443").unwrap().to_string(), "[::]:443");
