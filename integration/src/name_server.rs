@@ -66,6 +66,17 @@ impl NameServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Makes these the TXT records of a name, whatever was there before.
+    pub fn set_txt(&self, name: &str, texts: &[&str]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = wire(name);
+        state.records.retain(|(there, _)| *there != owner);
+        // One string of a text record has the form of a label.
+        state
+            .records
+            .extend(texts.iter().map(|text| (owner.clone(), wire(text).into_iter().take(text.len() + 1).collect())));
+    }
+
     /// Updates that were made, updates that were refused, and records that are there now.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {

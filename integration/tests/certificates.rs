@@ -1,5 +1,7 @@
 //! Certificates by themselves, from a real authority (Debian's pebble).
 
+mod dns;
+
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
@@ -276,52 +278,6 @@ fn accounts_are_bound_to_those_that_the_authority_knows() {
 }
 
 /// HMAC-SHA256 by a name server that reads the standards for itself.
-#[test]
-fn dns_records_are_made_by_updates() {
-    let scenario = "dns_records_are_made_by_updates";
-    let names = NameServer::start("d.test", "acme.key", b"a shared secret");
-    let (http, tls) = (free_port(), free_port());
-    let Some(pebble) = Pebble::start_at(scenario, http, tls, &[], Some(&names.address())) else { return };
-    let setup = Gateway { folder: tempfile::tempdir().unwrap(), http, tls, pebble };
-    let tls = "{ certResolver: update, domains: [{ main: d.test, sans: ['*.d.test'] }] }";
-    setup.routes(&[("wild", "Host(`d.test`) || HostRegexp(`^.+\\.d\\.test$`)", tls)]);
-    let acme = "--certificatesresolvers.update.acme";
-    let flags = [
-        format!("{acme}.caserver={}", setup.pebble.directory()),
-        format!("{acme}.cacertificates={}", setup.pebble.server_certificate().display()),
-        format!("{acme}.storage={}", setup.path("acme.json")),
-        format!("{acme}.dnschallenge.provider=rfc2136"),
-        format!("{acme}.dnschallenge.resolvers={}", names.address()),
-    ];
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let server = names.address();
-    let variables = |secret: &'static str| {
-        [
-            ("RFC2136_NAMESERVER", server.as_str()),
-            ("RFC2136_TSIG_KEY", "Acme.key."),
-            ("RFC2136_TSIG_ALGORITHM", "hmac-sha256."),
-            ("RFC2136_TSIG_SECRET", secret),
-            ("RFC2136_PROPAGATION_TIMEOUT", "20"),
-            ("RFC2136_POLLING_INTERVAL", "1"),
-        ]
-    };
-    // Another secret than the server's.
-    let mut gateway = setup.start_in(&variables("YW5vdGhlciBzZWNyZXQ="), &flags);
-    gateway.until_it_says("certificate not obtained");
-    assert!(gateway.text().contains("NOTAUTH"), "{}", gateway.text());
-    let (taken, refused, _) = names.counts();
-    assert_eq!((taken, refused > 0), (0, true));
-    gateway.signal("TERM");
-    assert_eq!(gateway.wait(Duration::from_secs(30)).code(), 0);
-    fs::remove_file(setup.path("acme.json.attempts")).unwrap();
-
-    let gateway = setup.start_in(&variables("YSBzaGFyZWQgc2VjcmV0"), &flags);
-    setup.until_trusted("d.test", &gateway);
-    setup.until_trusted("x.d.test", &gateway);
-    assert_eq!(names.counts().0, 4, "two records are added, and removed");
-    assert_eq!(names.counts().2, 0, "none is left");
-}
-
 #[test]
 fn the_chain_that_is_preferred_is_taken() {
     let Some(setup) = Gateway::prepare("the_chain_that_is_preferred_is_taken", YEAR) else { return };

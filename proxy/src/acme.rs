@@ -6,21 +6,25 @@
 //! failures ([`attempts`]) allows. Handshakes and requests see what comes of it through atomic pointers only.
 
 mod account;
+mod api;
 mod attempts;
 mod book;
 mod certificate;
 mod chain;
 pub(crate) mod challenges;
 mod client;
-mod dns;
+pub(crate) mod dns;
 mod due;
 mod failure;
 mod hook;
+mod https;
 pub(crate) mod manager;
 mod order;
+mod propagation;
 mod rfc2136;
 mod storage;
 mod trial;
+mod variables;
 pub(crate) mod wanted;
 mod work;
 
@@ -51,16 +55,14 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// The part of an environment that says how records of DNS challenges are made (`EXEC_*`, `RFC2136_*`,
-    /// `LEGO_DISABLE_CNAME_SUPPORT`), and where orders are tried (`STACK_ACME_TRIAL`).
-    pub fn environment_of(all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let is_ours = |name: &str| {
-            ["EXEC_", "RFC2136_"].iter().any(|start| name.starts_with(start))
-                || name == "LEGO_DISABLE_CNAME_SUPPORT"
-                || name == trial::VARIABLE
-        };
-        let ours = all.iter().filter(|(name, _)| is_ours(name));
-        ours.map(|(name, value)| (name.clone(), value.clone())).collect()
+    /// The part of an environment that says how the records of a resolver's DNS challenges are made (`EXEC_*` for provider
+    /// `exec`, ...), and where its orders are tried (`STACK_ACME_TRIAL`).
+    pub fn environment_of(options: &Acme, all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let provider = options.dns_challenge.as_ref().map(|challenge| challenge.provider.as_str());
+        let is_needed =
+            |name: &str| name == trial::VARIABLE || provider.is_some_and(|provider| dns::configures(provider, name));
+        let needed = all.iter().filter(|(name, _)| is_needed(name));
+        needed.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// What its environment lacks; none where nothing is missing or wrong. Reads files.
@@ -70,8 +72,8 @@ impl Resolver {
 
     /// Seconds that DNS records may take to be seen, for each name.
     fn propagation_seconds(&self) -> u64 {
-        let is_asked = self.options.dns_challenge.as_ref().is_some_and(|challenge| challenge.provider == "rfc2136");
-        if is_asked { rfc2136::propagation_seconds(&self.environment) } else { 0 }
+        let challenge = self.options.dns_challenge.as_ref();
+        challenge.map_or(0, |challenge| dns::propagation_seconds(&challenge.provider, &self.environment))
     }
 }
 

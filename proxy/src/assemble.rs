@@ -58,7 +58,7 @@ pub fn resolvers(config: &StaticConfig, environment: &BTreeMap<String, String>) 
             storage: PathBuf::from(&options.storage),
             import: None,
             reserved: entry_point.into_iter().filter(|name| !shared(name)).collect(),
-            environment: Resolver::environment_of(environment),
+            environment: Resolver::environment_of(&options, environment),
             options,
         };
         Some((name.clone(), resolver))
@@ -261,10 +261,13 @@ mod tests {
             "--entrypoints.open.address=:81",
             "--entrypoints.open.allowacmebypass=true",
             "--certificatesresolvers.a.acme.httpchallenge.entrypoint=web",
+            "--certificatesresolvers.a.acme.dnschallenge.provider=cloudflare",
             "--certificatesresolvers.a.acme.storage=/a.json",
             "--certificatesresolvers.b.acme.httpchallenge.entrypoint=open",
         ]);
-        let environment = BTreeMap::from([("EXEC_PATH", "/hook"), ("RFC2136_TTL", "60"), ("SECRET", "x")]);
+        let environment = BTreeMap::from(
+            ["EXEC_PATH", "CF_DNS_API_TOKEN", "CFX_Y", "CLOUDFLARE_TTL", "SECRET"].map(|name| (name, "x")),
+        );
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let found = resolvers(&config, &environment);
         let reserved = |name: &str| found.get(name).map(|resolver| resolver.reserved.clone());
@@ -272,7 +275,11 @@ mod tests {
         assert_eq!(reserved("b"), Some(vec![]));
         let a = found.get("a").cloned().unwrap_or_default();
         assert_eq!(a.storage, PathBuf::from("/a.json"));
-        assert_eq!(a.environment.keys().collect::<Vec<_>>(), ["EXEC_PATH", "RFC2136_TTL"]);
+        assert_eq!(
+            a.environment.keys().collect::<Vec<_>>(),
+            ["CF_DNS_API_TOKEN", "CLOUDFLARE_TTL"],
+            "of its own provider"
+        );
     }
 
     #[test]

@@ -109,7 +109,9 @@ fn needed(traefik: &Traefik) -> BTreeMap<String, String> {
     if by_rule || config.providers.file.is_some() {
         return traefik.environment.clone();
     }
-    let mut needed = Resolver::environment_of(&traefik.environment);
+    let resolvers = config.certificates_resolvers.values().filter_map(|resolver| resolver.acme.as_ref());
+    let mut needed: BTreeMap<String, String> =
+        resolvers.flat_map(|acme| Resolver::environment_of(acme, &traefik.environment)).collect();
     let options = traefik.environment.iter().filter(|(name, _)| name.to_ascii_uppercase().starts_with("TRAEFIK_"));
     needed.extend(options.map(|(name, value)| (name.clone(), value.clone())));
     needed
@@ -270,11 +272,15 @@ mod tests {
 
     #[test]
     fn the_service_is_read_as_its_container_would_be() {
+        const FLAGS: [&str; 2] =
+            ["--providers.docker", "--certificatesresolvers.le.acme.dnschallenge.provider=cloudflare"];
         let service = Service {
             image: "traefik:v3".to_owned(),
-            command: Some(vec!["traefik".to_owned(), "--providers.docker".to_owned()]),
+            command: Some(["traefik", FLAGS[0], FLAGS[1]].map(str::to_owned).to_vec()),
             ports: vec![Port { target: 443, published: "8443".to_owned(), ..Port::default() }],
-            environment: ["RFC2136_TTL", "TRAEFIK_PING", "OTHER"].map(|name| (name.to_owned(), None)).into(),
+            environment: ["CF_DNS_API_TOKEN", "RFC2136_TTL", "TRAEFIK_PING", "OTHER"]
+                .map(|name| (name.to_owned(), None))
+                .into(),
             secrets: vec![FileReference { source: "key".to_owned(), ..FileReference::default() }],
             volumes: ["/var/run/docker.sock:/var/run/docker.sock", "/srv/certs:/certs"]
                 .map(|mount| {
@@ -299,13 +305,13 @@ mod tests {
         };
         let found = find(&project).ok().flatten().unwrap_or_default();
         assert_eq!(found.service, "edge");
-        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["RFC2136_TTL", "TRAEFIK_PING"]);
+        assert_eq!(found.environment.keys().collect::<Vec<_>>(), ["CF_DNS_API_TOKEN", "TRAEFIK_PING"]);
         let flags = ["--providers.file.directory=/x", "--providers.docker.defaultRule=Host(`{{ env \"OTHER\" }}`)"];
         for flag in flags.map(str::to_owned) {
             let templates = Traefik { flags: vec![flag], environment: everything.clone(), ..Traefik::default() };
             assert_eq!(needed(&templates), everything);
         }
-        assert_eq!(found.flags, ["--providers.docker"]);
+        assert_eq!(found.flags, FLAGS);
         assert_eq!(
             found.published,
             [Published { host_ip: String::new(), published: 8443, target: 443, protocol: "tcp".to_owned() }]

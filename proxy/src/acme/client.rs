@@ -7,28 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LINK, RETRY_AFTER};
-use http::uri::PathAndQuery;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LINK, RETRY_AFTER};
+use http::uri::Scheme;
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Limited};
-use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
+use super::https::{exchange, trusting};
 use super::now;
 use crate::config::statics::Acme;
 use crate::tls::client::usual_roots;
-use crate::tls::provider;
 use crate::upstream::transport::pem_or_path;
 
 /// For a whole request.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Most bytes of an answer.
-const LARGEST: usize = 1 << 20;
 /// The longest time that an authority may ask to be left alone for.
 const LONGEST_PAUSE: i64 = 24 * 3600;
 
@@ -82,12 +76,8 @@ impl Client {
                 ServerName::try_from(name.to_owned()).map_err(|_| format!("`caServerName`: `{name}` is no name"))?,
             ),
         };
-        let tls = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), server_name, retry_at: Arc::default(), last_chain: Arc::default() })
+        let tls = trusting(roots).map_err(|error| error.to_string())?;
+        Ok(Self { tls, server_name, retry_at: Arc::default(), last_chain: Arc::default() })
     }
 
     /// Until when the authority wants to be left alone, in seconds since 1970; in the past if it does not.
@@ -101,33 +91,12 @@ impl Client {
     }
 
     async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
-        let other = |reason: &str| Error::Other(reason.to_owned().into());
-        let (mut parts, body) = request.into_parts();
-        let uri = parts.uri.clone();
-        let host = uri.host().ok_or_else(|| other("the URL has no host"))?;
-        if uri.scheme_str() != Some("https") {
-            return Err(other("the URL does not start with `https://`"));
+        let uri = request.uri().clone();
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Err(Error::Other("the URL does not start with `https://`".into()));
         }
-        let authority = uri.authority().map_or(host, |authority| authority.as_str());
-        let value = HeaderValue::from_str(authority).map_err(|_| other("the URL's host cannot be sent"))?;
-        parts.headers.insert(HOST, value);
-        parts.uri = Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
-        let bare = host.trim_matches(['[', ']']);
-        let name = match self.server_name {
-            Some(name) => name,
-            None => ServerName::try_from(bare.to_owned()).map_err(|_| other("the URL's host is no name"))?,
-        };
-        let failed = |error: std::io::Error| Error::Other(error.into());
-        let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(443))).await.map_err(failed)?;
-        let stream = TlsConnector::from(self.tls).connect(name, stream).await.map_err(failed)?;
-        let failed = |error: hyper::Error| Error::Other(error.into());
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-        let connection = tokio::spawn(connection);
-        let answer = sender.send_request(Request::from_parts(parts, body)).await.map_err(failed)?;
+        let answer = exchange(&self.tls, self.server_name, request).await.map_err(Error::Other)?;
         let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await.map_err(Error::Other)?.to_bytes();
-        connection.abort();
         if matches!(parts.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
             && let Some(pause) = parts.headers.get(RETRY_AFTER).and_then(retry_after)
         {

@@ -1,5 +1,7 @@
 //! Why no certificate was obtained, and what to do about it.
 
+use std::borrow::Cow;
+
 use instant_acme::{Error, Problem};
 
 /// Why no certificate was obtained.
@@ -10,7 +12,7 @@ pub(super) struct Failure {
     /// What went wrong.
     pub(super) reason: String,
     /// The way out.
-    pub(super) hint: &'static str,
+    pub(super) hint: Cow<'static, str>,
 }
 
 /// Kinds of failure.
@@ -28,8 +30,8 @@ pub(super) enum Kind {
 
 impl Failure {
     /// A failure that the authority counts.
-    pub(super) fn refused(reason: impl Into<String>, hint: &'static str) -> Self {
-        Self { kind: Kind::Refused, reason: reason.into(), hint }
+    pub(super) fn refused(reason: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind: Kind::Refused, reason: reason.into(), hint: hint.into() }
     }
 
     /// An order that took longer than it may.
@@ -70,7 +72,7 @@ impl Failure {
             "badNonce" | "serverInternal" => (Kind::Unreached, "nothing is to be done: it is tried again"),
             _ => (Kind::Refused, "the authority's answer says why"),
         };
-        Self { kind: class, reason, hint }
+        Self { kind: class, reason, hint: hint.into() }
     }
 }
 
@@ -82,7 +84,7 @@ impl From<Error> for Failure {
             other => Self {
                 kind: Kind::Unreached,
                 reason: format!("the authority cannot be asked: {}", crate::upstream::failure::chain(other)),
-                hint: "this host must reach the authority over HTTPS; look at its DNS, firewall and clock, and at `caServer`",
+                hint: "this host must reach the authority over HTTPS; look at its DNS, firewall and clock, and at `caServer`".into(),
             },
         }
     }

@@ -337,7 +337,7 @@ impl State {
                     resolver = job.order.resolver,
                     names = job.order.names.join(", "),
                     reason = failure.reason,
-                    help = failure.hint,
+                    help = &*failure.hint,
                     next_attempt = shown(next),
                     "{}",
                     if job.order.replaces.is_some() { "certificate not renewed" } else { "certificate not obtained" }

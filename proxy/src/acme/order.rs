@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::Uri;
 use instant_acme::{
-    Account, AuthorizationHandle, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationHandle, AuthorizationStatus, Authorizations, CertificateIdentifier, ChallengeType, Error,
+    Identifier, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 
 use super::Resolver;
@@ -22,6 +22,10 @@ use crate::tls::local;
 /// Pauses between looks at an order: from a quarter of a second up, for three minutes in all.
 const POLLS: RetryPolicy =
     RetryPolicy::new().initial_delay(Duration::from_millis(250)).backoff(1.5).timeout(Duration::from_secs(180));
+
+/// Pauses between looks at an authorization, from the first to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// For proving all names of an order, DNS records not counted.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -87,13 +91,18 @@ pub(super) async fn obtain(
     let records = u64::try_from(names.len()).unwrap_or(u64::MAX).saturating_mul(resolver.propagation_seconds());
     let limit = LIMIT.saturating_add(Duration::from_secs(records));
     let proving = async {
-        let mut authorizations = order.authorizations();
-        while let Some(authorization) = authorizations.next().await {
+        for place in 0.. {
+            let mut authorizations = order.authorizations();
+            let Some(authorization) = at(&mut authorizations, place).await else { break };
             let mut authorization = authorization?;
             match authorization.status {
                 AuthorizationStatus::Valid => {}
                 AuthorizationStatus::Pending => prove(&mut authorization, resolver, challenges, &mut proofs).await?,
                 _ => return Err(refused(&mut authorization).await),
+            }
+            if proofs.records.last().is_some_and(Record::stands_alone) {
+                decided(&mut order, place).await?;
+                proofs.remove().await;
             }
         }
         match order.poll_ready(&POLLS).await {
@@ -108,6 +117,7 @@ pub(super) async fn obtain(
     let proved = tokio::time::timeout(limit, proving).await;
     // Whatever came of it, and however long it took.
     proofs.remove().await;
+    drop(proofs);
     proved.unwrap_or_else(|_| Err(Failure::late()))?;
 
     let key_type = resolver.options.key().map_err(|reason| Failure::refused(reason, "set another `keyType`"))?;
@@ -148,8 +158,8 @@ struct Proofs {
 }
 
 impl Proofs {
-    async fn remove(self) {
-        for record in &self.records {
+    async fn remove(&mut self) {
+        for record in std::mem::take(&mut self.records) {
             record.cleanup().await;
         }
     }
@@ -216,8 +226,32 @@ async fn prove<'a>(
     Ok(())
 }
 
+/// One authorization of an order, by its place; asked for where that has not been done yet.
+async fn at<'a>(
+    authorizations: &'a mut Authorizations<'_>,
+    place: usize,
+) -> Option<Result<AuthorizationHandle<'a>, Error>> {
+    for _ in 0..place {
+        authorizations.next().await?.ok();
+    }
+    authorizations.next().await
+}
+
+/// Waits until the authority has decided on a name of an order.
+async fn decided(order: &mut Order, place: usize) -> Result<(), Failure> {
+    let mut authorizations = order.authorizations();
+    let Some(authorization) = at(&mut authorizations, place).await else { return Ok(()) };
+    let mut authorization = authorization?;
+    let mut pause = FIRST_LOOK;
+    while authorization.refresh().await?.status == AuthorizationStatus::Pending {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_LOOK);
+    }
+    if authorization.status == AuthorizationStatus::Valid { Ok(()) } else { Err(refused(&mut authorization).await) }
+}
+
 /// Why an order is not ready: what its authorizations say.
-async fn reason(order: &mut instant_acme::Order) -> Failure {
+async fn reason(order: &mut Order) -> Failure {
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         if authorization.refresh().await.is_ok_and(|state| state.status == AuthorizationStatus::Invalid) {

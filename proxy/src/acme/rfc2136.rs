@@ -4,7 +4,6 @@
 //! Only the record itself is added and removed, never what stands beside it: `a.example` and `*.a.example` have records of
 //! one name, which may be there at once.
 
-mod propagation;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +14,7 @@ pub(super) use settings::{Settings, propagation_seconds};
 use super::dns::Proof;
 use super::failure::Failure;
 use super::now;
+use super::propagation::{self, ExpectedRecord, address};
 use crate::config::statics::DnsChallenge;
 use crate::dns::client;
 use crate::dns::message::{Change, Kind, Message, meaning, update};
@@ -57,7 +57,7 @@ impl Record {
         let asked = Name::parse(&asked).ok_or_else(|| refused(format!("`{asked}` is no name")))?;
         let resolvers = propagation::resolvers(challenge).await.map_err(refused)?;
         let name = if settings.follows_aliases {
-            propagation::follow(&resolvers, asked, settings.timeout).await
+            propagation::follow(&resolvers, asked, settings.timing.question).await
         } else {
             asked
         };
@@ -78,7 +78,16 @@ impl Record {
     /// The name server refuses or cannot be asked, or the record is not seen in time.
     pub(super) async fn present(&self) -> Result<(), Failure> {
         self.tell(Change::Add(self.settings.ttl)).await?;
-        propagation::wait(self).await
+        let awaited = ExpectedRecord {
+            name: &self.name,
+            zone: Some(&self.zone),
+            value: &self.value,
+            server: Some((&self.settings.nameserver, self.server)),
+            resolvers: &self.resolvers,
+            challenge: &self.challenge,
+            timing: self.settings.timing,
+        };
+        propagation::wait(&awaited).await
     }
 
     /// Removes it.
@@ -98,7 +107,7 @@ impl Record {
         let key = self.settings.key.as_ref();
         let time = u64::try_from(now()).unwrap_or_default();
         let signature = key.map(|key| key.sign(&mut message, None, time));
-        let answer = client::exchange(self.server, &message, self.settings.timeout).await;
+        let answer = client::exchange(self.server, &message, self.settings.timing.question).await;
         let answer = answer.map_err(|error| refused(error.to_string()))?;
         let read = Message::read(&answer).ok_or_else(|| refused("its answer makes no sense".to_owned()))?;
         if let (Some(key), Some(signature)) = (key, &signature) {
@@ -120,7 +129,7 @@ async fn zone(settings: &Settings, server: SocketAddr, name: &Name) -> Result<Na
     let shown = &settings.nameserver;
     let (mut candidate, mut codes) = (Some(name.clone()), BTreeSet::new());
     while let Some(zone) = candidate {
-        let answer = client::ask(server, &zone, Kind::Soa, false, settings.timeout).await;
+        let answer = client::ask(server, &zone, Kind::Soa, false, settings.timing.question).await;
         let answer = answer.map_err(|error| format!("the name server `{shown}` cannot be asked: {error}"))?;
         let read =
             Message::read(&answer).ok_or_else(|| format!("the answer of the name server `{shown}` makes no sense"))?;
@@ -132,25 +141,6 @@ async fn zone(settings: &Settings, server: SocketAddr, name: &Name) -> Result<Na
     }
     let codes: Vec<String> = codes.into_iter().collect();
     Err(format!("the name server `{shown}` has no zone for `{name}` (it says {})", codes.join(", ")))
-}
-
-/// The address of a name server: `host`, `host:port`, an address with or without a port.
-async fn address(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    if let Ok(address) = bare.parse() {
-        return Ok(SocketAddr::new(address, client::PORT));
-    }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| format!("`{text}`: `{port}` is no port"))?),
-        None => (text, client::PORT),
-    };
-    let found = tokio::net::lookup_host((host, port)).await.and_then(|mut all| {
-        all.next().ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "it has no address"))
-    });
-    found.map_err(|error| format!("the address of the name server `{host}` cannot be found: {error}"))
 }
 
 #[cfg(test)]

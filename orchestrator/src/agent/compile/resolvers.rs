@@ -78,7 +78,7 @@ impl Resolvers {
             if resolver.options.dns_challenge.take_if(|challenge| challenge.provider == "exec").is_some() {
                 said.push(format!(
                     "certificate resolver `{name}`: DNS challenges by `exec` are not in force: there is nothing but `stack` where the \
-                     gateway runs, so that no hook program can; use `dnsChallenge.provider=rfc2136`, `httpChallenge` or \
+                     gateway runs, so that no hook program can; use another provider (`httpreq` hands records to a server), `httpChallenge` or \
                      `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
                 ));
             }

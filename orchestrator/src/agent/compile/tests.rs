@@ -479,7 +479,7 @@ fn resolvers_are_their_projects() {
         compiled.edge.problems.get("one"),
         Some(&vec![
             "certificate resolver `own`: DNS challenges by `exec` are not in force: there is nothing but `stack` where the \
-             gateway runs, so that no hook program can; use `dnsChallenge.provider=rfc2136`, `httpChallenge` or \
+             gateway runs, so that no hook program can; use another provider (`httpreq` hands records to a server), `httpChallenge` or \
              `tlsChallenge`, or run the gateway by hand (`stack gateway`)"
                 .to_owned()
         ])

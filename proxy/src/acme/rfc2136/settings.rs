@@ -7,8 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::acme::propagation::Timing;
+use crate::acme::variables::{Variables, text};
 use crate::dns::tsig::Key;
-use crate::file;
 
 /// What holds where nothing else is said.
 const ALGORITHM: &str = "hmac-sha1";
@@ -16,8 +17,6 @@ const TTL: u32 = 120;
 const TIMEOUT: u64 = 10;
 const PROPAGATION: u64 = 60;
 const POLLING: u64 = 2;
-/// No time is longer, in seconds.
-const LONGEST: u64 = 6 * 3600;
 
 /// How the name server is told.
 #[derive(Clone, Debug)]
@@ -28,12 +27,8 @@ pub(in crate::acme) struct Settings {
     pub(super) key: Option<Key>,
     /// How long records are good for, in seconds.
     pub(super) ttl: u32,
-    /// Time limit of one question.
-    pub(super) timeout: Duration,
-    /// For so long a record may not be seen yet.
-    pub(super) propagation: Duration,
-    /// Time between two looks.
-    pub(super) polling: Duration,
+    /// How the record is waited for.
+    pub(super) timing: Timing,
     /// The record is where an alias (CNAME) of its name leads to.
     pub(super) follows_aliases: bool,
 }
@@ -44,38 +39,32 @@ impl Settings {
     /// # Errors
     /// What is missing or makes no sense, by the name of its variable.
     pub(in crate::acme) fn read(environment: &BTreeMap<String, String>) -> Result<Self, String> {
-        let value = |name: &str| value(environment, name);
-        let seconds = |name: &str, usual: u64| -> Result<u64, String> {
-            let Some(text) = value(name)? else { return Ok(usual) };
-            let number = text.parse().ok().filter(|number| *number <= LONGEST);
-            number.ok_or_else(|| format!("`{name}` takes a number of seconds, not `{text}`"))
-        };
-        let nameserver = value("RFC2136_NAMESERVER")?;
+        let variables = Variables(environment);
+        let nameserver = variables.value("RFC2136_NAMESERVER")?;
         let settings = Self {
             nameserver: nameserver.ok_or("the DNS challenge has no name server: set `RFC2136_NAMESERVER`")?,
-            key: key(&value)?,
-            ttl: u32::try_from(seconds("RFC2136_TTL", u64::from(TTL))?).unwrap_or(TTL),
-            timeout: Duration::from_secs(seconds("RFC2136_DNS_TIMEOUT", TIMEOUT)?.max(1)),
-            propagation: Duration::from_secs(seconds("RFC2136_PROPAGATION_TIMEOUT", PROPAGATION)?),
-            polling: Duration::from_secs(seconds("RFC2136_POLLING_INTERVAL", POLLING)?.max(1)),
-            follows_aliases: !environment
-                .get("LEGO_DISABLE_CNAME_SUPPORT")
-                .is_some_and(|text| matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")),
+            key: key(variables)?,
+            ttl: u32::try_from(variables.seconds("RFC2136_TTL", u64::from(TTL))?).unwrap_or(TTL),
+            timing: Timing {
+                question: Duration::from_secs(variables.seconds("RFC2136_DNS_TIMEOUT", TIMEOUT)?.max(1)),
+                ..Timing::read(variables, "RFC2136", PROPAGATION, POLLING)?
+            },
+            follows_aliases: variables.follows_aliases(),
         };
         // Records of one order stand beside each other, so that none waits for another; only a mistake is told.
-        seconds("RFC2136_SEQUENCE_INTERVAL", 0)?;
+        variables.seconds("RFC2136_SEQUENCE_INTERVAL", 0)?;
         Ok(settings)
     }
 }
 
 /// Seconds that a record may take to be seen.
 pub(in crate::acme) fn propagation_seconds(environment: &BTreeMap<String, String>) -> u64 {
-    let written = environment.get("RFC2136_PROPAGATION_TIMEOUT").and_then(|text| text.trim().parse().ok());
-    written.unwrap_or(PROPAGATION).min(LONGEST)
+    Variables(environment).roughly("RFC2136_PROPAGATION_TIMEOUT", PROPAGATION)
 }
 
 /// The key: in a file as `tsig-keygen` writes it, or in variables; none where either name or secret is missing.
-fn key(value: &dyn Fn(&str) -> Result<Option<String>, String>) -> Result<Option<Key>, String> {
+fn key(variables: Variables<'_>) -> Result<Option<Key>, String> {
+    let value = |name: &str| variables.value(name);
     let decoded = |secret: &str, place: &str| {
         STANDARD.decode(secret).map_err(|error| format!("{place}: the secret is no base64: {error}"))
     };
@@ -116,23 +105,6 @@ fn parse(text: &str) -> Option<(String, String, String)> {
     Some((name, algorithm?, secret?))
 }
 
-/// The value of a variable, or of the file that `NAME_FILE` names; none where it is empty.
-fn value(environment: &BTreeMap<String, String>, name: &str) -> Result<Option<String>, String> {
-    let filled = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    if let Some(found) = environment.get(name).and_then(filled) {
-        return Ok(Some(found));
-    }
-    let variable = format!("{name}_FILE");
-    let Some(path) = environment.get(&variable).and_then(filled) else { return Ok(None) };
-    let text = text(Path::new(&path)).map_err(|reason| format!("`{variable}`: `{path}`: {reason}"))?;
-    Ok(filled(&text))
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let bytes = file::read(path).map_err(|error| error.to_string())?.ok_or("there is no such file")?;
-    String::from_utf8(bytes).map_err(|_| "it is no text".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -148,8 +120,8 @@ mod tests {
     fn variables_are_those_of_lego() {
         let server = ("RFC2136_NAMESERVER", "ns.example:53");
         let usual = read(&[server]).unwrap();
-        assert_eq!((usual.ttl, usual.timeout.as_secs(), usual.propagation.as_secs()), (120, 10, 60));
-        assert!(usual.key.is_none() && usual.follows_aliases && usual.polling.as_secs() == 2);
+        assert_eq!((usual.ttl, usual.timing.question.as_secs(), usual.timing.propagation.as_secs()), (120, 10, 60));
+        assert!(usual.key.is_none() && usual.follows_aliases && usual.timing.polling.as_secs() == 2);
         let signed = read(&[server, ("RFC2136_TSIG_KEY", "K"), ("RFC2136_TSIG_SECRET", "c2VjcmV0")]).unwrap();
         assert_eq!(format!("{:?}", signed.key.unwrap()), "Key(k. hmac-sha1.)", "a secret is never shown");
         let all = read(&[
@@ -162,7 +134,8 @@ mod tests {
             ("LEGO_DISABLE_CNAME_SUPPORT", "true"),
         ])
         .unwrap();
-        assert_eq!((all.ttl, all.timeout.as_secs(), all.propagation.as_secs(), all.polling.as_secs()), (60, 3, 7, 1));
+        let seconds = [all.timing.question, all.timing.propagation, all.timing.polling].map(|time| time.as_secs());
+        assert_eq!((all.ttl, seconds), (60, [3, 7, 1]));
         assert!(!all.follows_aliases);
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acme::dns::providers;
 use crate::config::duration::GoDuration;
 
 /// Let's Encrypt's directory.
@@ -177,11 +178,14 @@ impl Acme {
             return Some("`httpChallenge.entryPoint` is missing".to_owned());
         }
         if let Some(challenge) = &self.dns_challenge
-            && !matches!(challenge.provider.as_str(), "exec" | "rfc2136")
+            && !providers().any(|known| known == challenge.provider)
         {
+            let known: Vec<String> = providers().map(|name| format!("`{name}`")).collect();
             return Some(format!(
-                "DNS provider `{}` is not supported; use `rfc2136`, `exec` with a hook program in `EXEC_PATH`, `httpChallenge` or `tlsChallenge`",
-                challenge.provider
+                "DNS provider `{}` is not supported; use {}, `httpChallenge` or `tlsChallenge`; `httpreq` hands records to a \
+                 server of your own, `exec` to a program",
+                challenge.provider,
+                known.join(", ")
             ));
         }
         if self.http_challenge.is_none() && self.tls_challenge.is_none() && self.dns_challenge.is_none() {
