@@ -4,10 +4,9 @@
 //! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
 
 mod beneath;
-pub mod compile;
 pub mod export;
-mod heal;
 pub mod mirror;
+mod restart_unhealthy;
 #[cfg(test)]
 mod tests;
 
@@ -22,13 +21,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use compile::{Files, Seen};
 use export::Mounted;
-use heal::{Healer, Restart};
+use restart_unhealthy::{Healer, Restart};
 
 use crate::backend::{self, Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::adopt;
-use crate::edge::deploy::agent_path;
+use crate::edge::agent_path;
+use crate::edge::compile::{self, Files, ObservedContainer};
 use crate::edge::projects;
 use crate::edge::state::{self, EdgeConfiguration, ProjectFile};
 use crate::error::{CommandError, Result};
@@ -263,7 +262,7 @@ impl Agent {
         let (due, heal) = self.healer.due(&projects, &containers, Instant::now());
         due.into_iter().for_each(|restart| self.restart(restart));
 
-        let seen = compile::seen(&containers, &self.modes(&containers).await?);
+        let seen = compile::observe(&containers, &self.modes(&containers).await?);
         let root = self.root.clone();
         let mut files = self.files.take().unwrap_or_else(|| Files::new(root.join("gateway/files")));
         let known = self.known.clone();
@@ -296,7 +295,7 @@ impl Agent {
 fn publish(
     root: &Path,
     projects: &BTreeMap<String, ProjectFile>,
-    seen: &[Seen],
+    seen: &[ObservedContainer],
     mirrored: Vec<String>,
     files: &mut Files,
 ) -> Result<(BTreeSet<String>, EdgeConfiguration)> {

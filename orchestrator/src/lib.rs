@@ -13,6 +13,7 @@ pub mod logs;
 mod pipe;
 pub mod provide;
 pub mod reconcile;
+pub mod text;
 pub mod ui;
 pub mod volume;
 pub mod watch;

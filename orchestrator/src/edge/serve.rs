@@ -14,8 +14,8 @@ use proxy::observe::trace::Tracer;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
-use super::ask::{self, Background, Look};
-use super::handover::{Inheritance, MeetingPlace, Predecessor};
+use super::ask::{self, Background, GatewayView};
+use super::handover::{HandoverListener, InheritedSockets, Predecessor};
 use super::state::{self, EdgeConfiguration, Status};
 use super::status;
 use super::wait::STATUS;
@@ -79,13 +79,13 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         files: known,
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
-    let (inherited, predecessor) = inheritance.map(Inheritance::split).unzip();
+    let (inherited, predecessor) = inheritance.map(InheritedSockets::split).unzip();
     serving.read(&root, &gateway, inherited.unwrap_or_default()).await?;
     if let Some(Err(error)) = predecessor.map(Predecessor::may_go) {
         tracing::warn!(%error, "the gateway before this one has gone by itself");
     }
     serving.say()?;
-    let meeting_place = names.handover.and_then(|name| match MeetingPlace::open(&name) {
+    let meeting_place = names.handover.and_then(|name| match HandoverListener::open(&name) {
         Ok(place) => Some(place),
         Err(error) => {
             // The next one has to wait until this one has ended.
@@ -127,8 +127,8 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
 }
 
 /// The sockets of the gateway before this one, if there is one.
-async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
-    match Inheritance::ask(predecessor?).await {
+async fn inherit(predecessor: Option<&str>) -> Option<InheritedSockets> {
+    match InheritedSockets::ask(predecessor?).await {
         Ok(inheritance) => Some(inheritance),
         Err(error) => {
             // As after each restart of this container.
@@ -143,7 +143,7 @@ async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
 struct Serving {
     api: Api,
     /// For those who ask what is routed where, and why.
-    look: watch::Sender<Option<Arc<Look>>>,
+    look: watch::Sender<Option<Arc<GatewayView>>>,
     /// Where it listens, and which servers it reaches.
     listening: watch::Receiver<Listening>,
     /// The status as a line, for whoever asks over the socket.
@@ -246,7 +246,7 @@ impl Serving {
         let mut problems = edge.problems.clone();
         problems.entry(String::new()).or_default().extend(applied.problems.iter().map(ToString::to_string));
         let background = Background { origins: edge.origins, entry_points: edge.entry_point_names, problems };
-        self.look.send_replace(Some(Arc::new(Look { inspector: applied.inspector, points, background })));
+        self.look.send_replace(Some(Arc::new(GatewayView { inspector: applied.inspector, points, background })));
         self.status = Status {
             revisions: edge.revisions,
             wishes: edge.wishes,

@@ -118,7 +118,7 @@ pub enum StepError {
 }
 
 fn indented(output: &str) -> String {
-    output.lines().map(|line| format!("\n  {}", crate::ui::style::printable(line))).collect()
+    output.lines().map(|line| format!("\n  {}", crate::text::printable(line))).collect()
 }
 
 impl From<backend::Error> for StepError {

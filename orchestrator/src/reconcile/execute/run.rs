@@ -1,4 +1,4 @@
-//! One step: one call to the engine. "It is so already" is an answer, not a failure.
+//! One step. "It is so already" is an answer, not a failure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, Progress, ProgressSink};
-use crate::edge::shift::{self, Left};
+use crate::backend::{BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, Progress, ProgressSink};
+use crate::edge::drain::{self, DrainOutcome};
 use crate::error::CommandError;
 use crate::provide::Task;
-use crate::reconcile::action::{Action, HookKind, Otherwise, Target};
+use crate::reconcile::action::{Action, HookKind, PullFallback, Target};
 use crate::reconcile::observed;
 use crate::reconcile::plan::Step;
 use crate::reconcile::platform;
@@ -75,10 +75,10 @@ impl Shared<'_> {
             Action::RemoveVolume { name, may_stay } => {
                 return unless_used(engine.remove_volume(name).await, *may_stay);
             }
-            Action::Pull { image, platform, otherwise, .. } => {
+            Action::Pull { image, platform, fallback, .. } => {
                 let pulled = self.pull(image, platform).await;
-                return match (pulled, otherwise) {
-                    (Err(StepError::Engine(error)), Otherwise::Build(spec)) => self.make_do(spec, &error).await,
+                return match (pulled, fallback) {
+                    (Err(StepError::Engine(error)), PullFallback::Build(spec)) => self.make_do(spec, &error).await,
                     (pulled, _) => pulled,
                 };
             }
@@ -106,19 +106,14 @@ impl Shared<'_> {
                 fine(engine.unpause_container(&self.id(target)?).await, &[ErrorKind::Conflict])?;
             }
             Action::Remove { target, volumes } => {
-                remove(engine, &self.id(target)?, *volumes).await?;
+                engine.remove_container(&self.id(target)?, *volumes).await?;
             }
             Action::Rename { target, name } => engine.rename_container(&self.id(target)?, name).await?,
             Action::Connect { target, attachment } => {
-                let connected = engine.connect_network(&self.id(target)?, attachment).await;
-                match connected {
-                    Err(error) if !is_connected(&error) => return Err(error.into()),
-                    _ => {}
-                }
+                engine.connect_network(&self.id(target)?, attachment).await?;
             }
             Action::Disconnect { target, network } => {
-                let kinds = [ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Engine];
-                fine(engine.disconnect_network(&self.id(target)?, network).await, &kinds)?;
+                engine.disconnect_network(&self.id(target)?, network).await?;
             }
             Action::Wait { service, targets, until, limit } => {
                 self.waiter.wait(service, self.named(targets)?, *until, *limit).await?;
@@ -126,10 +121,12 @@ impl Shared<'_> {
             Action::Enter { targets, limit } => self.enter(targets, *limit).await?,
             Action::Leave { targets, limit } => {
                 let ids = self.ids(targets)?;
-                let left = shift::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
+                let left = drain::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
                 return match left.await {
-                    Ok(Left::Clean) => Ok(End::Done(None)),
-                    Ok(Left::Busy) => Ok(End::Stays("Connections were still open at the end of the time they have")),
+                    Ok(DrainOutcome::Drained) => Ok(End::Done(None)),
+                    Ok(DrainOutcome::TimedOut) => {
+                        Ok(End::Stays("Connections were still open at the end of the time they have"))
+                    }
                     Err(error) => Err(StepError::Gateway(error.message)),
                 };
             }
@@ -171,7 +168,7 @@ impl Shared<'_> {
 
     async fn enter(&self, targets: &[Target], limit: Option<Duration>) -> Result<(), StepError> {
         let ids = self.ids(targets)?;
-        let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, limit);
+        let entered = drain::enter(&self.executor.engine, &self.executor.project, &ids, limit);
         let failed = |error: CommandError| {
             StepError::Gateway(format!("container `{}` is not routed to: {}", names(targets), error.message))
         };
@@ -190,7 +187,7 @@ impl Shared<'_> {
         let engine = &self.executor.engine;
         if let Some(limit) = drain {
             // It may have been routed to. It goes whatever the gateway says.
-            let _ = shift::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
+            let _ = drain::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
         }
         let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
         let mut text = Vec::new();
@@ -200,11 +197,10 @@ impl Shared<'_> {
             }
         }
         for line in String::from_utf8_lossy(&text).lines() {
-            self.executor.reporter.message(&format!("{name} | {}", crate::ui::style::printable(line)));
+            self.executor.reporter.message(&format!("{name} | {}", crate::text::printable(line)));
         }
         fine(engine.stop_container(id, None).await, &[ErrorKind::NotFound, ErrorKind::Conflict])?;
-        remove(&**engine, id, false).await?;
-        Ok(())
+        Ok(engine.remove_container(id, false).await?)
     }
 
     async fn build(&self, spec: &BuildSpec) -> Result<String, StepError> {
@@ -288,20 +284,5 @@ impl Shared<'_> {
         }
         let output = "its output has ended, but it has not".to_owned();
         Err(StepError::Hook { service: service.to_owned(), kind, code: -1, output })
-    }
-}
-
-/// Engines answer 403 or 409 for a container that is in the network already.
-fn is_connected(error: &Error) -> bool {
-    error.message.contains("already exists in network") || error.message.contains("is already attached")
-}
-
-/// One that is being removed by someone else is as good as removed, once it is gone.
-async fn remove(engine: &dyn Backend, id: &str, volumes: bool) -> Result<(), Error> {
-    match engine.remove_container(id, volumes).await {
-        Err(error) if error.kind == ErrorKind::Conflict && error.message.contains("already in progress") => {
-            fine(engine.wait_container(id).await.map(|_| ()), &[ErrorKind::NotFound])
-        }
-        other => other,
     }
 }

@@ -25,10 +25,10 @@ use proxy::rule::Rule;
 
 use crate::backend::Container;
 use crate::edge::adopt::Traefik;
-use crate::edge::deploy::GATEWAY;
+use crate::edge::containers::GATEWAY;
 use crate::edge::state::{EdgeConfiguration, ProjectFile};
 
-pub use containers::Seen;
+pub use containers::ObservedContainer;
 pub use entrances::Listener;
 pub use files::Files;
 
@@ -78,7 +78,11 @@ fn without_effect(config: &StaticConfig) -> Vec<String> {
 }
 
 /// Compiles all projects. Without `files` dynamic files are left out.
-pub fn compile(projects: &BTreeMap<String, ProjectFile>, seen: &[Seen], mut files: Option<&mut Files>) -> Compiled {
+pub fn compile(
+    projects: &BTreeMap<String, ProjectFile>,
+    seen: &[ObservedContainer],
+    mut files: Option<&mut Files>,
+) -> Compiled {
     let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut adopted: BTreeMap<&str, Adopted<'_>> = BTreeMap::new();
     for (name, file) in projects {
@@ -199,8 +203,8 @@ pub fn preview(known: &BTreeMap<String, ProjectFile>, file: &ProjectFile) -> Com
 }
 
 /// Containers of a listing as the compiler needs them.
-pub fn seen(containers: &[Container], modes: &BTreeMap<String, String>) -> Vec<Seen> {
-    containers::seen(containers, modes)
+pub fn observe(containers: &[Container], modes: &BTreeMap<String, String>) -> Vec<ObservedContainer> {
+    containers::observe(containers, modes)
 }
 
 /// Where the copy of a host file or folder lies that a project's Traefik would see at `container`.
