@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -36,6 +36,8 @@ use crate::watch::{ConfigurationFiles, FileWatch, settle};
 /// Pauses between attempts to reach an engine that is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Events that are kept while the engine is asked; of more, the oldest are forgotten.
+const BACKLOG: usize = 1024;
 /// Restarts that are under way when the agent is told to end have this time: one that is cut off leaves its container down.
 const LAST_RESTARTS: Duration = Duration::from_secs(25);
 /// A container that was told to end and still runs after this time has taken the signal for something else.
@@ -64,7 +66,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     }
 
     let (wake, mut woken) = mpsc::channel(1);
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut told) = broadcast::channel(BACKLOG);
     let listener = tokio::spawn(listen(engine.clone(), wake, tell));
     let files = Files::new(root.join("gateway/files"));
     let mut agent = Agent {
@@ -79,9 +81,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     };
     tokio::pin!(stop);
     loop {
-        while let Ok(event) = told.try_recv() {
-            agent.note(&event);
-        }
+        agent.note_all(&mut told);
         let again = match agent.rebuild().await {
             Ok(again) => again,
             Err(error) => {
@@ -103,7 +103,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
 }
 
 /// Hands the engine's events on, for as long as it takes.
-async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSender<Event>) {
+async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: broadcast::Sender<Event>) {
     let mut pause = FIRST_PAUSE;
     loop {
         match engine.events(&LabelFilter::default()).await {
@@ -124,7 +124,7 @@ async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSen
 async fn hand_on(
     events: &mut BoxStream<'static, backend::Result<Event>>,
     wake: &mpsc::Sender<()>,
-    tell: &mpsc::UnboundedSender<Event>,
+    tell: &broadcast::Sender<Event>,
     pause: &mut Duration,
 ) -> String {
     loop {
@@ -220,6 +220,18 @@ impl Agent {
         Ok(modes)
     }
 
+    /// Takes the events that have come since the last look.
+    fn note_all(&mut self, events: &mut broadcast::Receiver<Event>) {
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.note(&event),
+                // Whom the lost ones were about nobody knows: the listing says who runs.
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.dying.clear(),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Remembers who is about to go: requests must not be sent there any more.
     fn note(&mut self, event: &Event) {
         match event.action.as_str() {
@@ -302,7 +314,7 @@ fn publish(
     let compiled = compile::compile(projects, seen, Some(files));
     let mut edge = compiled.edge;
     edge.urls = compiled.urls;
-    edge.wishes = projects.iter().map(|(name, file)| (name.clone(), file.digest())).collect();
+    edge.requests = projects.iter().map(|(name, file)| (name.clone(), file.digest())).collect();
     edge.revisions = projects.iter().map(|(name, file)| (name.clone(), file.revision.clone())).collect();
     let own =
         edge.problems.iter().flat_map(|(project, lines)| lines.iter().map(move |line| format!("{project}: {line}")));

@@ -1,7 +1,7 @@
 //! The edge: what a project asks of the gateway, and the gateway as two containers of the engine.
 //!
 //! `up` reads [`EdgeRequest`] off the project, checks it before anything is touched ([`EdgeRequest::check`]), and hands it over once
-//! the containers run ([`EdgeRequest::grant`]). `down` takes it back ([`withdraw`]).
+//! the containers run ([`EdgeRequest::apply`]). `down` takes it back ([`withdraw`]).
 
 pub mod adopt;
 pub mod ask;
@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use crate::backend::{Container, Engine};
 use crate::error::Result;
+use crate::text::truth;
 use containers::EdgeContainers;
 use error::EdgeError;
 
@@ -70,8 +71,5 @@ async fn look_again<T>(work: impl AsyncFn() -> Result<T, EdgeError>) -> Result<T
 /// Whether labels ask for a route: a `traefik.` label, and not switched off.
 pub fn has_routes(labels: &BTreeMap<String, String>) -> bool {
     let mut traefik = labels.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("traefik.")).peekable();
-    traefik.peek().is_some()
-        && !labels
-            .get("traefik.enable")
-            .is_some_and(|value| matches!(value.trim(), "false" | "False" | "FALSE" | "0" | "f" | "F"))
+    traefik.peek().is_some() && labels.get("traefik.enable").and_then(|value| truth(value.trim())) != Some(false)
 }

@@ -8,6 +8,8 @@ pub mod edge;
 pub mod error;
 pub mod ignore;
 pub mod labels;
+#[cfg(test)]
+mod layers;
 pub mod lock;
 pub mod logs;
 mod pipe;

@@ -240,7 +240,7 @@ impl Prepared {
         }
         let plan = self.plan(&observed)?;
         let edge = match self.wish.as_ref().filter(|_| self.route) {
-            Some(wish) => wish.outlook(&self.runner.engine, &self.look).await?,
+            Some(wish) => wish.preview(&self.runner.engine, &self.look).await?,
             None => Vec::new(),
         };
         Ok(Preview { plan, edge })
@@ -326,7 +326,7 @@ impl Prepared {
     async fn route(&self, changed: bool) -> Result<()> {
         let Some(wish) = self.wish.as_ref().filter(|_| self.route) else { return Ok(()) };
         let reporter = &self.runner.reporter;
-        let granted = wish.grant(&self.runner.engine, &self.look, changed).await?;
+        let granted = wish.apply(&self.runner.engine, &self.look, changed).await?;
         for url in &granted.urls {
             reporter.update(Update { id: &format!("Route {url}"), status: Status::Done, text: "Serving", details: "" });
         }

@@ -121,16 +121,16 @@ impl EdgeRequest {
     ///
     /// # Errors
     /// The first port that is taken, and by whom.
-    pub async fn check(&self, engine: &Engine, look: &EdgeSnapshot) -> Result<()> {
-        if self.is_known(look) {
+    pub async fn check(&self, engine: &Engine, snapshot: &EdgeSnapshot) -> Result<()> {
+        if self.is_known(snapshot) {
             return Ok(());
         }
-        let mut found = self.obstacle(engine, &look.pair).await?;
+        let mut found = self.obstacle(engine, &snapshot.pair).await?;
         if found.is_some() {
             // Another command may just have started the gateway, which then is what listens.
             let pair = EdgeContainers::observe(engine.as_ref()).await?;
             let id = |pair: &EdgeContainers| pair.gateway.as_ref().map(|gateway| gateway.id.clone());
-            if id(&pair) != id(&look.pair) {
+            if id(&pair) != id(&snapshot.pair) {
                 found = self.obstacle(engine, &pair).await?;
             }
         }
@@ -184,25 +184,30 @@ impl EdgeRequest {
         self.file.services.keys().cloned().collect()
     }
 
-    /// The gateway serves this very wish.
+    /// The gateway serves this very request.
     #[must_use]
-    pub fn is_known(&self, look: &EdgeSnapshot) -> bool {
-        let wished = look.status.as_ref().and_then(|status| status.wishes.get(&self.file.project));
-        wished.is_some_and(|wished| *wished == self.file.digest())
+    pub fn is_known(&self, snapshot: &EdgeSnapshot) -> bool {
+        let known = snapshot.status.as_ref().and_then(|status| status.requests.get(&self.file.project));
+        known.is_some_and(|known| *known == self.file.digest())
     }
 
     /// Hands it to the gateway, which is started if need be, and waits until it is in force.
     ///
     /// # Errors
     /// Whatever the engine answers; a gateway that does not get there.
-    pub async fn grant(&self, engine: &Engine, look: &EdgeSnapshot, containers_changed: bool) -> Result<EdgeOutcome> {
+    pub async fn apply(
+        &self,
+        engine: &Engine,
+        snapshot: &EdgeSnapshot,
+        containers_changed: bool,
+    ) -> Result<EdgeOutcome> {
         let executable = Executable::current()?;
         if !containers_changed
-            && self.is_known(look)
-            && look.pair.is_current(&executable.stamp)
-            && look.status.as_ref().is_some_and(|status| status.refused.is_empty())
+            && self.is_known(snapshot)
+            && snapshot.pair.is_current(&executable.stamp)
+            && snapshot.status.as_ref().is_some_and(|status| status.refused.is_empty())
         {
-            let urls = look.status.as_ref().and_then(|status| status.urls.get(&self.file.project));
+            let urls = snapshot.status.as_ref().and_then(|status| status.urls.get(&self.file.project));
             return Ok(EdgeOutcome { urls: urls.cloned().unwrap_or_default(), problems: Vec::new() });
         }
         let (pair, file) = look_again(async || self.hand_in(engine, &executable, containers_changed).await).await?;
@@ -212,7 +217,7 @@ impl EdgeRequest {
         Ok(EdgeOutcome { urls, problems: self.problems(&status) })
     }
 
-    /// Makes sure that gateway and agent run, and that they have the wish; what they are, and what was written.
+    /// Makes sure that gateway and agent run, and that they have the request; what they are, and what was written.
     async fn hand_in(
         &self,
         engine: &Engine,
@@ -242,13 +247,13 @@ impl EdgeRequest {
         Ok((pair, file))
     }
 
-    /// What [`EdgeRequest::grant`] would do, in words; nothing where all is in force.
+    /// What [`EdgeRequest::apply`] would do, in words; nothing where all is in force.
     ///
     /// # Errors
     /// Whatever the engine answers.
-    pub async fn outlook(&self, engine: &Engine, look: &EdgeSnapshot) -> Result<Vec<String>> {
+    pub async fn preview(&self, engine: &Engine, snapshot: &EdgeSnapshot) -> Result<Vec<String>> {
         let mut lines = Vec::new();
-        let pair = &look.pair;
+        let pair = &snapshot.pair;
         if !pair.exists() {
             lines.push("start the gateway".to_owned());
         } else if !pair.works() {
@@ -256,8 +261,8 @@ impl EdgeRequest {
         } else if !pair.is_current(&Executable::current()?.stamp) {
             lines.push("replace the gateway, which is another build of `stack`".to_owned());
         }
-        let known = match &look.status {
-            Some(_) => self.is_known(look),
+        let known = match &snapshot.status {
+            Some(_) => self.is_known(snapshot),
             None => {
                 let known = projects::read(engine, pair).await?.readable;
                 known.get(&self.file.project).is_some_and(|known| known.digest() == self.file.digest())

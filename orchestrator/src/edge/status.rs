@@ -110,16 +110,16 @@ mod tests {
         let name = format!("stack-status-test-{}", std::process::id());
         let line = |project: &str| {
             serde_json::to_string(&Status {
-                wishes: [(project.to_owned(), "x".to_owned())].into(),
+                requests: [(project.to_owned(), "x".to_owned())].into(),
                 ..Status::default()
             })
         };
         let (sender, receiver) = watch::channel(line("a")?);
         publish(&name, receiver)?;
         let mut told = StatusStream::connect(&name)?;
-        assert!(told.next().await?.wishes.contains_key("a"));
+        assert!(told.next().await?.requests.contains_key("a"));
         sender.send_replace(line("b")?);
-        assert!(told.next().await?.wishes.contains_key("b"));
+        assert!(told.next().await?.requests.contains_key("b"));
         drop(sender);
         assert_eq!(told.next().await.err().map(|error| error.kind()), Some(io::ErrorKind::UnexpectedEof));
         assert!(StatusStream::connect("stack-status-test-nobody").is_err());

@@ -2,6 +2,8 @@
 //! There are no choices here: what is done, and in which order, is the plan's.
 
 mod files;
+mod hook;
+mod image;
 mod report;
 mod run;
 mod wait;
