@@ -17,10 +17,10 @@ const ORDER: [&str; 17] = [
     "watch",
     "lock",
     "logs",
-    "develop",
     "provide",
     "edge",
     "reconcile",
+    "develop",
     "agent",
     "cli",
 ];
