@@ -4,10 +4,9 @@
 //! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
 
 mod beneath;
-pub mod compile;
 pub mod export;
-mod heal;
 pub mod mirror;
+mod restart_unhealthy;
 #[cfg(test)]
 mod tests;
 
@@ -18,17 +17,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use compile::{Files, Seen};
 use export::Mounted;
-use heal::{Healer, Restart};
+use restart_unhealthy::{Healer, Restart};
 
 use crate::backend::{self, Container, Engine, ErrorKind, Event, LabelFilter, State};
 use crate::edge::adopt;
-use crate::edge::deploy::agent_path;
+use crate::edge::agent_path;
+use crate::edge::compile::{self, Files, ObservedContainer};
 use crate::edge::projects;
 use crate::edge::state::{self, EdgeConfiguration, ProjectFile};
 use crate::error::{CommandError, Result};
@@ -37,6 +36,8 @@ use crate::watch::{ConfigurationFiles, FileWatch, settle};
 /// Pauses between attempts to reach an engine that is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Events that are kept while the engine is asked; of more, the oldest are forgotten.
+const BACKLOG: usize = 1024;
 /// Restarts that are under way when the agent is told to end have this time: one that is cut off leaves its container down.
 const LAST_RESTARTS: Duration = Duration::from_secs(25);
 /// A container that was told to end and still runs after this time has taken the signal for something else.
@@ -65,7 +66,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     }
 
     let (wake, mut woken) = mpsc::channel(1);
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut told) = broadcast::channel(BACKLOG);
     let listener = tokio::spawn(listen(engine.clone(), wake, tell));
     let files = Files::new(root.join("gateway/files"));
     let mut agent = Agent {
@@ -80,9 +81,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     };
     tokio::pin!(stop);
     loop {
-        while let Ok(event) = told.try_recv() {
-            agent.note(&event);
-        }
+        agent.note_all(&mut told);
         let again = match agent.rebuild().await {
             Ok(again) => again,
             Err(error) => {
@@ -104,7 +103,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
 }
 
 /// Hands the engine's events on, for as long as it takes.
-async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSender<Event>) {
+async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: broadcast::Sender<Event>) {
     let mut pause = FIRST_PAUSE;
     loop {
         match engine.events(&LabelFilter::default()).await {
@@ -125,7 +124,7 @@ async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: mpsc::UnboundedSen
 async fn hand_on(
     events: &mut BoxStream<'static, backend::Result<Event>>,
     wake: &mpsc::Sender<()>,
-    tell: &mpsc::UnboundedSender<Event>,
+    tell: &broadcast::Sender<Event>,
     pause: &mut Duration,
 ) -> String {
     loop {
@@ -221,6 +220,18 @@ impl Agent {
         Ok(modes)
     }
 
+    /// Takes the events that have come since the last look.
+    fn note_all(&mut self, events: &mut broadcast::Receiver<Event>) {
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.note(&event),
+                // Whom the lost ones were about nobody knows: the listing says who runs.
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.dying.clear(),
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Remembers who is about to go: requests must not be sent there any more.
     fn note(&mut self, event: &Event) {
         match event.action.as_str() {
@@ -263,7 +274,7 @@ impl Agent {
         let (due, heal) = self.healer.due(&projects, &containers, Instant::now());
         due.into_iter().for_each(|restart| self.restart(restart));
 
-        let seen = compile::seen(&containers, &self.modes(&containers).await?);
+        let seen = compile::observe(&containers, &self.modes(&containers).await?);
         let root = self.root.clone();
         let mut files = self.files.take().unwrap_or_else(|| Files::new(root.join("gateway/files")));
         let known = self.known.clone();
@@ -296,14 +307,14 @@ impl Agent {
 fn publish(
     root: &Path,
     projects: &BTreeMap<String, ProjectFile>,
-    seen: &[Seen],
+    seen: &[ObservedContainer],
     mirrored: Vec<String>,
     files: &mut Files,
 ) -> Result<(BTreeSet<String>, EdgeConfiguration)> {
     let compiled = compile::compile(projects, seen, Some(files));
     let mut edge = compiled.edge;
     edge.urls = compiled.urls;
-    edge.wishes = projects.iter().map(|(name, file)| (name.clone(), file.digest())).collect();
+    edge.requests = projects.iter().map(|(name, file)| (name.clone(), file.digest())).collect();
     edge.revisions = projects.iter().map(|(name, file)| (name.clone(), file.revision.clone())).collect();
     let own =
         edge.problems.iter().flat_map(|(project, lines)| lines.iter().map(move |line| format!("{project}: {line}")));

@@ -1,8 +1,10 @@
 //! The only door to containers.
 //!
 //! [`Backend`] is kept narrow and in the terms of containers, images, networks, volumes, exec, logs and events, so
-//! that an embedded engine or a cluster can be a further implementation. It makes no decisions: one method is one
-//! request to the engine (pulls, builds, logs, events and exec are one request with a stream behind it).
+//! that an embedded engine or a cluster can be a further implementation. A method is one intention about one object. It may
+//! take several requests to have it carried out (a container is created, then joins its further networks), but none that its
+//! caller could want separately: it decides nothing that a plan is about. A method that changes something can be repeated:
+//! what is so already is success. What went wrong is told by [`ErrorKind`]; nobody else reads an engine's words.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use futures_util::stream::BoxStream;
 pub mod content;
 pub mod docker;
 mod error;
+#[cfg(test)]
 pub mod memory;
 mod observed;
 pub mod reference;
@@ -216,7 +219,8 @@ pub trait Backend: Send + Sync {
     async fn unpause_container(&self, id: &str) -> Result<()>;
     /// Gives it another name.
     async fn rename_container(&self, id: &str, name: &str) -> Result<()>;
-    /// Removes it by force, with its anonymous volumes if asked. One that is gone already is fine.
+    /// Removes it by force, with its anonymous volumes if asked. One that is gone already is fine, and one that somebody
+    /// else is removing is waited for.
     async fn remove_container(&self, id: &str, volumes: bool) -> Result<()>;
     /// Waits until it has ended; its exit code.
     async fn wait_container(&self, id: &str) -> Result<i64>;
@@ -259,9 +263,9 @@ pub trait Backend: Send + Sync {
     async fn create_network(&self, spec: &NetworkSpec) -> Result<String>;
     /// Removes it. One that is gone already is fine.
     async fn remove_network(&self, id: &str) -> Result<()>;
-    /// Joins a container to a network.
+    /// Joins a container to a network; one that has joined it stays as it is.
     async fn connect_network(&self, container: &str, attachment: &Attachment) -> Result<()>;
-    /// Takes a container out of a network.
+    /// Takes a container out of a network. One that is not in it, or gone already, is fine.
     async fn disconnect_network(&self, container: &str, network: &str) -> Result<()>;
 
     /// Volumes whose labels pass the filter.

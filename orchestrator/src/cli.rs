@@ -140,7 +140,7 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             report(&error);
-            ExitCode::from(error.code)
+            ExitCode::from(error.kind.exit_code())
         }
     }
 }
@@ -159,7 +159,7 @@ fn started() -> Result<ExitCode> {
         Err(error) if error.kind() == clap::error::ErrorKind::DisplayVersion && plugin::is_called() => {
             version::run(&version::Args::default())
         }
-        Err(error) => Err(usage(&error)),
+        Err(error) => answer(&error),
     }
 }
 
@@ -251,25 +251,23 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
     Ok(escaped)
 }
 
-/// Help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.
-fn usage(error: &clap::Error) -> CommandError {
+/// What the parser has to say: help and version are answers; everything else is a mistake, with Docker Compose's exit code 1.
+fn answer(error: &clap::Error) -> Result<ExitCode> {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     let rendered = error.render();
     // No command at all is a question, too.
     if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        return match output::stdout(&rendered.ansi().to_string()) {
-            Ok(()) => CommandError::silent(0),
-            Err(error) => error.into(),
-        };
+        output::stdout(&rendered.ansi().to_string())?;
+        return Ok(ExitCode::SUCCESS);
     }
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand
         && let Some(clap::error::ContextValue::String(name)) = error.get(clap::error::ContextKind::InvalidSubcommand)
         && let Some(refused) = refused::command(name)
     {
-        return refused;
+        return Err(refused);
     }
     output::stderr(&rendered.ansi().to_string());
-    CommandError::silent(1)
+    Err(CommandError::reported())
 }
 
 fn report(error: &CommandError) {

@@ -8,11 +8,14 @@ pub mod edge;
 pub mod error;
 pub mod ignore;
 pub mod labels;
+#[cfg(test)]
+mod layers;
 pub mod lock;
 pub mod logs;
 mod pipe;
 pub mod provide;
 pub mod reconcile;
+pub mod text;
 pub mod ui;
 pub mod volume;
 pub mod watch;

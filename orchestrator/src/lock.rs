@@ -3,7 +3,7 @@
 //! A lock is a name that a socket of this host is bound to (unix(7), "abstract"), made of the engine's own id: whoever works
 //! with the same engine finds it taken, whatever user they are, wherever they keep their files and whichever of the engine's
 //! addresses they use. The kernel lets go of it however the process ends. Whoever shares neither this host nor its network
-//! is not kept out; what all projects share is then looked at again (see [`crate::edge::deploy::Setback`]).
+//! is not kept out; what all projects share is then looked at again (see [`crate::edge::error::EdgeError`]).
 
 mod mark;
 

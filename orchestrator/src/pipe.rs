@@ -8,7 +8,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 
-use crate::backend::{self, Upload};
+/// Pieces of a file on their way to the engine.
+pub type Upload = BoxStream<'static, io::Result<Bytes>>;
 
 /// Size of the pieces.
 const PIECE: usize = 64 * 1024;
@@ -96,15 +97,15 @@ pub(crate) fn shared(mut input: impl Read + Send + 'static, count: usize) -> Vec
 }
 
 /// Hands a stream to `work`, which reads it on a thread of its own.
-pub(crate) async fn read<T: Send + 'static>(
-    mut stream: BoxStream<'static, backend::Result<Bytes>>,
+pub(crate) async fn read<T: Send + 'static, E: Into<io::Error>>(
+    mut stream: BoxStream<'static, Result<Bytes, E>>,
     work: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let working = tokio::task::spawn_blocking(move || work(&mut Incoming { receiver, rest: Bytes::new() }));
     let feeding = async {
         while let Some(piece) = stream.next().await {
-            if sender.send(piece.map_err(|error| io::Error::other(error.message))).await.is_err() {
+            if sender.send(piece.map_err(Into::into)).await.is_err() {
                 break;
             }
         }
@@ -146,7 +147,7 @@ mod tests {
 
     use super::{PIECE, read, shared, written};
 
-    async fn all(upload: crate::backend::Upload) -> io::Result<Vec<u8>> {
+    async fn all(upload: super::Upload) -> io::Result<Vec<u8>> {
         upload
             .try_fold(Vec::new(), async |mut all, piece| {
                 all.extend_from_slice(&piece);
@@ -180,13 +181,13 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_what_nobody_reads() {
-        let silent = futures_util::stream::pending();
+        let silent = futures_util::stream::pending::<io::Result<_>>();
         assert!(read(Box::pin(silent), |_| Err::<(), _>(io::Error::other("enough"))).await.is_err());
     }
 
     #[tokio::test]
     async fn a_reader_may_stop_early() {
-        let endless = futures_util::stream::repeat_with(|| Ok(bytes::Bytes::from_static(b"abc")));
+        let endless = futures_util::stream::repeat_with(|| Ok::<_, io::Error>(bytes::Bytes::from_static(b"abc")));
         let found = read(Box::pin(endless), |input| {
             let mut four = [0; 4];
             input.read_exact(&mut four)?;

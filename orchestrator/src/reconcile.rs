@@ -1,7 +1,7 @@
 //! The reconciler: from what is there to what shall be.
 //!
 //! [`Desired`] is the project in the engine's terms, [`Observed`] one look at the engine, [`up::plan`] and the plans
-//! of [`lifecycle`] pure functions to a [`Plan`]: a graph of actions, each one call to the engine with its cause.
+//! of [`lifecycle`] pure functions to a [`Plan`]: a graph of actions, each one change with its cause.
 //! [`execute`] carries a plan out and makes no choices. A plan's text ([`Plan`]'s `Display`) is what `--dry-run` prints
 //! and what the tests hold `up` to.
 

@@ -70,7 +70,7 @@ async fn why_the_events_ended_is_known() {
         message: "connection reset".to_owned(),
     };
     let (wake, mut woken) = mpsc::channel(1);
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut told) = broadcast::channel(8);
     let mut pause = LONGEST_PAUSE;
     let events = vec![Ok(event("container", "start")), Ok(event("image", "pull")), Err(broken)];
     let reason = hand_on(&mut stream::iter(events).boxed(), &wake, &tell, &mut pause).await;
@@ -107,6 +107,25 @@ async fn who_was_told_to_end_gets_no_more_requests() {
         agent.note(&event("container", "start"));
         assert!(agent.dying.is_empty());
     }
+}
+
+#[tokio::test]
+async fn events_that_were_lost_are_made_up_for_by_looking() {
+    let mut agent = agent(Path::new("/nowhere"));
+    let (tell, mut told) = broadcast::channel(2);
+    let kill = |id: &str| {
+        let attributes = BTreeMap::from([("signal".to_owned(), "15".to_owned())]);
+        Event { id: id.to_owned(), attributes, ..event("container", "kill") }
+    };
+    tell.send(kill("a")).unwrap();
+    agent.note_all(&mut told);
+    assert_eq!(agent.dying.keys().collect::<Vec<_>>(), ["a"]);
+    // The end of the first is among those that are lost.
+    for event in [event("container", "die"), kill("b"), kill("c"), kill("d")] {
+        tell.send(event).unwrap();
+    }
+    agent.note_all(&mut told);
+    assert_eq!(agent.dying.keys().collect::<Vec<_>>(), ["c", "d"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,6 @@
 //! What is inside of containers: paths, archives, and images made of them.
 
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
-
-/// A tar archive on its way to the engine; an error ends the upload.
-pub type Upload = BoxStream<'static, std::io::Result<Bytes>>;
+pub use crate::pipe::Upload;
 
 /// How an archive is unpacked in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Docker Engine (and whatever speaks its API, such as Podman), from API 1.41 up.
 
 mod address;
-mod again;
 mod answers;
 mod build;
 mod calls;
@@ -15,6 +14,7 @@ mod exec;
 mod image;
 mod log_file;
 mod network;
+mod recreate_body;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -36,8 +36,8 @@ pub(crate) use address::config_folder;
 pub(crate) use client_config::read_in;
 
 use super::{Backend as _, Engine, EngineInfo, Error, ErrorKind, LabelFilter, Result};
-use crate::ui::style::printable;
-use create::Misfit;
+use crate::text::printable;
+use create::TranslateError;
 use transport::{Call, Message, Transport, encode, with_query};
 
 /// The newest API version this backend was written for.
@@ -278,9 +278,9 @@ fn container_path(id: &str, rest: &str) -> String {
     format!("/containers/{}{rest}", encode(id))
 }
 
-fn misfit(call: Call<'_>, misfit: Misfit) -> Error {
-    match misfit {
-        Misfit::Invalid(message) => call.error(ErrorKind::Invalid, message),
-        Misfit::Unsupported(message) => call.error(ErrorKind::Unsupported, message),
+fn translate_error(call: Call<'_>, translate_error: TranslateError) -> Error {
+    match translate_error {
+        TranslateError::Invalid(message) => call.error(ErrorKind::Invalid, message),
+        TranslateError::Unsupported(message) => call.error(ErrorKind::Unsupported, message),
     }
 }

@@ -38,10 +38,21 @@ pub enum ErrorKind {
     Conflict,
     /// The request makes no sense to the engine (400).
     Invalid,
+    /// Another process of the host has a port that a container publishes.
+    PortTaken,
+    /// What a container is to be given of the host (a bind mount's source) is not there.
+    MissingSource,
     /// The engine is too old for it; the message names the version it needs.
     Unsupported,
     /// Anything else the engine refused (500 and others).
     Engine,
+}
+
+impl From<Error> for std::io::Error {
+    /// Where the engine is read like a file.
+    fn from(error: Error) -> Self {
+        Self::other(error.message)
+    }
 }
 
 impl Error {

@@ -46,8 +46,8 @@ pub enum Behaviour {
     Unhealthy,
     /// Ends at once with this code.
     Exit(i64),
-    /// Cannot be started: the engine's words.
-    Refuse(String),
+    /// Cannot be started: the kind of the refusal, and the engine's words.
+    Refuse(ErrorKind, String),
 }
 
 /// One call that was made.

@@ -89,6 +89,14 @@ pub enum State {
     Dead,
 }
 
+impl State {
+    /// Whether there is a process, be it frozen or about to be started again.
+    #[must_use]
+    pub const fn has_process(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+}
+
 /// Health of a container that has a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {

@@ -59,7 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         tokio::select! {
             outcome = relay(session, Input::ours(!args.no_stdin), tty, resize) => outcome?,
             outcome = forward(hand_on), if args.sig_proxy => outcome?,
-            code = ended(), if !args.sig_proxy => return Err(CommandError::silent(code)),
+            code = ended(), if !args.sig_proxy => return Ok(ExitCode::from(code)),
         }
         let detail = engine.container(&id).await;
         match detail {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use compose_schema::model::{Bytes, SshKey};
 
-use super::carry_out::{INTERRUPTED, Runner};
+use super::carry_out::Runner;
 use super::push::{self, Pushes};
 use super::{Context, Global, block_on, dry_run};
 use crate::backend::BuildCheck;
-use crate::edge::Wish;
+use crate::edge::EdgeRequest;
 use crate::error::{CommandError, Result};
 use crate::reconcile::{Desired, Selection, up};
 use crate::ui::output;
@@ -128,7 +128,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         environment: context.environment.clone(),
     };
     let loaded = context.load(&context.load_options(&args.services))?;
-    let adopted = Wish::of(&loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),
         no_dependencies: !args.with_dependencies,
@@ -189,7 +189,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         let failures = tokio::select! {
             failures = pushes.push(&runner.engine, &runner.reporter, limit, args.quiet) => failures,
-            () = runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+            () = runner.cancel.cancelled() => return Err(CommandError::interrupted()),
         };
         push::outcome(&failures, false)?;
         Ok(ExitCode::SUCCESS)
@@ -206,7 +206,7 @@ fn check(context: &Context, desired: &Desired) -> Result<ExitCode> {
             let Some(spec) = &service.build else { continue };
             let checked = tokio::select! {
                 checked = runner.engine.check_build(spec, Arc::new(|_| {})) => checked,
-                () = runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+                () = runner.cancel.cancelled() => return Err(CommandError::interrupted()),
             };
             let checked = checked.map_err(|error| {
                 let message = format!("cannot check the Dockerfile of service `{name}`: {}", error.message);

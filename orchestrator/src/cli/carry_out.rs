@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, dry_run};
 use crate::backend::Engine;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, INTERRUPTED, Result};
 use crate::lock::Lock;
 use crate::reconcile::execute::{Executor, Outcome};
 use crate::reconcile::{Desired, Observed, Plan};
@@ -65,7 +65,7 @@ impl Runner {
         }
         let lock = tokio::select! {
             lock = Lock::of_project(&self.engine, &self.project) => lock?,
-            () = self.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+            () = self.cancel.cancelled() => return Err(CommandError::interrupted()),
         };
         self.lock = Some(lock);
         Ok(())
@@ -149,9 +149,6 @@ impl Runner {
     }
 }
 
-/// Exit code of a command that an interrupt ended.
-pub const INTERRUPTED: u8 = 130;
-
 /// Interrupts: Ctrl-C and SIGTERM.
 #[derive(Debug)]
 pub struct Signals {
@@ -191,6 +188,6 @@ pub async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T
     let mut signals = Signals::new()?;
     tokio::select! {
         done = work => done,
-        () = signals.next() => Err(CommandError::silent(INTERRUPTED)),
+        () = signals.next() => Err(CommandError::interrupted()),
     }
 }

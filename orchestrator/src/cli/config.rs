@@ -222,7 +222,7 @@ impl Args {
     fn failed(&self, failure: &Failure) -> CommandError {
         if self.reports_json() {
             return match self.warn(&failure.diagnostics, &failure.sources) {
-                Ok(()) => CommandError::silent(1),
+                Ok(()) => CommandError::reported(),
                 Err(error) => error,
             };
         }

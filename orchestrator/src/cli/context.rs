@@ -8,6 +8,7 @@ use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
 use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
+use crate::text::truth;
 use crate::ui::progress::json;
 use crate::ui::{output, trace};
 
@@ -131,8 +132,7 @@ impl Context {
     /// Whether a variable of the environment is set to true, as Go's `strconv.ParseBool` reads it: Docker Compose does.
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
-        let value = self.environment.get(name).map(String::as_str);
-        matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+        self.environment.get(name).and_then(|value| truth(value)) == Some(true)
     }
 
     /// The load options that the global flags ask for, with `selected` services named on the command line.

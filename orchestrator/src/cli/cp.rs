@@ -221,13 +221,9 @@ fn copy_of<'a>(direction: Direction<'_>, container: &'a Container) -> Copy<'a> {
 
 /// All failures as one; ways out that several have are shown once.
 fn failed(failures: Vec<(String, CommandError)>) -> Result<()> {
-    if let [(_, error)] = failures.as_slice()
-        && error.message.is_empty()
-    {
-        return Err(CommandError::silent(error.code));
-    }
-    if failures.is_empty() {
-        return Ok(());
+    let is_silent = |(_, error): &(String, CommandError)| error.message.is_empty();
+    if failures.is_empty() || (failures.len() == 1 && failures.iter().all(is_silent)) {
+        return failures.into_iter().try_for_each(|(_, error)| Err(error));
     }
     let lines: Vec<String> =
         failures.iter().map(|(words, error)| format!("cannot {words}: {}", error.message)).collect();

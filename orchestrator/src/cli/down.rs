@@ -24,7 +24,7 @@ pub struct Args {
     volumes: bool,
     /// Remove images too: all, or those without a name of their own in the file
     #[arg(long, value_name = "all|local")]
-    rmi: Option<Images>,
+    rmi: Option<Removed>,
     /// Remove containers of services that are gone from the files
     #[arg(long)]
     remove_orphans: bool,
@@ -34,6 +34,22 @@ pub struct Args {
     /// Seconds until a container is killed
     #[arg(short, long, value_name = "SECONDS", value_parser = flags::grace, allow_negative_numbers = true)]
     timeout: Option<Duration>,
+}
+
+/// Which images go.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Removed {
+    Local,
+    All,
+}
+
+impl From<Removed> for Images {
+    fn from(removed: Removed) -> Self {
+        match removed {
+            Removed::Local => Self::Local,
+            Removed::All => Self::All,
+        }
+    }
 }
 
 /// Takes a project down, and its routes out of the gateway.
@@ -46,7 +62,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let options = DownOptions {
         services: args.services.clone(),
         volumes: args.volumes,
-        images: args.rmi,
+        images: args.rmi.map(Images::from),
         remove_orphans: args.remove_orphans || context.is_true("COMPOSE_REMOVE_ORPHANS"),
         timeout: args.timeout,
     };

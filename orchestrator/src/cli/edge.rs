@@ -126,14 +126,14 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
             output::stdout(&answer)?;
         }
         Part::Wait { project, revision, reached, gone, limit } => {
-            let awaited = wait::Awaited {
+            let awaited = wait::WaitCondition {
                 reached: reached.into_iter().collect(),
                 gone: gone.into_iter().collect(),
                 limit: Duration::from_secs(limit),
                 revision: project.zip(revision),
             };
             let status = block_on(async {
-                wait::inside(wait::STATUS.as_ref(), &awaited).await.map_err(wait::WaitError::by_code)
+                wait::inside(wait::STATUS.as_ref(), &awaited).await.map_err(wait::WaitError::into_command_error)
             })?;
             let text = serde_json::to_string(&status)
                 .map_err(|error| CommandError::new(format!("cannot print the status: {error}")))?;

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-use super::carry_out::{INTERRUPTED, Signals};
+use super::carry_out::Signals;
 use super::scope::Scope;
 use super::{Context, block_on, dry_run, flags};
 use crate::backend;
@@ -68,7 +68,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         // An interrupt takes what has been written away, too.
         let outcome = tokio::select! {
             outcome = exported => outcome,
-            () = signals.next() => Err(CommandError::silent(INTERRUPTED)),
+            () = signals.next() => Err(CommandError::interrupted()),
         };
         match &outcome {
             Ok(()) => update(Status::Done, "Exported"),

@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Id};
 
 use super::Cli;
+use crate::text::truth;
 
 /// Parses the command line. Flags without a value may have one (`--detach=false`); of what stands there twice the last
 /// counts.
@@ -121,11 +122,7 @@ fn with_values(command: Command) -> Command {
 /// # Errors
 /// Anything else.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("use `true` or `false`".to_owned()),
-    }
+    truth(text).ok_or_else(|| "use `true` or `false`".to_owned())
 }
 
 /// Seconds until a container that is stopped is killed; a negative number stands for [`Duration::MAX`], never.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use super::carry_out::{INTERRUPTED, Runner};
+use super::carry_out::Runner;
 use super::{Context, block_on};
-use crate::edge::Wish;
-use crate::error::{CommandError, Result};
+use crate::edge::EdgeRequest;
+use crate::error::{CommandError, Kind, Result};
 use crate::reconcile::action::Action;
 use crate::reconcile::execute::Outcome;
 use crate::reconcile::up::{self, PullPolicy};
@@ -49,7 +49,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         })?),
     };
     let loaded = context.load(&context.load_options(&args.services))?;
-    let adopted = Wish::of(&loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),
         no_dependencies: !args.include_deps,
@@ -97,7 +97,7 @@ fn buildable(plan: &Plan, outcome: &Outcome, desired: &Desired) -> Option<String
 
 /// A failure that only deserves a warning; an interrupt still ends the command.
 fn tolerated(runner: &Runner, error: CommandError) -> Result<()> {
-    if error.code == INTERRUPTED {
+    if error.kind == Kind::Interrupted {
         return Err(error);
     }
     runner.reporter.message(&format!("warning: {}", error.message));

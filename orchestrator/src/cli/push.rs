@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::{Context, block_on, dry_run};
 use crate::backend::{Engine, ProgressSink};
-use crate::edge::Wish;
+use crate::edge::EdgeRequest;
 use crate::error::{CommandError, Result};
 use crate::reconcile::{Desired, Selection};
 use crate::ui::output;
@@ -120,7 +120,7 @@ pub(super) fn outcome(failures: &[String], ignored: bool) -> Result<()> {
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let loaded = context.load(&context.load_options(&args.services))?;
-    let adopted = Wish::of(&loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),
         no_dependencies: !args.include_deps,

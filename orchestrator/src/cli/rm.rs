@@ -71,7 +71,12 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         }
         scope.check(&args.services, &observed.containers)?;
         let services = services(&scope, &args.services);
-        Ok(lifecycle::remove(&observed, scope.project(), &services, args.stop, args.volumes))
+        Ok(lifecycle::remove(
+            &observed,
+            scope.project(),
+            &services,
+            lifecycle::RemoveOptions { stop_first: args.stop, volumes: args.volumes },
+        ))
     })?;
     let names = removed(&plan);
     if names.is_empty() {

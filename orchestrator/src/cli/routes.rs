@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::ps::unsupported_format;
 use super::scope::Scope;
 use super::{Context, block_on, gateway, to_json};
-use crate::edge::ask::{self, Answer, Asked};
-use crate::edge::deploy::Pair;
+use crate::edge::ask::{self, Answer, Query};
+use crate::edge::containers::EdgeContainers;
 use crate::error::Result;
 use crate::ui::{output, terminal};
 
@@ -88,8 +88,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 /// What the gateway of the engine routes for the project of `scope`, or for all; and what does not work there.
 async fn live(context: &Context, scope: Option<Scope>) -> Result<(Vec<Routed>, BTreeSet<String>)> {
     let engine = context.engine()?;
-    let pair = Pair::observe(engine.as_ref()).await?;
-    let answer = ask::ask(&engine, &pair, &Asked::Routes).await?;
+    let pair = EdgeContainers::observe(engine.as_ref()).await?;
+    let answer = ask::ask(&engine, &pair, &Query::Routes).await?;
     let name = scope.as_ref().map(|scope| scope.name.clone());
     let projects = Projects::gather(context, &engine, &pair, scope, &answer.background).await?;
     let mut routes = routed(answer.report.clone(), &answer, &projects);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::carry_out::{INTERRUPTED, Signals};
+use super::carry_out::Signals;
 use super::session::{Input, forward, relay};
 use super::up::{Prepared, Work};
 use super::{Context, Global, block_on, dry_run};
@@ -238,7 +238,7 @@ async fn make(prepared: &mut Prepared, container: &OneOff) -> Result<Option<Stri
     };
     let outcome = tokio::select! {
         outcome = prepared.runner.carry_out(&plan, Some(&prepared.desired)) => outcome?,
-        () = interrupted => return Err(CommandError::silent(INTERRUPTED)),
+        () = interrupted => return Err(CommandError::interrupted()),
     };
     if prepared.runner.dry_run {
         dry_run::print(&format!("start {}", printable(&container.name)))?;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use compose_schema::{LoadOptions, Loaded, Project, codes, suggest};
 
 use super::Context;
-use crate::backend::{Container, Engine, LabelFilter, State};
+use crate::backend::{Container, Engine, LabelFilter};
 use crate::error::{CommandError, Result, from_failure};
 use crate::labels;
 use crate::reconcile::observed::{is_oneoff, number_of, service_of};
@@ -188,5 +188,5 @@ pub fn no_such_service<'a>(name: &str, known: impl IntoIterator<Item = &'a str>)
 
 /// Whether a container has a process.
 pub fn runs(container: &Container) -> bool {
-    matches!(container.state, State::Running | State::Paused | State::Restarting)
+    container.state.has_process()
 }

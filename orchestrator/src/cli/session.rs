@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::backend::{self, Session, Stream};
 use crate::error::{CommandError, Result};
@@ -163,12 +164,14 @@ pub async fn ended() -> u8 {
 /// # Errors
 /// Signals that cannot be listened to.
 pub async fn forward(send: impl AsyncFn(&'static str)) -> Result<()> {
-    let (sender, mut caught) = mpsc::unbounded_channel();
+    let (sender, mut caught) = mpsc::channel(1);
+    let mut listening = JoinSet::new();
     for (name, number) in SIGNALS {
         let mut signals = signal(SignalKind::from_raw(number))
             .map_err(|error| CommandError::new(format!("cannot listen to signals: {error}")))?;
         let sender = sender.clone();
-        tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(name).is_ok() {} });
+        // Signals of one kind that come while one is handed on count once, as with processes.
+        listening.spawn(async move { while signals.recv().await.is_some() && sender.send(name).await.is_ok() {} });
     }
     while let Some(name) = caught.recv().await {
         send(name).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::carry_out::Runner;
 use super::scope::Scope;
 use super::{Context, block_on};
-use crate::edge::Wish;
+use crate::edge::EdgeRequest;
 use crate::error::{CommandError, Result};
 use crate::reconcile::observed::{is_oneoff, service_of};
 use crate::reconcile::up::{self, Recreate, UpOptions};
@@ -66,7 +66,7 @@ async fn plan(runner: &Runner, scope: &Scope, observed: &Observed, args: &Args) 
     if services.len() < args.services.len() {
         return Ok((lifecycle::start(observed, &args.services, args.wait, limit), None));
     }
-    let adopted = Wish::of(loaded, true)?.as_ref().map(Wish::adopted).unwrap_or_default();
+    let adopted = EdgeRequest::of(loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection { services, adopted, ..Selection::default() };
     let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
     let options = UpOptions {

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use super::gateway::authority;
 use super::{Context, block_on};
-use crate::edge::{deploy, state};
+use crate::edge::{state, volumes};
 use crate::error::{CommandError, Result};
 use crate::ui::output;
 
@@ -69,7 +69,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
 /// There is none.
 fn roots(context: &Context) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let inside = state::authority().join(proxy::LOCAL_ROOT);
-    let asked = context.engine().and_then(|engine| block_on(async { deploy::read_file(&engine, &inside).await }));
+    let asked = context.engine().and_then(|engine| block_on(async { volumes::read_file(&engine, &inside).await }));
     let by_hand = authority::folder(&context.environment).map(|folder| folder.join(proxy::LOCAL_ROOT));
     let by_hand = match by_hand.map(|path| (fs::read(&path), path)) {
         Some((Ok(root), _)) => Some((BY_HAND, root)),

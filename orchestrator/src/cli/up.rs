@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use compose_schema::Loaded;
 
-use super::carry_out::{INTERRUPTED, Runner};
+use super::carry_out::Runner;
 use super::watch::How;
 use super::{Context, block_on, dry_run};
-use crate::edge::{Look, Wish};
+use crate::edge::{EdgeRequest, EdgeSnapshot};
 use crate::error::{CommandError, Result};
 use crate::reconcile::desired::DesiredService;
 use crate::reconcile::settle::settle;
@@ -108,10 +108,10 @@ pub struct Prepared {
     yes: bool,
     /// Questions are put to the user.
     ask: bool,
-    wish: Option<Wish>,
+    wish: Option<EdgeRequest>,
     /// Whether it is handed to the gateway.
     route: bool,
-    look: Look,
+    look: EdgeSnapshot,
 }
 
 impl Prepared {
@@ -121,8 +121,8 @@ impl Prepared {
     /// A project that cannot be run as it is written.
     pub fn new(context: &Context, loaded: impl Into<Arc<Loaded>>, work: Work) -> Result<Self> {
         let loaded = loaded.into();
-        let wish = Wish::of(&loaded, work.adopt)?;
-        let adopted = wish.as_ref().map(Wish::adopted).unwrap_or_default();
+        let wish = EdgeRequest::of(&loaded, work.adopt)?;
+        let adopted = wish.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
         let selection = Selection { adopted, ..work.selection };
         let desired = Desired::new(&loaded.project, &selection, &|path| loaded.place(path))?;
         let runner = Runner::new(context, &loaded.project.name)?;
@@ -142,7 +142,7 @@ impl Prepared {
             wish,
             route: work.route,
             ask: work.ask,
-            look: Look::default(),
+            look: EdgeSnapshot::default(),
         })
     }
 
@@ -240,7 +240,7 @@ impl Prepared {
         }
         let plan = self.plan(&observed)?;
         let edge = match self.wish.as_ref().filter(|_| self.route) {
-            Some(wish) => wish.outlook(&self.runner.engine, &self.look).await?,
+            Some(wish) => wish.preview(&self.runner.engine, &self.look).await?,
             None => Vec::new(),
         };
         Ok(Preview { plan, edge })
@@ -276,7 +276,7 @@ impl Prepared {
                 || (self.ask
                     && tokio::select! {
                         answer = prompt::confirm(&question) => answer?,
-                        () = self.runner.cancel.cancelled() => return Err(CommandError::silent(INTERRUPTED)),
+                        () = self.runner.cancel.cancelled() => return Err(CommandError::interrupted()),
                     });
             if agreed {
                 self.options.recreate_volumes.insert(key);
@@ -288,7 +288,7 @@ impl Prepared {
     /// What the gateway routes to now; and, before anything is done, whether it can listen where it has to.
     async fn look_at_gateway(&mut self) -> Result<()> {
         let Some(wish) = &self.wish else { return Ok(()) };
-        self.look = Look::at(&self.runner.engine).await?;
+        self.look = EdgeSnapshot::take(&self.runner.engine).await?;
         if self.look.has_gateway() {
             self.options.routed = wish.routed();
         }
@@ -326,7 +326,7 @@ impl Prepared {
     async fn route(&self, changed: bool) -> Result<()> {
         let Some(wish) = self.wish.as_ref().filter(|_| self.route) else { return Ok(()) };
         let reporter = &self.runner.reporter;
-        let granted = wish.grant(&self.runner.engine, &self.look, changed).await?;
+        let granted = wish.apply(&self.runner.engine, &self.look, changed).await?;
         for url in &granted.urls {
             reporter.update(Update { id: &format!("Route {url}"), status: Status::Done, text: "Serving", details: "" });
         }

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use super::carry_out::{INTERRUPTED, Signals};
+use super::carry_out::Signals;
 use super::up::{Prepared, Work};
 use super::{Context, block_on, dry_run};
-use crate::error::Result;
+use crate::error::{INTERRUPTED, Result};
 use crate::reconcile::Selection;
 use crate::reconcile::up::{Recreate, UpOptions};
 

@@ -10,7 +10,7 @@ use compose_schema::model::{FileObject, FileReference, Project, Service};
 use proxy::Resolver;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::compile;
+use crate::edge::compile;
 use crate::error::{CommandError, Result};
 
 /// What an adopted Traefik service says.

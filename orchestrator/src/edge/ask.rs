@@ -18,7 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use super::deploy::{GATEWAY, Pair};
+use super::containers::{EdgeContainers, GATEWAY};
 use super::door;
 use super::state::Origins;
 use crate::backend::{Engine, ExecSpec, State, Stream};
@@ -35,7 +35,7 @@ const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// What the gateway serves, to look at.
 #[derive(Debug)]
-pub struct Look {
+pub struct GatewayView {
     /// What is in force.
     pub inspector: Inspector,
     /// Where it listens.
@@ -59,7 +59,7 @@ pub struct Background {
 /// A question.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Asked {
+pub enum Query {
     /// What is routed where?
     Routes,
     /// Why is this request answered as it is?
@@ -74,15 +74,15 @@ pub struct Answer {
     pub background: Background,
     /// All routers.
     pub report: Report,
-    /// To [`Asked::Explain`].
+    /// To [`Query::Explain`].
     pub explanation: Option<Explanation>,
 }
 
-impl Look {
-    fn answer(&self, asked: &Asked) -> Answer {
+impl GatewayView {
+    fn answer(&self, asked: &Query) -> Answer {
         let explanation = match asked {
-            Asked::Routes => None,
-            Asked::Explain(question) => Some(self.inspector.explain(question, &self.points)),
+            Query::Routes => None,
+            Query::Explain(question) => Some(self.inspector.explain(question, &self.points)),
         };
         Answer { background: self.background.clone(), report: self.inspector.report(), explanation }
     }
@@ -102,7 +102,7 @@ fn is_trusted(stream: &impl std::os::fd::AsFd) -> io::Result<bool> {
 ///
 /// # Errors
 /// A name that is taken.
-pub fn publish(socket: &str, look: watch::Receiver<Option<Arc<Look>>>) -> io::Result<()> {
+pub fn publish(socket: &str, look: watch::Receiver<Option<Arc<GatewayView>>>) -> io::Result<()> {
     door::open(&name_of(socket), ASKERS, move |stream| {
         let look = look.borrow().clone();
         async move {
@@ -112,14 +112,14 @@ pub fn publish(socket: &str, look: watch::Receiver<Option<Arc<Look>>>) -> io::Re
     })
 }
 
-async fn answer(stream: UnixStream, look: Option<Arc<Look>>) -> io::Result<()> {
+async fn answer(stream: UnixStream, look: Option<Arc<GatewayView>>) -> io::Result<()> {
     if !is_trusted(&stream)? {
         return Ok(());
     }
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     (&mut stream).take(LONGEST_QUESTION).read_line(&mut line).await?;
-    let asked: Asked = serde_json::from_str(&line).map_err(io::Error::other)?;
+    let asked: Query = serde_json::from_str(&line).map_err(io::Error::other)?;
     // Rules are asked one by one, which takes a while where there are many.
     let work = move || serde_json::to_vec(&look.map(|look| look.answer(&asked)).unwrap_or_default());
     let text = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?.map_err(io::Error::other)?;
@@ -151,7 +151,7 @@ pub async fn put(socket: &str, question: &str) -> io::Result<String> {
 ///
 /// # Errors
 /// There is no gateway, or it does not answer.
-pub async fn ask(engine: &Engine, pair: &Pair, asked: &Asked) -> Result<Answer> {
+pub async fn ask(engine: &Engine, pair: &EdgeContainers, asked: &Query) -> Result<Answer> {
     let (Some(gateway), Some(socket)) = (&pair.gateway, pair.socket()) else {
         return Err(CommandError::new("there is no gateway on this engine: nothing is routed")
             .hint("`stack up -d` starts one for a project with `traefik.*` labels"));
@@ -192,11 +192,12 @@ mod tests {
         let inspector = Inspector::offline(&proxy::gateway::Update::default(), &[]).map_err(io::Error::other)?;
         let problems = BTreeMap::from([("web".to_owned(), vec!["no".to_owned()])]);
         let background = Background { problems, ..Background::default() };
-        let look = Look { inspector, points: vec![EntryPoint::new(":80", ":80")], background: background.clone() };
+        let look =
+            GatewayView { inspector, points: vec![EntryPoint::new(":80", ":80")], background: background.clone() };
         let (sender, receiver) = watch::channel(Some(Arc::new(look)));
         publish(&name, receiver)?;
         let question = Question::of("http://app.test/").map_err(io::Error::other)?;
-        let text = put(&name, &serde_json::to_string(&Asked::Explain(Box::new(question)))?).await?;
+        let text = put(&name, &serde_json::to_string(&Query::Explain(Box::new(question)))?).await?;
         let answer: Answer = serde_json::from_str(&text)?;
         assert_eq!(answer.background, background);
         let explanation = answer.explanation.unwrap_or_default();

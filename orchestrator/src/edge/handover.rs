@@ -44,9 +44,9 @@ const SERVING: u8 = b'S';
 
 /// Where a gateway waits for its successor, before there is one.
 #[derive(Debug)]
-pub struct MeetingPlace(UnixListener);
+pub struct HandoverListener(UnixListener);
 
-impl MeetingPlace {
+impl HandoverListener {
     /// Opens it under a name.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl MeetingPlace {
 
 /// Sockets of a predecessor, which goes on accepting until it is told otherwise.
 #[derive(Debug)]
-pub struct Inheritance {
+pub struct InheritedSockets {
     sockets: Inherited,
     predecessor: Predecessor,
 }
@@ -101,7 +101,7 @@ pub struct Inheritance {
 #[derive(Debug)]
 pub struct Predecessor(UnixStream);
 
-impl Inheritance {
+impl InheritedSockets {
     /// Asks the gateway that waits under that name.
     ///
     /// # Errors

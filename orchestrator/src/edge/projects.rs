@@ -12,10 +12,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::deploy::{self, AGENT, Pair, Setback};
+use super::containers::{AGENT, EdgeContainers};
+use super::error::EdgeError;
 use super::image::Archive;
-use super::new_revision;
+use super::revision::new_revision;
 use super::state::{self, ProjectFile};
+use super::volumes;
 use crate::backend::Engine;
 use crate::error::{CommandError, Result};
 
@@ -120,7 +122,7 @@ fn parts(name: &str) -> (&str, &str) {
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub async fn write(engine: &Engine, file: &ProjectFile) -> Result<(), Setback> {
+pub async fn write(engine: &Engine, file: &ProjectFile) -> Result<(), EdgeError> {
     put(engine, &name_of(file), file).await
 }
 
@@ -128,14 +130,14 @@ pub async fn write(engine: &Engine, file: &ProjectFile) -> Result<(), Setback> {
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub async fn rewrite(engine: &Engine, known: &Known, file: &ProjectFile) -> Result<(), Setback> {
+pub async fn rewrite(engine: &Engine, known: &Known, file: &ProjectFile) -> Result<(), EdgeError> {
     if known.single.contains(&file.project) {
         return put(engine, &format!("{}.json", file.project), file).await;
     }
     write(engine, file).await
 }
 
-async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), Setback> {
+async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), EdgeError> {
     let content = serde_json::to_vec_pretty(file)
         .map_err(|error| CommandError::new(format!("cannot write down the routes of `{}`: {error}", file.project)))?;
     let pack = || -> io::Result<Vec<u8>> {
@@ -153,12 +155,12 @@ async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), Setb
 ///
 /// # Errors
 /// Whatever the engine answers, except that there is nothing yet.
-pub async fn read(engine: &Engine, pair: &Pair) -> Result<Known> {
+pub async fn read(engine: &Engine, pair: &EdgeContainers) -> Result<Known> {
     match (&pair.agent, &pair.gateway) {
         (Some(agent), _) => read_in(engine, &agent.id).await,
         // Somebody has removed the agent.
         (None, Some(gateway)) => {
-            let reader = deploy::make_reader(engine, &gateway.image).await?;
+            let reader = volumes::make_reader(engine, &gateway.image).await?;
             let known = read_in(engine, &reader).await;
             engine.remove_container(&reader, false).await?;
             known
@@ -172,7 +174,7 @@ async fn read_in(engine: &Engine, holder: &str) -> Result<Known> {
     let mut files = BTreeMap::new();
     // What is moved meanwhile is where it goes before it is gone from where it was.
     for mount in [state::BEFORE, state::MOUNT] {
-        if let Some(tar) = deploy::archive(engine, holder, &format!("{mount}/{FOLDER}")).await? {
+        if let Some(tar) = volumes::archive(engine, holder, &format!("{mount}/{FOLDER}")).await? {
             let found = unpack(&tar)
                 .map_err(|error| CommandError::new(format!("cannot read what the gateway serves: {error}")))?;
             files.extend(found);

@@ -1,21 +1,22 @@
 //! The gateway's process: serves what the agent wrote, and says how it is.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proxy::config::statics;
 use proxy::entry_point::EntryPoint;
-use proxy::gateway::{Announce, Gateway, Inherited, Listener, Options, Status as Listening, Update};
+use proxy::gateway::{Announce, Applied, Gateway, Inherited, Listener, Options, Status as Listening, Update};
 use proxy::observe::access_log::AccessLog;
 use proxy::observe::api::{Api, Features};
 use proxy::observe::trace::Tracer;
 use proxy::route::EntryPointModel;
 use tokio::sync::watch;
 
-use super::ask::{self, Background, Look};
-use super::handover::{Inheritance, MeetingPlace, Predecessor};
+use super::ask::{self, Background, GatewayView};
+use super::handover::{HandoverListener, InheritedSockets, Predecessor};
 use super::state::{self, EdgeConfiguration, Status};
 use super::status;
 use super::wait::STATUS;
@@ -65,13 +66,13 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         ..Options::default()
     };
     let gateway = Gateway::start(options).await.map_err(|error| fail(&error))?;
-    let (teller, told) = watch::channel(String::new());
-    let (look, looked) = watch::channel(None);
+    let (status_line, told) = watch::channel(String::new());
+    let (view, viewed) = watch::channel(None);
     let mut serving = Serving {
         api,
-        look,
+        view,
         listening: gateway.subscribe(),
-        teller,
+        status_line,
         access_log: None,
         metrics: statics::Metrics::default(),
         tracing: None,
@@ -79,33 +80,18 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         files: known,
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
-    let (inherited, predecessor) = inheritance.map(Inheritance::split).unzip();
+    let (inherited, predecessor) = inheritance.map(InheritedSockets::split).unzip();
     serving.read(&root, &gateway, inherited.unwrap_or_default()).await?;
     if let Some(Err(error)) = predecessor.map(Predecessor::may_go) {
         tracing::warn!(%error, "the gateway before this one has gone by itself");
     }
-    serving.say()?;
-    let meeting_place = names.handover.and_then(|name| match MeetingPlace::open(&name) {
-        Ok(place) => Some(place),
-        Err(error) => {
-            // The next one has to wait until this one has ended.
-            tracing::warn!(%error, name, "the listening sockets cannot be handed over");
-            None
-        }
-    });
-    if let Some(socket) = names.status {
-        if let Err(error) = ask::publish(&socket, looked) {
-            tracing::warn!(%error, socket, "questions about routes are not answered");
-        }
-        // Without it `up` asks in a longer way.
-        if let Err(error) = status::publish(&socket, told) {
-            tracing::warn!(%error, socket, "the status is not told over a socket");
-        }
-    }
+    serving.tell_status().await?;
+    let handover = names.handover.as_deref().and_then(await_successor);
+    open_sockets(&names, viewed, told);
     tokio::pin!(stop);
     let successor = async {
-        match meeting_place {
-            Some(place) => place.hand_over(&gateway).await,
+        match handover {
+            Some(listener) => listener.hand_over(&gateway).await,
             None => std::future::pending().await,
         }
     };
@@ -126,9 +112,31 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
     Ok(())
 }
 
+/// Where the next gateway asks for the listening sockets.
+fn await_successor(name: &str) -> Option<HandoverListener> {
+    HandoverListener::open(name)
+        .inspect_err(|error| {
+            // The next one has to wait until this one has ended.
+            tracing::warn!(%error, name, "the listening sockets cannot be handed over");
+        })
+        .ok()
+}
+
+/// Where `stack` asks what is routed, and is told how the gateway is.
+fn open_sockets(names: &Names, view: watch::Receiver<Option<Arc<GatewayView>>>, status_line: watch::Receiver<String>) {
+    let Some(socket) = &names.status else { return };
+    if let Err(error) = ask::publish(socket, view) {
+        tracing::warn!(%error, socket, "questions about routes are not answered");
+    }
+    // Without it `up` asks in a longer way.
+    if let Err(error) = status::publish(socket, status_line) {
+        tracing::warn!(%error, socket, "the status is not told over a socket");
+    }
+}
+
 /// The sockets of the gateway before this one, if there is one.
-async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
-    match Inheritance::ask(predecessor?).await {
+async fn inherit(predecessor: Option<&str>) -> Option<InheritedSockets> {
+    match InheritedSockets::ask(predecessor?).await {
         Ok(inheritance) => Some(inheritance),
         Err(error) => {
             // As after each restart of this container.
@@ -143,11 +151,11 @@ async fn inherit(predecessor: Option<&str>) -> Option<Inheritance> {
 struct Serving {
     api: Api,
     /// For those who ask what is routed where, and why.
-    look: watch::Sender<Option<Arc<Look>>>,
+    view: watch::Sender<Option<Arc<GatewayView>>>,
     /// Where it listens, and which servers it reaches.
     listening: watch::Receiver<Listening>,
     /// The status as a line, for whoever asks over the socket.
-    teller: watch::Sender<String>,
+    status_line: watch::Sender<String>,
     access_log: Option<statics::AccessLog>,
     metrics: statics::Metrics,
     tracing: Option<statics::Tracing>,
@@ -161,7 +169,7 @@ impl Serving {
     /// Serves what the files say and says how it is, until something is wrong with the gateway itself.
     async fn follow(&mut self, root: &Path, gateway: &Gateway, files: &mut FileWatch) -> CommandError {
         loop {
-            if let Err(error) = self.say() {
+            if let Err(error) = self.tell_status().await {
                 return error;
             }
             tokio::select! {
@@ -182,28 +190,45 @@ impl Serving {
     /// Reads the configuration and puts it in force. One that cannot be read leaves the last one in force.
     /// Entry points take over those of the listening sockets that are theirs.
     async fn read(&mut self, root: &Path, gateway: &Gateway, inherited: Inherited) -> Result<()> {
-        let path = state::edge_path(root);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                tracing::error!(%error, path = %path.display(), "cannot read the configuration; the last one stays in force");
-                return Ok(());
-            }
-        };
-        let edge: EdgeConfiguration = match serde_json::from_slice(&text) {
-            Ok(edge) => edge,
-            Err(error) => {
-                tracing::error!(%error, path = %path.display(), "the configuration makes no sense; the last one stays in force");
-                return Ok(());
-            }
-        };
+        let Some(mut edge) = load(state::edge_path(root)).await else { return Ok(()) };
         // Before they are read: a change after that is seen.
         self.files.set_named(edge.dynamic.files());
+        self.observe(&edge, gateway).await;
         let stopped = |_| CommandError::new("the gateway's threads have ended");
+        // Routes first: a new listener answers properly from its first connection on.
+        let applied = gateway.apply(self.update(&mut edge)).await.map_err(stopped)?;
+        let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
+        let points: Vec<EntryPoint> = points.collect();
+        gateway.take_over(points.clone(), inherited).await.map_err(stopped)?;
+        if self.access_log != edge.access_log {
+            gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
+            self.access_log = edge.access_log.take();
+        }
+        self.show(edge, applied, points);
+        Ok(())
+    }
+
+    /// Has the gateway count and trace as the configuration asks for.
+    async fn observe(&mut self, edge: &EdgeConfiguration, gateway: &Gateway) {
+        if self.metrics != edge.metrics {
+            gateway.set_metrics(&edge.metrics);
+            self.metrics = edge.metrics.clone();
+        }
+        if self.tracing != edge.tracing {
+            match tracer(edge.tracing.clone()).await {
+                Ok(tracer) => gateway.set_tracer(tracer),
+                Err(reason) => tracing::warn!("no traces are sent: {reason}"),
+            }
+            self.tracing = edge.tracing.clone();
+        }
+    }
+
+    /// What the gateway is to put in force; the dynamic part of the configuration goes with it.
+    fn update(&self, edge: &mut EdgeConfiguration) -> Update {
         let (datagrams, others): (Vec<_>, Vec<_>) = edge.entry_points.iter().partition(|(_, options)| options.is_udp());
         let models = others.into_iter();
         let models = models.map(|(name, _)| EntryPointModel { name: name.clone(), ..EntryPointModel::default() });
+        let models = models.collect();
         let udp_entry_points = datagrams.into_iter().map(|(name, _)| name.clone()).collect();
         let (api, points) = (self.api.clone(), edge.entry_points.clone());
         let features = Features {
@@ -211,55 +236,39 @@ impl Serving {
             access_log: edge.access_log.is_some(),
             tracing: edge.tracing.is_some(),
         };
-        let update = Update {
-            models: models.collect(),
+        Update {
+            models,
             udp_entry_points,
             announce: Some(Announce::new(move |applied| api.show(&points, features, applied))),
-            configuration: edge.dynamic,
-            certificate_folders: edge.certificate_folders,
+            configuration: std::mem::take(&mut edge.dynamic),
+            certificate_folders: std::mem::take(&mut edge.certificate_folders),
             local_authority: Some(state::authority()),
-            resolvers: edge.resolvers,
-        };
-        if self.metrics != edge.metrics {
-            gateway.set_metrics(&edge.metrics);
-            self.metrics = edge.metrics;
+            resolvers: std::mem::take(&mut edge.resolvers),
         }
-        if self.tracing != edge.tracing {
-            match tracer(edge.tracing.clone()).await {
-                Ok(tracer) => gateway.set_tracer(tracer),
-                Err(reason) => tracing::warn!("no traces are sent: {reason}"),
-            }
-            self.tracing = edge.tracing;
-        }
-        // Routes first: a new listener answers properly from its first connection on.
-        let applied = gateway.apply(update).await.map_err(stopped)?;
-        let points = edge.entry_points.iter().map(|(name, options)| EntryPoint::from_static(name, options));
-        let points: Vec<EntryPoint> = points.collect();
-        gateway.take_over(points.clone(), inherited).await.map_err(stopped)?;
-        if self.access_log != edge.access_log {
-            gateway.set_access_log(edge.access_log.as_ref().map(access_log).transpose()?);
-            self.access_log = edge.access_log;
-        }
-        for problem in &applied.problems {
+    }
+
+    /// What is in force now, for those who ask.
+    fn show(&mut self, edge: EdgeConfiguration, applied: Applied, points: Vec<EntryPoint>) {
+        let found: Vec<String> = applied.problems.iter().map(ToString::to_string).collect();
+        for problem in &found {
             tracing::warn!("{problem}");
         }
         let mut problems = edge.problems.clone();
-        problems.entry(String::new()).or_default().extend(applied.problems.iter().map(ToString::to_string));
+        problems.entry(String::new()).or_default().extend(found.iter().cloned());
         let background = Background { origins: edge.origins, entry_points: edge.entry_point_names, problems };
-        self.look.send_replace(Some(Arc::new(Look { inspector: applied.inspector, points, background })));
+        self.view.send_replace(Some(Arc::new(GatewayView { inspector: applied.inspector, points, background })));
         self.status = Status {
             revisions: edge.revisions,
-            wishes: edge.wishes,
+            requests: edge.requests,
             urls: edge.urls,
             project_problems: edge.problems,
-            problems: applied.problems.iter().map(ToString::to_string).collect(),
+            problems: found,
             ..Status::default()
         };
-        Ok(())
     }
 
     /// Tells the status to those who wait for it.
-    fn say(&mut self) -> Result<()> {
+    async fn tell_status(&mut self) -> Result<()> {
         let listening = self.listening.borrow_and_update().clone();
         let mut status = Status { unreached: listening.unreached, leaving: listening.leaving, ..self.status.clone() };
         for (name, listener) in listening.listeners {
@@ -272,14 +281,43 @@ impl Serving {
         }
         let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
         let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
-        proxy::file::replace(Path::new(STATUS), text.as_bytes()).map_err(|error| fail(&error))?;
-        self.teller.send_if_modified(|told| {
-            let differs = *told != text;
-            *told = text;
+        let line = text.clone();
+        tokio::task::spawn_blocking(move || proxy::file::replace(Path::new(STATUS), text.as_bytes()))
+            .await
+            .map_err(|error| fail(&error))?
+            .map_err(|error| fail(&error))?;
+        self.status_line.send_if_modified(|told| {
+            let differs = *told != line;
+            *told = line;
             differs
         });
         Ok(())
     }
+}
+
+/// The configuration that the agent has written; none where nothing is there yet, or it cannot be read.
+async fn load(path: PathBuf) -> Option<EdgeConfiguration> {
+    let read = move || {
+        match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .inspect_err(|error| {
+                tracing::error!(%error, path = %path.display(), "the configuration makes no sense; the last one stays in force");
+            })
+            .ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::error!(%error, path = %path.display(), "cannot read the configuration; the last one stays in force");
+            None
+        }
+    }
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .inspect_err(
+            |error| tracing::error!(%error, "reading the configuration was cut off; the last one stays in force"),
+        )
+        .ok()
+        .flatten()
 }
 
 /// The access log on standard output, as the options ask for it.
@@ -287,7 +325,7 @@ impl Serving {
 /// # Errors
 /// A thread that cannot be started.
 fn access_log(options: &statics::AccessLog) -> Result<AccessLog> {
-    AccessLog::start(options, std::io::stdout())
+    AccessLog::start(options, io::stdout())
         .map_err(|error| CommandError::new(format!("cannot write the access log: {error}")))
 }
 

@@ -135,7 +135,8 @@ pub struct EdgeConfiguration {
     /// Which revision of each project it is made of.
     pub revisions: Revisions,
     /// What each project asks for ([`ProjectFile::digest`]).
-    pub wishes: BTreeMap<String, String>,
+    #[serde(rename = "wishes")]
+    pub requests: BTreeMap<String, String>,
     /// Addresses of each project's routes.
     pub urls: BTreeMap<String, Vec<String>>,
     /// Where to listen, by name.
@@ -167,7 +168,8 @@ pub struct Status {
     /// What it serves.
     pub revisions: Revisions,
     /// What each project asks for ([`ProjectFile::digest`]).
-    pub wishes: BTreeMap<String, String>,
+    #[serde(rename = "wishes")]
+    pub requests: BTreeMap<String, String>,
     /// Addresses of each project's routes.
     pub urls: BTreeMap<String, Vec<String>>,
     /// Addresses it could not listen on, with the reason.

@@ -67,16 +67,16 @@ async fn closed(stream: &UnixStream) {
 
 /// What a gateway tells.
 #[derive(Debug)]
-pub struct Told {
+pub struct StatusStream {
     lines: BufReader<UnixStream>,
 }
 
-impl Told {
+impl StatusStream {
     /// Connects to the gateway of that name.
     ///
     /// # Errors
     /// Nobody listens there, or somebody who is neither root nor this user.
-    pub fn by(name: &str) -> io::Result<Self> {
+    pub fn connect(name: &str) -> io::Result<Self> {
         let stream = StdStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
         let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid;
         if !peer.is_root() && peer != rustix::process::geteuid() {
@@ -110,19 +110,19 @@ mod tests {
         let name = format!("stack-status-test-{}", std::process::id());
         let line = |project: &str| {
             serde_json::to_string(&Status {
-                wishes: [(project.to_owned(), "x".to_owned())].into(),
+                requests: [(project.to_owned(), "x".to_owned())].into(),
                 ..Status::default()
             })
         };
         let (sender, receiver) = watch::channel(line("a")?);
         publish(&name, receiver)?;
-        let mut told = Told::by(&name)?;
-        assert!(told.next().await?.wishes.contains_key("a"));
+        let mut told = StatusStream::connect(&name)?;
+        assert!(told.next().await?.requests.contains_key("a"));
         sender.send_replace(line("b")?);
-        assert!(told.next().await?.wishes.contains_key("b"));
+        assert!(told.next().await?.requests.contains_key("b"));
         drop(sender);
         assert_eq!(told.next().await.err().map(|error| error.kind()), Some(io::ErrorKind::UnexpectedEof));
-        assert!(Told::by("stack-status-test-nobody").is_err());
+        assert!(StatusStream::connect("stack-status-test-nobody").is_err());
         Ok(())
     }
 }

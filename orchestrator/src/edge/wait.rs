@@ -12,19 +12,17 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
 
-use super::deploy::{AGENT, GATEWAY};
+use super::containers::{AGENT, GATEWAY};
 use super::state::Status;
-use super::status::Told;
+use super::status::StatusStream;
 use crate::backend::{self, Engine, ExecSpec, Stream};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Kind, Result, TOO_LATE};
 use crate::watch::FileWatch;
 
 /// Where the gateway says how it is, in its own container.
 pub const STATUS: &str = "/run/stack/status.json";
 /// A gateway that works takes well below a second.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Exit code of `stack edge wait` when the time is over.
-const TOO_LATE: u8 = 75;
 /// Exit codes above it are of processes that a signal has ended (POSIX shells, and engines).
 const SIGNALLED: i64 = 128;
 /// Pause before a gateway is asked again that was ended while it was asked: another one takes its place.
@@ -42,9 +40,9 @@ pub enum WaitError {
 impl WaitError {
     /// As what `stack edge wait` ends with, which tells one from the other by its exit code.
     #[must_use]
-    pub fn by_code(self) -> CommandError {
+    pub fn into_command_error(self) -> CommandError {
         match self {
-            Self::Late(error) => CommandError { code: TOO_LATE, ..error },
+            Self::Late(error) => error.of_kind(Kind::Late),
             Self::Failed(error) => error,
         }
     }
@@ -72,7 +70,7 @@ impl From<WaitError> for CommandError {
 
 /// What the gateway's status shall say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Awaited {
+pub struct WaitCondition {
     /// A project, and the revision of it that is served, or a later one; none: whatever it serves.
     pub revision: Option<(String, String)>,
     /// Addresses none of whose servers is still to be reached.
@@ -83,7 +81,7 @@ pub struct Awaited {
     pub limit: Duration,
 }
 
-impl Awaited {
+impl WaitCondition {
     /// A revision, and nothing else.
     pub fn revision(project: &str, revision: &str) -> Self {
         Self { revision: Some((project.to_owned(), revision.to_owned())), ..Self::anything() }
@@ -141,9 +139,11 @@ fn any_at(addresses: &BTreeSet<String>, servers: &BTreeSet<String>) -> bool {
 ///
 /// # Errors
 /// A gateway that does not get there in time, or cannot be asked.
-pub async fn until(engine: &Engine, socket: Option<&str>, awaited: &Awaited) -> Result<Status, WaitError> {
+pub async fn until(engine: &Engine, socket: Option<&str>, awaited: &WaitCondition) -> Result<Status, WaitError> {
     let work = async {
-        if let Some(mut told) = socket.filter(|_| engine.is_local()).and_then(|socket| Told::by(socket).ok()) {
+        if let Some(mut told) =
+            socket.filter(|_| engine.is_local()).and_then(|socket| StatusStream::connect(socket).ok())
+        {
             // Where it goes away, the longer way says why.
             while let Ok(status) = told.next().await {
                 if awaited.is_met(&status) {
@@ -157,7 +157,7 @@ pub async fn until(engine: &Engine, socket: Option<&str>, awaited: &Awaited) -> 
 }
 
 /// Asks inside the gateway's container, again where the gateway has ended meanwhile.
-async fn ask(engine: &Engine, awaited: &Awaited) -> Result<Status, WaitError> {
+async fn ask(engine: &Engine, awaited: &WaitCondition) -> Result<Status, WaitError> {
     let spec = ExecSpec { command: awaited.arguments(), ..ExecSpec::default() };
     loop {
         let mut session = engine.exec(GATEWAY, &spec).await?;
@@ -196,7 +196,7 @@ fn refused(code: i64, complaint: &[u8]) -> CommandError {
 ///
 /// # Errors
 /// A folder that cannot be watched; a gateway that does not get there in time.
-pub async fn inside(status: &Path, awaited: &Awaited) -> Result<Status, WaitError> {
+pub async fn inside(status: &Path, awaited: &WaitCondition) -> Result<Status, WaitError> {
     let folder = status.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
     let fail =
         |error: &dyn std::fmt::Display| CommandError::new(format!("cannot watch `{}`: {error}", folder.display()));
@@ -233,14 +233,14 @@ mod tests {
         proxy::file::replace(&path, &serde_json::to_vec(&status("1"))?)?;
         let waiting = tokio::spawn({
             let path = path.clone();
-            async move { inside(&path, &Awaited::revision("web", "2")).await }
+            async move { inside(&path, &WaitCondition::revision("web", "2")).await }
         });
         tokio::task::yield_now().await;
         proxy::file::replace(&path, &serde_json::to_vec(&status("2"))?)?;
         let found = tokio::time::timeout(Duration::from_secs(10), waiting).await??;
-        assert_eq!(found.map_err(|error| error.by_code().message)?, status("2"));
-        let short = Awaited { limit: Duration::from_millis(1), ..Awaited::revision("web", "3") };
-        assert!(inside(&path, &short).await.is_err_and(|error| error.by_code().code == TOO_LATE));
+        assert_eq!(found.map_err(|error| error.into_command_error().message)?, status("2"));
+        let short = WaitCondition { limit: Duration::from_millis(1), ..WaitCondition::revision("web", "3") };
+        assert!(inside(&path, &short).await.is_err_and(|error| error.into_command_error().kind == Kind::Late));
         Ok(())
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let spec = ContainerSpec { name: GATEWAY.to_owned(), image: "stack".to_owned(), ..ContainerSpec::default() };
         assert!(memory.create_container(&spec).await.is_ok() && memory.start_container(GATEWAY).await.is_ok());
         let engine: Engine = memory.clone();
-        let awaited = Awaited::anything();
+        let awaited = WaitCondition::anything();
         let start = tokio::time::Instant::now();
         memory.exec_exits(GATEWAY, 1);
         let failed = until(&engine, None, &awaited).await;
@@ -279,11 +279,11 @@ mod tests {
             leaving: set(&["10.0.0.3:80", "[fd00::3]:80"]),
             ..Status::default()
         };
-        let revision = Awaited::revision("web", "0000000001.999999999-7");
+        let revision = WaitCondition::revision("web", "0000000001.999999999-7");
         assert!(revision.is_met(&status), "a later revision is fine");
-        assert!(!Awaited::revision("web", "0000000003.000000000-1").is_met(&status));
+        assert!(!WaitCondition::revision("web", "0000000003.000000000-1").is_met(&status));
         let awaited = |reached: &[&str], gone: &[&str]| {
-            Awaited { reached: set(reached), gone: set(gone), ..revision.clone() }.is_met(&status)
+            WaitCondition { reached: set(reached), gone: set(gone), ..revision.clone() }.is_met(&status)
         };
         assert!(!awaited(&["10.0.0.2"], &[]) && awaited(&["10.0.0.3"], &[]));
         assert!(

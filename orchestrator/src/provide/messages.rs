@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 8 * 1024;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::{Provision, Refusal, plugin, program};
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// The plugin.
 const PLUGIN: &str = "model";

@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Provision, Refusal};
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// What of the last words is kept, in bytes.
 const LAST_WORDS: usize = 2048;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::messages::Messages;
 use super::{Provision, Refusal, Variables, plugin, program};
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// Docker Compose itself, which provides nothing.
 const COMPOSE: &str = "compose";

@@ -1,4 +1,4 @@
-//! What a plan consists of: actions, each one call to the engine.
+//! What a plan consists of: actions, each one change of one object of the engine, or one wait.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use compose_schema::model::Hook;
 
-use crate::backend::{Attachment, BuildSpec, ContainerSpec, NetworkSpec, VolumeSpec};
+use crate::backend::{Attachment, BuildSpec, Container, ContainerSpec, NetworkSpec, VolumeSpec};
 use crate::labels;
 use crate::provide::{Provision, Task};
 use crate::reconcile::desired::references;
@@ -33,13 +33,19 @@ pub enum Target {
 
 /// What becomes of an image that cannot be pulled.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Otherwise {
+pub enum PullFallback {
     /// It cannot be had.
     Nothing,
     /// The one that is here is taken, else it is built.
     Build(Box<BuildSpec>),
     /// It could be built, and `--no-build` forbids that.
     Forbidden,
+}
+
+impl From<&Container> for Target {
+    fn from(container: &Container) -> Self {
+        Self::Existing { id: container.id.clone(), name: container.name.clone() }
+    }
 }
 
 impl Target {
@@ -53,7 +59,7 @@ impl Target {
 
 /// What a wait ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Until {
+pub enum WaitFor {
     /// All containers are healthy; one without a check is a failure.
     Healthy,
     /// All containers have ended with code 0.
@@ -144,8 +150,9 @@ impl Create {
     }
 }
 
-/// One call to the engine, or to a program that provides something. A wait is one look, and another at each event about its containers; a pull is followed by
-/// a look at what came.
+/// One change of one object of the engine, or a wait for its containers, for the gateway or for a program that provides
+/// something. It takes as many calls as that needs (a pull is followed by a look at what came, a failed container's log is read
+/// before it is removed), decides nothing, and can be repeated: what is so already is done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Makes a network.
@@ -177,7 +184,7 @@ pub enum Action {
         /// Service that asks for it.
         service: String,
         /// What else may bring it.
-        otherwise: Otherwise,
+        fallback: PullFallback,
     },
     /// Builds an image.
     Build {
@@ -266,7 +273,7 @@ pub enum Action {
         /// Its containers.
         targets: Vec<Target>,
         /// For what.
-        until: Until,
+        until: WaitFor,
         /// How long at most.
         limit: Option<Duration>,
     },

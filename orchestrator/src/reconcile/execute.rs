@@ -2,6 +2,8 @@
 //! There are no choices here: what is done, and in which order, is the plan's.
 
 mod files;
+mod hook;
+mod image;
 mod report;
 mod run;
 mod wait;
@@ -118,7 +120,7 @@ pub enum StepError {
 }
 
 fn indented(output: &str) -> String {
-    output.lines().map(|line| format!("\n  {}", crate::ui::style::printable(line))).collect()
+    output.lines().map(|line| format!("\n  {}", crate::text::printable(line))).collect()
 }
 
 impl From<backend::Error> for StepError {

@@ -63,6 +63,19 @@ pub struct Step {
     pub words: Words,
 }
 
+impl Step {
+    /// A step about a container, which needs no word of why.
+    pub fn of_container(name: &str, action: Action, words: Words) -> Self {
+        Self { action, cause: String::new(), resource: format!("Container {name}"), words }
+    }
+
+    /// The same step, and why.
+    #[must_use]
+    pub fn because(self, cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), ..self }
+    }
+}
+
 /// What has to be done to get from what is there to what shall be. Made by adding steps after those they need, so it
 /// has no cycles by construction; the order of the steps is an order in which they can be done.
 #[derive(Debug, Clone, Default)]

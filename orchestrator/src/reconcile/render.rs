@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::provide::Task;
-use crate::reconcile::action::{Action, Target, Until};
+use crate::reconcile::action::{Action, Target, WaitFor};
 use crate::reconcile::plan::{Need, Plan, StepId};
 
 fn number(step: StepId) -> usize {
@@ -23,7 +23,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Until when a container that is stopped is killed, where that is not its own affair.
+/// WaitFor when a container that is stopped is killed, where that is not its own affair.
 struct Grace(Option<Duration>);
 
 impl fmt::Display for Grace {
@@ -76,10 +76,10 @@ impl fmt::Display for Action {
             Self::Disconnect { target, network } => write!(f, "disconnect {} from {network}", Named(target, plain)),
             Self::Wait { service, until, .. } => {
                 let until = match until {
-                    Until::Healthy => "is healthy",
-                    Until::Completed => "has completed",
-                    Until::RunningOrHealthy => "is running or healthy",
-                    Until::RunningOrCompleted => "is running, healthy or completed",
+                    WaitFor::Healthy => "is healthy",
+                    WaitFor::Completed => "has completed",
+                    WaitFor::RunningOrHealthy => "is running or healthy",
+                    WaitFor::RunningOrCompleted => "is running, healthy or completed",
                 };
                 write!(f, "wait until {service} {until}")
             }

@@ -2,8 +2,9 @@
 
 mod aftermath;
 mod containers;
+mod create;
+mod decide;
 mod explain;
-mod fate;
 mod fetch;
 mod images;
 mod one_off;
@@ -11,21 +12,23 @@ mod orphans;
 mod provide;
 mod resources;
 pub(in crate::reconcile) mod rollout;
+mod start;
+mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::backend::{self, Engine};
 use crate::error::CommandError;
-use crate::reconcile::action::{Target, Until};
+use crate::reconcile::action::{Target, WaitFor};
 use crate::reconcile::desired::{Desired, at};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, StepId};
 use crate::reconcile::version::Version;
 
 pub use aftermath::{BrokenOff, broken_off, way_back};
+use decide::worth_inspecting;
 pub use explain::unplaced;
-use fate::worth_inspecting;
 pub use fetch::{builds, images_to_pull_if_missing, pulls};
 use images::images_to_look_up;
 pub use images::{PullPolicy, images_first};
@@ -202,7 +205,7 @@ impl From<PlanError> for CommandError {
 pub fn plan(desired: &Desired, observed: &Observed, options: &UpOptions) -> Result<Plan, PlanError> {
     let mut planner = Planner::new(desired, observed, options);
     planner.notice_other_folder();
-    planner.judge();
+    planner.decide_all();
     planner.programs();
     planner.images()?;
     planner.networks()?;
@@ -229,6 +232,11 @@ pub async fn observe(engine: &Engine, desired: &Desired, options: &UpOptions) ->
     Ok(observed)
 }
 
+/// How a container is named among what is shown.
+fn resource(name: &str) -> String {
+    format!("Container {name}")
+}
+
 /// A plan in the making.
 struct Planner<'a> {
     desired: &'a Desired,
@@ -245,7 +253,7 @@ struct Planner<'a> {
     /// Volumes of the same kind: containers are made anew.
     remade_volumes: BTreeSet<&'a str>,
     /// What becomes of each container, by service.
-    fates: BTreeMap<&'a str, fate::Fates<'a>>,
+    decisions: BTreeMap<&'a str, decide::ServiceDecisions<'a>>,
     /// Services some container of which is started.
     starting: BTreeSet<&'a str>,
     /// Stops and removals, by container id.
@@ -256,7 +264,7 @@ struct Planner<'a> {
     /// Containers of a service once the plan is done.
     targets: BTreeMap<&'a str, Vec<(u32, Target)>>,
     /// Waits, by service and end.
-    waits: BTreeMap<(&'a str, Until), StepId>,
+    waits: BTreeMap<(&'a str, WaitFor), StepId>,
     /// Time for what is under way to a container when it is stopped, by id; where it is not the short one.
     drains: BTreeMap<&'a str, Duration>,
     /// What the next container to be made has to wait for: the batch before it.
@@ -277,7 +285,7 @@ impl<'a> Planner<'a> {
             volume_steps: BTreeMap::new(),
             remade_networks: BTreeSet::new(),
             remade_volumes: BTreeSet::new(),
-            fates: BTreeMap::new(),
+            decisions: BTreeMap::new(),
             starting: BTreeSet::new(),
             stops: BTreeMap::new(),
             removals: BTreeMap::new(),

@@ -2,9 +2,10 @@
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
-use compose_schema::diagnostic::push_visibly;
 
 use crate::error::{CommandError, Result};
+
+pub use crate::text::printable;
 
 /// Applies `--ansi` to both output streams, for the whole process. `auto` leaves the choice to the terminal,
 /// `NO_COLOR` and `CLICOLOR_FORCE`.
@@ -37,28 +38,4 @@ pub const BAD: Style = AnsiColor::Red.on_default();
 /// Text in a style, with the reset behind it. Streams that take no colour drop the codes.
 pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
-}
-
-/// Text from outside (names, output of builds) made harmless for a terminal: control characters, and those that
-/// turn a line around, are shown escaped.
-pub fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
-        match character {
-            '\t' => out.push(character),
-            _ => push_visibly(&mut out, character),
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\tc"), "a\\u{1b}[2Jb\tc");
-        assert_eq!(printable("app\u{202e}gnp.exe"), "app\\u{202e}gnp.exe");
-        assert_eq!(printable("plain ü"), "plain ü");
-    }
 }

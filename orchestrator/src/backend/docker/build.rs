@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::Docker;
 use super::transport::{Call, Message};
 use crate::backend::{BuildCheck, BuildSpec, Error, ErrorKind, ProgressSink, Result};
+use crate::text::truth;
 
 /// Older engines have a BuildKit (0.8) whose frontend does not know all that is in a compose file.
 const FULL_FRONTEND: (u32, u32) = (1, 42);
@@ -106,11 +107,11 @@ fn needs_store(spec: &BuildSpec, environment: &BTreeMap<String, String>) -> Opti
 
 /// `DOCKER_BUILDKIT` as Docker reads it; none where it is not set.
 fn asked_for(text: Option<&str>) -> std::result::Result<Option<Builder>, String> {
-    match text.unwrap_or_default() {
-        "" => Ok(None),
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Some(Builder::BuildKit)),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Some(Builder::Classic)),
-        other => Err(format!("`DOCKER_BUILDKIT` is `{other}`; it takes `1` or `0`")),
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    match truth(text) {
+        Some(true) => Ok(Some(Builder::BuildKit)),
+        Some(false) => Ok(Some(Builder::Classic)),
+        None => Err(format!("`DOCKER_BUILDKIT` is `{text}`; it takes `1` or `0`")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::models::{NetworkDisconnectRequest, VolumeCreateRequest};
+use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters::{
     KillContainerOptions, RemoveContainerOptions, RemoveVolumeOptions, RenameContainerOptions, RestartContainerOptions,
     StopContainerOptions,
@@ -18,8 +18,8 @@ use http::Method;
 use super::stream::{self, Origin};
 use super::transport::{Call, Message, encode};
 use super::{
-    Address, CHANGE, Docker, MOVE, again, answers, change, container_path, create, credentials, filters, gone, image,
-    misfit, parse, read, transport,
+    Address, CHANGE, Docker, MOVE, answers, change, container_path, create, credentials, filters, gone, image, parse,
+    read, recreate_body, translate_error, transport,
 };
 use crate::backend::{
     Attachment, Backend, BuildCheck, BuildSpec, CommitSpec, Container, ContainerDetail, ContainerSpec, EngineInfo,
@@ -89,7 +89,7 @@ impl Backend for Docker {
     async fn container(&self, id: &str) -> Result<ContainerDetail> {
         let call = read("inspect container", id);
         let answer: serde_json::Value = self.get(call, &container_path(id, "/json"), &[]).await?;
-        let body = again::body(&answer);
+        let body = recreate_body::body(&answer);
         let inspected: answers::Inspected = serde_json::from_value(answer)
             .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))?;
         Ok(ContainerDetail { body, ..inspected.into() })
@@ -104,13 +104,10 @@ impl Backend for Docker {
             spec.service.credential_spec = None;
             foreign.push("`credential_spec` is for Windows; it has no effect on this engine".to_owned());
         }
-        let translated = create::translate(&spec, api).map_err(|error| misfit(call, error))?;
+        let translated = create::translate(&spec, api).map_err(|error| translate_error(call, error))?;
         let query = [("name", spec.name.as_str()), ("platform", spec.service.platform.as_str())];
         let answer = self.post(call, "/containers/create", &query, &translated.body).await.map_err(|mut error| {
-            // Not a missing image: the engine says 404 to one of another platform.
-            if error.kind == ErrorKind::NotFound && error.message.contains("does not match the specified platform") {
-                error.kind = ErrorKind::Invalid;
-            }
+            error.kind = create::kind_of(error.kind, &error.message);
             error
         })?;
         let created: answers::Created = parse(call, &answer)?;
@@ -296,10 +293,7 @@ impl Backend for Docker {
     }
 
     async fn disconnect_network(&self, container: &str, network: &str) -> Result<()> {
-        let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
-        let path = encode(network);
-        let left = self.client().await?.disconnect_network(&path, request);
-        self.transport.typed(change("disconnect network", network), left).await
+        self.leave_network(container, network).await
     }
 
     async fn volumes(&self, filter: &LabelFilter) -> Result<Vec<VolumeInfo>> {
@@ -380,7 +374,7 @@ impl Backend for Docker {
 
     async fn tag_image(&self, image: &str, name: &str) -> Result<()> {
         let call = change("tag image", image);
-        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let (repository, tag) = image::split_name(name);
         let path = format!("/images/{}/tag", image::path_name(image));
         self.act(call, Method::POST, &path, &[("repo", repository), ("tag", tag)]).await
     }

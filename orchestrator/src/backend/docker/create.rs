@@ -20,19 +20,19 @@ use serde_json::Value;
 
 pub(super) use network::{endpoint, mode};
 
-use super::again;
-use crate::backend::{Attachment, ContainerSpec};
+use super::recreate_body;
+use crate::backend::{Attachment, ContainerSpec, ErrorKind};
 
 /// Why a container cannot be made on this engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Misfit {
+pub(super) enum TranslateError {
     /// The value makes no sense.
     Invalid(String),
     /// The engine is too old, or not of that kind.
     Unsupported(String),
 }
 
-type Outcome<T> = Result<T, Misfit>;
+type Outcome<T> = Result<T, TranslateError>;
 
 /// What the engine is told.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Translator {
             return Ok(());
         }
         let (has, needs) = (self.api, api);
-        Err(Misfit::Unsupported(format!(
+        Err(TranslateError::Unsupported(format!(
             "`{attribute}` needs Docker {engine} (API {}.{}); this engine has API {}.{}",
             needs.0, needs.1, has.0, has.1
         )))
@@ -69,7 +69,7 @@ impl Translator {
         let value = value?;
         match self.need(api, engine, attribute) {
             Ok(()) => Some(value),
-            Err(Misfit::Unsupported(message) | Misfit::Invalid(message)) => {
+            Err(TranslateError::Unsupported(message) | TranslateError::Invalid(message)) => {
                 self.warn(format!("{message}; it has no effect"));
                 None
             }
@@ -109,13 +109,13 @@ fn map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<
 /// Translates a container.
 ///
 /// # Errors
-/// See [`Misfit`].
+/// See [`TranslateError`].
 pub(super) fn translate(spec: &ContainerSpec, api: (u32, u32)) -> Outcome<Translated> {
     let mut translator = Translator { api, warnings: Vec::new() };
     let service = &spec.service;
     let (networking, later) = network::networking(&translator, spec)?;
     if let Some(body) = &spec.body {
-        let body = again::create(spec, (**body).clone(), networking).map_err(Misfit::Invalid)?;
+        let body = recreate_body::create(spec, (**body).clone(), networking).map_err(TranslateError::Invalid)?;
         return Ok(Translated { body, later, warnings: translator.warnings });
     }
     translator.warn_of_foreign_attributes(service);
@@ -146,7 +146,7 @@ pub(super) fn translate(spec: &ContainerSpec, api: (u32, u32)) -> Outcome<Transl
         networking_config: networking,
         ..ContainerCreateBody::default()
     };
-    let mut body = serde_json::to_value(body).map_err(|error| Misfit::Invalid(error.to_string()))?;
+    let mut body = serde_json::to_value(body).map_err(|error| TranslateError::Invalid(error.to_string()))?;
     // Engines before API 1.44 take the hardware address of the container, later ones of each endpoint.
     if let (Some(fields), Some(address)) = (body.as_object_mut(), network::container_mac_address(&translator, spec)) {
         fields.insert("MacAddress".to_owned(), Value::String(address));
@@ -252,7 +252,7 @@ fn cgroup_namespace(mode: &str) -> Outcome<Option<HostConfigCgroupnsModeEnum>> {
         "" => Ok(None),
         "host" => Ok(Some(HostConfigCgroupnsModeEnum::HOST)),
         "private" => Ok(Some(HostConfigCgroupnsModeEnum::PRIVATE)),
-        other => Err(Misfit::Invalid(format!("`cgroup: {other}` is neither `host` nor `private`"))),
+        other => Err(TranslateError::Invalid(format!("`cgroup: {other}` is neither `host` nor `private`"))),
     }
 }
 
@@ -262,7 +262,9 @@ fn isolation(mode: &str) -> Outcome<Option<HostConfigIsolationEnum>> {
         "default" => Ok(Some(HostConfigIsolationEnum::DEFAULT)),
         "process" => Ok(Some(HostConfigIsolationEnum::PROCESS)),
         "hyperv" => Ok(Some(HostConfigIsolationEnum::HYPERV)),
-        other => Err(Misfit::Invalid(format!("`isolation: {other}` is none of `default`, `process`, `hyperv`"))),
+        other => {
+            Err(TranslateError::Invalid(format!("`isolation: {other}` is none of `default`, `process`, `hyperv`")))
+        }
     }
 }
 
@@ -283,7 +285,10 @@ fn restart_policy(translator: &mut Translator, service: &Service) -> Outcome<Opt
         None => match service.restart.split_once(':') {
             Some((name, count)) => {
                 let Ok(count) = count.parse() else {
-                    return Err(Misfit::Invalid(format!("`restart: {}`: `{count}` is not a number", service.restart)));
+                    return Err(TranslateError::Invalid(format!(
+                        "`restart: {}`: `{count}` is not a number",
+                        service.restart
+                    )));
                 };
                 (name, Some(count))
             }
@@ -297,7 +302,7 @@ fn restart_policy(translator: &mut Translator, service: &Service) -> Outcome<Opt
         "unless-stopped" => RestartPolicyNameEnum::UNLESS_STOPPED,
         "always" | "any" => RestartPolicyNameEnum::ALWAYS,
         other => {
-            return Err(Misfit::Invalid(format!(
+            return Err(TranslateError::Invalid(format!(
                 "`restart: {other}` is none of `no`, `always`, `on-failure`, `unless-stopped`"
             )));
         }
@@ -307,4 +312,18 @@ fn restart_policy(translator: &mut Translator, service: &Service) -> Outcome<Opt
         translator.warn("the number of restarts has an effect with `on-failure` only");
     }
     Ok(Some(RestartPolicy { name: Some(name), maximum_retry_count: attempts.filter(|_| counted) }))
+}
+
+/// The kind of a refusal to make a container, where the engine's words say more than its status.
+pub(super) fn kind_of(kind: ErrorKind, message: &str) -> ErrorKind {
+    match kind {
+        // Not a missing image: the engine says 404 to one of another platform.
+        ErrorKind::NotFound if message.contains("does not match the specified platform") => ErrorKind::Invalid,
+        ErrorKind::Invalid | ErrorKind::Engine
+            if message.contains("does not exist") || message.contains("no such file") =>
+        {
+            ErrorKind::MissingSource
+        }
+        kind => kind,
+    }
 }

@@ -12,7 +12,7 @@ use super::stream::{self, Origin};
 use super::transport::{self, Call, encode};
 use super::{Docker, MOVE, parse};
 use crate::backend::{Backend, ErrorKind, Progress, ProgressSink, Result};
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// One message of a pull, a load or a build.
 #[derive(Debug, Default, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) fn split_name(image: &str) -> (&str, &str) {
 
 /// Whether a registry's words mean that the image is not there, or not for us.
 fn is_missing(message: &str) -> bool {
-    ["not found", "manifest unknown", "pull access denied", "does not exist", "name unknown"]
+    ["not found", "manifest unknown", "denied", "does not exist", "name unknown"]
         .iter()
         .any(|words| message.contains(words))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
+use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest};
 
-use super::create::{self, Misfit};
+use super::create::{self, TranslateError};
 use super::transport::encode;
-use super::{Docker, answers, change, filters, gone, misfit, parse, read};
+use super::{Docker, answers, change, filters, gone, parse, read, translate_error};
 use crate::backend::{Attachment, Error, LabelFilter, NetworkInfo, NetworkSpec, Result};
 
 fn map(pairs: &BTreeMap<String, String>) -> Option<std::collections::HashMap<String, String>> {
@@ -18,12 +18,12 @@ fn text(value: &str) -> Option<String> {
 }
 
 /// Body of `POST /networks/create`.
-fn request(spec: &NetworkSpec, api: (u32, u32)) -> std::result::Result<NetworkCreateRequest, Misfit> {
+fn request(spec: &NetworkSpec, api: (u32, u32)) -> std::result::Result<NetworkCreateRequest, TranslateError> {
     let network = &spec.network;
     if network.enable_ipv4 == Some(false) && api < (1, 47) {
         let message =
             format!("`enable_ipv4: false` needs Docker 28.0 (API 1.47); this engine has API {}.{}", api.0, api.1);
-        return Err(Misfit::Unsupported(message));
+        return Err(TranslateError::Unsupported(message));
     }
     let pools: Vec<IpamConfig> = network
         .ipam
@@ -62,7 +62,7 @@ impl Docker {
     pub(super) async fn make_network(&self, spec: &NetworkSpec) -> Result<String> {
         let call = change("create network", &spec.network.name);
         let api = self.api().await?;
-        let body = request(spec, api).map_err(|error| misfit(call, error))?;
+        let body = request(spec, api).map_err(|error| translate_error(call, error))?;
         let mut body = serde_json::to_value(body)
             .map_err(|error| call.error(crate::backend::ErrorKind::Invalid, error.to_string()))?;
         // Engines before API 1.44 make a second network of the same name unless asked not to.
@@ -105,18 +105,27 @@ impl Docker {
 
     pub(super) async fn join_network(&self, container: &str, attachment: &Attachment) -> Result<()> {
         let call = change("connect network", &attachment.network);
-        let endpoint = create::endpoint(self.api().await?, attachment).map_err(|error| misfit(call, error))?;
+        let endpoint = create::endpoint(self.api().await?, attachment).map_err(|error| translate_error(call, error))?;
         let request = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
         let path = encode(&attachment.network);
         let joined = self.client().await?.connect_network(&path, request);
-        self.transport.typed(call, joined).await.map_err(already_there)
+        unless_so(self.transport.typed(call, joined).await, &["already exists in network", "is already attached"])
+    }
+
+    pub(super) async fn leave_network(&self, container: &str, network: &str) -> Result<()> {
+        let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
+        let path = encode(network);
+        let left = self.client().await?.disconnect_network(&path, request);
+        let left = self.transport.typed(change("disconnect network", network), left).await;
+        gone(unless_so(left, &["is not connected to"]))
     }
 }
 
-/// Engines answer 403 to a container that is in the network already; it is a conflict like any other.
-fn already_there(mut error: Error) -> Error {
-    if error.message.contains("already exists in network") {
-        error.kind = crate::backend::ErrorKind::Conflict;
+/// Takes a refusal for success where the engine says that it is so already: engines answer 403, 409 or 500 to that, as to
+/// other things.
+fn unless_so(outcome: Result<()>, words: &[&str]) -> Result<()> {
+    match outcome {
+        Err(error) if words.iter().any(|words| error.message.contains(words)) => Ok(()),
+        other => other,
     }
-    error
 }

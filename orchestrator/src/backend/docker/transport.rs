@@ -276,14 +276,17 @@ async fn refused(call: Call<'_>, response: Response<Incoming>) -> Result<Respons
     Err(call.error(kind_of(status, &message), message))
 }
 
+/// The kind of a refusal. Some have no status of their own, and are told by the engine's words.
 pub(super) fn kind_of(status: StatusCode, message: &str) -> ErrorKind {
+    let says = |words: &str| message.contains(words);
     match status {
+        _ if says("port is already allocated") || says("address already in use") => ErrorKind::PortTaken,
         StatusCode::BAD_REQUEST => ErrorKind::Invalid,
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::CONFLICT => ErrorKind::Conflict,
         StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
         // Engines answer 403 for a network that is in use.
-        StatusCode::FORBIDDEN if message.contains("active endpoints") => ErrorKind::Conflict,
+        StatusCode::FORBIDDEN if says("active endpoints") => ErrorKind::Conflict,
         _ => ErrorKind::Engine,
     }
 }

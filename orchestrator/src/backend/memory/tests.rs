@@ -82,8 +82,9 @@ async fn behaviours_decide_what_a_start_leads_to() {
     engine.create_container(&spec("app-1")).await.unwrap();
     engine.start_container("app-1").await.unwrap();
     assert_eq!(engine.wait_container("app-1").await.unwrap(), 3);
-    engine.behave("app-1", Behaviour::Refuse("port is already allocated".to_owned()));
-    assert_eq!(engine.start_container("app-1").await.unwrap_err().message, "port is already allocated");
+    engine.behave("app-1", Behaviour::Refuse(ErrorKind::PortTaken, "port is already allocated".to_owned()));
+    let refused = engine.start_container("app-1").await.unwrap_err();
+    assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::PortTaken, "port is already allocated"));
     assert_eq!(engine.snapshot().get("app-1").unwrap().state, State::Exited);
 }
 

@@ -340,9 +340,9 @@ impl World {
                 return refuse(ErrorKind::NotFound, format!("network {name} not found"));
             }
         }
-        if let Behaviour::Refuse(message) = behaviour {
+        if let Behaviour::Refuse(kind, message) = behaviour {
             self.find_mut(&id)?.detail.error.clone_from(&message);
-            return refuse(ErrorKind::Engine, message);
+            return refuse(kind, message);
         }
         let now = self.tick();
         for (name, _) in &networks {
@@ -363,7 +363,7 @@ impl World {
             Behaviour::Run => self.set_health(&id, Health::Healthy),
             Behaviour::Unhealthy => self.set_health(&id, Health::Unhealthy),
             Behaviour::Exit(code) => self.exit(&id, code),
-            Behaviour::Starting | Behaviour::Refuse(_) => {}
+            Behaviour::Starting | Behaviour::Refuse(..) => {}
         }
         Ok(())
     }
@@ -542,10 +542,7 @@ impl World {
         let summary = &mut self.find_mut(&id)?.detail.summary;
         // A container keeps the endpoint of a network that is gone; a new network of that name takes its place.
         if summary.networks.get(&attachment.network).is_some_and(|old| old.network_id == network) {
-            return refuse(
-                ErrorKind::Conflict,
-                format!("endpoint with name {} already exists in network {}", summary.name, attachment.network),
-            );
+            return Ok(());
         }
         if summary.state == State::Running {
             endpoint.ipv4 = address;
@@ -556,14 +553,14 @@ impl World {
     }
 
     pub(super) fn disconnect(&mut self, container: &str, network: &str) -> Outcome<()> {
-        let id = self.known_id(container)?;
+        let Ok(id) = self.known_id(container) else { return Ok(()) };
         let networks = &mut self.find_mut(&id)?.detail.summary.networks;
         let Some(name) = networks
             .iter()
             .find(|(name, endpoint)| *name == network || endpoint.network_id == network)
             .map(|(name, _)| name.clone())
         else {
-            return refuse(ErrorKind::Conflict, format!("container {id} is not connected to network {network}"));
+            return Ok(());
         };
         let gone = networks.remove(&name).map(|endpoint| endpoint.network_id).unwrap_or_default();
         self.event("network", "disconnect", &gone, Labels::from([("container".to_owned(), id)]));

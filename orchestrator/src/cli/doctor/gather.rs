@@ -12,7 +12,7 @@ use super::{addresses, certificates};
 use crate::backend::{Engine, HostInfo, LabelFilter};
 use crate::cli::Context;
 use crate::edge::image::Executable;
-use crate::edge::{self, Look, Wish, deploy, ports, state};
+use crate::edge::{self, EdgeRequest, EdgeSnapshot, ports, state, volumes};
 use crate::error::{Result, from_failure};
 
 /// Everything, except that a project which is not there is none.
@@ -43,13 +43,13 @@ pub(super) async fn gather(context: &Context) -> Result<Facts> {
     let all = LabelFilter::default();
     facts.containers = facts.answer(Question::Containers, engine.containers(&all).await).unwrap_or_default();
     facts.volumes = facts.answer(Question::Volumes, engine.volumes(&all).await).unwrap_or_default();
-    if let Some(look) = facts.answer(Question::Gateway, Look::at(&engine).await) {
+    if let Some(look) = facts.answer(Question::Gateway, EdgeSnapshot::take(&engine).await) {
         facts.edge = pair(&look);
         facts.ports = listening(&engine, &look, wish.as_ref(), &facts).await;
     }
-    let urls = wish.as_ref().map(Wish::urls).unwrap_or_default();
+    let urls = wish.as_ref().map(EdgeRequest::urls).unwrap_or_default();
     facts.names = addresses::resolve(addresses::hosts(&urls)).await;
-    let kept = deploy::read_folder(&engine, state::CERTIFICATES).await;
+    let kept = volumes::read_folder(&engine, state::CERTIFICATES).await;
     if let Some(Some(tar)) = facts.answer(Question::Certificates, kept) {
         (facts.certificates, facts.attempts) = certificates::read(&tar);
     }
@@ -69,7 +69,7 @@ fn now() -> i64 {
 }
 
 /// The project of the global flags, and what it asks of the gateway.
-fn project(context: &Context) -> (Option<std::result::Result<Project, String>>, Option<Wish>) {
+fn project(context: &Context) -> (Option<std::result::Result<Project, String>>, Option<EdgeRequest>) {
     let options = LoadOptions { resolve_environment: false, ..context.load_options(&[]) };
     let loaded = match compose_schema::load(&options) {
         Ok(loaded) => loaded,
@@ -78,22 +78,22 @@ fn project(context: &Context) -> (Option<std::result::Result<Project, String>>, 
         }
         Err(failure) => return (Some(Err(from_failure(&failure, false).message)), None),
     };
-    match Wish::of(&loaded, true) {
+    match EdgeRequest::of(&loaded, true) {
         Ok(wish) => (Some(Ok(described(&loaded, wish.as_ref()))), wish),
         Err(error) => (Some(Err(error.message)), None),
     }
 }
 
-fn described(loaded: &Loaded, wish: Option<&Wish>) -> Project {
+fn described(loaded: &Loaded, wish: Option<&EdgeRequest>) -> Project {
     Project {
         name: loaded.project.name.clone(),
-        routed: wish.is_some_and(Wish::routes),
+        routed: wish.is_some_and(EdgeRequest::routes),
         heals: edge::restart_unhealthy(&loaded.project),
         volumes: loaded.project.volumes.values().map(|volume| volume.name.clone()).collect(),
     }
 }
 
-fn pair(look: &Look) -> Edge {
+fn pair(look: &EdgeSnapshot) -> Edge {
     let pair = look.pair();
     Edge {
         gateway: pair.gateway.clone(),
@@ -106,8 +106,8 @@ fn pair(look: &Look) -> Edge {
 /// Addresses that the gateway needs and has not: what the project asks for, and 80 and 443 where nothing is asked for.
 async fn listening(
     engine: &Engine,
-    look: &Look,
-    wish: Option<&Wish>,
+    look: &EdgeSnapshot,
+    wish: Option<&EdgeRequest>,
     facts: &Facts,
 ) -> BTreeMap<String, Option<String>> {
     let mut found = BTreeMap::new();
@@ -121,7 +121,7 @@ async fn listening(
     if !engine.is_local() {
         return found;
     }
-    let wanted = wish.filter(|wish| wish.routes()).map(Wish::listeners);
+    let wanted = wish.filter(|wish| wish.routes()).map(EdgeRequest::listeners);
     let usual = || vec![(":80".to_owned(), ([0, 0, 0, 0], 80).into()), (":443".to_owned(), ([0, 0, 0, 0], 443).into())];
     for (name, address) in wanted.unwrap_or_else(usual) {
         let publisher = facts.containers.iter().find(|container| {

@@ -14,8 +14,8 @@ use crate::cli::ps::unsupported_format;
 use crate::cli::routes::place::{Place, Projects};
 use crate::cli::routes::{Routed, routed, scope};
 use crate::cli::{Context, block_on, gateway, to_json};
-use crate::edge::ask::{self, Answer, Asked};
-use crate::edge::deploy::Pair;
+use crate::edge::ask::{self, Answer, Query};
+use crate::edge::containers::EdgeContainers;
 use crate::error::{CommandError, Result};
 use crate::ui::{output, terminal};
 
@@ -117,12 +117,12 @@ fn offline(context: &Context, file: &std::path::Path, mut question: Question) ->
 
 async fn live(context: &Context, mut question: Question) -> Result<Vec<Told>> {
     let engine = context.engine()?;
-    let pair = Pair::observe(engine.as_ref()).await?;
+    let pair = EdgeContainers::observe(engine.as_ref()).await?;
     let mut projects = None;
     let mut told = Vec::new();
     let mut seen = BTreeSet::new();
     while seen.len() < MOST_REDIRECTS && seen.insert(question.url()) {
-        let mut answer = ask::ask(&engine, &pair, &Asked::Explain(Box::new(question.clone()))).await?;
+        let mut answer = ask::ask(&engine, &pair, &Query::Explain(Box::new(question.clone()))).await?;
         let explanation = answer.explanation.take().unwrap_or_default();
         let next = next(&question, &explanation);
         let known = match projects.take() {

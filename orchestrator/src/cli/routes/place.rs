@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use compose_schema::{LoadOptions, Loaded};
 use serde::Serialize;
 
-use crate::agent::compile;
 use crate::backend::{Container, Engine, LabelFilter, Labels};
 use crate::cli::Context;
 use crate::cli::scope::Scope;
 use crate::edge::adopt::{Traefik, host_path};
 use crate::edge::ask::Background;
-use crate::edge::deploy::Pair;
+use crate::edge::compile;
+use crate::edge::containers::EdgeContainers;
 use crate::edge::projects;
 use crate::edge::state::Origin;
 use crate::error::Result;
@@ -63,7 +63,7 @@ impl Projects {
     pub async fn gather(
         context: &Context,
         engine: &Engine,
-        pair: &Pair,
+        pair: &EdgeContainers,
         scope: Option<Scope>,
         background: &Background,
     ) -> Result<Self> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::halt::{Halt, Halted};
 use super::helper::{Helper, Said};
 use super::target::Target;
-use crate::cli::carry_out::{INTERRUPTED, Runner, Signals};
+use crate::cli::carry_out::{Runner, Signals};
 use crate::cli::scope::Scope;
 use crate::cli::{Context, block_on, dry_run, export};
 use crate::error::{CommandError, Result};
@@ -86,7 +86,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<ExitCode> {
                 // An interrupt takes what has been written away, too.
                 let outcome = tokio::select! {
                     outcome = work => outcome,
-                    () = signals.next() => Err(CommandError::silent(INTERRUPTED)),
+                    () = signals.next() => Err(CommandError::interrupted()),
                 };
                 helper.tidy().await;
                 outcome

@@ -11,10 +11,10 @@ use super::halt::{Halt, Halted};
 use super::helper::Helper;
 use super::target::Target;
 use crate::backend::Upload;
-use crate::cli::carry_out::{INTERRUPTED, Runner, Signals};
+use crate::cli::carry_out::{Runner, Signals};
 use crate::cli::scope::Scope;
 use crate::cli::{Context, block_on, dry_run};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Kind, Result};
 use crate::pipe;
 use crate::ui::style::printable;
 use crate::ui::{prompt, terminal};
@@ -128,10 +128,10 @@ async fn restore(
         runner.reporter.message(&format!("warning: {}", printable(warning)));
     }
     runner.reporter.finish();
-    let code = if cancel.is_cancelled() { INTERRUPTED } else { 1 };
+    let kind = if cancel.is_cancelled() { Kind::Interrupted } else { Kind::Failed };
     restored.map_err(|error| {
         let message = format!("volume `{name}` is as it was: {}", printable(&error.message));
-        CommandError { code, ..CommandError::new(message) }
+        CommandError::new(message).of_kind(kind)
     })?;
     resumed
 }

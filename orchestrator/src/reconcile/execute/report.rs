@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Outcome, StepError};
 use crate::backend::ErrorKind;
-use crate::error::CommandError;
-use crate::reconcile::action::{Action, Otherwise, Target, Until};
+use crate::error::{CommandError, Kind};
+use crate::reconcile::action::{Action, PullFallback, Target, WaitFor};
 use crate::reconcile::desired::{Desired, DesiredService, at};
 use crate::reconcile::plan::{Plan, Step, StepId};
 use crate::reconcile::up::{FOREIGN_HINT, no_build_hint};
-
-/// Exit code of a command that a signal ended.
-const INTERRUPTED: u8 = 130;
 
 impl Outcome {
     /// The command's result: an error that tells all, unless everything was done. `desired` adds places.
@@ -40,8 +37,8 @@ impl Outcome {
         lines.extend(self.state(plan));
         let mut seen = BTreeSet::new();
         hints.retain(|hint| seen.insert(hint.clone()));
-        let code = if self.interrupted { INTERRUPTED } else { 1 };
-        Err(CommandError { hints, code, ..CommandError::new(lines.join("\n")) })
+        let kind = if self.interrupted { Kind::Interrupted } else { Kind::Failed };
+        Err(CommandError { message: lines.join("\n"), hints, kind })
     }
 
     /// Whether the container that an error is about has been removed again: the end of its log has been shown, and its name
@@ -109,7 +106,7 @@ fn service_of<'a>(step: &Step, desired: Option<&'a Desired>) -> Option<&'a Desir
 fn message(step: &Step, error: &StepError, desired: Option<&Desired>) -> String {
     let service = service_of(step, desired);
     match (&step.action, error) {
-        (Action::Wait { until: Until::Healthy | Until::Completed, .. }, error) => {
+        (Action::Wait { until: WaitFor::Healthy | WaitFor::Completed, .. }, error) => {
             format!("dependency failed to start: {error}")
         }
         (Action::Pull { image, service: name, .. }, StepError::Engine(error)) => {
@@ -142,17 +139,16 @@ fn hint(step: &Step, error: &StepError, desired: Option<&Desired>) -> Option<Str
             _ => None,
         };
     };
-    let text = engine.message.as_str();
     match &step.action {
-        Action::Pull { service, otherwise: Otherwise::Forbidden, .. } => Some(no_build_hint(service)),
-        Action::Pull { image, .. } if engine.kind == ErrorKind::NotFound || text.contains("denied") => Some(format!(
+        Action::Pull { service, fallback: PullFallback::Forbidden, .. } => Some(no_build_hint(service)),
+        Action::Pull { image, .. } if engine.kind == ErrorKind::NotFound => Some(format!(
             "check the name; a private image needs `docker login`; an image of your own needs `build:` or \
              `docker load` (`{image}`)"
         )),
         Action::Pull { image, .. } => {
             Some(format!("is the registry reachable from here? `docker load` brings `{image}` without one"))
         }
-        _ if text.contains("port is already allocated") || text.contains("address already in use") => {
+        _ if engine.kind == ErrorKind::PortTaken => {
             let place = at(&service.and_then(|service| service.ports_place.clone()));
             Some(format!("someone else has this port (`ss -ltnp` shows who); change `ports`{place} or stop the other"))
         }
@@ -160,7 +156,7 @@ fn hint(step: &Step, error: &StepError, desired: Option<&Desired>) -> Option<Str
             "another container has that name: `docker rm -f {}` removes it, `container_name` avoids it",
             create.spec.name
         )),
-        Action::Create(_) if text.contains("does not exist") || text.contains("no such file") => {
+        Action::Create(_) if engine.kind == ErrorKind::MissingSource => {
             Some("a bind mount needs its path on the engine's host".to_owned())
         }
         _ => None,

@@ -1,31 +1,19 @@
-//! One step: one call to the engine. "It is so already" is an answer, not a failure.
+//! One step. "It is so already" is an answer, not a failure.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use compose_schema::model::Hook;
 use futures_util::StreamExt;
 
 use super::{End, Shared, StepError, files};
-use crate::backend::{Backend, BuildSpec, Error, ErrorKind, ExecSpec, LogOptions, Progress, ProgressSink};
-use crate::edge::shift::{self, Left};
+use crate::backend::{Error, ErrorKind, LogOptions};
+use crate::edge::drain::{self, DrainOutcome};
 use crate::error::CommandError;
 use crate::provide::Task;
-use crate::reconcile::action::{Action, HookKind, Otherwise, Target};
-use crate::reconcile::observed;
+use crate::reconcile::action::{Action, PullFallback, Target};
 use crate::reconcile::plan::Step;
-use crate::reconcile::platform;
 
-/// Lines of a failing hook's output that are shown.
-const HOOK_LINES: usize = 10;
 /// Lines that are shown of the log of a container that failed.
 const LAST_LINES: u64 = 20;
-/// Looks at a command that has closed its output until its exit code is there; the engine is a moment behind.
-const EXIT_CODE_LOOKS: u32 = 60;
-/// Time between two looks at whether the engine still answers while a hook says nothing.
-const STILL_THERE: Duration = Duration::from_secs(60);
-
 /// Takes the listed kinds of refusal for success.
 fn fine(result: Result<(), Error>, kinds: &[ErrorKind]) -> Result<(), Error> {
     match result {
@@ -75,10 +63,10 @@ impl Shared<'_> {
             Action::RemoveVolume { name, may_stay } => {
                 return unless_used(engine.remove_volume(name).await, *may_stay);
             }
-            Action::Pull { image, platform, otherwise, .. } => {
+            Action::Pull { image, platform, fallback, .. } => {
                 let pulled = self.pull(image, platform).await;
-                return match (pulled, otherwise) {
-                    (Err(StepError::Engine(error)), Otherwise::Build(spec)) => self.make_do(spec, &error).await,
+                return match (pulled, fallback) {
+                    (Err(StepError::Engine(error)), PullFallback::Build(spec)) => self.make_do(spec, &error).await,
                     (pulled, _) => pulled,
                 };
             }
@@ -106,19 +94,14 @@ impl Shared<'_> {
                 fine(engine.unpause_container(&self.id(target)?).await, &[ErrorKind::Conflict])?;
             }
             Action::Remove { target, volumes } => {
-                remove(engine, &self.id(target)?, *volumes).await?;
+                engine.remove_container(&self.id(target)?, *volumes).await?;
             }
             Action::Rename { target, name } => engine.rename_container(&self.id(target)?, name).await?,
             Action::Connect { target, attachment } => {
-                let connected = engine.connect_network(&self.id(target)?, attachment).await;
-                match connected {
-                    Err(error) if !is_connected(&error) => return Err(error.into()),
-                    _ => {}
-                }
+                engine.connect_network(&self.id(target)?, attachment).await?;
             }
             Action::Disconnect { target, network } => {
-                let kinds = [ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Engine];
-                fine(engine.disconnect_network(&self.id(target)?, network).await, &kinds)?;
+                engine.disconnect_network(&self.id(target)?, network).await?;
             }
             Action::Wait { service, targets, until, limit } => {
                 self.waiter.wait(service, self.named(targets)?, *until, *limit).await?;
@@ -126,10 +109,12 @@ impl Shared<'_> {
             Action::Enter { targets, limit } => self.enter(targets, *limit).await?,
             Action::Leave { targets, limit } => {
                 let ids = self.ids(targets)?;
-                let left = shift::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
+                let left = drain::leave(&self.executor.engine, &self.executor.project, &ids, *limit);
                 return match left.await {
-                    Ok(Left::Clean) => Ok(End::Done(None)),
-                    Ok(Left::Busy) => Ok(End::Stays("Connections were still open at the end of the time they have")),
+                    Ok(DrainOutcome::Drained) => Ok(End::Done(None)),
+                    Ok(DrainOutcome::TimedOut) => {
+                        Ok(End::Stays("Connections were still open at the end of the time they have"))
+                    }
                     Err(error) => Err(StepError::Gateway(error.message)),
                 };
             }
@@ -151,27 +136,15 @@ impl Shared<'_> {
         Ok(End::Done(None))
     }
 
-    fn sink(&self, image: &str, quiet: bool) -> ProgressSink {
-        let sink = self.executor.reporter.sink(&format!("Image {image}"));
-        if !quiet {
-            return sink;
-        }
-        Arc::new(move |progress| {
-            if matches!(progress, Progress::Warning(_)) {
-                sink(progress);
-            }
-        })
-    }
-
-    /// Those that are to be reached are to go on running meanwhile, too.
     /// Their ids and names.
     fn named(&self, targets: &[Target]) -> Result<Vec<(String, String)>, StepError> {
         targets.iter().map(|target| Ok((self.id(target)?, target.name().to_owned()))).collect()
     }
 
+    /// Has containers routed to. Those that are to be reached are to go on running meanwhile, too.
     async fn enter(&self, targets: &[Target], limit: Option<Duration>) -> Result<(), StepError> {
         let ids = self.ids(targets)?;
-        let entered = shift::enter(&self.executor.engine, &self.executor.project, &ids, limit);
+        let entered = drain::enter(&self.executor.engine, &self.executor.project, &ids, limit);
         let failed = |error: CommandError| {
             StepError::Gateway(format!("container `{}` is not routed to: {}", names(targets), error.message))
         };
@@ -190,7 +163,7 @@ impl Shared<'_> {
         let engine = &self.executor.engine;
         if let Some(limit) = drain {
             // It may have been routed to. It goes whatever the gateway says.
-            let _ = shift::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
+            let _ = drain::leave(engine, &self.executor.project, &[id.to_owned()], limit).await;
         }
         let options = LogOptions { tail: Some(LAST_LINES), ..LogOptions::default() };
         let mut text = Vec::new();
@@ -200,108 +173,9 @@ impl Shared<'_> {
             }
         }
         for line in String::from_utf8_lossy(&text).lines() {
-            self.executor.reporter.message(&format!("{name} | {}", crate::ui::style::printable(line)));
+            self.executor.reporter.message(&format!("{name} | {}", crate::text::printable(line)));
         }
         fine(engine.stop_container(id, None).await, &[ErrorKind::NotFound, ErrorKind::Conflict])?;
-        remove(&**engine, id, false).await?;
-        Ok(())
-    }
-
-    async fn build(&self, spec: &BuildSpec) -> Result<String, StepError> {
-        Ok(self.executor.engine.build(spec, self.sink(&spec.tag, self.executor.quiet_build)).await?)
-    }
-
-    /// Takes the image that is here, or builds it, where one that can be built could not be pulled.
-    async fn make_do(&self, spec: &BuildSpec, error: &Error) -> Result<End, StepError> {
-        let here = self.executor.engine.image(&spec.tag).await?;
-        let instead = if here.is_some() { "the one that is here is used" } else { "it is built" };
-        let why = &error.message;
-        self.executor.reporter.message(&format!("warning: cannot pull image `{}`, {instead}: {why}", spec.tag));
-        let (id, word) = match here {
-            Some(image) => (image.id, "Present"),
-            None => (self.build(spec).await?, "Built"),
-        };
-        Ok(End::Instead(id, word))
-    }
-
-    async fn pull(&self, image: &str, platform: &str) -> Result<End, StepError> {
-        let engine = &self.executor.engine;
-        engine.pull(image, platform, self.sink(image, self.executor.quiet_pull)).await?;
-        let Some(came) = engine.image(image).await? else {
-            return Err(StepError::NoId(image.to_owned()));
-        };
-        let info = engine.info().await?;
-        if platform.is_empty()
-            && info.local
-            && platform::is_foreign(&came.platform, &info.platform, &observed::emulated())
-        {
-            let engine = info.platform;
-            return Err(StepError::Foreign { image: image.to_owned(), platform: came.platform, engine });
-        }
-        Ok(End::Done(Some(came.id)))
-    }
-
-    async fn hook(&self, id: &str, service: &str, hook: &Hook, kind: HookKind) -> Result<(), StepError> {
-        let engine = &self.executor.engine;
-        let spec = ExecSpec {
-            command: hook.words().to_vec(),
-            environment: hook
-                .environment
-                .iter()
-                .map(|(key, value)| value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}")))
-                .collect(),
-            user: hook.user.clone(),
-            working_dir: hook.working_dir.clone(),
-            privileged: hook.privileged,
-            ..ExecSpec::default()
-        };
-        let mut session = match engine.exec(id, &spec).await {
-            // It has ended meanwhile: there is nothing to prepare for its stop.
-            Err(error)
-                if kind == HookKind::PreStop && matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict) =>
-            {
-                return Ok(());
-            }
-            other => other?,
-        };
-        let mut tail: VecDeque<String> = VecDeque::new();
-        loop {
-            let Ok(piece) = tokio::time::timeout(STILL_THERE, session.output.next()).await else {
-                // A hook may be silent for long; an engine that does not answer fails here.
-                engine.exec_exit_code(&session.id).await?;
-                continue;
-            };
-            let Some(piece) = piece else { break };
-            let (_, bytes) = piece?;
-            tail.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
-            tail.drain(..tail.len().saturating_sub(HOOK_LINES));
-        }
-        for look in 0..EXIT_CODE_LOOKS {
-            match engine.exec_exit_code(&session.id).await? {
-                Some(0) => return Ok(()),
-                Some(code) => {
-                    let output = Vec::from(tail).join("\n");
-                    return Err(StepError::Hook { service: service.to_owned(), kind, code, output });
-                }
-                None => tokio::time::sleep(Duration::from_millis(u64::from(look))).await,
-            }
-        }
-        let output = "its output has ended, but it has not".to_owned();
-        Err(StepError::Hook { service: service.to_owned(), kind, code: -1, output })
-    }
-}
-
-/// Engines answer 403 or 409 for a container that is in the network already.
-fn is_connected(error: &Error) -> bool {
-    error.message.contains("already exists in network") || error.message.contains("is already attached")
-}
-
-/// One that is being removed by someone else is as good as removed, once it is gone.
-async fn remove(engine: &dyn Backend, id: &str, volumes: bool) -> Result<(), Error> {
-    match engine.remove_container(id, volumes).await {
-        Err(error) if error.kind == ErrorKind::Conflict && error.message.contains("already in progress") => {
-            fine(engine.wait_container(id).await.map(|_| ()), &[ErrorKind::NotFound])
-        }
-        other => other,
+        Ok(engine.remove_container(id, false).await?)
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::StepError;
 use crate::backend::{ContainerDetail, Engine, Error, ErrorKind, Event, Health, LabelFilter, State};
-use crate::reconcile::action::Until;
+use crate::reconcile::action::WaitFor;
 use crate::reconcile::observed::of_project;
 
 /// Events that a wait may be behind before it has to look again.
@@ -55,7 +55,7 @@ impl Waiter {
         &self,
         service: &str,
         targets: Vec<(String, String)>,
-        until: Until,
+        until: WaitFor,
         limit: Option<Duration>,
     ) -> Result<(), StepError> {
         let work = self.until(service, targets, until);
@@ -102,7 +102,7 @@ impl Waiter {
         }
     }
 
-    async fn until(&self, service: &str, mut open: Vec<(String, String)>, until: Until) -> Result<(), StepError> {
+    async fn until(&self, service: &str, mut open: Vec<(String, String)>, until: WaitFor) -> Result<(), StepError> {
         self.look(service, &mut open, until).await?;
         if open.is_empty() {
             return Ok(());
@@ -119,7 +119,7 @@ impl Waiter {
     }
 
     /// Takes those from the list that have got there.
-    async fn look(&self, service: &str, open: &mut Vec<(String, String)>, until: Until) -> Result<(), StepError> {
+    async fn look(&self, service: &str, open: &mut Vec<(String, String)>, until: WaitFor) -> Result<(), StepError> {
         let mut left = Vec::new();
         for (id, name) in open.drain(..) {
             let detail = self.detail(&id, &name).await?;
@@ -228,11 +228,11 @@ fn ended() -> Error {
 }
 
 /// Whether a container is where it should be; an error if it will not get there.
-fn arrived(service: &str, name: &str, detail: &ContainerDetail, until: Until) -> Result<bool, StepError> {
+fn arrived(service: &str, name: &str, detail: &ContainerDetail, until: WaitFor) -> Result<bool, StepError> {
     let ended = matches!(detail.summary.state, State::Exited | State::Dead | State::Removing);
     let running = detail.summary.state == State::Running;
     let container = || name.to_owned();
-    if until == Until::Completed {
+    if until == WaitFor::Completed {
         return match detail.exit_code {
             _ if !ended => Ok(false),
             0 => Ok(true),
@@ -241,7 +241,7 @@ fn arrived(service: &str, name: &str, detail: &ContainerDetail, until: Until) ->
     }
     if ended {
         return match detail.exit_code {
-            0 if until == Until::RunningOrCompleted => Ok(true),
+            0 if until == WaitFor::RunningOrCompleted => Ok(true),
             code => Err(StepError::Exited { container: container(), code }),
         };
     }
@@ -251,7 +251,7 @@ fn arrived(service: &str, name: &str, detail: &ContainerDetail, until: Until) ->
             Err(StepError::Unhealthy { container: container(), probe: detail.last_probe.clone() })
         }
         Some(Health::Starting) => Ok(false),
-        None if until == Until::Healthy && running => Err(StepError::NoHealthcheck { container: container() }),
+        None if until == WaitFor::Healthy && running => Err(StepError::NoHealthcheck { container: container() }),
         None => Ok(running),
     }
 }

@@ -3,37 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Dependencies, chosen, runs, step, target};
+use super::chosen;
+use super::dependencies::Dependencies;
 use crate::backend::Container;
 use crate::labels;
-use crate::reconcile::action::{Action, Target, Until};
+use crate::reconcile::action::{Action, Target, WaitFor};
 use crate::reconcile::observed::{Observed, is_oneoff, service_of};
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
 
 /// Services that a container's service depends on, with what it waits for; started is enough without one.
-fn conditions(container: &Container) -> impl Iterator<Item = (&str, Option<Until>)> {
+fn conditions(container: &Container) -> impl Iterator<Item = (&str, Option<WaitFor>)> {
     let label = container.labels.get(labels::DEPENDS_ON).map_or("", String::as_str);
     label.split(',').filter(|entry| !entry.is_empty()).map(|entry| {
         let mut parts = entry.split(':');
         let name = parts.next().unwrap_or_default();
         let until = match parts.next() {
-            Some("service_healthy") => Some(Until::Healthy),
-            Some("service_completed_successfully") => Some(Until::Completed),
+            Some("service_healthy") => Some(WaitFor::Healthy),
+            Some("service_completed_successfully") => Some(WaitFor::Completed),
             _ => None,
         };
         (name, until)
     })
 }
 
-fn wait_step(service: &str, targets: Vec<Target>, until: Until, limit: Option<Duration>) -> Step {
+fn wait_step(service: &str, targets: Vec<Target>, until: WaitFor, limit: Option<Duration>) -> Step {
     let single = matches!(targets.as_slice(), [_]);
-    let name = targets.first().filter(|_| single).map_or(service, Target::name);
-    Step {
-        resource: format!("Container {name}"),
-        words: Words::both("Waiting", if until == Until::Completed { "Exited" } else { "Healthy" }),
-        action: Action::Wait { service: service.to_owned(), targets, until, limit },
-        cause: String::new(),
-    }
+    let name = targets.first().filter(|_| single).map_or(service, Target::name).to_owned();
+    let words = Words::both("Waiting", if until == WaitFor::Completed { "Exited" } else { "Healthy" });
+    Step::of_container(&name, Action::Wait { service: service.to_owned(), targets, until, limit }, words)
 }
 
 /// Starts the containers of services (none named: of all) and of those they depend on. With `wait` the end is that all
@@ -49,13 +46,13 @@ pub fn start(observed: &Observed, services: &[String], wait: bool, limit: Option
     }
     let mut order = dependencies.dependents_first(&wanted);
     order.reverse();
-    let targets = |service: &str| -> Vec<Target> { observed.of_service(service).map(target).collect() };
+    let targets = |service: &str| -> Vec<Target> { observed.of_service(service).map(Target::from).collect() };
     let mut starts: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
-    let mut waits: BTreeMap<(&str, Until), StepId> = BTreeMap::new();
+    let mut waits: BTreeMap<(&str, WaitFor), StepId> = BTreeMap::new();
     for service in order {
         let mut own = Vec::new();
         for container in observed.containers.iter().filter(|container| service_of(container) == service) {
-            if is_oneoff(container) || runs(container) {
+            if is_oneoff(container) || container.state.has_process() {
                 continue;
             }
             let mut needs = Vec::new();
@@ -72,15 +69,15 @@ pub fn start(observed: &Observed, services: &[String], wait: bool, limit: Option
                     _ => needs.extend(before.into_iter().map(|id| (id, Need::Success))),
                 }
             }
-            let action = Action::Start { target: target(container) };
-            own.push(plan.add(step(container, action, Words::both("Starting", "Started")), needs));
+            let action = Action::Start { target: Target::from(container) };
+            own.push(plan.add(Step::of_container(&container.name, action, Words::both("Starting", "Started")), needs));
         }
         starts.insert(service, own);
     }
     if wait {
         for service in wanted.into_iter().filter(|service| !targets(service).is_empty()) {
             let needs: Vec<_> = starts.get(service).into_iter().flatten().map(|id| (*id, Need::Success)).collect();
-            plan.add(wait_step(service, targets(service), Until::RunningOrHealthy, limit), needs);
+            plan.add(wait_step(service, targets(service), WaitFor::RunningOrHealthy, limit), needs);
         }
     }
     plan

@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use super::scene::{Scene, after, service};
 use crate::backend::Health;
 use crate::backend::memory::Behaviour;
+use crate::error::Kind;
 use crate::labels;
 
 fn healthy(mut service: Service) -> Service {
@@ -179,7 +180,7 @@ async fn what_fails_stops_only_what_depends_on_it() {
     let plan = scene.plan().await;
     let outcome = scene.execute(&plan).await;
     let error = outcome.into_result(&plan, Some(&scene.desired())).unwrap_err();
-    assert_eq!(error.code, 1);
+    assert_eq!(error.kind, Kind::Failed);
     assert_snapshot!(error.message, @r"
     dependency failed to start: container `demo-db-1` is unhealthy: probe failed
       done: Network demo_default, Container demo-db-1, Container demo-other-1

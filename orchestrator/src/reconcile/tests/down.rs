@@ -4,7 +4,7 @@ use compose_schema::model::Condition;
 use insta::assert_snapshot;
 
 use super::scene::{Scene, after, service, with_volume};
-use crate::reconcile::lifecycle::{self, DownOptions, Images};
+use crate::reconcile::lifecycle::{self, DownOptions, Images, RemoveOptions};
 
 async fn running() -> Scene {
     let scene = Scene::new(&[
@@ -78,9 +78,10 @@ async fn stop_restart_and_remove() {
     assert_snapshot!(stop.to_string(), @"#1 stop demo-app-1");
     assert!(scene.execute(&stop).await.is_success());
     let observed = scene.observe().await;
-    let remove = lifecycle::remove(&observed, None, &[], false, false);
+    let remove = lifecycle::remove(&observed, None, &[], RemoveOptions::default());
     assert_snapshot!(remove.to_string(), @"#1 remove demo-app-1");
-    let all = lifecycle::remove(&observed, None, &["app".to_owned(), "web".to_owned()], true, true);
+    let everything = RemoveOptions { stop_first: true, volumes: true };
+    let all = lifecycle::remove(&observed, None, &["app".to_owned(), "web".to_owned()], everything);
     assert_snapshot!(all.to_string(), @r"
     #1 stop demo-web-1
     #2 remove demo-app-1 with its volumes

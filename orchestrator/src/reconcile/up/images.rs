@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PlanError, Planner, UpOptions};
 use crate::backend::BuildSpec;
-use crate::reconcile::action::{Action, Otherwise};
+use crate::reconcile::action::{Action, PullFallback};
 use crate::reconcile::desired::{Desired, DesiredService, at};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Plan, Step, StepId, Words};
@@ -150,10 +150,10 @@ pub(super) fn step(service: &DesiredService, source: Source) -> Option<Step> {
                 image: service.image.clone(),
                 platform: service.service.platform.clone(),
                 service: service.name.clone(),
-                otherwise: match (building, &service.build) {
-                    (Building::Yes, Some(build)) => Otherwise::Build(Box::new(build.clone())),
-                    (Building::Forbidden, _) => Otherwise::Forbidden,
-                    _ => Otherwise::Nothing,
+                fallback: match (building, &service.build) {
+                    (Building::Yes, Some(build)) => PullFallback::Build(Box::new(build.clone())),
+                    (Building::Forbidden, _) => PullFallback::Forbidden,
+                    _ => PullFallback::Nothing,
                 },
             },
             cause,
@@ -275,7 +275,7 @@ fn disagreement(desired: &Desired, service: &DesiredService, rival: &str) -> Str
 /// no listing proves what the name means now.
 pub(super) fn images_to_look_up(desired: &Desired, observed: &Observed, options: &UpOptions) -> BTreeSet<String> {
     let mut planner = Planner::new(desired, observed, options);
-    planner.judge();
+    planner.decide_all();
     desired
         .services
         .values()
@@ -284,7 +284,8 @@ pub(super) fn images_to_look_up(desired: &Desired, observed: &Observed, options:
             // Its age decides.
             let ages = options.pull.is_none()
                 && matches!(PullPolicy::parse(&service.service.pull_policy), Some(PullPolicy::Refresh(_)));
-            let makes = planner.fates.get(service.name.as_str()).is_some_and(super::fate::Fates::makes);
+            let makes =
+                planner.decisions.get(service.name.as_str()).is_some_and(super::decide::ServiceDecisions::makes);
             ages || makes || (service.replicas > 0 && observed.image_id(&service.image).is_none())
         })
         .map(|service| service.image.clone())

@@ -38,7 +38,7 @@ pub fn one_off(
 ) -> Result<(Plan, Option<StepId>), PlanError> {
     let mut planner = Planner::new(desired, observed, options);
     planner.notice_other_folder();
-    planner.judge();
+    planner.decide_all();
     planner.programs();
     planner.images()?;
     planner.networks()?;

@@ -1,6 +1,7 @@
 //! Containers of the project that the files do not know.
 
 use super::Planner;
+use super::stop::Removal;
 use crate::backend::{Container, State};
 use crate::labels;
 use crate::reconcile::observed::{is_oneoff, service_of};
@@ -31,10 +32,10 @@ impl<'a> Planner<'a> {
             let service = service_of(container);
             if self.desired.adopted.contains(service) && !is_oneoff(container) {
                 let cause = format!("the built-in gateway stands in for `{service}`");
-                self.remove(service, container, &cause, &[], false);
+                self.remove(service, container, &cause, &[], Removal::Surplus);
             } else if self.is_orphan(container) && self.other_folder(container).is_none() {
                 if self.options.remove_orphans {
-                    self.remove(service, container, "no service of the files owns it", &[], false);
+                    self.remove(service, container, "no service of the files owns it", &[], Removal::Surplus);
                 } else {
                     named.push(container.name.as_str());
                 }

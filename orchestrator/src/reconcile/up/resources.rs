@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::containers::{existing, resource, runs};
-use super::fate::{Fate, Verdict};
+use super::decide::{ContainerDecision, Decision};
+use super::stop::Removal;
 use super::{PlanError, Planner, Recreate};
 use crate::backend::{Container, Labels};
 use crate::labels;
-use crate::reconcile::action::Action;
+use crate::reconcile::action::{Action, Target};
 use crate::reconcile::desired::{Desired, references};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::plan::{Need, Step, StepId, Words};
@@ -184,12 +184,12 @@ impl<'a> Planner<'a> {
         users.sort_by_key(|(service, _)| order.iter().position(|name| name == service));
         let mut stops: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
         let mut steps = Vec::new();
-        for (service, fate) in users {
-            let container = fate.container;
-            let kept = (fate.verdict == Verdict::Keep).then(|| self.pause(service, container)).flatten();
-            let cause = kept.as_deref().unwrap_or(fate.cause());
+        for (service, decided) in users {
+            let container = decided.container;
+            let kept = (decided.decision == Decision::Keep).then(|| self.pause(service, container)).flatten();
+            let cause = kept.as_deref().unwrap_or(decided.cause());
             let mut needs = Vec::new();
-            if kept.is_some() && runs(container) {
+            if kept.is_some() && container.state.has_process() {
                 needs = self.stop_dependents(service, "stopped", &[]);
                 needs.extend(self.stop_borrowers(service));
             }
@@ -200,12 +200,12 @@ impl<'a> Planner<'a> {
             needs.extend(before.map(|step| (*step, Need::Success)));
             let stop = self.stop(service, container, cause, &needs);
             stops.entry(service).or_default().extend(stop);
-            let leave = Step {
-                action: Action::Disconnect { target: existing(container), network: network.to_owned() },
-                cause: if stop.is_none() { cause.to_owned() } else { String::new() },
-                resource: resource(&container.name),
-                words: Words::SILENT,
-            };
+            let leave = Step::of_container(
+                &container.name,
+                Action::Disconnect { target: Target::from(container), network: network.to_owned() },
+                Words::SILENT,
+            )
+            .because(if stop.is_none() { cause.to_owned() } else { String::new() });
             steps.push((self.plan.add(leave, stop.map(|step| (step, Need::Success))), Need::Success));
         }
         steps
@@ -217,11 +217,11 @@ impl<'a> Planner<'a> {
             let other = self.desired.services.get(name);
             other.is_some_and(|other| references::lenders(&other.service).contains(service))
         };
-        let all = self.fates.iter().filter(|(name, _)| borrows(name));
+        let all = self.decisions.iter().filter(|(name, _)| borrows(name));
         let kept: Vec<(&'a str, &'a Container)> = all
-            .flat_map(|(name, fates)| fates.there.iter().map(|fate| (*name, fate)))
-            .filter(|(_, fate)| fate.verdict == Verdict::Keep)
-            .map(|(name, fate)| (name, fate.container))
+            .flat_map(|(name, decisions)| decisions.there.iter().map(|decided| (*name, decided)))
+            .filter(|(_, decided)| decided.decision == Decision::Keep)
+            .map(|(name, decided)| (name, decided.container))
             .collect();
         let cause = format!("it shares with `{service}`, which is stopped");
         let steps = kept.into_iter().filter_map(|(name, container)| self.stop(name, container, &cause, &[]));
@@ -232,13 +232,20 @@ impl<'a> Planner<'a> {
     fn clear(&mut self, volume: &str) -> Vec<(StepId, Need)> {
         self.users(|container| container.mounts.iter().any(|mount| mount.name == volume))
             .into_iter()
-            .map(|(service, fate)| (self.remove(service, fate.container, fate.cause(), &[], false), Need::Success))
+            .map(|(service, decided)| {
+                (self.remove(service, decided.container, decided.cause(), &[], Removal::Surplus), Need::Success)
+            })
             .collect()
     }
 
     /// The containers that use something, with their services.
-    fn users(&self, uses: impl Fn(&Container) -> bool) -> Vec<(&'a str, Fate<'a>)> {
-        let all = self.fates.iter().flat_map(|(service, fates)| fates.there.iter().map(|fate| (*service, fate)));
-        all.filter(|(_, fate)| uses(fate.container)).map(|(service, fate)| (service, fate.clone())).collect()
+    fn users(&self, uses: impl Fn(&Container) -> bool) -> Vec<(&'a str, ContainerDecision<'a>)> {
+        let all = self
+            .decisions
+            .iter()
+            .flat_map(|(service, decisions)| decisions.there.iter().map(|decided| (*service, decided)));
+        all.filter(|(_, decided)| uses(decided.container))
+            .map(|(service, decided)| (service, decided.clone()))
+            .collect()
     }
 }

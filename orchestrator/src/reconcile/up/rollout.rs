@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use compose_schema::model::{self, UpdateConfig};
 
-use super::containers::{is_anonymous, resource, runs};
-use super::fate::{Fate, Verdict};
-use super::{PlanError, Planner};
+use super::create::is_anonymous;
+use super::decide::{ContainerDecision, Decision};
+use super::stop::Removal;
+use super::{PlanError, Planner, resource};
 use crate::backend::{Container, State};
-use crate::reconcile::action::{Action, Target, Until};
+use crate::reconcile::action::{Action, Target, WaitFor};
 use crate::reconcile::desired::{DesiredService, references};
 use crate::reconcile::plan::{Need, Step, StepId, Words};
 
@@ -54,7 +55,12 @@ impl<'a> Planner<'a> {
     fn order(&self, service: &'a DesiredService, old: &Container) -> Order {
         let asked = update_config(service).map_or("", |config| config.order.as_str());
         let wanted = asked == "start-first" || self.is_routed(&service.name);
-        if !wanted || asked == "stop-first" || self.options.no_start || !runs(old) || old.state != State::Running {
+        if !wanted
+            || asked == "stop-first"
+            || self.options.no_start
+            || !old.state.has_process()
+            || old.state != State::Running
+        {
             return Order::StopFirst(None);
         }
         let hard = self.alone(service);
@@ -108,14 +114,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans all replacements of a service, as many at a time as `update_config` says.
-    pub(super) fn replacements(&mut self, service: &'a DesiredService, fates: &[Fate<'a>]) -> Result<(), PlanError> {
+    pub(super) fn replacements(
+        &mut self,
+        service: &'a DesiredService,
+        decisions: &[ContainerDecision<'a>],
+    ) -> Result<(), PlanError> {
         let config = update_config(service);
         let at_once = match config.map(|config| config.parallelism.unwrap_or(1)) {
             None | Some(0) => usize::MAX,
             Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
         };
-        let replaced: Vec<&Fate<'a>> =
-            fates.iter().filter(|fate| matches!(fate.verdict, Verdict::Replace { .. })).collect();
+        let replaced: Vec<&ContainerDecision<'a>> =
+            decisions.iter().filter(|decided| matches!(decided.decision, Decision::Replace { .. })).collect();
         if !replaced.is_empty() {
             self.warn_of(service);
         }
@@ -127,11 +137,11 @@ impl<'a> Planner<'a> {
         // New ones of batches before: while one of them fails, no further old one goes.
         let mut earlier: Vec<Target> = Vec::new();
         let mut batch = Vec::new();
-        for (index, fate) in replaced.into_iter().enumerate() {
-            let Verdict::Replace { cause, stop_first } = &fate.verdict else { continue };
+        for (index, decided) in replaced.into_iter().enumerate() {
+            let Decision::Replace { cause, stop_first } = &decided.decision else { continue };
             let batched = at_once <= last;
             let (new, end) =
-                self.one_replacement(service, fate, cause, *stop_first, (batched || goes_back).then_some(&earlier))?;
+                self.one_replacement(service, decided, cause, *stop_first, (batched || goes_back).then_some(&earlier))?;
             ends.extend(end.map(|end| (end, need)));
             batch.push(new);
             if batched && (index + 1) % at_once == 0 && index < last {
@@ -177,26 +187,26 @@ impl<'a> Planner<'a> {
     fn one_replacement(
         &mut self,
         service: &'a DesiredService,
-        fate: &Fate<'a>,
+        decided: &ContainerDecision<'a>,
         cause: &str,
         stop_first: bool,
         watched: Option<&Vec<Target>>,
     ) -> Result<(Target, Option<StepId>), PlanError> {
-        let order = if stop_first { Order::StopFirst(None) } else { self.order(service, fate.container) };
+        let order = if stop_first { Order::StopFirst(None) } else { self.order(service, decided.container) };
         let cause = match &order {
             Order::StopFirst(Some(reason)) => format!("{cause}; the old one ends first: {reason}"),
             _ => cause.to_owned(),
         };
         if order != Order::StartFirst {
-            let (new, begun) = self.replace(service, fate, &cause)?;
+            let (new, begun) = self.replace(service, decided, &cause)?;
             let Some(earlier) = watched.filter(|_| !begun.is_empty()) else { return Ok((new, begun.last().copied())) };
             let up = self.up_and_healthy(service, &new, &begun);
             let end = self.watch(service, &new, earlier, up).unwrap_or(up);
             return Ok((new, Some(end)));
         }
-        let new = self.create(service, fate.number, Some(fate.container), &cause, Words::opening("Recreate"))?;
-        let begun = self.bring_up(service, fate.number, &new, &[], "");
-        let end = self.hand_over(service, &new, &begun, fate.container, watched.map_or(&[], Vec::as_slice));
+        let new = self.create(service, decided.number, Some(decided.container), &cause, Words::opening("Recreate"))?;
+        let begun = self.bring_up(service, decided.number, &new, &[], "");
+        let end = self.hand_over(service, &new, &begun, decided.container, watched.map_or(&[], Vec::as_slice));
         Ok((new, Some(end)))
     }
 
@@ -204,7 +214,7 @@ impl<'a> Planner<'a> {
         let wait = Action::Wait {
             service: service.name.clone(),
             targets: vec![new.clone()],
-            until: Until::RunningOrHealthy,
+            until: WaitFor::RunningOrHealthy,
             limit: self.options.wait_timeout,
         };
         self.plan.add(silent(wait, new), begun.iter().map(|step| (*step, Need::Success)))
@@ -242,27 +252,26 @@ impl<'a> Planner<'a> {
         let after = gates.last().copied().unwrap_or(wait);
         gates.extend(self.watch(service, new, earlier, after));
         if let Target::Made { step, name } = new {
-            let discard = Step {
-                action: Action::Discard {
+            let discard = Step::of_container(
+                name,
+                Action::Discard {
                     target: new.clone(),
                     drain: self.is_routed(&service.name).then(|| drain(&service.service)),
                 },
-                cause: "it has not come up, the old one goes on serving".to_owned(),
-                resource: resource(name),
-                words: Words::both("Rolling back", "Rolled back"),
-            };
+                Words::both("Rolling back", "Rolled back"),
+            )
+            .because("it has not come up, the old one goes on serving");
             let failures = begun.iter().chain(&gates).map(|step| (*step, Need::Failure));
             self.plan.add(discard, failures.chain([(*step, Need::Success)]));
         }
         self.drains.insert(&old.id, drain(&service.service));
         let needs: Vec<_> = last(&gates).into_iter().collect();
-        let removed = self.remove(&service.name, old, "", &needs, true);
-        let rename = Step {
-            action: Action::Rename { target: new.clone(), name: new.name().to_owned() },
-            cause: String::new(),
-            resource: resource(new.name()),
-            words: Words::closing("Recreated"),
-        };
+        let removed = self.remove(&service.name, old, "", &needs, Removal::Replaced);
+        let rename = Step::of_container(
+            new.name(),
+            Action::Rename { target: new.clone(), name: new.name().to_owned() },
+            Words::closing("Recreated"),
+        );
         self.plan.add(rename, [(removed, Need::Success)])
     }
 }

@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use compose_schema::model::{BindOptions, Mount};
 
-use super::{Misfit, Outcome, Translator, flag, list, map, number, text};
+use super::{Outcome, TranslateError, Translator, flag, list, map, number, text};
 use crate::backend::ContainerSpec;
 
 pub(super) fn apply(translator: &mut Translator, spec: &ContainerSpec, host: &mut HostConfig) -> Outcome<()> {
@@ -75,7 +75,7 @@ fn as_mount(translator: &mut Translator, mount: &Mount) -> Outcome<EngineMount> 
             translator.need((1, 48), "28.0", "volumes: type: image")?;
             MountType::IMAGE
         }
-        other => return Err(Misfit::Invalid(format!("`{other}` is not a kind of mount"))),
+        other => return Err(TranslateError::Invalid(format!("`{other}` is not a kind of mount"))),
     };
     let volume_options = match &mount.volume {
         Some(volume) if kind == MountType::VOLUME => {
@@ -135,7 +135,11 @@ fn bind_options(translator: &mut Translator, mount: &Mount, bind: &BindOptions) 
         "rshared" => Some(MountBindOptionsPropagationEnum::RSHARED),
         "slave" => Some(MountBindOptionsPropagationEnum::SLAVE),
         "rslave" => Some(MountBindOptionsPropagationEnum::RSLAVE),
-        other => return Err(Misfit::Invalid(format!("`bind.propagation: {other}` is not a way to propagate mounts"))),
+        other => {
+            return Err(TranslateError::Invalid(format!(
+                "`bind.propagation: {other}` is not a way to propagate mounts"
+            )));
+        }
     };
     let mut options = MountBindOptions { propagation, ..MountBindOptions::default() };
     if bind.create_host_path {
@@ -154,7 +158,7 @@ fn bind_options(translator: &mut Translator, mount: &Mount, bind: &BindOptions) 
             options.read_only_force_recursive = Some(true);
         }
         other => {
-            return Err(Misfit::Invalid(format!(
+            return Err(TranslateError::Invalid(format!(
                 "`bind.recursive: {other}` is none of `enabled`, `disabled`, `writable`, `readonly`"
             )));
         }

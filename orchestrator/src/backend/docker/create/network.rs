@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bollard::models::{EndpointIpamConfig, EndpointSettings, NetworkingConfig, PortBinding, PortMap};
 use compose_schema::model::Service;
 
-use super::{Misfit, Outcome, Translator, list, map, number, text};
+use super::{Outcome, TranslateError, Translator, list, map, number, text};
 use crate::backend::{Attachment, ContainerSpec};
 
 /// From this version on, a container can be made with several networks, and each endpoint has its hardware address.
@@ -100,7 +100,7 @@ pub(super) fn ports(service: &Service) -> Outcome<(Option<Vec<String>>, Option<P
         let (range, protocol) = entry.split_once('/').unwrap_or((entry, "tcp"));
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
-            return Err(Misfit::Invalid(format!("`expose: {entry}` is not a port or a range of ports")));
+            return Err(TranslateError::Invalid(format!("`expose: {entry}` is not a port or a range of ports")));
         };
         exposed.extend((first..=last).map(|port| format!("{port}/{protocol}")));
     }

@@ -5,7 +5,7 @@ use bollard::models::{
 };
 use compose_schema::model::{self, BlkioConfig, Service};
 
-use super::{Misfit, Outcome, Translator, flag, list, map, number, text};
+use super::{Outcome, TranslateError, Translator, flag, list, map, number, text};
 
 pub(super) fn apply(translator: &mut Translator, service: &Service, host: &mut HostConfig) -> Outcome<()> {
     host.cgroup_parent = text(&service.cgroup_parent);
@@ -46,7 +46,7 @@ fn scaled(value: f32, factor: f64) -> Outcome<i64> {
     let decimal: f64 = value.to_string().parse().unwrap_or(f64::NAN);
     let product = (decimal * factor).round();
     if !(0.0..=9e18).contains(&product) {
-        return Err(Misfit::Invalid(format!("`{value}` is not a number of processors")));
+        return Err(TranslateError::Invalid(format!("`{value}` is not a number of processors")));
     }
     #[expect(clippy::cast_possible_truncation, reason = "whole, and within range by the check above")]
     Ok(product as i64)

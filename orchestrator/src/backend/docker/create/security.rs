@@ -3,7 +3,7 @@
 use bollard::models::HostConfig;
 use compose_schema::model::Service;
 
-use super::{Misfit, Outcome, Translator};
+use super::{Outcome, TranslateError, Translator};
 
 /// Names of capabilities as the engine shows them: `CAP_NET_ADMIN` for `net_admin`.
 pub(super) fn capabilities(names: &[String]) -> Vec<String> {
@@ -32,7 +32,7 @@ pub(super) fn apply(translator: &Translator, service: &Service, host: &mut HostC
             (file, _) if !file.is_empty() => format!("credentialspec=file://{file}"),
             (_, registry) if !registry.is_empty() => format!("credentialspec=registry://{registry}"),
             _ => {
-                return Err(Misfit::Unsupported(
+                return Err(TranslateError::Unsupported(
                     "`credential_spec.config` needs Swarm; use `credential_spec.file`".to_owned(),
                 ));
             }

@@ -8,7 +8,7 @@ use compose_schema::model::{
 };
 use serde_json::{Value, json};
 
-use super::{Misfit, translate};
+use super::{TranslateError, translate};
 use crate::backend::{Attachment, ContainerSpec};
 
 const OLD: (u32, u32) = (1, 41);
@@ -227,7 +227,7 @@ fn devices_and_gpus() {
     );
     assert_eq!(
         translate(&of(service), OLD).unwrap_err(),
-        Misfit::Unsupported(
+        TranslateError::Unsupported(
             "`devices: nvidia.com/gpu=all` needs Docker 25.0 (API 1.44); this engine has API 1.41".to_owned()
         )
     );
@@ -254,7 +254,9 @@ fn restart_policies() {
     assert_eq!(warnings(both, OLD), ["the number of restarts has an effect with `on-failure` only"]);
     assert_eq!(
         translate(&of(restart("sometimes")), OLD).unwrap_err(),
-        Misfit::Invalid("`restart: sometimes` is none of `no`, `always`, `on-failure`, `unless-stopped`".to_owned())
+        TranslateError::Invalid(
+            "`restart: sometimes` is none of `no`, `always`, `on-failure`, `unless-stopped`".to_owned()
+        )
     );
 }
 

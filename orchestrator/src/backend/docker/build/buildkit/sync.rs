@@ -17,7 +17,7 @@ use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
 use http::Response;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc;
 
 use super::Failure;
 use super::filter::{Choice, Filter, Verdict};
@@ -52,6 +52,9 @@ enum Content {
     Text { files: Arc<Vec<(String, Vec<u8>)>>, at: usize },
 }
 
+/// Files that may be asked for ahead of what has been sent; a builder that asks for more waits.
+const REQUESTS: usize = 1024;
+
 /// Contents by the number of their entry.
 type Contents = Arc<Mutex<HashMap<u32, Content>>>;
 
@@ -74,7 +77,7 @@ impl Stop {
 pub(super) fn serve(folder: Folder, filter: Filter, mut messages: Messages, failure: Failure) -> Response<Body> {
     let (answers, response) = grpc::answers();
     let contents = Contents::default();
-    let (wanted, asked) = unbounded_channel();
+    let (wanted, asked) = mpsc::channel(REQUESTS);
     let ends = |answers: &Answers, outcome: Result<(), Stop>, failure: &Failure| {
         if let Err(Stop::Failed(message)) = outcome {
             failure.set(message.clone());
@@ -101,8 +104,7 @@ pub(super) fn serve(folder: Folder, filter: Filter, mut messages: Messages, fail
         while let Ok(Some(packet)) = messages.next::<Packet>().await {
             match packet.r#type() {
                 PacketType::PacketReq => {
-                    // As many as there are files, at most: each is asked for once.
-                    if wanted.send(packet.id).is_err() {
+                    if wanted.send(packet.id).await.is_err() {
                         return;
                     }
                 }
@@ -259,7 +261,7 @@ fn describe(path: String, meta: &fs::Metadata, linkname: String) -> Stat {
 }
 
 /// Sends contents in the order they are asked for.
-fn send_contents(mut asked: UnboundedReceiver<u32>, answers: &Answers, contents: &Contents) -> Result<(), Stop> {
+fn send_contents(mut asked: mpsc::Receiver<u32>, answers: &Answers, contents: &Contents) -> Result<(), Stop> {
     let mut buffer = vec![0; PIECE];
     while let Some(id) = asked.blocking_recv() {
         let content = contents.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
-use crate::ui::style::printable;
+use crate::text::printable;
 
 /// Largest file that can be a key, in bytes.
 const LARGEST: u64 = 64 * 1024;

@@ -9,7 +9,7 @@ use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use prost::Message as _;
 use tokio::sync::mpsc;
 
-use super::{Contents, Filter, Folder, Stop, list, mode, send_contents};
+use super::{Contents, Filter, Folder, REQUESTS, Stop, list, mode, send_contents};
 use crate::backend::docker::build::buildkit::grpc::WAITING;
 
 /// Paths with their modes.
@@ -33,7 +33,7 @@ fn sent(folder: &Folder, filter: &Filter, ask: &[&str]) -> (Entries, BTreeMap<St
         entries.push((stat.path, stat.mode));
     }
     listing.join().unwrap();
-    let (wanted, asked) = mpsc::unbounded_channel();
+    let (wanted, asked) = mpsc::channel(REQUESTS);
     let ids: BTreeMap<u32, String> = ask
         .iter()
         .map(|name| {
@@ -41,7 +41,7 @@ fn sent(folder: &Folder, filter: &Filter, ask: &[&str]) -> (Entries, BTreeMap<St
         })
         .collect();
     for id in ids.keys() {
-        wanted.send(*id).unwrap();
+        wanted.try_send(*id).unwrap();
     }
     drop(wanted);
     let sending = std::thread::spawn(move || send_contents(asked, &answers, &contents).unwrap());

@@ -5,11 +5,11 @@
 
 use proxy::config::dynamic::{Configuration, Server, TcpServer, UdpServer};
 
-use super::Seen;
+use super::ObservedContainer;
 
 /// Replaces the names of services and containers in URLs and addresses of servers, a server for each running container, and in addresses of
 /// `forwardAuth`, which takes the first. What is no such name stays.
-pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configuration) {
+pub(super) fn resolve(project: &str, seen: &[ObservedContainer], configuration: &mut Configuration) {
     let names = Names { project, seen };
     for service in configuration.http.services.values_mut() {
         let Some(balancer) = &mut service.load_balancer else { continue };
@@ -36,7 +36,7 @@ pub(super) fn resolve(project: &str, seen: &[Seen], configuration: &mut Configur
 }
 
 /// Replaces the name of a service or container in a URL by the first address that it has.
-pub(super) fn resolve_url(project: &str, seen: &[Seen], url: &mut String) {
+pub(super) fn resolve_url(project: &str, seen: &[ObservedContainer], url: &mut String) {
     if let Some(address) = (Names { project, seen }).urls(url).into_iter().next() {
         *url = address;
     }
@@ -44,7 +44,7 @@ pub(super) fn resolve_url(project: &str, seen: &[Seen], url: &mut String) {
 
 struct Names<'a> {
     project: &'a str,
-    seen: &'a [Seen],
+    seen: &'a [ObservedContainer],
 }
 
 impl Names<'_> {
@@ -105,7 +105,7 @@ impl Names<'_> {
 }
 
 /// Where the host reaches a container.
-fn address(seen: &Seen) -> Option<String> {
+fn address(seen: &ObservedContainer) -> Option<String> {
     if seen.container.network_mode == "host" {
         return Some("127.0.0.1".to_owned());
     }

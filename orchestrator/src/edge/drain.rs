@@ -7,21 +7,21 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::deploy::Pair;
+use super::containers::EdgeContainers;
 use super::projects;
 use super::state::ProjectFile;
-use super::wait::{Awaited, WaitError, until};
+use super::wait::{WaitCondition, WaitError, until};
 use crate::backend::{Container, ContainerDetail, Engine, ErrorKind};
 use crate::error::{CommandError, Result};
 use crate::lock::Lock;
 
 /// How a departure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum DrainOutcome {
     /// Nothing is under way to them any more.
-    Clean,
+    Drained,
     /// Something still was when the time was over.
-    Busy,
+    TimedOut,
 }
 
 /// Has the gateway look at the containers anew, and waits until it serves these; with a `limit` also until it has reached
@@ -37,10 +37,10 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
     };
     // Who else serves at an address that they share is none of their business here.
     let addresses = addresses(engine, ids).await?;
-    let served = Awaited::revision(project, &revision);
+    let served = WaitCondition::revision(project, &revision);
     until(engine, pair.socket(), &served).await?;
     let Some(limit) = limit.filter(|_| !addresses.is_empty()) else { return Ok(()) };
-    let reached = Awaited { reached: addresses.clone(), limit, ..served };
+    let reached = WaitCondition { reached: addresses.clone(), limit, ..served };
     match until(engine, pair.socket(), &reached).await {
         Ok(_) => Ok(()),
         Err(WaitError::Late(_)) => {
@@ -59,18 +59,18 @@ pub async fn enter(engine: &Engine, project: &str, ids: &[String], limit: Option
 ///
 /// # Errors
 /// Whatever the engine answers; a gateway that does not get there.
-pub async fn leave(engine: &Engine, project: &str, ids: &[String], limit: Duration) -> Result<Left> {
+pub async fn leave(engine: &Engine, project: &str, ids: &[String], limit: Duration) -> Result<DrainOutcome> {
     let Some((pair, revision)) = rewrite(engine, project, |file| file.leaving.extend(ids.iter().cloned())).await?
     else {
-        return Ok(Left::Clean);
+        return Ok(DrainOutcome::Drained);
     };
     let addresses = all_addresses(engine, ids).await?;
-    let served = Awaited::revision(project, &revision);
+    let served = WaitCondition::revision(project, &revision);
     until(engine, pair.socket(), &served).await?;
-    let gone = Awaited { gone: addresses, limit, ..served };
+    let gone = WaitCondition { gone: addresses, limit, ..served };
     match until(engine, pair.socket(), &gone).await {
-        Ok(_) => Ok(Left::Clean),
-        Err(WaitError::Late(_)) => Ok(Left::Busy),
+        Ok(_) => Ok(DrainOutcome::Drained),
+        Err(WaitError::Late(_)) => Ok(DrainOutcome::TimedOut),
         Err(error) => Err(error.into()),
     }
 }
@@ -80,9 +80,9 @@ async fn rewrite(
     engine: &Engine,
     project: &str,
     change: impl FnOnce(&mut ProjectFile),
-) -> Result<Option<(Pair, String)>> {
+) -> Result<Option<(EdgeContainers, String)>> {
     let _turn = Lock::of_edge(engine).await?;
-    let pair = Pair::observe(engine.as_ref()).await?;
+    let pair = EdgeContainers::observe(engine.as_ref()).await?;
     if !pair.works() {
         return Ok(None);
     }

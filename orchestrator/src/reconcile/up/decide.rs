@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use compose_schema::model::Condition;
 
-use super::containers::runs;
 use super::{Planner, Recreate, UpOptions, explain};
 use crate::backend::{Container, State};
 use crate::labels;
@@ -13,7 +12,7 @@ use crate::reconcile::observed::{Observed, number_of};
 
 /// What becomes of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
     /// It stays.
     Keep,
     /// A new one takes its place.
@@ -30,33 +29,33 @@ pub(super) enum Verdict {
     },
 }
 
-/// A container with its verdict and the number it has, or gets.
+/// A container with its decision and the number it has, or gets.
 #[derive(Debug, Clone)]
-pub(super) struct Fate<'a> {
+pub(super) struct ContainerDecision<'a> {
     pub(super) container: &'a Container,
     pub(super) number: u32,
-    pub(super) verdict: Verdict,
+    pub(super) decision: Decision,
 }
 
-impl Fate<'_> {
+impl ContainerDecision<'_> {
     /// Why it does not stay; empty for one that does.
     pub(super) fn cause(&self) -> &str {
-        match &self.verdict {
-            Verdict::Replace { cause, .. } | Verdict::Remove { cause } => cause,
-            Verdict::Keep => "",
+        match &self.decision {
+            Decision::Replace { cause, .. } | Decision::Remove { cause } => cause,
+            Decision::Keep => "",
         }
     }
 }
 
 /// All containers of a service.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fates<'a> {
-    pub(super) there: Vec<Fate<'a>>,
+pub(super) struct ServiceDecisions<'a> {
+    pub(super) there: Vec<ContainerDecision<'a>>,
     /// Numbers of containers that are missing.
     pub(super) missing: Vec<u32>,
 }
 
-impl Fates<'_> {
+impl ServiceDecisions<'_> {
     /// Some container is made.
     pub(super) fn makes(&self) -> bool {
         !self.missing.is_empty() || self.replaces()
@@ -64,107 +63,107 @@ impl Fates<'_> {
 
     /// Some container is replaced.
     pub(super) fn replaces(&self) -> bool {
-        self.there.iter().any(|fate| matches!(fate.verdict, Verdict::Replace { .. }))
+        self.there.iter().any(|decided| matches!(decided.decision, Decision::Replace { .. }))
     }
 }
 
 /// Ids of the containers that are replaced, and have to be inspected: to say why, and to be able to go back.
 pub(super) fn worth_inspecting(desired: &Desired, observed: &Observed, options: &UpOptions) -> BTreeSet<String> {
     let mut planner = Planner::new(desired, observed, options);
-    planner.judge();
-    let all = planner.fates.values().flat_map(|fates| &fates.there);
-    all.filter(|fate| matches!(fate.verdict, Verdict::Replace { .. }))
-        .filter(|fate| !observed.details.contains_key(&fate.container.id))
-        .map(|fate| fate.container.id.clone())
+    planner.decide_all();
+    let all = planner.decisions.values().flat_map(|decisions| &decisions.there);
+    all.filter(|decided| matches!(decided.decision, Decision::Replace { .. }))
+        .filter(|decided| !observed.details.contains_key(&decided.container.id))
+        .map(|decided| decided.container.id.clone())
         .collect()
 }
 
 impl<'a> Planner<'a> {
-    /// Judges all containers, services in dependency order.
-    pub(super) fn judge(&mut self) {
+    /// Decides on all containers, services in dependency order.
+    pub(super) fn decide_all(&mut self) {
         self.find_remade();
         for name in self.desired.order() {
             let Some(service) = self.desired.services.get(name) else { continue };
-            let fates = self.judge_service(service);
-            self.fates.insert(name, fates);
+            let decisions = self.decide_service(service);
+            self.decisions.insert(name, decisions);
         }
         self.find_starting();
     }
 
-    fn judge_service(&self, service: &'a DesiredService) -> Fates<'a> {
-        let mut there: Vec<Fate<'a>> = self
+    fn decide_service(&self, service: &'a DesiredService) -> ServiceDecisions<'a> {
+        let mut there: Vec<ContainerDecision<'a>> = self
             .observed
             .of_service(&service.name)
             .filter(|container| container.state != State::Removing)
-            .map(|container| Fate {
+            .map(|container| ContainerDecision {
                 container,
                 number: number_of(container),
-                verdict: self.verdict(service, container),
+                decision: self.decide(service, container),
             })
             .collect();
         self.remove_surplus(service, &mut there);
         let kept: Vec<u32> = there
             .iter()
-            .filter(|fate| !matches!(fate.verdict, Verdict::Remove { .. }))
-            .map(|fate| fate.number)
+            .filter(|decided| !matches!(decided.decision, Decision::Remove { .. }))
+            .map(|decided| decided.number)
             .collect();
         let count = u32::try_from(kept.len()).unwrap_or(u32::MAX);
         let missing = if self.options.existing_only { 0 } else { service.replicas.saturating_sub(count) };
         let last = kept.iter().copied().max().unwrap_or(0);
-        Fates { there, missing: (last.saturating_add(1)..).take(missing as usize).collect() }
+        ServiceDecisions { there, missing: (last.saturating_add(1)..).take(missing as usize).collect() }
     }
 
     /// Two containers of one number are left behind by an `up` that was killed in the middle of a replacement: the
     /// better one stays. Of too many, those go first that would be replaced anyway, then the highest numbers.
-    fn remove_surplus(&self, service: &DesiredService, there: &mut [Fate<'a>]) {
+    fn remove_surplus(&self, service: &DesiredService, there: &mut [ContainerDecision<'a>]) {
         if self.options.existing_only {
             return;
         }
         let project = &self.desired.project;
-        there.sort_by_key(|fate| {
-            let container = fate.container;
+        there.sort_by_key(|decided| {
+            let container = decided.container;
             (
-                fate.number == 0,
-                fate.number,
-                fate.verdict != Verdict::Keep,
+                decided.number == 0,
+                decided.number,
+                decided.decision != Decision::Keep,
                 container.state != State::Running,
-                container.name != service.container_name(project, fate.number),
+                container.name != service.container_name(project, decided.number),
                 std::cmp::Reverse(container.created),
             )
         });
         let mut seen = BTreeSet::new();
-        for fate in there.iter_mut() {
-            if !seen.insert(fate.number) || fate.number == 0 {
-                fate.verdict = Verdict::Remove { cause: "left over from a replacement".to_owned() };
+        for decided in there.iter_mut() {
+            if !seen.insert(decided.number) || decided.number == 0 {
+                decided.decision = Decision::Remove { cause: "left over from a replacement".to_owned() };
             }
         }
-        let mut kept: Vec<&mut Fate<'_>> =
-            there.iter_mut().filter(|fate| !matches!(fate.verdict, Verdict::Remove { .. })).collect();
-        kept.sort_by_key(|fate| (fate.verdict != Verdict::Keep, fate.number));
-        for fate in kept.into_iter().skip(service.replicas as usize) {
-            fate.verdict = Verdict::Remove { cause: format!("scaled to {}", service.replicas) };
+        let mut kept: Vec<&mut ContainerDecision<'_>> =
+            there.iter_mut().filter(|decided| !matches!(decided.decision, Decision::Remove { .. })).collect();
+        kept.sort_by_key(|decided| (decided.decision != Decision::Keep, decided.number));
+        for decided in kept.into_iter().skip(service.replicas as usize) {
+            decided.decision = Decision::Remove { cause: format!("scaled to {}", service.replicas) };
         }
-        there.sort_by_key(|fate| fate.number);
+        there.sort_by_key(|decided| decided.number);
     }
 
-    fn verdict(&self, service: &'a DesiredService, container: &'a Container) -> Verdict {
+    fn decide(&self, service: &'a DesiredService, container: &'a Container) -> Decision {
         if self.options.existing_only {
-            return Verdict::Keep;
+            return Decision::Keep;
         }
         let (network, volume) = self.remade_of(service);
         let stop_first = network.or(volume).is_some();
-        let replace = |cause: String| Verdict::Replace { cause, stop_first };
+        let replace = |cause: String| Decision::Replace { cause, stop_first };
         if let Some(version) = self.options.versions.get(&container.id) {
             return replace(format!("back to the version before, with image `{}`", version.image));
         }
         if !self.options.versions.is_empty() {
-            return Verdict::Keep;
+            return Decision::Keep;
         }
         if container.state == State::Dead {
             return replace("the container is dead".to_owned());
         }
         match self.recreate(&service.name) {
-            Recreate::Never => return Verdict::Keep,
+            Recreate::Never => return Decision::Keep,
             Recreate::Force => return replace("asked for".to_owned()),
             Recreate::Diverged => {}
         }
@@ -172,13 +171,13 @@ impl<'a> Planner<'a> {
             return replace(format!("`{name}` is made anew"));
         }
         for parent in references::parents(&service.service) {
-            if self.fates.get(parent).is_some_and(Fates::makes) {
+            if self.decisions.get(parent).is_some_and(ServiceDecisions::makes) {
                 return replace(format!("it shares with `{parent}`, which gets a new container"));
             }
         }
         match self.difference(service, container) {
             Some(cause) => replace(cause),
-            None => Verdict::Keep,
+            None => Decision::Keep,
         }
     }
 
@@ -205,9 +204,10 @@ impl<'a> Planner<'a> {
 
     /// Some running container of a service stays, but is stopped meanwhile.
     fn pauses(&self, service: &str) -> bool {
-        let there = self.fates.get(service).into_iter().flat_map(|fates| &fates.there);
-        let mut kept = there.filter(|fate| fate.verdict == Verdict::Keep && runs(fate.container));
-        kept.any(|fate| self.pause(service, fate.container).is_some())
+        let there = self.decisions.get(service).into_iter().flat_map(|decisions| &decisions.there);
+        let mut kept =
+            there.filter(|decided| decided.decision == Decision::Keep && decided.container.state.has_process());
+        kept.any(|decided| self.pause(service, decided.container).is_some())
     }
 
     /// Why a container is not what it should be.
@@ -252,22 +252,22 @@ impl<'a> Planner<'a> {
         let mut order = self.desired.order();
         order.reverse();
         for name in order {
-            let (Some(service), Some(fates)) = (self.desired.services.get(name), self.fates.get(name)) else {
+            let (Some(service), Some(decisions)) = (self.desired.services.get(name), self.decisions.get(name)) else {
                 continue;
             };
             let restarted = service.service.depends_on.iter().any(|(parent, dependency)| {
-                let replaced = || self.fates.get(parent.as_str()).is_some_and(Fates::replaces);
+                let replaced = || self.decisions.get(parent.as_str()).is_some_and(ServiceDecisions::replaces);
                 dependency.restart && (replaced() || self.pauses(parent))
             });
-            let idle = fates.there.iter().any(|fate| match fate.verdict {
-                Verdict::Keep => match fate.container.state {
+            let idle = decisions.there.iter().any(|decided| match decided.decision {
+                Decision::Keep => match decided.container.state {
                     State::Running | State::Restarting => false,
-                    State::Exited => !self.is_completed(name, fate.container),
+                    State::Exited => !self.is_completed(name, decided.container),
                     _ => true,
                 },
-                Verdict::Replace { .. } | Verdict::Remove { .. } => false,
+                Decision::Replace { .. } | Decision::Remove { .. } => false,
             });
-            if restarted || idle || fates.makes() || self.pauses(name) {
+            if restarted || idle || decisions.makes() || self.pauses(name) {
                 self.starting.insert(name);
             }
         }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::deploy::{self, GATEWAY, Pair, Setback};
-use super::wait::{self, Awaited};
+use super::containers::{EdgeContainers, GATEWAY, socket_of};
+use super::error::EdgeError;
+use super::wait::{self, WaitCondition};
 use crate::backend::{Container, ContainerSpec, Engine, ErrorKind, State};
 use crate::error::{CommandError, Result};
 
@@ -19,7 +20,11 @@ const DRAIN: Duration = Duration::from_secs(35);
 ///
 /// # Errors
 /// Whatever the engine answers. A successor that does not serve is taken away again, and the old gateway goes on.
-pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &ContainerSpec) -> Result<bool, Setback> {
+pub(super) async fn hand_over(
+    engine: &Engine,
+    pair: &EdgeContainers,
+    successor: &ContainerSpec,
+) -> Result<bool, EdgeError> {
     let (Some(old), Some(_)) = (&pair.gateway, pair.handover()) else { return Ok(false) };
     engine.rename_container(&old.id, &retired_name(&old.id)).await?;
     let id = match engine.create_container(successor).await {
@@ -28,12 +33,12 @@ pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &Containe
         Err(error) if error.kind == ErrorKind::Conflict => return Err(error.into()),
         Err(error) => {
             reinstate(engine, old).await?;
-            return Err(Setback::Failed(serves_on(error.into())));
+            return Err(EdgeError::Failed(serves_on(error.into())));
         }
     };
     let took_over = async {
         engine.start_container(&id).await?;
-        Ok::<_, CommandError>(wait::until(engine, deploy::socket_of(&successor.labels), &Awaited::anything()).await?)
+        Ok::<_, CommandError>(wait::until(engine, socket_of(&successor.labels), &WaitCondition::anything()).await?)
     };
     match took_over.await {
         Ok(_) => {
@@ -44,7 +49,7 @@ pub(super) async fn hand_over(engine: &Engine, pair: &Pair, successor: &Containe
             // By its id: what has its name may be somebody else's.
             engine.remove_container(&id, false).await?;
             reinstate(engine, old).await?;
-            Err(Setback::Failed(serves_on(error)))
+            Err(EdgeError::Failed(serves_on(error)))
         }
     }
 }
@@ -58,7 +63,7 @@ fn serves_on(error: CommandError) -> CommandError {
 ///
 /// # Errors
 /// Whatever the engine answers.
-pub(super) async fn clear_away(engine: &Engine, pair: &Pair) -> Result<Pair, Setback> {
+pub(super) async fn clear_away(engine: &Engine, pair: &EdgeContainers) -> Result<EdgeContainers, EdgeError> {
     let mut pair = pair.clone();
     for container in pair.retired.drain(..) {
         end(engine, &container.id).await?;
@@ -71,12 +76,12 @@ pub(super) async fn clear_away(engine: &Engine, pair: &Pair) -> Result<Pair, Set
 }
 
 /// Gives a gateway its name back, and its listening sockets if it has given them away.
-async fn reinstate(engine: &Engine, gateway: &Container) -> Result<(), Setback> {
+async fn reinstate(engine: &Engine, gateway: &Container) -> Result<(), EdgeError> {
     engine.rename_container(&gateway.id, GATEWAY).await?;
     if gateway.state != State::Running {
         return Ok(());
     }
-    let status = wait::until(engine, deploy::socket_of(&gateway.labels), &Awaited::anything()).await;
+    let status = wait::until(engine, socket_of(&gateway.labels), &WaitCondition::anything()).await;
     if status.map_or(true, |status| status.listening.is_empty()) {
         engine.restart_container(&gateway.id, Some(DRAIN)).await?;
     }

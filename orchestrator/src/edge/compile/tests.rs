@@ -10,11 +10,11 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn seen(project: &str, service: &str, address: &str, own: &[(&str, &str)]) -> Seen {
+fn seen(project: &str, service: &str, address: &str, own: &[(&str, &str)]) -> ObservedContainer {
     let mut all = labels(own);
     all.insert(crate::labels::PROJECT.to_owned(), project.to_owned());
     all.insert(crate::labels::SERVICE.to_owned(), service.to_owned());
-    Seen {
+    ObservedContainer {
         project: project.to_owned(),
         service: service.to_owned(),
         container: proxy::config::labels::Container {
@@ -236,7 +236,7 @@ fn a_network_may_be_called_as_in_the_compose_file() {
             .collect(),
         ..Container::default()
     };
-    let seen = super::seen(&[container], &BTreeMap::new());
+    let seen = observe(&[container], &BTreeMap::new());
     let compiled = compile(&BTreeMap::new(), &seen, None);
     assert_eq!(servers(&compiled, "app@docker"), ["http://10.0.1.2:80"]);
 }
@@ -537,7 +537,7 @@ fn a_container_in_the_network_of_another_is_reached_there() {
             container("tunnel", Some(("other", "10.0.0.7")), BTreeMap::new()),
         ];
         let modes = labels(&[Some(("app", "container:vpn")), more].into_iter().flatten().collect::<Vec<_>>());
-        let compiled = compile(&all, &super::seen(&found, &modes), None);
+        let compiled = compile(&all, &observe(&found, &modes), None);
         assert_eq!(servers(&compiled, "app@docker"), [wanted]);
         assert_eq!(compiled.edge.problems, BTreeMap::new());
     }

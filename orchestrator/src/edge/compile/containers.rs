@@ -13,7 +13,7 @@ use crate::labels::{PROJECT, SERVICE};
 
 /// A container that exists, with the compose project and service it belongs to.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct ObservedContainer {
     /// Compose project; empty for none.
     pub project: String,
     /// Compose service; empty for none.
@@ -23,11 +23,11 @@ pub struct Seen {
 }
 
 /// Those of a listing. `modes` holds the network modes of containers without networks of their own, by id.
-pub(super) fn seen(containers: &[Container], modes: &BTreeMap<String, String>) -> Vec<Seen> {
+pub(super) fn observe(containers: &[Container], modes: &BTreeMap<String, String>) -> Vec<ObservedContainer> {
     containers.iter().map(|container| one(container, containers, modes)).collect()
 }
 
-fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String>) -> Seen {
+fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String>) -> ObservedContainer {
     let label = |name: &str| container.labels.get(name).cloned().unwrap_or_default();
     let project = label(PROJECT);
     let holder = holder(container, all, modes);
@@ -51,7 +51,7 @@ fn one(container: &Container, all: &[Container], modes: &BTreeMap<String, String
             ports.push(exposed);
         }
     }
-    Seen {
+    ObservedContainer {
         service: label(SERVICE),
         container: labels::Container {
             name: container.name.clone(),
@@ -114,7 +114,7 @@ pub(super) fn configuration(
     project: &str,
     file: Option<&ProjectFile>,
     adopted: Option<&Adopted<'_>>,
-    seen: &[Seen],
+    seen: &[ObservedContainer],
     problems: &mut Vec<String>,
 ) -> Configuration {
     let options = options(adopted);
