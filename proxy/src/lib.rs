@@ -21,6 +21,7 @@ pub mod rule;
 mod snapshot;
 mod tcp;
 pub mod template;
+mod timeout;
 mod tls;
 mod udp;
 mod upstream;

@@ -140,9 +140,9 @@ impl<'a> Next<'a> {
                     None
                 }
                 Middleware::DigestAuth(auth) => auth.request(exchange),
-                Middleware::EncodedCharacters(denied) => denied
-                    .found_in(exchange.target.path())
-                    .then(|| Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors)),
+                Middleware::EncodedCharacters(denied) => {
+                    denied.found_in(exchange.target.path()).then(|| exchange.client.worker.refusal(Reason::DeniedPath))
+                }
                 Middleware::InFlight(limit) => match limit.request(exchange) {
                     Ok(place) => {
                         after.held.push(place);

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use http::HeaderValue;
+use http::{HeaderValue, Response};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::acme::challenges::Challenges;
+use crate::http::body::Body;
+use crate::http::error_response::Reason;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::{Metrics, Opened};
 use crate::observe::quota::Quota;
@@ -164,6 +166,13 @@ pub(crate) struct Worker {
     pub(crate) copying: AtomicUsize,
     /// Connections and tunnels under way.
     pub(crate) tasks: TaskTracker,
+}
+
+impl Worker {
+    /// An answer of the gateway's own. It names the reason in a header where [`Shared::mark_errors`] asks for that.
+    pub(crate) fn refusal(&self, reason: Reason) -> Response<Body> {
+        if self.shared.mark_errors { reason.marked_response() } else { reason.response() }
+    }
 }
 
 #[cfg(test)]

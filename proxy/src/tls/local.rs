@@ -65,7 +65,7 @@ pub(crate) fn is_local(host: &str) -> bool {
 
 /// What handshakes see of this authority's certificates.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct LocalCertificates {
     /// By name.
     pub(crate) by_name: ByName,
     /// For clients that name no host, which are those that were given an address.
@@ -74,7 +74,7 @@ pub(crate) struct Shown {
 
 /// The authority and the certificates that it gave.
 #[derive(Debug, Default)]
-pub(crate) struct Local {
+pub(crate) struct LocalAuthority {
     authority: Option<Authority>,
     /// By their names.
     given: BTreeMap<Vec<String>, Given>,
@@ -86,13 +86,17 @@ struct Given {
     certificate: Arc<CertifiedKey>,
 }
 
-impl Local {
+impl LocalAuthority {
     /// Certificates for these hosts, those that were given before where they are young enough; the authority is kept in `folder`, and made when it
     /// is needed for the first time.
     ///
     /// # Errors
     /// Why there are none.
-    pub(crate) fn serve(&mut self, folder: &Path, hosts: &BTreeSet<String>) -> Result<Shown, String> {
+    pub(crate) fn certificates_for(
+        &mut self,
+        folder: &Path,
+        hosts: &BTreeSet<String>,
+    ) -> Result<LocalCertificates, String> {
         let mut sets: Vec<Vec<String>> = Vec::new();
         let (addresses, names): (Vec<&String>, Vec<&String>) =
             hosts.iter().partition(|host| host.parse::<IpAddr>().is_ok());
@@ -114,7 +118,7 @@ impl Local {
             let certificate = authority.give(&names, now).map_err(|error| error.to_string())?;
             self.given.insert(names, Given { at: now, certificate });
         }
-        let mut shown = Shown::default();
+        let mut shown = LocalCertificates::default();
         self.given.values().for_each(|given| shown.by_name.add(&given.certificate));
         shown.addresses = self.given.get(&addresses).map(|given| Arc::clone(&given.certificate));
         Ok(shown)
@@ -265,11 +269,11 @@ mod tests {
     #[test]
     fn certificates_are_given_by_an_authority_that_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let mut local = Local::default();
-        let shown = local.serve(folder.path(), &hosts(&[])).unwrap();
+        let mut local = LocalAuthority::default();
+        let shown = local.certificates_for(folder.path(), &hosts(&[])).unwrap();
         assert!(shown.by_name.find("localhost").is_none());
         assert!(!folder.path().join(ROOT).exists(), "nobody needs it");
-        let shown = local.serve(folder.path(), &hosts(&["app.localhost", "127.0.0.1", "fd00::1"])).unwrap();
+        let shown = local.certificates_for(folder.path(), &hosts(&["app.localhost", "127.0.0.1", "fd00::1"])).unwrap();
         let root = std::fs::read(folder.path().join(ROOT)).unwrap();
         let first = Arc::clone(shown.by_name.find("app.localhost").unwrap());
         assert!(is_accepted(folder.path(), &first, "app.localhost"));
@@ -277,12 +281,12 @@ mod tests {
         assert!(is_accepted(folder.path(), addresses, "127.0.0.1") && is_accepted(folder.path(), addresses, "fd00::1"));
         assert!(!is_accepted(folder.path(), addresses, "app.localhost"));
 
-        let shown = local.serve(folder.path(), &hosts(&["app.localhost", "x.internal"])).unwrap();
+        let shown = local.certificates_for(folder.path(), &hosts(&["app.localhost", "x.internal"])).unwrap();
         assert!(Arc::ptr_eq(shown.by_name.find("app.localhost").unwrap(), &first), "given once");
         assert!(shown.addresses.is_none());
 
-        let mut again = Local::default();
-        let shown = again.serve(folder.path(), &hosts(&["x.internal"])).unwrap();
+        let mut again = LocalAuthority::default();
+        let shown = again.certificates_for(folder.path(), &hosts(&["x.internal"])).unwrap();
         assert_eq!(std::fs::read(folder.path().join(ROOT)).unwrap(), root, "the root stays");
         assert!(is_accepted(folder.path(), shown.by_name.find("x.internal").unwrap(), "x.internal"));
     }
@@ -303,7 +307,7 @@ mod tests {
         for name in [ROOT, KEY] {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
-        Local::default().serve(folder.path(), &hosts(&["localhost"])).unwrap();
+        LocalAuthority::default().certificates_for(folder.path(), &hosts(&["localhost"])).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join("key.pem.broken-1")).unwrap(), "x");
     }
 }

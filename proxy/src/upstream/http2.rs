@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::http::body::{BodyError, RequestBody};
 use crate::http::meter::{Meter, Metered};
-use crate::http::serve::within;
+use crate::timeout::with_timeout;
 use crate::wire::stream::{Incoming, Sent, send};
 
 use super::call::Call;
@@ -247,7 +247,7 @@ async fn drive(
         }
         tokio::select! {
             end = &mut connection => return ended(end),
-            pong = within(limit, ping.ping(Ping::opaque())) => if !matches!(pong, Some(Ok(_))) {
+            pong = with_timeout(limit, ping.ping(Ping::opaque())) => if !matches!(pong, Some(Ok(_))) {
                 return tracing::debug!("a connection to a server over HTTP/2 is given up: it does not answer a ping");
             }
         }
