@@ -7,8 +7,8 @@
 
 mod account;
 mod attempts;
-mod book;
 mod certificate;
+mod certificate_store;
 mod chain;
 pub(crate) mod challenges;
 mod client;

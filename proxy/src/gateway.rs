@@ -32,6 +32,7 @@ use crate::observe::trace::Tracer;
 use crate::route::EntryPointModel;
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
+pub use crate::tls::OwnCertificateError;
 pub use crate::tls::pem::is_pem;
 use crate::worker::{ConnectionLimits, Shared};
 
@@ -145,7 +146,7 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
     /// No certificate of our own can be made.
     #[error("cannot make a certificate")]
-    Certificate(#[from] rcgen::Error),
+    Certificate(#[from] OwnCertificateError),
     /// The machine's name cannot stand in a header.
     #[error("the host name `{0}` cannot stand in a header")]
     Hostname(String),

@@ -35,11 +35,12 @@ use std::time::Instant;
 
 use http::Response;
 
+use crate::entry_point::DeniedEncodings;
 use crate::http::body::Body;
 use crate::http::error_response::Reason;
-use crate::http::exchange::{Exchange, Held};
-use crate::http::target::DeniedEncodings;
+use crate::http::exchange::Exchange;
 use crate::http::tries::Tries;
+use crate::response_guard::BoxedGuard;
 use crate::snapshot::{Route, Service, View};
 
 pub(crate) use build::{Builder, Kept};
@@ -80,7 +81,7 @@ pub(crate) struct After {
     /// How often the service may be tried.
     pub(crate) tries: Option<Tries>,
     /// Let go when the answer is complete.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<BoxedGuard>,
 }
 
 /// The rest of a request's way: middlewares, then the service.

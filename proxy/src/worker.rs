@@ -82,12 +82,14 @@ impl Shared {
 
     /// A place for a connection from `peer`, or `None` when there are too many. Those of a balancer that speaks for its clients
     /// (`None`) count in all only.
-    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<ConnectionPermit> {
         if self.open.fetch_add(1, Relaxed) >= self.limits.total {
             self.open.fetch_sub(1, Relaxed);
             return None;
         }
-        let Some(peer) = peer.map(network) else { return Some(Place { shared: Arc::clone(self), peer: None }) };
+        let Some(peer) = peer.map(network) else {
+            return Some(ConnectionPermit { shared: Arc::clone(self), peer: None });
+        };
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(peer).or_insert(0);
         if *count >= self.limits.per_address {
@@ -95,7 +97,7 @@ impl Shared {
             return None;
         }
         *count += 1;
-        Some(Place { shared: Arc::clone(self), peer: Some(peer) })
+        Some(ConnectionPermit { shared: Arc::clone(self), peer: Some(peer) })
     }
 
     /// Connections open now.
@@ -114,12 +116,12 @@ fn network(peer: IpAddr) -> IpAddr {
 
 /// A connection's place among those that are open; given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     shared: Arc<Shared>,
     peer: Option<IpAddr>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.shared.open.fetch_sub(1, Relaxed);
         let Some(peer) = &self.peer else { return };
@@ -136,10 +138,12 @@ impl Drop for Place {
 /// That a connection is open: its place, and its count in the metrics where there are any. Both are given up with the last
 /// clone, which a tunnel keeps that the connection became.
 #[derive(Debug, Clone)]
-pub(crate) struct Open(#[expect(dead_code, reason = "it is there to be dropped")] Arc<(Place, Option<Opened>)>);
+pub(crate) struct Open(
+    #[expect(dead_code, reason = "it is there to be dropped")] Arc<(ConnectionPermit, Option<Opened>)>,
+);
 
 impl Open {
-    pub(crate) fn new(place: Place, counted: Option<Opened>) -> Self {
+    pub(crate) fn new(place: ConnectionPermit, counted: Option<Opened>) -> Self {
         Self(Arc::new((place, counted)))
     }
 }

@@ -89,6 +89,7 @@ impl Control {
         };
         let compiler = Compiler::new(Arc::clone(&obtained), internal)?;
         let snapshot = compiler.compile(Update::default(), None).snapshot;
+        // Unbounded, as each worker breaks down but once.
         let (tell, lost) = mpsc::unbounded_channel();
         let view = || View::new(Arc::clone(&snapshot), None, workers);
         let workers = (0..workers.max(1))

@@ -1,5 +1,7 @@
 //! The answers the gateway gives itself: Traefik's texts, and the reason behind each.
 
+mod failed;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};

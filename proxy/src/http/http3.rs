@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::entry_point::EntryPoint;
 use crate::timeout::with_timeout;
 use crate::tls::quic::Agreed;
-use crate::worker::{Place, Worker};
+use crate::worker::{ConnectionPermit, Worker};
 
 use super::exchange::{Client, TlsSession};
 use super::meter::{Exceeded, Meter};
@@ -52,7 +52,7 @@ struct Arrival {
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    place: Place,
+    place: ConnectionPermit,
     /// Counted as long as the handshake goes on.
     handshake: Handshake,
 }

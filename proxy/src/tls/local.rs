@@ -16,8 +16,8 @@ use rcgen::{
 };
 use rustls::sign::CertifiedKey;
 
-use super::provider;
 use super::store::ByName;
+use super::{OwnCertificateError, certified};
 use crate::file;
 
 /// Domains that exist on a private network or machine only: RFC 6761 section 6.3, RFC 8375, and ICANN's reservation.
@@ -163,7 +163,7 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), issuer })
     }
 
-    fn give(&self, names: &[String], now: u64) -> Result<Arc<CertifiedKey>, rcgen::Error> {
+    fn give(&self, names: &[String], now: u64) -> Result<Arc<CertifiedKey>, OwnCertificateError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names.to_vec())?;
         params.distinguished_name = DistinguishedName::new();
@@ -171,11 +171,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         limit(&mut params, now, LIFETIME);
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let signer =
-            provider().key_provider.load_private_key(der).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
-        Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
+        certified(&params.signed_by(&key, &self.issuer)?, &key)
     }
 }
 
@@ -231,6 +227,7 @@ mod tests {
     use rustls_pki_types::pem::PemObject as _;
     use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+    use super::super::provider;
     use super::*;
 
     fn hosts(hosts: &[&str]) -> BTreeSet<String> {
