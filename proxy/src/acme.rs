@@ -8,8 +8,8 @@
 mod account;
 mod api;
 mod attempts;
-mod book;
 mod certificate;
+mod certificate_store;
 mod chain;
 pub(crate) mod challenges;
 mod client;

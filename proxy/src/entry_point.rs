@@ -1,5 +1,8 @@
 //! An entry point at run time: what applies to every connection and request that comes in through it.
 
+mod encodings;
+mod limits;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,8 +11,9 @@ use ipnet::IpNet;
 
 use crate::config::dynamic::RouterObservability;
 use crate::config::statics;
-use crate::http::meter::ClientLimits;
-use crate::http::target::DeniedEncodings;
+
+pub use encodings::DeniedEncodings;
+pub use limits::ClientLimits;
 
 /// Most bytes of a request's head where nothing else is asked for.
 const MAX_HEADER_BYTES: usize = 1 << 20;

@@ -3,8 +3,12 @@
 //! Nothing here is on the path of a request. A new configuration is compiled aside and put in place by one store per
 //! worker; requests under way finish with the one they began with.
 
+mod certificates;
+mod compiler;
 mod control;
-mod passage;
+mod listeners;
+mod stage;
+mod transition;
 mod worker_thread;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,10 +32,15 @@ use crate::observe::trace::Tracer;
 use crate::route::EntryPointModel;
 pub use crate::snapshot::compile::Problem;
 use crate::snapshot::internal::Handler;
+pub use crate::tls::OwnCertificateError;
 pub use crate::tls::pem::is_pem;
 use crate::worker::{ConnectionLimits, Shared};
 
-use control::Control;
+use control::{Control, Inbox, Setup};
+use transition::ServerTransition;
+
+/// Most requests to the control thread that wait to be received. Whoever makes one waits for what comes of it.
+const QUEUE: usize = 16;
 
 /// How a gateway is started.
 #[derive(Debug, Default)]
@@ -137,7 +146,7 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
     /// No certificate of our own can be made.
     #[error("cannot make a certificate")]
-    Certificate(#[from] rcgen::Error),
+    Certificate(#[from] OwnCertificateError),
     /// The machine's name cannot stand in a header.
     #[error("the host name `{0}` cannot stand in a header")]
     Hostname(String),
@@ -153,7 +162,8 @@ pub struct Stopped;
 pub struct Gateway {
     shared: Arc<Shared>,
     workers: usize,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
+    updates: mpsc::Sender<UpdateRequest>,
     status: watch::Receiver<Status>,
     ended: oneshot::Receiver<()>,
 }
@@ -173,8 +183,14 @@ enum Command {
     Listeners(oneshot::Sender<std::io::Result<Vec<TcpListener>>>),
     Bequests(oneshot::Sender<std::io::Result<Vec<Bequest>>>),
     Retire(oneshot::Sender<()>),
-    Update(Box<Update>, oneshot::Sender<Applied>),
     Shutdown { accept: Duration, grace: Duration },
+}
+
+/// An update, and who is told what came of it.
+#[derive(Debug)]
+struct UpdateRequest {
+    update: Box<Update>,
+    reply: oneshot::Sender<Applied>,
 }
 
 impl Gateway {
@@ -195,39 +211,40 @@ impl Gateway {
         ));
         let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = options.workers.unwrap_or(available).get();
-        let (commands, inbox) = mpsc::unbounded_channel();
+        let (commands, received_commands) = mpsc::channel(QUEUE);
+        let (updates, received_updates) = mpsc::channel(QUEUE);
         let (status_sender, status) = watch::channel(Status::default());
         let (end, ended) = oneshot::channel();
-        let control = Control::new(
-            &shared,
+        let control = Control::new(Setup {
+            shared: Arc::clone(&shared),
             workers,
-            options.handlers,
-            options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
-            options.reach_servers,
-            status_sender,
-        )?;
+            handlers: options.handlers,
+            terminating_status: options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            transition: ServerTransition::new(options.reach_servers),
+            status: status_sender,
+        })?;
         std::thread::Builder::new()
             .name("gateway-control".to_owned())
             .spawn(move || {
-                control.run(inbox);
+                control.run(Inbox { commands: received_commands, updates: received_updates });
                 // Nobody may be waiting.
                 let _ = end.send(());
             })
             .map_err(StartError::Thread)?;
-        let gateway = Self { shared, workers, commands, status, ended };
+        let gateway = Self { shared, workers, commands, updates, status, ended };
         // A control thread that cannot run is found out by the next call.
         let _ = gateway.set_entry_points(options.entry_points).await;
         Ok(gateway)
     }
 
-    /// Puts a configuration in force. Connections, pools and what is known about servers' health stay where the server
-    /// is the same.
+    /// Puts a configuration in force, after those that were given before it. Connections, pools and what is known about servers'
+    /// health stay where the server is the same. Reading its files holds nothing else up.
     ///
     /// # Errors
     /// The gateway has stopped.
     pub async fn apply(&self, update: Update) -> Result<Applied, Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Update(Box::new(update), reply)).map_err(|_| Stopped)?;
+        self.updates.send(UpdateRequest { update: Box::new(update), reply }).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -247,7 +264,7 @@ impl Gateway {
     /// The gateway has stopped.
     pub async fn take_over(&self, entry_points: Vec<EntryPoint>, inherited: Inherited) -> Result<(), Stopped> {
         let (reply, done) = oneshot::channel();
-        self.commands.send(Command::EntryPoints(entry_points, inherited, reply)).map_err(|_| Stopped)?;
+        self.commands.send(Command::EntryPoints(entry_points, inherited, reply)).await.map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 
@@ -258,7 +275,7 @@ impl Gateway {
     /// The gateway has stopped, or descriptors run out.
     pub async fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Listeners(reply)).map_err(std::io::Error::other)?;
+        self.commands.send(Command::Listeners(reply)).await.map_err(std::io::Error::other)?;
         answer.await.map_err(std::io::Error::other)?
     }
 
@@ -270,7 +287,7 @@ impl Gateway {
     /// The gateway has stopped, or descriptors run out.
     pub async fn bequests(&self) -> std::io::Result<Vec<Bequest>> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Bequests(reply)).map_err(std::io::Error::other)?;
+        self.commands.send(Command::Bequests(reply)).await.map_err(std::io::Error::other)?;
         answer.await.map_err(std::io::Error::other)?
     }
 
@@ -281,7 +298,7 @@ impl Gateway {
     /// The gateway has stopped.
     pub async fn retire(&self) -> Result<(), Stopped> {
         let (reply, done) = oneshot::channel();
-        self.commands.send(Command::Retire(reply)).map_err(|_| Stopped)?;
+        self.commands.send(Command::Retire(reply)).await.map_err(|_| Stopped)?;
         done.await.map_err(|_| Stopped)
     }
 
@@ -321,7 +338,7 @@ impl Gateway {
     /// it looks elsewhere; then it stops accepting and requests under way have `grace` to finish.
     pub async fn shutdown(self, accept: Duration, grace: Duration) {
         // A control thread that is gone has nothing left to end.
-        if self.commands.send(Command::Shutdown { accept, grace }).is_ok() {
+        if self.commands.send(Command::Shutdown { accept, grace }).await.is_ok() {
             let _ = self.ended.await;
         }
         if let Some(tracer) = self.shared.tracer.swap(None) {

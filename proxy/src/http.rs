@@ -1,5 +1,5 @@
 //! A request's life, in reading order: `serve` (a connection), `http1`, `http2` and `http3` (its language), `handle` (a
-//! request), `target`, `host` and `headers` (its canonical form), `forward` (to a server), `upgrade` (out of HTTP),
+//! request: admitted, routed, answered, told of), `target`, `host` and `headers` (its canonical form), `forward` (to a server), `upgrade` (out of HTTP),
 //! `error_response` (when there is no answer).
 
 pub(crate) mod body;

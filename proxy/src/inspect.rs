@@ -27,6 +27,7 @@ use crate::observe::traffic::Answers;
 use crate::snapshot::Snapshot;
 use crate::snapshot::compile::{Inputs, compile};
 use crate::snapshot::internal::Internal;
+use crate::tls::OwnCertificateError;
 use crate::tls::options::Tickets;
 use crate::tls::resolver::Obtained;
 use crate::tls::store::self_made;
@@ -69,7 +70,7 @@ impl Inspector {
     ///
     /// # Errors
     /// There is no randomness for keys.
-    pub fn offline(update: &Update, internal: &[&str]) -> Result<Self, rcgen::Error> {
+    pub fn offline(update: &Update, internal: &[&str]) -> Result<Self, OwnCertificateError> {
         let obtained = Arc::default();
         let inputs = Inputs {
             config: &update.configuration,

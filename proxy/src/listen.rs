@@ -1,5 +1,6 @@
 //! Listening sockets: bound so that a taken port is noticed, shared by the workers, accepting without spinning.
 
+mod address;
 pub(crate) mod proxied;
 pub(crate) mod succession;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
+
+pub(crate) use address::Address;
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -26,6 +29,15 @@ pub(crate) enum BindError {
     /// Not `[host]:port`.
     #[error("`{0}` is not an address: expected `host:port` or `:port`")]
     Address(String),
+    /// Its host's name has no address that is known.
+    #[error("cannot find the address of `{host}`")]
+    Lookup {
+        /// The name.
+        host: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The system refuses.
     #[error("cannot listen on {address}")]
     Bind {
@@ -35,28 +47,6 @@ pub(crate) enum BindError {
         #[source]
         source: io::Error,
     },
-}
-
-/// The socket address that `[host]:port` means; without host all addresses, IPv6 and IPv4.
-///
-/// # Errors
-/// Not an address, or a host that is not an IP address and cannot be looked up.
-pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, BindError> {
-    let bad = || BindError::Address(text.to_owned());
-    let plain = match text.rsplit_once('/') {
-        Some((plain, protocol)) if ["tcp", "udp"].iter().any(|known| protocol.eq_ignore_ascii_case(known)) => plain,
-        _ => text,
-    };
-    let (host, port) = plain.rsplit_once(':').ok_or_else(bad)?;
-    let port: u16 = port.parse().map_err(|_| bad())?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() {
-        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
-    }
-    if let Ok(ip) = host.parse() {
-        return Ok(SocketAddr::new(ip, port));
-    }
-    std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).ok().and_then(|mut found| found.next()).ok_or_else(bad)
 }
 
 /// Binds `address` once for each of `workers`. All get the same port, also when port 0 asks for any.
@@ -216,18 +206,6 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
-        assert_eq!(parse_address(":443").unwrap().to_string(), "[::]:443");
-        assert_eq!(parse_address("127.0.0.1:80/tcp").unwrap().to_string(), "127.0.0.1:80");
-        assert_eq!(parse_address("[::1]:80").unwrap().to_string(), "[::1]:80");
-        assert_eq!(
-            parse_address("nonsense").unwrap_err().to_string(),
-            "`nonsense` is not an address: expected `host:port` or `:port`"
-        );
-        assert!(parse_address(":99999").is_err());
-    }
-
-    #[test]
     fn workers_share_a_port_that_nobody_else_gets() {
         let listeners = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
         let address = listeners[0].local_addr().unwrap();
@@ -238,7 +216,7 @@ mod tests {
 
     #[test]
     fn without_host_both_families_are_served() {
-        let listeners = bind(parse_address(":0").unwrap(), 1).unwrap();
+        let listeners = bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0), 1).unwrap();
         let port = listeners[0].local_addr().unwrap().port();
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     }

@@ -35,11 +35,12 @@ use std::time::Instant;
 
 use http::Response;
 
+use crate::entry_point::DeniedEncodings;
 use crate::http::body::Body;
 use crate::http::error_response::Reason;
-use crate::http::exchange::{Exchange, Held};
-use crate::http::target::DeniedEncodings;
+use crate::http::exchange::Exchange;
 use crate::http::tries::Tries;
+use crate::response_guard::BoxedGuard;
 use crate::snapshot::{Route, Service, View};
 
 pub(crate) use build::{Builder, Kept};
@@ -80,7 +81,7 @@ pub(crate) struct After {
     /// How often the service may be tried.
     pub(crate) tries: Option<Tries>,
     /// Let go when the answer is complete.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<BoxedGuard>,
 }
 
 /// The rest of a request's way: middlewares, then the service.
@@ -140,9 +141,9 @@ impl<'a> Next<'a> {
                     None
                 }
                 Middleware::DigestAuth(auth) => auth.request(exchange),
-                Middleware::EncodedCharacters(denied) => denied
-                    .found_in(exchange.target.path())
-                    .then(|| Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors)),
+                Middleware::EncodedCharacters(denied) => {
+                    denied.found_in(exchange.target.path()).then(|| exchange.client.worker.refusal(Reason::DeniedPath))
+                }
                 Middleware::InFlight(limit) => match limit.request(exchange) {
                     Ok(place) => {
                         after.held.push(place);

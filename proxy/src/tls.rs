@@ -7,11 +7,13 @@ mod peer;
 pub(crate) mod pem;
 pub(crate) mod quic;
 pub(crate) mod resolver;
+mod signatures;
 pub(crate) mod store;
 
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
 
 /// The one cryptography of the process. Never the installable default: it would depend on what else is linked.
 ///
@@ -24,4 +26,28 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
         Arc::new(provider)
     });
     Arc::clone(&PROVIDER)
+}
+
+/// Why a certificate of our own cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnCertificateError {
+    /// It, or its key, cannot be made.
+    #[error(transparent)]
+    Make(#[from] rcgen::Error),
+    /// Its key cannot be used for handshakes.
+    #[error(transparent)]
+    Use(#[from] rustls::Error),
+}
+
+/// A certificate that was made here with its key, ready for handshakes.
+///
+/// # Errors
+/// The key is of a kind that is not used for handshakes.
+pub(crate) fn certified(
+    certificate: &rcgen::Certificate,
+    key: &rcgen::KeyPair,
+) -> Result<Arc<CertifiedKey>, OwnCertificateError> {
+    let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let signer = provider().key_provider.load_private_key(der)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
 }

@@ -103,6 +103,7 @@ pub(crate) async fn serve(
 ) -> io::Result<()> {
     // The predecessor reads again if this one does not: that is what the link to it is kept for.
     let Datagrams { socket, predecessor: _link, succession } = datagrams;
+    // Unbounded, as each session ends but once, and there are only so many.
     let (ended, mut endings) = mpsc::unbounded_channel();
     let mut passed = Vec::new();
     let socket = Arc::new(tokio::net::UdpSocket::from_std(socket)?);

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use http::HeaderValue;
+use http::{HeaderValue, Response};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::acme::challenges::Challenges;
+use crate::http::body::Body;
+use crate::http::error_response::Reason;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::{Metrics, Opened};
 use crate::observe::quota::Quota;
@@ -80,12 +82,14 @@ impl Shared {
 
     /// A place for a connection from `peer`, or `None` when there are too many. Those of a balancer that speaks for its clients
     /// (`None`) count in all only.
-    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<ConnectionPermit> {
         if self.open.fetch_add(1, Relaxed) >= self.limits.total {
             self.open.fetch_sub(1, Relaxed);
             return None;
         }
-        let Some(peer) = peer.map(network) else { return Some(Place { shared: Arc::clone(self), peer: None }) };
+        let Some(peer) = peer.map(network) else {
+            return Some(ConnectionPermit { shared: Arc::clone(self), peer: None });
+        };
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(peer).or_insert(0);
         if *count >= self.limits.per_address {
@@ -93,7 +97,7 @@ impl Shared {
             return None;
         }
         *count += 1;
-        Some(Place { shared: Arc::clone(self), peer: Some(peer) })
+        Some(ConnectionPermit { shared: Arc::clone(self), peer: Some(peer) })
     }
 
     /// Connections open now.
@@ -112,12 +116,12 @@ fn network(peer: IpAddr) -> IpAddr {
 
 /// A connection's place among those that are open; given up when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     shared: Arc<Shared>,
     peer: Option<IpAddr>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.shared.open.fetch_sub(1, Relaxed);
         let Some(peer) = &self.peer else { return };
@@ -134,10 +138,12 @@ impl Drop for Place {
 /// That a connection is open: its place, and its count in the metrics where there are any. Both are given up with the last
 /// clone, which a tunnel keeps that the connection became.
 #[derive(Debug, Clone)]
-pub(crate) struct Open(#[expect(dead_code, reason = "it is there to be dropped")] Arc<(Place, Option<Opened>)>);
+pub(crate) struct Open(
+    #[expect(dead_code, reason = "it is there to be dropped")] Arc<(ConnectionPermit, Option<Opened>)>,
+);
 
 impl Open {
-    pub(crate) fn new(place: Place, counted: Option<Opened>) -> Self {
+    pub(crate) fn new(place: ConnectionPermit, counted: Option<Opened>) -> Self {
         Self(Arc::new((place, counted)))
     }
 }
@@ -164,6 +170,13 @@ pub(crate) struct Worker {
     pub(crate) copying: AtomicUsize,
     /// Connections and tunnels under way.
     pub(crate) tasks: TaskTracker,
+}
+
+impl Worker {
+    /// An answer of the gateway's own. It names the reason in a header where [`Shared::mark_errors`] asks for that.
+    pub(crate) fn refusal(&self, reason: Reason) -> Response<Body> {
+        if self.shared.mark_errors { reason.marked_response() } else { reason.response() }
+    }
 }
 
 #[cfg(test)]

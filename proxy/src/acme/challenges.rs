@@ -10,7 +10,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::tcp::hello::Hello;
-use crate::tls::provider;
+use crate::tls::{OwnCertificateError, certified, provider};
 
 /// Where requests of HTTP challenges go (RFC 8555 section 8.3).
 const PATH: &str = "/.well-known/acme-challenge/";
@@ -104,14 +104,14 @@ impl Challenges {
     }
 
     /// Answers for an HTTP challenge from now on, until what is returned is dropped.
-    pub(super) fn http(self: &Arc<Self>, host: &str, token: &str, answer: &str) -> Shown {
+    pub(super) fn http(self: &Arc<Self>, host: &str, token: &str, answer: &str) -> ChallengeGuard {
         let value = Token { host: host.to_owned(), answer: Bytes::copy_from_slice(answer.as_bytes()) };
         self.tokens.rcu(|tokens| {
             let mut tokens = HashMap::clone(tokens);
             tokens.insert(token.to_owned(), value.clone());
             tokens
         });
-        Shown { challenges: Arc::clone(self), key: Key::Token(token.to_owned()) }
+        ChallengeGuard { challenges: Arc::clone(self), key: Key::Token(token.to_owned()) }
     }
 
     /// Shows a certificate for a TLS challenge (RFC 8737 section 3) from now on, until what is returned is dropped;
@@ -119,27 +119,23 @@ impl Challenges {
     ///
     /// # Errors
     /// A name that cannot stand in a certificate.
-    pub(super) fn alpn(self: &Arc<Self>, name: &str, digest: &[u8]) -> Result<Shown, rcgen::Error> {
+    pub(super) fn alpn(self: &Arc<Self>, name: &str, digest: &[u8]) -> Result<ChallengeGuard, OwnCertificateError> {
         let key = rcgen::KeyPair::generate()?;
         let mut params = rcgen::CertificateParams::new([name.to_owned()])?;
         params.custom_extensions.push(rcgen::CustomExtension::new_acme_identifier(digest));
-        let certificate = params.self_signed(&key)?;
-        let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let signer =
-            provider().key_provider.load_private_key(der).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
-        let value = Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer));
+        let value = certified(&params.self_signed(&key)?, &key)?;
         self.certificates.0.rcu(|certificates| {
             let mut certificates = HashMap::clone(certificates);
             certificates.insert(name.to_owned(), Arc::clone(&value));
             certificates
         });
-        Ok(Shown { challenges: Arc::clone(self), key: Key::Name(name.to_owned()) })
+        Ok(ChallengeGuard { challenges: Arc::clone(self), key: Key::Name(name.to_owned()) })
     }
 }
 
 /// An answer that is given as long as this is held.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(super) struct ChallengeGuard {
     challenges: Arc<Challenges>,
     key: Key,
 }
@@ -150,7 +146,7 @@ enum Key {
     Name(String),
 }
 
-impl Drop for Shown {
+impl Drop for ChallengeGuard {
     fn drop(&mut self) {
         match &self.key {
             Key::Token(token) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Resolver;
-use super::book::Kept;
+use super::certificate_store::StoredCertificate;
 use super::storage::Domain;
 use super::wanted::Wanted;
 use crate::tls::store::ByName;
@@ -27,23 +27,23 @@ pub(super) struct View<'a> {
     /// What is asked for.
     pub(super) wanted: &'a Wanted,
     /// All certificates that are kept.
-    pub(super) kept: &'a [&'a Kept],
+    pub(super) kept: &'a [&'a StoredCertificate],
     /// Names that are being asked for.
     pub(super) busy: &'a BTreeSet<String>,
     /// The earliest time at which a resolver may make an order.
     pub(super) earliest: &'a dyn Fn(&Resolver, &Order) -> i64,
     /// When a certificate is to be renewed.
-    pub(super) renew_at: &'a dyn Fn(&Kept) -> i64,
+    pub(super) renew_at: &'a dyn Fn(&StoredCertificate) -> i64,
     /// When it would be if its authority had suggested nothing.
-    pub(super) planned: &'a dyn Fn(&Kept) -> i64,
+    pub(super) planned: &'a dyn Fn(&StoredCertificate) -> i64,
 }
 
 /// The orders that are to be made now, and the time at which there may be others.
 pub(super) fn due(view: &View<'_>, now: i64) -> (Vec<Order>, i64) {
-    let mut kept: Vec<&Kept> = view.kept.to_vec();
+    let mut kept: Vec<&StoredCertificate> = view.kept.to_vec();
     kept.sort_by_key(|one| std::cmp::Reverse(one.certificate.not_after));
-    let is_fresh = |one: &&Kept| now < (view.renew_at)(one) && !is_of_another_authority(view.wanted, one);
-    let (fresh, old): (Vec<&Kept>, Vec<&Kept>) = kept.into_iter().partition(is_fresh);
+    let is_fresh = |one: &&StoredCertificate| now < (view.renew_at)(one) && !is_of_another_authority(view.wanted, one);
+    let (fresh, old): (Vec<&StoredCertificate>, Vec<&StoredCertificate>) = kept.into_iter().partition(is_fresh);
     let mut good = ByName::default();
     fresh.iter().for_each(|one| good.add(&one.certificate.key));
 
@@ -95,7 +95,7 @@ pub(super) fn due(view: &View<'_>, now: i64) -> (Vec<Order>, i64) {
 }
 
 /// Whether a certificate is for a name, which may be a wildcard.
-fn covers(kept: &Kept, name: &str) -> bool {
+fn covers(kept: &StoredCertificate, name: &str) -> bool {
     let names = &kept.certificate.names;
     let parent = (!name.starts_with("*.")).then(|| name.split_once('.')).flatten();
     names.iter().any(|one| {
@@ -105,14 +105,14 @@ fn covers(kept: &Kept, name: &str) -> bool {
 
 /// Whether a certificate's resolver has another authority by now: whoever goes from a test authority to a real one wants
 /// certificates of that.
-fn is_of_another_authority(wanted: &Wanted, kept: &Kept) -> bool {
+fn is_of_another_authority(wanted: &Wanted, kept: &StoredCertificate) -> bool {
     let resolver = owner(wanted, kept).and_then(|name| wanted.resolvers.get(name));
     let now = resolver.map(|resolver| &resolver.options.ca_server);
     now.zip(kept.authority.as_ref()).is_some_and(|(now, then)| now != then)
 }
 
 /// The resolver that a certificate came from, by the name that routers use.
-fn owner<'a>(wanted: &'a Wanted, kept: &Kept) -> Option<&'a str> {
+fn owner<'a>(wanted: &'a Wanted, kept: &StoredCertificate) -> Option<&'a str> {
     let is_it = |resolver: &Resolver| {
         resolver.storage == *Path::new(&kept.storage)
             && resolver.name == kept.resolver
@@ -123,7 +123,7 @@ fn owner<'a>(wanted: &'a Wanted, kept: &Kept) -> Option<&'a str> {
 
 /// The names of a certificate that are still of use, the main one first: what nobody asks for any more often cannot be
 /// proved any more.
-fn still_wanted(wanted: &Wanted, kept: &Kept) -> Vec<String> {
+fn still_wanted(wanted: &Wanted, kept: &StoredCertificate) -> Vec<String> {
     let of_use = |name: &&String| {
         wanted.wants.iter().flat_map(|want| &want.names).any(|asked| {
             asked == *name

@@ -10,8 +10,8 @@ use instant_acme::CertificateIdentifier;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::book::{Book, Kept};
 use super::certificate::Certificate;
+use super::certificate_store::{CertificateStore, StoredCertificate};
 use super::challenges::Challenges;
 use super::due::{Order, View, due};
 use super::failure::{Failure, Kind};
@@ -63,7 +63,7 @@ struct State {
     obtained: Arc<Obtained>,
     wanted: Arc<Wanted>,
     /// By path.
-    books: BTreeMap<PathBuf, Book>,
+    stores: BTreeMap<PathBuf, CertificateStore>,
     /// By name of the resolver.
     sessions: HashMap<String, Session>,
     /// By certificate (DER).
@@ -79,7 +79,7 @@ impl State {
             challenges,
             obtained,
             wanted: Arc::clone(&watched.borrow()),
-            books: BTreeMap::new(),
+            stores: BTreeMap::new(),
             sessions: HashMap::new(),
             suggestions: HashMap::new(),
             running: JoinSet::new(),
@@ -119,17 +119,17 @@ impl State {
         let used = |path: &PathBuf| {
             files.iter().any(|(storage, _)| storage == path) || self.jobs.values().any(|job| job.storage == *path)
         };
-        let mut books = self.books.clone();
+        let mut stores = self.stores.clone();
         // One that could not be read may be readable by now.
-        books.retain(|path, book| used(path) && !book.storage.is_locked());
+        stores.retain(|path, store| used(path) && !store.storage.is_locked());
         self.read(move || {
             for (path, import) in files {
-                let book = books.entry(path.clone()).or_insert_with(|| Book::open(&path, now()));
+                let store = stores.entry(path.clone()).or_insert_with(|| CertificateStore::open(&path, now()));
                 if let Some(import) = import.filter(|import| *import != path) {
-                    book.import(&path, &import);
+                    store.import(&path, &import);
                 }
             }
-            books
+            stores
         })
         .await;
         self.publish();
@@ -137,9 +137,9 @@ impl State {
     }
 
     /// Reads storages, away from this thread; where that breaks down, those that are known stay.
-    async fn read(&mut self, read: impl FnOnce() -> BTreeMap<PathBuf, Book> + Send + 'static) {
+    async fn read(&mut self, read: impl FnOnce() -> BTreeMap<PathBuf, CertificateStore> + Send + 'static) {
         match tokio::task::spawn_blocking(read).await {
-            Ok(books) => self.books = books,
+            Ok(stores) => self.stores = stores,
             Err(error) => tracing::error!(%error, "the storages of certificates cannot be read; what is known stays"),
         }
     }
@@ -151,7 +151,7 @@ impl State {
 
     /// Shows what is kept from now on; of several certificates for one name the one that lasts longest.
     fn publish(&self) {
-        let mut kept: Vec<&Kept> = self.books.values().flat_map(|book| &book.kept).collect();
+        let mut kept: Vec<&StoredCertificate> = self.stores.values().flat_map(|store| &store.kept).collect();
         kept.sort_by_key(|one| std::cmp::Reverse(one.certificate.not_after));
         let mut by_name = ByName::default();
         kept.iter().for_each(|one| by_name.add(&one.certificate.key));
@@ -159,8 +159,8 @@ impl State {
     }
 
     async fn save(&mut self) {
-        for (path, book) in &mut self.books {
-            if let Err(error) = book.save().await {
+        for (path, store) in &mut self.stores {
+            if let Err(error) = store.save().await {
                 tracing::error!(%error, file = %path.display(), "certificates cannot be stored; they are served until the gateway ends, and stored as soon as it can be done");
             }
         }
@@ -168,10 +168,10 @@ impl State {
 
     /// Starts what can be started; returns when to look again.
     async fn start_due(&mut self) -> i64 {
-        if self.books.values().any(|book| book.storage.is_locked()) {
+        if self.stores.values().any(|store| store.storage.is_locked()) {
             self.adopt(Arc::clone(&self.wanted)).await;
         }
-        if self.books.values().any(|book| book.unsaved) {
+        if self.stores.values().any(|store| store.unsaved) {
             self.save().await;
         }
         let time = now();
@@ -181,17 +181,18 @@ impl State {
             let resolver = self.wanted.resolvers.get(&order.resolver).cloned();
             // Looked at again when the resolver is done with what it does.
             let Some(resolver) = resolver.filter(|_| !is_busy) else { continue };
-            let Some(book) = self.books.get_mut(&resolver.storage) else { continue };
-            let failures = book.attempts.failures(&resolver.options.ca_server, &order.names);
+            let Some(store) = self.stores.get_mut(&resolver.storage) else { continue };
+            let failures = store.attempts.failures(&resolver.options.ca_server, &order.names);
             let trial = trial::server(&resolver.options, &resolver.environment, failures);
-            book.attempts.begin(&resolver.options.ca_server, &order.names, time, random());
-            if let Err(error) = book.remember().await {
+            store.attempts.begin(&resolver.options.ca_server, &order.names, time, random());
+            if let Err(error) = store.remember().await {
                 tracing::error!(
                     %error, file = %resolver.storage.display(), resolver = order.resolver, names = order.names.join(", "),
                     "no certificate is asked for, since it could not be stored; make the folder writable"
                 );
-                book.attempts.unreached(&resolver.options.ca_server, &order.names, time, random());
-                wake = wake.min(book.attempts.earliest(&resolver.options.ca_server, &order.names, order.renewal, time));
+                store.attempts.unreached(&resolver.options.ca_server, &order.names, time, random());
+                wake =
+                    wake.min(store.attempts.earliest(&resolver.options.ca_server, &order.names, order.renewal, time));
                 continue;
             }
             self.start(order, resolver, Task::Order { trial });
@@ -203,12 +204,12 @@ impl State {
     }
 
     fn due(&self, time: i64) -> (Vec<Order>, i64) {
-        let kept: Vec<&Kept> = self.books.values().flat_map(|book| &book.kept).collect();
+        let kept: Vec<&StoredCertificate> = self.stores.values().flat_map(|store| &store.kept).collect();
         let busy: BTreeSet<String> = self.jobs.values().flat_map(|job| job.order.names.iter().cloned()).collect();
         let earliest = |resolver: &Resolver, order: &Order| {
-            let book = self.books.get(&resolver.storage);
+            let store = self.stores.get(&resolver.storage);
             let authority = &resolver.options.ca_server;
-            book.map_or(i64::MAX, |book| book.attempts.earliest(authority, &order.names, order.renewal, time))
+            store.map_or(i64::MAX, |store| store.attempts.earliest(authority, &order.names, order.renewal, time))
         };
         let view = View {
             wanted: &self.wanted,
@@ -221,12 +222,12 @@ impl State {
         due(&view, time)
     }
 
-    fn renew_at(&self, kept: &Kept) -> i64 {
+    fn renew_at(&self, kept: &StoredCertificate) -> i64 {
         let suggested = der(&kept.certificate).and_then(|der| self.suggestions.get(der)).and_then(|found| found.at);
         suggested.map_or_else(|| self.planned(kept), |at| at.min(kept.certificate.not_after))
     }
 
-    fn planned(&self, kept: &Kept) -> i64 {
+    fn planned(&self, kept: &StoredCertificate) -> i64 {
         let resolver =
             self.working().find(|(_, resolver)| resolver.storage == kept.storage && resolver.name == kept.resolver);
         kept.certificate.renew_at(resolver.map_or(0, |(_, resolver)| resolver.options.certificates_duration))
@@ -234,13 +235,14 @@ impl State {
 
     fn start(&mut self, order: Order, resolver: Resolver, task: Task) {
         let storage = resolver.storage.clone();
-        let book = self.books.get(&storage);
-        let stored = book.and_then(|book| book.storage.entry(&resolver.name)?.account.clone());
+        let store = self.stores.get(&storage);
+        let stored = store.and_then(|store| store.storage.entry(&resolver.name)?.account.clone());
         let replaced = order
             .replaces
             .as_ref()
-            .and_then(|domain| book?.kept.iter().find(|one| one.resolver == resolver.name && one.domain == *domain));
-        let is_its_own = |one: &&Kept| one.authority.as_ref().is_none_or(|it| *it == resolver.options.ca_server);
+            .and_then(|domain| store?.kept.iter().find(|one| one.resolver == resolver.name && one.domain == *domain));
+        let is_its_own =
+            |one: &&StoredCertificate| one.authority.as_ref().is_none_or(|it| *it == resolver.options.ca_server);
         let replaced = replaced.filter(is_its_own).and_then(|one| der(&one.certificate)).map(<[u8]>::to_vec);
         let identifier = replaced.as_ref().and_then(|der| {
             let suggestion = self.suggestions.get(der);
@@ -261,10 +263,10 @@ impl State {
         let mut wake = i64::MAX;
         let mut next = None;
         for (name, resolver) in self.working() {
-            let Some(book) = self.books.get(&resolver.storage) else { continue };
-            let has_account = book.storage.entry(&resolver.name).is_some_and(|entry| entry.account.is_some());
+            let Some(store) = self.stores.get(&resolver.storage) else { continue };
+            let has_account = store.storage.entry(&resolver.name).is_some_and(|entry| entry.account.is_some());
             let names = || self.wanted.wants.iter().flat_map(|want| &want.names);
-            let own = book.kept.iter().filter(|one| one.resolver == resolver.name && one.certificate.is_good(time));
+            let own = store.kept.iter().filter(|one| one.resolver == resolver.name && one.certificate.is_good(time));
             for one in own.filter(|_| has_account) {
                 let is_used = names().any(|name| {
                     let shown = self.obtained.acme.load();
@@ -303,10 +305,10 @@ impl State {
         if let Some(session) = done.session.filter(|_| is_current) {
             self.sessions.insert(job.order.resolver.clone(), session);
         }
-        let Some(book) = self.books.get_mut(&job.storage) else { return };
+        let Some(store) = self.stores.get_mut(&job.storage) else { return };
         if let Some(account) = done.account {
-            book.storage.set_account(&job.resolver.name, account);
-            book.unsaved = true;
+            store.storage.set_account(&job.resolver.name, account);
+            store.unsaved = true;
         }
         let authority = &job.resolver.options.ca_server;
         match done.outcome {
@@ -316,9 +318,9 @@ impl State {
                 }
             }
             Outcome::Issued(Ok((issued, certificate))) => {
-                book.attempts.succeed(authority, &job.order.names, now());
+                store.attempts.succeed(authority, &job.order.names, now());
                 let stored = Stored::new(&job.order.names, &issued.chain, &issued.key, authority);
-                book.add(&job.storage, &job.resolver.name, stored, job.order.replaces.as_ref());
+                store.add(&job.storage, &job.resolver.name, stored, job.order.replaces.as_ref());
                 let verb = if job.order.replaces.is_some() { "certificate renewed" } else { "certificate obtained" };
                 tracing::info!(
                     resolver = job.order.resolver,
@@ -331,8 +333,8 @@ impl State {
                 }
             }
             Outcome::Issued(Err(failure)) => {
-                settle(book, &job, &failure, retry_at);
-                let next = book.attempts.earliest(authority, &job.order.names, job.order.renewal, now());
+                settle(store, &job, &failure, retry_at);
+                let next = store.attempts.earliest(authority, &job.order.names, job.order.renewal, now());
                 tracing::error!(
                     resolver = job.order.resolver,
                     names = job.order.names.join(", "),
@@ -349,7 +351,7 @@ impl State {
             }
         }
         if job.task != Task::Question
-            && let Err(error) = book.remember().await
+            && let Err(error) = store.remember().await
         {
             tracing::error!(%error, file = %job.storage.display(), "what was tried cannot be remembered");
         }
@@ -359,16 +361,16 @@ impl State {
 }
 
 /// What a failure means for the next attempt.
-fn settle(book: &mut Book, job: &Job, failure: &Failure, retry_at: i64) {
+fn settle(store: &mut CertificateStore, job: &Job, failure: &Failure, retry_at: i64) {
     let (authority, names, time) = (&job.resolver.options.ca_server, &job.order.names, now());
-    book.attempts.note(authority, names, &failure.reason);
+    store.attempts.note(authority, names, &failure.reason);
     match failure.kind {
-        Kind::Unreached => book.attempts.unreached(authority, names, time, random()),
-        Kind::TooOften if retry_at <= time => book.attempts.postpone(authority, names, time + LEFT_ALONE),
+        Kind::Unreached => store.attempts.unreached(authority, names, time, random()),
+        Kind::TooOften if retry_at <= time => store.attempts.postpone(authority, names, time + LEFT_ALONE),
         Kind::TooOften | Kind::NoAccount | Kind::Refused => {}
     }
     if retry_at > time {
-        book.attempts.postpone(authority, names, retry_at);
+        store.attempts.postpone(authority, names, retry_at);
     }
 }
 
@@ -390,16 +392,16 @@ mod tests {
         let (_wanted, watched) = watch::channel(Arc::new(wanted));
         let mut state = State::new(Arc::default(), Arc::default(), &watched);
         let path = PathBuf::from("/nowhere/acme.json");
-        state.books.insert(path.clone(), Book::open(&path, now()));
-        let books = state.books.clone();
+        state.stores.insert(path.clone(), CertificateStore::open(&path, now()));
+        let stores = state.stores.clone();
         state
-            .read(move || match books.len() {
-                1 => panic!("a book that nobody can read"),
-                _ => books,
+            .read(move || match stores.len() {
+                1 => panic!("a store that nobody can read"),
+                _ => stores,
             })
             .await;
-        assert!(state.books.contains_key(&path));
+        assert!(state.stores.contains_key(&path));
         state.read(BTreeMap::new).await;
-        assert!(state.books.is_empty());
+        assert!(state.stores.is_empty());
     }
 }

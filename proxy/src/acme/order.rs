@@ -12,7 +12,7 @@ use instant_acme::{
 
 use super::Resolver;
 use super::chain;
-use super::challenges::{Challenges, Shown};
+use super::challenges::{ChallengeGuard, Challenges};
 use super::client::Client;
 use super::dns::{Proof, Record};
 use super::failure::{Failure, Kind};
@@ -153,7 +153,7 @@ fn request(key_type: KeyType, names: Vec<String>, addresses: &[String]) -> Resul
 /// What proves names while an order is under way.
 #[derive(Debug, Default)]
 struct Proofs {
-    shown: Vec<Shown>,
+    shown: Vec<ChallengeGuard>,
     records: Vec<Record>,
 }
 

@@ -92,6 +92,7 @@ impl WorkerThread {
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        // Unbounded, since the configuration bounds it: one message for each socket that is listened on.
         let (listeners, inbox) = mpsc::unbounded_channel();
         let end = CancellationToken::new();
         let (working, stopping) = (Arc::clone(&worker), end.clone());

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::pass_through::pass_through;
 
 #[cfg(test)]
 mod tests;
@@ -90,9 +92,7 @@ impl<S: AsyncWrite + Unpin> Corked<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Corked<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
+    pass_through!(poll_read);
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {

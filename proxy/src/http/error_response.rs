@@ -1,5 +1,7 @@
 //! The answers the gateway gives itself: Traefik's texts, and the reason behind each.
 
+mod failed;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
@@ -74,11 +76,21 @@ impl Reason {
 
     /// The status of the answer.
     pub(crate) fn status(self) -> StatusCode {
-        self.response(false).status()
+        self.response().status()
     }
 
-    /// The whole answer; `mark` adds the reason header.
-    pub(crate) fn response(self, mark: bool) -> Response<Body> {
+    /// The whole answer, with the reason header.
+    pub(crate) fn marked_response(self) -> Response<Body> {
+        let mut response = self.response();
+        // What is aborted has no headers that anybody sees.
+        if self != Self::LowStatus {
+            response.headers_mut().insert(REASON_HEADER, HeaderValue::from_static(self.as_str()));
+        }
+        response
+    }
+
+    /// The whole answer.
+    pub(crate) fn response(self) -> Response<Body> {
         const PLAIN: &str = "text/plain; charset=utf-8";
         const FOREIGN: &str = "403 Forbidden: on this machine the API answers to addresses and local names only, so that no web \
             page can read it; ask for `localhost`, or give it a router with a rule for this host and the service `api@internal`\n";
@@ -117,10 +129,6 @@ impl Reason {
         }
         if self == Self::LowStatus {
             response.extensions_mut().insert(Aborted);
-            return response;
-        }
-        if mark {
-            headers.insert(REASON_HEADER, HeaderValue::from_static(self.as_str()));
         }
         response
     }

@@ -13,6 +13,7 @@ use crate::entry_point::EntryPoint;
 use crate::observe::access_log::Record;
 use crate::observe::metrics::measure::Measure;
 use crate::observe::trace::Trace;
+use crate::response_guard::BoxedGuard;
 use crate::rule::Candidate;
 use crate::worker::Worker;
 
@@ -285,14 +286,8 @@ pub(crate) struct Finish {
     record: Option<Box<Record>>,
     measure: Option<Box<Measure>>,
     trace: Option<Box<Trace>>,
-    held: Vec<Held>,
+    held: Vec<BoxedGuard>,
 }
-
-/// Something that lasts as long as the exchange, such as a place among the requests in flight.
-pub(crate) trait Hold: fmt::Debug + Send {}
-
-/// A [`Hold`] of any kind.
-pub(crate) type Held = Box<dyn Hold>;
 
 impl Finish {
     /// For a request on `client`'s connection.
@@ -323,7 +318,7 @@ impl Finish {
     }
 
     /// Keeps something until the end.
-    pub(crate) fn hold(&mut self, held: Held) {
+    pub(crate) fn hold(&mut self, held: BoxedGuard) {
         self.held.push(held);
     }
 

@@ -10,17 +10,20 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Version};
 
 use crate::middleware::{After, content_type};
+use crate::response_guard::BoxedGuard;
 use crate::snapshot::{LoadBalancer, View};
+use crate::upstream::balance::Tried;
 use crate::upstream::call::Call;
+use crate::upstream::dial::Versions;
 use crate::upstream::failure::{Failure, chain};
 use crate::upstream::http1::{Interim, Unanswered};
-use crate::upstream::pool::{Answer, Pool, UnderWay};
+use crate::upstream::pool::{Answer, Pool, Reuse, UnderWay};
 use crate::upstream::server::Server;
 use crate::upstream::sticky::put_first;
 
 use super::body::Body;
 use super::error_response::Reason;
-use super::exchange::{Exchange, Held, Upgrade};
+use super::exchange::{Exchange, Upgrade};
 use super::headers;
 use super::tries::Tries;
 use super::unzip;
@@ -47,7 +50,7 @@ impl NoAnswer {
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::NoServer => Reason::NoServer,
-            Self::Failed(failure) => failure.reason(),
+            Self::Failed(failure) => Reason::from(failure),
         }
     }
 
@@ -85,87 +88,113 @@ async fn send(
 ) -> Result<Response<Body>, NoAnswer> {
     let pinned = balancer.sticky.as_ref().and_then(|sticky| sticky.sent(&outgoing.call.headers)).map(str::to_owned);
     let mut wanted = pinned.as_deref().and_then(|value| balancer.balance.by_cookie(value));
-    let mut tried = 0_u64;
+    let mut tried = Tried::default();
     loop {
-        let Some((index, server)) = wanted
-            .take()
-            .or_else(|| balancer.balance.pick(tried, exchange.client.ip()))
-            .and_then(|i| Some((i, balancer.balance.servers.get(i)?)))
-        else {
-            return Err(NoAnswer::NoServer);
-        };
-        let Some(pool) = balancer.slots.get(index).and_then(|slot| view.pools.get(*slot)) else {
-            return Err(NoAnswer::NoServer);
-        };
-        if let Some(measure) = &mut exchange.measure {
-            measure.asks(&balancer.name);
-        }
-        if let Some(record) = &mut exchange.record {
-            record.service = Some(Arc::clone(&balancer.name));
-            record.server_url = Some(server.url.clone());
-        }
-        let load = balancer.balance.begin(index);
+        let index = wanted.take().or_else(|| balancer.balance.pick(&tried, exchange.client.ip()));
+        let choice = index.and_then(|index| Choice::new(index, view, balancer)).ok_or(NoAnswer::NoServer)?;
+        let load = balancer.balance.begin(choice.index);
         let began = balancer.balance.is_timed().then(Instant::now);
-        if let Some(trace) = &mut exchange.trace {
-            let target = exchange.target.for_server(&server.base_path);
-            let target = target.as_ref().map_or("/", |target| target.as_str());
-            trace.asks("ReverseProxy", server, &outgoing.call.method, target, &mut outgoing.call.headers);
-        }
-        let result = outgoing.attempt(exchange, pool, balancer).await;
+        tell_asked(exchange, outgoing, balancer, choice.server);
+        let result = outgoing.attempt(exchange, choice.pool, balancer).await;
         if let Some(trace) = &mut exchange.trace {
             trace.told(result.as_ref().ok().map(Answer::status));
         }
-        note(balancer, index, server, &result, began);
+        note(balancer, &choice, &result, began);
         match result {
             Ok(answer) => {
                 held.extend(load);
-                server.trust();
-                let repin = pinned.as_deref() != Some(server.cookie.as_str());
-                let response = finish(exchange, answer, &outgoing.call.method, balancer, server, repin, held)
-                    .map_err(NoAnswer::Failed)?;
-                let response = if outgoing.unzip { unzip::response(response) } else { response };
+                choice.server.trust();
+                let mut response = finish(exchange, answer, &outgoing.call.method, held).map_err(NoAnswer::Failed)?;
+                if pinned.as_deref() != Some(choice.server.cookie.as_str()) {
+                    pin(&mut response, balancer, choice.server);
+                }
+                if outgoing.unzip {
+                    response = unzip::response(response);
+                }
                 // As in Traefik, where passing one on undoes that answers without a type stay without.
                 return Ok(if outgoing.informed { content_type::response(response).await } else { response });
             }
             Err(failure) if failure.unreached() => {
-                server.suspect();
-                tried |= 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0);
-                let elsewhere = balancer.balance.servers.len() <= 64 && balancer.balance.has_other(tried);
-                let again = tries.as_ref().and_then(Tries::next);
-                if !elsewhere && again.is_none() {
-                    return Err(NoAnswer::Failed(failure));
-                }
-                tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
-                if !elsewhere {
-                    tried = 0;
-                    if let Some(pause) = again.filter(|pause| !pause.is_zero()) {
-                        tokio::time::sleep(pause).await;
-                    }
-                }
-                // Where nobody asked for tries, Traefik makes none: what they are is of no concern to those who count.
-                if let Some(tries) = tries {
-                    tries.begin();
-                    if let Some(measure) = &mut exchange.measure {
-                        measure.tries_again(failure.reason().status());
-                    }
-                    if let Some(record) = &mut exchange.record {
-                        record.retries += 1;
-                    }
-                }
+                choice.server.suspect();
+                tried.add(choice.index);
+                try_again(exchange, balancer, tries, &mut tried, failure, choice.server).await?;
             }
             Err(failure) => return Err(NoAnswer::Failed(failure)),
         }
     }
 }
 
-/// Tells the balance how an attempt went; what clients break says nothing about the server.
-fn note(
-    balancer: &LoadBalancer,
+/// A server that a request is sent to.
+struct Choice<'a> {
+    /// Its place among those of its balancer.
     index: usize,
+    server: &'a Server,
+    pool: &'a Arc<Pool>,
+}
+
+impl<'a> Choice<'a> {
+    fn new(index: usize, view: &'a View, balancer: &'a LoadBalancer) -> Option<Self> {
+        let server = balancer.balance.servers.get(index)?;
+        let pool = view.pools.get(*balancer.slots.get(index)?)?;
+        Some(Self { index, server, pool })
+    }
+}
+
+/// Tells log, metrics and trace which server is asked.
+fn tell_asked(exchange: &mut Exchange, outgoing: &mut Outgoing, balancer: &LoadBalancer, server: &Server) {
+    if let Some(measure) = &mut exchange.measure {
+        measure.asks(&balancer.name);
+    }
+    if let Some(record) = &mut exchange.record {
+        record.service = Some(Arc::clone(&balancer.name));
+        record.server_url = Some(server.url.clone());
+    }
+    if let Some(trace) = &mut exchange.trace {
+        let target = exchange.target.for_server(&server.base_path);
+        let target = target.as_ref().map_or("/", |target| target.as_str());
+        trace.asks("ReverseProxy", server, &outgoing.call.method, target, &mut outgoing.call.headers);
+    }
+}
+
+/// Goes on to another server after one could not be reached, or, where tries are left, to all of them once more.
+///
+/// # Errors
+/// There is neither.
+async fn try_again(
+    exchange: &mut Exchange,
+    balancer: &LoadBalancer,
+    tries: &mut Option<Tries>,
+    tried: &mut Tried,
+    failure: Failure,
     server: &Server,
-    result: &Result<Answer, Failure>,
-    began: Option<Instant>,
-) {
+) -> Result<(), NoAnswer> {
+    let elsewhere = balancer.balance.has_other(tried);
+    let again = tries.as_ref().and_then(Tries::next);
+    if !elsewhere && again.is_none() {
+        return Err(NoAnswer::Failed(failure));
+    }
+    tracing::debug!(server = %server.url, error = %chain(&failure), "trying another server");
+    if !elsewhere {
+        tried.clear();
+        if let Some(pause) = again.filter(|pause| !pause.is_zero()) {
+            tokio::time::sleep(pause).await;
+        }
+    }
+    // Where nobody asked for tries, Traefik makes none: what they are is of no concern to those who count.
+    if let Some(tries) = tries {
+        tries.begin();
+        if let Some(measure) = &mut exchange.measure {
+            measure.tries_again(Reason::from(&failure).status());
+        }
+        if let Some(record) = &mut exchange.record {
+            record.retries += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the balance how an attempt went; what clients break says nothing about the server.
+fn note(balancer: &LoadBalancer, choice: &Choice<'_>, result: &Result<Answer, Failure>, began: Option<Instant>) {
     let fine = match result {
         Ok(Answer::Response(response)) => !response.status().is_server_error() && response.status().as_u16() < 600,
         Ok(Answer::Switched(..)) => true,
@@ -173,10 +202,10 @@ fn note(
         Err(_) => false,
     };
     let took = began.filter(|_| result.is_ok()).map(|began| began.elapsed());
-    if balancer.balance.note(index, took, fine) {
+    if balancer.balance.note(choice.index, took, fine) {
         tracing::warn!(
             service = &*balancer.name,
-            server = %server.url,
+            server = %choice.server.url,
             "server fails requests: it gets none for a while"
         );
     }
@@ -185,8 +214,8 @@ fn note(
 /// A request that may have to be sent more than once.
 struct Outgoing {
     call: Call,
-    /// It asks for another protocol, which HTTP/1 alone can switch to.
-    upgrades: bool,
+    /// Those that it can be sent over.
+    versions: Versions,
     /// An informational answer was passed on.
     informed: bool,
     /// The server may compress its answer although the client did not ask for it.
@@ -217,7 +246,8 @@ impl Outgoing {
         let (target, host) = (PathAndQuery::from_static("/"), exchange.host.value.clone());
         let spelling = exchange.parts.extensions.get().cloned();
         let call = Call { method, target, host, spelling, headers, body: std::mem::take(&mut exchange.body) };
-        Self { call, upgrades: exchange.upgrade.is_some(), informed: false, unzip }
+        let versions = if exchange.upgrade.is_some() { Versions::Http1 } else { Versions::All };
+        Self { call, versions, informed: false, unzip }
     }
 
     /// Gives an unsent request back.
@@ -237,14 +267,14 @@ impl Outgoing {
         balancer: &LoadBalancer,
     ) -> Result<Answer, Failure> {
         self.address(exchange, pool, balancer);
-        let mut fresh = false;
+        let mut reuse = Reuse::Allowed;
         loop {
             // From here on the server is not to be taken away: connecting takes time too.
             let under_way = UnderWay::new(pool);
-            let lease = pool.lease(fresh, self.upgrades).await?;
+            let lease = pool.lease(reuse, self.versions).await?;
             let reused = lease.is_reused();
             // Over HTTP/2 a server says itself what it has not touched, on a new connection too.
-            let again = reused || (lease.is_http2() && !fresh);
+            let again = reused || (lease.is_http2() && reuse == Reuse::Allowed);
             // HTTP/2 lets clients cut their cookies up (RFC 9113 section 8.2.3); two lines of HTTP/1 are two lines.
             if !lease.is_http2() && exchange.parts.version >= Version::HTTP_2 {
                 headers::join_cookies(&mut self.call.headers);
@@ -271,7 +301,7 @@ impl Outgoing {
                 Err(Unanswered { failure: Failure::HungUp(_), .. }) if replay => {}
                 Err(Unanswered { failure, .. }) => return Err(failure),
             }
-            fresh = true;
+            reuse = Reuse::Forbidden;
         }
     }
 
@@ -304,14 +334,12 @@ fn counter(exchange: &mut Exchange, status: StatusCode) -> Option<Arc<AtomicU64>
     Some(bytes)
 }
 
+/// From what a server answers to what the client gets.
 fn finish(
     exchange: &mut Exchange,
     answer: Answer,
     method: &Method,
-    balancer: &LoadBalancer,
-    server: &Server,
-    repin: bool,
-    held: &mut Vec<Held>,
+    held: &mut Vec<BoxedGuard>,
 ) -> Result<Response<Body>, Failure> {
     if let Some(record) = &mut exchange.record {
         record.origin_duration = Instant::now().saturating_duration_since(record.started);
@@ -327,7 +355,7 @@ fn finish(
             if parts.version < Version::HTTP_2 && !parts.headers.contains_key(TRANSFER_ENCODING) {
                 parts.headers.remove(TRAILER);
             }
-            headers::strip_response(&mut parts.headers, true);
+            headers::strip_response(&mut parts.headers, headers::HopByHop::Named);
             let counter = counter(exchange, parts.status);
             let body = if method == Method::HEAD || http_body::Body::is_end_stream(&body) {
                 Body::empty()
@@ -340,12 +368,13 @@ fn finish(
     if let Some(record) = &mut exchange.record {
         record.origin_status = Some(response.status());
     }
-    if let Some(sticky) = &balancer.sticky
-        && repin
-        && let Some(cookie) = sticky.set(&server.cookie)
-    {
-        put_first(response.headers_mut(), vec![cookie]);
-    }
     *response.version_mut() = Version::HTTP_11;
     Ok(response)
+}
+
+/// Has a client come back to the server that has answered, where its service is sticky.
+fn pin(response: &mut Response<Body>, balancer: &LoadBalancer, server: &Server) {
+    if let Some(cookie) = balancer.sticky.as_ref().and_then(|sticky| sticky.set(&server.cookie)) {
+        put_first(response.headers_mut(), vec![cookie]);
+    }
 }

@@ -12,6 +12,8 @@ use h2::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::pass_through::pass_through;
+
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +81,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    pass_through!(is_write_vectored, poll_flush, poll_shutdown);
+
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.frames.earn(&polled);
@@ -93,18 +97,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.frames.earn(&polled);
         polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -147,14 +147,22 @@ pub(crate) fn is_chunked(headers: &HeaderMap) -> Result<bool, OtherCoding> {
     }
 }
 
-/// Removes hop-by-hop headers from an answer, those that `Connection` names too where `named` says so. Its framing is
-/// decided anew.
-pub(crate) fn strip_response(headers: &mut HeaderMap, named: bool) {
+/// Headers of an answer that belong to a connection and not to what is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HopByHop {
+    /// Those that are known, and those that `Connection` names.
+    Named,
+    /// Those that are known.
+    Known,
+}
+
+/// Removes hop-by-hop headers from an answer. Its framing is decided anew.
+pub(crate) fn strip_response(headers: &mut HeaderMap, removed: HopByHop) {
     if headers.contains_key(CONNECTION) {
         // As in Traefik, to which a `Connection` that ends it says nothing else.
         let closes =
             headers.get_all(CONNECTION).iter().flat_map(tokens).any(|token| token.eq_ignore_ascii_case("close"));
-        if named && !closes {
+        if removed == HopByHop::Named && !closes {
             strip_connection(headers, &[]);
         }
         headers.remove(CONNECTION);

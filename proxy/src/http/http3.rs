@@ -25,8 +25,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::entry_point::EntryPoint;
+use crate::timeout::with_timeout;
 use crate::tls::quic::Agreed;
-use crate::worker::{Place, Worker};
+use crate::worker::{ConnectionPermit, Worker};
 
 use super::exchange::{Client, TlsSession};
 use super::meter::{Exceeded, Meter};
@@ -51,7 +52,7 @@ struct Arrival {
     entry: Arc<EntryPoint>,
     worker: Arc<Worker>,
     drain: CancellationToken,
-    place: Place,
+    place: ConnectionPermit,
     /// Counted as long as the handshake goes on.
     handshake: Handshake,
 }
@@ -79,7 +80,7 @@ impl Arrival {
         let peer = incoming.remote_address();
         let proven = incoming.remote_address_validated();
         let Ok(connecting) = incoming.accept_with(config) else { return };
-        let connection = match super::serve::within(entry.limits.handshake, connecting).await {
+        let connection = match with_timeout(entry.limits.handshake, connecting).await {
             Some(Ok(connection)) => connection,
             Some(Err(error)) => {
                 tracing::debug!(client = %peer, %error, "QUIC handshake failed");

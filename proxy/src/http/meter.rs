@@ -13,32 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-/// How long a client may take. Zero means no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientLimits {
-    /// For the TLS handshake.
-    pub handshake: Duration,
-    /// For a request's head, from its first byte.
-    pub header: Duration,
-    /// Between two requests on a connection.
-    pub keep_alive: Duration,
-    /// For the next bytes of a request's body.
-    pub body_idle: Duration,
-    /// For accepting the next bytes of an answer.
-    pub write_stall: Duration,
-}
-
-impl Default for ClientLimits {
-    fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(10),
-            header: Duration::from_secs(30),
-            keep_alive: Duration::from_secs(180),
-            body_idle: Duration::from_secs(60),
-            write_stall: Duration::from_secs(120),
-        }
-    }
-}
+use crate::entry_point::ClientLimits;
+use crate::pass_through::pass_through;
 
 /// What a connection has exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +210,8 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    pass_through!(is_write_vectored, poll_shutdown);
+
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.note(polled)
@@ -248,16 +226,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         self.note(polled)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
         self.note(polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -5,12 +5,13 @@ use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Response};
 use tokio::io::AsyncWriteExt;
 
+use crate::response_guard::BoxedGuard;
 use crate::upstream::dial::UpstreamStream;
 use crate::upstream::failure::Failure;
 use crate::upstream::pool::UnderWay;
 
 use super::body::Body;
-use super::exchange::{Client, Held, Upgrade};
+use super::exchange::{Client, Upgrade};
 use super::headers;
 
 /// The client's 101 answer; once it is sent, bytes flow both ways until either side ends. `early` is what the server
@@ -24,7 +25,7 @@ pub(crate) fn switch(
     head: Response<()>,
     mut server: UpstreamStream,
     early: Bytes,
-    held: (Vec<Held>, UnderWay),
+    held: (Vec<BoxedGuard>, UnderWay),
 ) -> Result<Response<Body>, Failure> {
     let upgrade = upgrade.ok_or(Failure::BadUpgrade)?;
     let agreed = head.headers().get(UPGRADE).cloned().ok_or(Failure::BadUpgrade)?;
@@ -32,7 +33,7 @@ pub(crate) fn switch(
         return Err(Failure::BadUpgrade);
     }
     let mut response = head.map(|()| Body::empty());
-    headers::strip_response(response.headers_mut(), true);
+    headers::strip_response(response.headers_mut(), headers::HopByHop::Named);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, agreed);
     client.worker.tasks.spawn(async move {

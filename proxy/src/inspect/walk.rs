@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Inspector;
 use super::question::Question;
 use crate::config::dynamic::{Auth, Headers, IpStrategy, Middleware, SourceCriterion};
-use crate::middleware::source;
+use crate::networks::networks;
 use crate::rule::pattern;
 use crate::snapshot::services::qualified;
 
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
                 format!("lets {} in, by the addresses in `X-Forwarded-For`; others get {status}", listed(ranges));
             return Step { kind, does, ..Step::default() };
         }
-        let networks = source::networks(ranges).unwrap_or_default();
+        let networks = networks(ranges).unwrap_or_default();
         if networks.iter().any(|network| network.contains(&client)) {
             return Step { kind, does: format!("lets {client} in"), ..Step::default() };
         }

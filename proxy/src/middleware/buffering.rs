@@ -10,6 +10,7 @@ use crate::http::error_response::{Reason, status_text, text};
 use crate::http::exchange::Exchange;
 use crate::http::spool::{Spooled, Unspooled};
 use crate::upstream::failure::chain;
+use crate::worker::Worker;
 
 use super::expression::{Expression, Kind, Signature, Value};
 use super::{After, Next};
@@ -92,7 +93,7 @@ impl Buffering {
             Err(Unspooled::Broken(_)) => return status_text(StatusCode::BAD_REQUEST),
             Err(error @ Unspooled::Disk(_)) => {
                 tracing::error!(error = chain(&error), "a request cannot be buffered");
-                return Reason::Disk.response(exchange.client.worker.shared.mark_errors);
+                return exchange.client.worker.refusal(Reason::Disk);
             }
         };
         if had_body {
@@ -118,7 +119,7 @@ impl Buffering {
                     })
                 });
             if !again {
-                return self.whole(response, exchange.client.worker.shared.mark_errors).await;
+                return self.whole(response, &exchange.client.worker).await;
             }
             drop(response);
             exchange.again(head, Bytes::new());
@@ -126,7 +127,7 @@ impl Buffering {
         }
     }
 
-    async fn whole(&self, response: Response<Body>, mark: bool) -> Response<Body> {
+    async fn whole(&self, response: Response<Body>, worker: &Worker) -> Response<Body> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return response;
         }
@@ -146,7 +147,7 @@ impl Buffering {
             }
             Err(error @ Unspooled::Disk(_)) => {
                 tracing::error!(error = chain(&error), "an answer cannot be buffered");
-                Reason::Disk.response(mark)
+                worker.refusal(Reason::Disk)
             }
             Err(error) => {
                 tracing::warn!(%error, "an answer cannot be buffered");

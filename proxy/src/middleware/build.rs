@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::config::dynamic::{self, Named};
-use crate::http::target::DeniedEncodings;
+use crate::entry_point::DeniedEncodings;
 use crate::snapshot::services;
 
 use super::{

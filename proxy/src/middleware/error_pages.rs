@@ -69,7 +69,7 @@ impl ErrorPages {
         self.prepare(exchange, original, status, &url);
         let mut page = match self.service.answer(exchange, view, &mut After::default()).await {
             Ok(page) => page,
-            Err(no_answer) => no_answer.reason().response(exchange.client.worker.shared.mark_errors),
+            Err(no_answer) => exchange.client.worker.refusal(no_answer.reason()),
         };
         *page.status_mut() = status;
         if let Some(record) = &mut exchange.record {

@@ -16,7 +16,7 @@ use crate::http::body::Body;
 use crate::http::buffer::{self, Unbuffered};
 use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
-use crate::http::headers::{strip_kept, strip_response, title_case};
+use crate::http::headers::{HopByHop, strip_kept, strip_response, title_case};
 use crate::rule::pattern;
 use crate::snapshot::View;
 use crate::upstream::ask::ask;
@@ -186,7 +186,7 @@ impl ForwardAuth {
     /// The answer of the server that refuses, for the client.
     fn refusal(&self, mut parts: http::response::Parts, content: Bytes) -> Response<Body> {
         // As in Traefik, which looks for headers of the connection by their names alone.
-        strip_response(&mut parts.headers, false);
+        strip_response(&mut parts.headers, HopByHop::Known);
         parts.headers.remove(CONTENT_LENGTH);
         if let Some(location) = parts.headers.get(LOCATION).cloned() {
             match self.location(&location) {

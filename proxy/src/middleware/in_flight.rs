@@ -7,7 +7,8 @@ use http::{Response, StatusCode};
 
 use crate::config::dynamic::InFlightReq as Config;
 use crate::http::body::Body;
-use crate::http::exchange::{Exchange, Held, Hold};
+use crate::http::exchange::Exchange;
+use crate::response_guard::{BoxedGuard, ResponseGuard};
 
 use super::source::Criterion;
 
@@ -26,7 +27,7 @@ struct Place {
     source: String,
 }
 
-impl Hold for Place {}
+impl ResponseGuard for Place {}
 
 impl InFlight {
     /// From the configuration.
@@ -40,7 +41,7 @@ impl InFlight {
     }
 
     /// A place for the request, or the answer that there is none.
-    pub(crate) fn request(self: &Arc<Self>, exchange: &Exchange) -> Result<Held, Box<Response<Body>>> {
+    pub(crate) fn request(self: &Arc<Self>, exchange: &Exchange) -> Result<BoxedGuard, Box<Response<Body>>> {
         match self.admit(self.criterion.of(exchange)) {
             Some(place) => Ok(Box::new(place)),
             None => {

@@ -7,8 +7,9 @@ use crate::config::dynamic::IpAllowList as Config;
 use crate::http::body::Body;
 use crate::http::error_response::status_text;
 use crate::http::exchange::Exchange;
+use crate::networks;
 
-use super::source::{self, Address};
+use super::source::Address;
 
 /// Who may pass, and the answer to others.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl IpAllowList {
             .filter(|status| status.canonical_reason().is_some())
             .ok_or_else(|| format!("invalid HTTP status code {code}"))?;
         Ok(Self {
-            networks: source::networks(&config.source_range)
+            networks: networks::networks(&config.source_range)
                 .map_err(|error| format!("cannot parse CIDRs [{}]: {error}", config.source_range.join(" ")))?,
             address: Address::new(config.ip_strategy.as_ref())?,
             status,
@@ -43,7 +44,7 @@ impl IpAllowList {
 
     pub(crate) fn request(&self, exchange: &Exchange) -> Option<Response<Body>> {
         let address = self.address.of(exchange);
-        let allowed = source::parse(&address).is_some_and(|ip| self.networks.iter().any(|net| net.contains(&ip)));
+        let allowed = networks::parse(&address).is_some_and(|ip| self.networks.iter().any(|net| net.contains(&ip)));
         (!allowed).then(|| status_text(self.status))
     }
 }

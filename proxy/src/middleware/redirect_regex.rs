@@ -40,7 +40,7 @@ impl RedirectRegex {
             return None;
         }
         let Some(location) = location(&new) else {
-            return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
+            return Some(exchange.client.worker.refusal(Reason::BadGateway));
         };
         redirect(&location, &exchange.parts.method, self.permanent)
     }

@@ -40,7 +40,7 @@ impl RedirectScheme {
         }
         // As in Traefik: with a port behind it an IPv6 address loses its brackets, and no URL comes of that.
         if !self.is_url || (name.starts_with('[') && name.len() < host.len()) {
-            return Some(Reason::BadGateway.response(exchange.client.worker.shared.mark_errors));
+            return Some(exchange.client.worker.refusal(Reason::BadGateway));
         }
         redirect(
             &format!("{}://{name}{}{}", self.scheme.to_ascii_lowercase(), self.port, exchange.target.as_sent()),

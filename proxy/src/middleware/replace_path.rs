@@ -68,7 +68,7 @@ impl ReplacePathRegex {
                 let path = RawPath { decoded, raw };
                 // Where what is made can only be sent decoded, an encoded `/` becomes a real one: an empty segment tells.
                 if rooted(&path.escaped()).contains("//") {
-                    return Some(refusal(exchange.client.worker.shared.mark_errors));
+                    return Some(refusal(exchange));
                 }
                 go_on(exchange, &path)
             }
@@ -91,14 +91,14 @@ pub(super) fn go_on(exchange: &mut Exchange, path: &RawPath) -> Option<Response<
     };
     let outside = escaped.split('/').any(|segment| matches!(segment, "." | ".."));
     if outside || canonical_path(&escaped, false).is_err() {
-        return Some(refusal(exchange.client.worker.shared.mark_errors));
+        return Some(refusal(exchange));
     }
     exchange.target.set_path(escaped);
     None
 }
 
-fn refusal(mark: bool) -> Response<Body> {
-    let mut response = Reason::DeniedPath.response(mark).map(|_| Body::from_static("Bad Request\n"));
+fn refusal(exchange: &Exchange) -> Response<Body> {
+    let mut response = exchange.client.worker.refusal(Reason::DeniedPath).map(|_| Body::from_static("Bad Request\n"));
     described(response.headers_mut());
     response
 }

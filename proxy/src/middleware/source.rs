@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv6Net};
 use crate::config::dynamic::{IpStrategy, SourceCriterion};
 use crate::http::exchange::Exchange;
 use crate::http::headers::X_FORWARDED_FOR;
+use crate::networks::{networks, parse};
 
 /// How a client's address is found.
 #[derive(Debug, Clone)]
@@ -70,12 +71,6 @@ fn forwarded(exchange: &Exchange) -> Vec<String> {
         .collect()
 }
 
-/// An address as proxies write it: alone, or with a port.
-pub(crate) fn parse(text: &str) -> Option<IpAddr> {
-    let ip = text.parse::<IpAddr>().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|addr| addr.ip()));
-    ip.map(|ip| ip.to_canonical())
-}
-
 fn masked(text: &str, subnet: Option<u8>) -> String {
     match (text.parse::<IpAddr>(), subnet) {
         (Ok(IpAddr::V6(ip)), Some(bits)) => {
@@ -83,23 +78,6 @@ fn masked(text: &str, subnet: Option<u8>) -> String {
         }
         _ => text.to_owned(),
     }
-}
-
-/// Networks, or single addresses.
-///
-/// # Errors
-/// The first that is neither.
-pub(crate) fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
-    texts
-        .iter()
-        .map(|text| {
-            let text = text.trim();
-            text.parse::<IpNet>()
-                .ok()
-                .or_else(|| parse(text).map(IpNet::from))
-                .ok_or_else(|| format!("parsing CIDR trusted IPs <nil>: invalid CIDR address: {text}"))
-        })
-        .collect()
 }
 
 /// What tells one source from another.

@@ -67,7 +67,7 @@ pub(crate) fn strip(exchange: &mut Exchange, prefix: &str, rest: &str) -> Option
             }
             None
         }
-        _ => Some(Reason::DeniedPath.response(exchange.client.worker.shared.mark_errors)),
+        _ => Some(exchange.client.worker.refusal(Reason::DeniedPath)),
     }
 }
 

@@ -15,12 +15,12 @@ use crate::route::{self, EntryPointModel, RoutingTable};
 use crate::tcp;
 use crate::tls::local;
 use crate::tls::options::{Tickets, unavailable};
-use crate::tls::resolver::{Certificates, Obtained};
+use crate::tls::resolver::{Certificates, Obtained, Policy};
 use crate::tls::store::Store;
 use crate::udp;
 
 use super::internal::Internal;
-use super::security::{self, Wish};
+use super::security::{self, RouterTls};
 use super::services;
 use super::{Route, Service, Snapshot};
 
@@ -69,99 +69,23 @@ pub(crate) struct Inputs<'a> {
 pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapshot, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut table = RoutingTable::compile(inputs.config, inputs.entry_points);
-
-    let (store, certificates, wrong) =
-        security::store(&inputs.config.tls, inputs.folders, Arc::clone(inputs.own), before);
-    problems.extend(
-        wrong
-            .into_iter()
-            .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
-    );
-    let store = Arc::new(store);
-    let shown = Certificates { store: Arc::clone(&store), obtained: Arc::clone(inputs.obtained) };
-    let options = security::options(&inputs.config.tls, &shown, inputs.tickets);
-    for (name, result) in &options {
-        if let Err(error) = result {
-            problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
-        }
-    }
-
-    for (name, configured) in &inputs.config.tls.options {
-        problems.extend(unavailable(configured).into_iter().map(|missing| Problem {
-            object: format!("TLS options `{name}`"),
-            reason: format!("`{missing}` is not offered by this gateway, which goes on with what else is listed"),
-        }));
-    }
-
+    let tls = Tls::compile(inputs, &table, before, &mut problems);
     let (wants, impossible) = wanted::wants(inputs.config, &table, inputs.resolvers);
     problems.extend(impossible);
 
     let nothing = HashMap::new();
     let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
-    let mut builder = services::Builder::new(inputs.config, known, slots, inputs.internal);
+    let mut services = services::Builder::new(inputs.config, known, slots, inputs.internal);
     let mut middlewares =
         middleware::Builder::new(&inputs.config.http.middlewares, before.map(|before| &before.middlewares));
-
-    let wish = |router: &route::Route| {
-        router.tls.as_ref().map(|tls| Wish { hosts: router.hosts(), options: tls.options.clone() })
-    };
-    let wishes: Vec<Wish> = table.routes().iter().filter_map(wish).collect();
-    let (policy, conflicts) = security::policy(&wishes, &options);
-    let is_strict = inputs.entry_points.iter().any(|entry| entry.strict_tls_options);
-    let mut routes = Vec::new();
-    let mut disabled = Vec::new();
-    for (index, router) in table.routes().iter().enumerate() {
-        if !router.is_enabled() {
-            routes.push(None);
-            continue;
-        }
-        let checked = router.tls.as_ref().map_or(Ok(()), |tls| {
-            check_options(&tls.options, &options)?;
-            let in_conflict = |host: &String| conflicts.contains(&host.to_ascii_lowercase());
-            if is_strict && router.hosts().iter().any(in_conflict) { Err(CONFLICT.to_owned()) } else { Ok(()) }
-        });
-        let route = checked.and_then(|()| {
-            let service = builder.service(&router.service, &mut middlewares).map_err(|error| error.to_string())?;
-            let mut built = middlewares
-                .build(&router.name, &router.middlewares, &mut builder)
-                .map_err(|error| error.to_string())?;
-            // Its own middlewares are those of the route, too: behind them it can be waited for.
-            let service = match &*service {
-                Service::Guarded { middlewares, service } => {
-                    built.extend(middlewares.iter().cloned());
-                    Arc::clone(service)
-                }
-                _ => service,
-            };
-            Ok(Route {
-                name: Arc::from(router.name.as_str()),
-                service_name: Arc::from(router.service.as_str()),
-                middlewares: built,
-                service,
-                measured: router.is_measured(),
-                traced: router.is_traced(),
-                logged: router.is_logged(),
-                unasked: matches!(router.name.as_str(), "api@internal" | "dashboard@internal"),
-            })
-        });
-        routes.push(match route {
-            Ok(route) => Some(route),
-            Err(reason) => {
-                disabled.push((index, reason));
-                None
-            }
-        });
-    }
-    for (index, reason) in unheard(&table, &conflicts) {
-        table.warn(index, reason);
-    }
-    for (index, reason) in disabled {
-        if let Some(router) = table.routes().get(index) {
-            problems.push(Problem { object: format!("router `{}`", router.name), reason: reason.clone() });
-        }
-        table.disable(index, reason);
-    }
-    problems.extend(builder.unreachable.drain(..).map(|(service, reason)| {
+    let built = table.routes().iter().map(|router| {
+        router.is_enabled().then(|| {
+            tls.check(router)?;
+            build(router, &mut services, &mut middlewares)
+        })
+    });
+    let routes = enabled(built.collect(), &tls, &mut table, &mut problems);
+    problems.extend(services.unreachable.drain(..).map(|(service, reason)| {
         let object = format!("service `{service}`");
         Problem { object, reason }
     }));
@@ -169,36 +93,161 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         object: format!("router `{other}`"),
         reason: format!("it has the rule and the priority of `{first}`, which gets every request"),
     }));
-    let fate = if is_strict { "they take no requests" } else { "it gets the default ones" };
-    problems.extend(conflicts.into_iter().map(|host| Problem {
-        object: format!("host `{host}`"),
-        reason: format!("routers ask for different TLS options; {fate}"),
-    }));
-    let (tcp, wrong) =
-        tcp::compile::compile(inputs.config, inputs.entry_points, &table, &options, before.map(|before| &before.tcp));
+    problems.extend(tls.conflicts());
+
+    let tcp_before = before.map(|before| &before.tcp);
+    let (tcp, wrong) = tcp::compile::compile(inputs.config, inputs.entry_points, &table, &tls.options, tcp_before);
     problems.extend(wrong);
     let (udp, wrong) = udp::compile::compile(inputs.config, inputs.udp_entry_points);
     problems.extend(wrong);
-    let broken_services = builder.failed();
     let snapshot = Snapshot {
-        broken_services,
-        served_services: builder.served(),
+        broken_services: services.failed(),
+        served_services: services.served(),
         broken_middlewares: middlewares.failed,
         tcp,
         udp,
         routes,
-        policy,
-        certificates,
-        local: local_hosts(&table, &store, inputs.resolvers),
+        policy: tls.policy,
+        certificates: tls.certificates,
+        local: local_hosts(&table, &tls.store, inputs.resolvers),
         table: Arc::new(table),
-        wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store },
-        slots: builder.slots,
-        servers: builder.servers,
+        wanted: Wanted { resolvers: inputs.resolvers.clone(), wants, store: tls.store },
+        slots: services.slots,
+        servers: services.servers,
         middlewares: middlewares.kept,
-        checks: builder.checks,
+        checks: services.checks,
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)
+}
+
+/// Certificates, TLS options, and which hosts have which.
+struct Tls {
+    store: Arc<Store>,
+    certificates: security::Sources,
+    options: security::Options,
+    policy: Policy,
+    /// Hosts whose routers ask for different options.
+    conflicting: Vec<String>,
+    /// Whether routers of such hosts take no requests.
+    is_strict: bool,
+}
+
+impl Tls {
+    fn compile(
+        inputs: &Inputs<'_>,
+        table: &RoutingTable,
+        before: Option<&Snapshot>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let tls = &inputs.config.tls;
+        let (store, certificates, wrong) = security::store(tls, inputs.folders, Arc::clone(inputs.own), before);
+        problems.extend(
+            wrong
+                .into_iter()
+                .map(|problem| Problem { object: format!("certificate {}", problem.place), reason: problem.reason }),
+        );
+        let store = Arc::new(store);
+        let shown = Certificates { store: Arc::clone(&store), obtained: Arc::clone(inputs.obtained) };
+        let options = security::options(tls, &shown, inputs.tickets);
+        for (name, result) in &options {
+            if let Err(error) = result {
+                problems.push(Problem { object: format!("TLS options `{name}`"), reason: error.to_string() });
+            }
+        }
+        for (name, configured) in &tls.options {
+            problems.extend(unavailable(configured).into_iter().map(|missing| Problem {
+                object: format!("TLS options `{name}`"),
+                reason: format!("`{missing}` is not offered by this gateway, which goes on with what else is listed"),
+            }));
+        }
+        let asked_for = |router: &route::Route| {
+            router.tls.as_ref().map(|tls| RouterTls { hosts: router.hosts(), options: tls.options.clone() })
+        };
+        let asked_for: Vec<RouterTls> = table.routes().iter().filter_map(asked_for).collect();
+        let (policy, conflicting) = security::policy(&asked_for, &options);
+        let is_strict = inputs.entry_points.iter().any(|entry| entry.strict_tls_options);
+        Self { store, certificates, options, policy, conflicting, is_strict }
+    }
+
+    /// Whether a router can have the TLS options that it names.
+    ///
+    /// # Errors
+    /// Traefik's words for why not.
+    fn check(&self, router: &route::Route) -> Result<(), String> {
+        let Some(tls) = &router.tls else { return Ok(()) };
+        check_options(&tls.options, &self.options)?;
+        let in_conflict = |host: &String| self.conflicting.contains(&host.to_ascii_lowercase());
+        if self.is_strict && router.hosts().iter().any(in_conflict) { Err(CONFLICT.to_owned()) } else { Ok(()) }
+    }
+
+    /// What is to be said of the hosts whose routers do not agree.
+    fn conflicts(&self) -> impl Iterator<Item = Problem> {
+        let consequence = if self.is_strict { "they take no requests" } else { "it gets the default ones" };
+        self.conflicting.iter().map(move |host| Problem {
+            object: format!("host `{host}`"),
+            reason: format!("routers ask for different TLS options; {consequence}"),
+        })
+    }
+}
+
+/// What runs for a router.
+///
+/// # Errors
+/// Why its service or one of its middlewares cannot be built.
+fn build(
+    router: &route::Route,
+    services: &mut services::Builder<'_>,
+    middlewares: &mut middleware::Builder<'_>,
+) -> Result<Route, String> {
+    let service = services.service(&router.service, middlewares).map_err(|error| error.to_string())?;
+    let mut built =
+        middlewares.build(&router.name, &router.middlewares, services).map_err(|error| error.to_string())?;
+    // Its own middlewares are those of the route, too: behind them it can be waited for.
+    let service = match &*service {
+        Service::Guarded { middlewares, service } => {
+            built.extend(middlewares.iter().cloned());
+            Arc::clone(service)
+        }
+        _ => service,
+    };
+    Ok(Route {
+        name: Arc::from(router.name.as_str()),
+        service_name: Arc::from(router.service.as_str()),
+        middlewares: built,
+        service,
+        measured: router.is_measured(),
+        traced: router.is_traced(),
+        logged: router.is_logged(),
+        unasked: matches!(router.name.as_str(), "api@internal" | "dashboard@internal"),
+    })
+}
+
+/// The routes that could be built, by position. Routers of the others are disabled, and those that are not served as they ask
+/// for are warned about.
+fn enabled(
+    built: Vec<Option<Result<Route, String>>>,
+    tls: &Tls,
+    table: &mut RoutingTable,
+    problems: &mut Vec<Problem>,
+) -> Vec<Option<Route>> {
+    for (index, reason) in unheard(table, &tls.conflicting) {
+        table.warn(index, reason);
+    }
+    let mut routes = Vec::with_capacity(built.len());
+    for (index, route) in built.into_iter().enumerate() {
+        match route.transpose() {
+            Ok(route) => routes.push(route),
+            Err(reason) => {
+                if let Some(router) = table.routes().get(index) {
+                    problems.push(Problem { object: format!("router `{}`", router.name), reason: reason.clone() });
+                }
+                table.disable(index, reason);
+                routes.push(None);
+            }
+        }
+    }
+    routes
 }
 
 /// Routes that are not served with the TLS options which they name, by position, with Traefik's words for why.

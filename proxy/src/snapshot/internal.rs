@@ -1,5 +1,6 @@
 //! Services of the gateway itself: `ping@internal`, `noop@internal`, `prometheus@internal`, and what its owner plugs in (`api@internal`).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -50,6 +51,31 @@ pub(crate) enum Internal {
     Metrics(Arc<Metrics>),
     /// Plugged in.
     Handler(Handler),
+}
+
+/// The services that a gateway has.
+#[derive(Debug)]
+pub(crate) struct InternalServices {
+    /// Those that are plugged in, by qualified name.
+    pub(crate) handlers: HashMap<String, Handler>,
+    /// Whether the gateway is going away.
+    pub(crate) terminating: Arc<AtomicBool>,
+    /// What `ping@internal` answers then.
+    pub(crate) terminating_status: StatusCode,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl InternalServices {
+    /// The service of a qualified name.
+    pub(crate) fn find(&self, name: &str) -> Option<Internal> {
+        match name {
+            "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating), self.terminating_status)),
+            "noop@internal" => Some(Internal::Noop),
+            "prometheus@internal" => self.metrics.registry().map(|_| Internal::Metrics(Arc::clone(&self.metrics))),
+            other => self.handlers.get(other).cloned().map(Internal::Handler),
+        }
+    }
 }
 
 impl Internal {

@@ -108,18 +108,18 @@ fn prepare(options: &TlsOptions, certificates: &Certificates, tickets: &Tickets)
     })
 }
 
-/// A router's wish: these hosts with these options.
+/// What a router asks for: these hosts with these options.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct RouterTls {
     /// Hosts of its rule.
     pub(crate) hosts: Vec<String>,
     /// Qualified name of the options; empty or `default` for the default ones.
     pub(crate) options: String,
 }
 
-/// The policy that fulfils the wishes. A host for which routers wish different options gets the default ones, and is
+/// The policy that gives routers what they ask for. A host for which they ask for different options gets the default ones, and is
 /// returned; hosts whose options are missing or unusable are closed.
-pub(crate) fn policy(wishes: &[Wish], options: &Options) -> (Policy, Vec<String>) {
+pub(crate) fn policy(routers: &[RouterTls], options: &Options) -> (Policy, Vec<String>) {
     let terms = |name: &str| match options.get(name) {
         Some(Ok(terms)) => terms.clone(),
         _ => Terms::closed(name),
@@ -127,9 +127,10 @@ pub(crate) fn policy(wishes: &[Wish], options: &Options) -> (Policy, Vec<String>
     let mut policy = Policy::new(terms("default"));
     let mut chosen: HashMap<String, &str> = HashMap::new();
     let mut conflicts = Vec::new();
-    for wish in wishes {
-        let wanted = if matches!(wish.options.as_str(), "" | "default") { "default" } else { wish.options.as_str() };
-        for host in &wish.hosts {
+    for router in routers {
+        let wanted =
+            if matches!(router.options.as_str(), "" | "default") { "default" } else { router.options.as_str() };
+        for host in &router.hosts {
             let host = host.to_ascii_lowercase();
             match chosen.get(&host) {
                 Some(before) if *before != wanted => {

@@ -118,7 +118,7 @@ impl Service {
             Ok(response) => response,
             Err(no_answer) => {
                 tracing::warn!(error = no_answer.explain(), path = exchange.target.path(), "no answer from a service");
-                no_answer.reason().response(exchange.client.worker.shared.mark_errors)
+                exchange.client.worker.refusal(no_answer.reason())
             }
         }
     }

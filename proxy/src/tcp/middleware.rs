@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ipnet::IpNet;
 
 use crate::config::dynamic::{TcpIpAllowList, TcpMiddleware as Config};
-use crate::middleware::source;
+use crate::networks::networks;
 
 /// A middleware.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl TcpMiddleware {
             if list.source_range.is_empty() {
                 return Err("sourceRange is empty, IPAllowLister not created".to_owned());
             }
-            let networks = source::networks(&list.source_range)
+            let networks = networks(&list.source_range)
                 .map_err(|reason| format!("cannot parse CIDRs [{}]: {reason}", list.source_range.join(" ")))?;
             Ok(Self::Allow(networks.into()))
         };

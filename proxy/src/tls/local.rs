@@ -16,8 +16,8 @@ use rcgen::{
 };
 use rustls::sign::CertifiedKey;
 
-use super::provider;
 use super::store::ByName;
+use super::{OwnCertificateError, certified};
 use crate::file;
 
 /// Domains that exist on a private network or machine only: RFC 6761 section 6.3, RFC 8375, and ICANN's reservation.
@@ -65,7 +65,7 @@ pub(crate) fn is_local(host: &str) -> bool {
 
 /// What handshakes see of this authority's certificates.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct LocalCertificates {
     /// By name.
     pub(crate) by_name: ByName,
     /// For clients that name no host, which are those that were given an address.
@@ -74,7 +74,7 @@ pub(crate) struct Shown {
 
 /// The authority and the certificates that it gave.
 #[derive(Debug, Default)]
-pub(crate) struct Local {
+pub(crate) struct LocalAuthority {
     authority: Option<Authority>,
     /// By their names.
     given: BTreeMap<Vec<String>, Given>,
@@ -86,13 +86,17 @@ struct Given {
     certificate: Arc<CertifiedKey>,
 }
 
-impl Local {
+impl LocalAuthority {
     /// Certificates for these hosts, those that were given before where they are young enough; the authority is kept in `folder`, and made when it
     /// is needed for the first time.
     ///
     /// # Errors
     /// Why there are none.
-    pub(crate) fn serve(&mut self, folder: &Path, hosts: &BTreeSet<String>) -> Result<Shown, String> {
+    pub(crate) fn certificates_for(
+        &mut self,
+        folder: &Path,
+        hosts: &BTreeSet<String>,
+    ) -> Result<LocalCertificates, String> {
         let mut sets: Vec<Vec<String>> = Vec::new();
         let (addresses, names): (Vec<&String>, Vec<&String>) =
             hosts.iter().partition(|host| host.parse::<IpAddr>().is_ok());
@@ -114,7 +118,7 @@ impl Local {
             let certificate = authority.give(&names, now).map_err(|error| error.to_string())?;
             self.given.insert(names, Given { at: now, certificate });
         }
-        let mut shown = Shown::default();
+        let mut shown = LocalCertificates::default();
         self.given.values().for_each(|given| shown.by_name.add(&given.certificate));
         shown.addresses = self.given.get(&addresses).map(|given| Arc::clone(&given.certificate));
         Ok(shown)
@@ -159,7 +163,7 @@ impl Authority {
         Ok(Self { folder: folder.to_owned(), issuer })
     }
 
-    fn give(&self, names: &[String], now: u64) -> Result<Arc<CertifiedKey>, rcgen::Error> {
+    fn give(&self, names: &[String], now: u64) -> Result<Arc<CertifiedKey>, OwnCertificateError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names.to_vec())?;
         params.distinguished_name = DistinguishedName::new();
@@ -167,11 +171,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         limit(&mut params, now, LIFETIME);
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let signer =
-            provider().key_provider.load_private_key(der).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
-        Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
+        certified(&params.signed_by(&key, &self.issuer)?, &key)
     }
 }
 
@@ -227,6 +227,7 @@ mod tests {
     use rustls_pki_types::pem::PemObject as _;
     use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+    use super::super::provider;
     use super::*;
 
     fn hosts(hosts: &[&str]) -> BTreeSet<String> {
@@ -265,11 +266,11 @@ mod tests {
     #[test]
     fn certificates_are_given_by_an_authority_that_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let mut local = Local::default();
-        let shown = local.serve(folder.path(), &hosts(&[])).unwrap();
+        let mut local = LocalAuthority::default();
+        let shown = local.certificates_for(folder.path(), &hosts(&[])).unwrap();
         assert!(shown.by_name.find("localhost").is_none());
         assert!(!folder.path().join(ROOT).exists(), "nobody needs it");
-        let shown = local.serve(folder.path(), &hosts(&["app.localhost", "127.0.0.1", "fd00::1"])).unwrap();
+        let shown = local.certificates_for(folder.path(), &hosts(&["app.localhost", "127.0.0.1", "fd00::1"])).unwrap();
         let root = std::fs::read(folder.path().join(ROOT)).unwrap();
         let first = Arc::clone(shown.by_name.find("app.localhost").unwrap());
         assert!(is_accepted(folder.path(), &first, "app.localhost"));
@@ -277,12 +278,12 @@ mod tests {
         assert!(is_accepted(folder.path(), addresses, "127.0.0.1") && is_accepted(folder.path(), addresses, "fd00::1"));
         assert!(!is_accepted(folder.path(), addresses, "app.localhost"));
 
-        let shown = local.serve(folder.path(), &hosts(&["app.localhost", "x.internal"])).unwrap();
+        let shown = local.certificates_for(folder.path(), &hosts(&["app.localhost", "x.internal"])).unwrap();
         assert!(Arc::ptr_eq(shown.by_name.find("app.localhost").unwrap(), &first), "given once");
         assert!(shown.addresses.is_none());
 
-        let mut again = Local::default();
-        let shown = again.serve(folder.path(), &hosts(&["x.internal"])).unwrap();
+        let mut again = LocalAuthority::default();
+        let shown = again.certificates_for(folder.path(), &hosts(&["x.internal"])).unwrap();
         assert_eq!(std::fs::read(folder.path().join(ROOT)).unwrap(), root, "the root stays");
         assert!(is_accepted(folder.path(), shown.by_name.find("x.internal").unwrap(), "x.internal"));
     }
@@ -303,7 +304,7 @@ mod tests {
         for name in [ROOT, KEY] {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
-        Local::default().serve(folder.path(), &hosts(&["localhost"])).unwrap();
+        LocalAuthority::default().certificates_for(folder.path(), &hosts(&["localhost"])).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join("key.pem.broken-1")).unwrap(), "x");
     }
 }

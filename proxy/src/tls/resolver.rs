@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::local::Shown;
+use super::local::LocalCertificates;
 use super::quic;
 use super::store::{ByName, Store};
 
@@ -19,7 +19,7 @@ pub(crate) struct Obtained {
     /// From authorities that speak ACME.
     pub(crate) acme: ArcSwap<ByName>,
     /// From the authority of our own.
-    pub(crate) local: ArcSwap<Shown>,
+    pub(crate) local: ArcSwap<LocalCertificates>,
 }
 
 /// All certificates that there are to show.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 
-use super::provider;
+use super::{OwnCertificateError, certified};
 
 /// Certificates by server name.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 ///
 /// # Errors
 /// The system gives no randomness.
-pub(crate) fn self_made() -> Result<Arc<CertifiedKey>, rcgen::Error> {
+pub(crate) fn self_made() -> Result<Arc<CertifiedKey>, OwnCertificateError> {
     let key = rcgen::KeyPair::generate()?;
     let serial = key.public_key_raw().iter().rev().take(16).fold(String::new(), |mut out, byte| {
         use std::fmt::Write as _;
@@ -150,10 +150,7 @@ pub(crate) fn self_made() -> Result<Arc<CertifiedKey>, rcgen::Error> {
     let mut params = rcgen::CertificateParams::new([format!("{left}.{right}.traefik.default")])?;
     params.distinguished_name.push(rcgen::DnType::CommonName, "TRAEFIK DEFAULT CERT");
     params.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
-    let certificate = params.self_signed(&key)?;
-    let der = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let signer = provider().key_provider.load_private_key(der).map_err(|_| rcgen::Error::KeyGenerationUnavailable)?;
-    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signer)))
+    certified(&params.self_signed(&key)?, &key)
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use http::{HeaderValue, Response, request};
 use crate::http::body::RequestBody;
 
 use super::call::Call;
+use super::dial::Versions;
 use super::failure::Failure;
-use super::pool::{Answer, Pool, UnderWay, UpstreamBody};
+use super::pool::{Answer, Pool, Reuse, UnderWay, UpstreamBody};
 
 /// What Traefik calls itself where it asks on its own; such servers have seen nothing else.
 pub(crate) const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
@@ -26,9 +27,9 @@ pub(crate) async fn ask(
     target: &PathAndQuery,
     body: &Bytes,
 ) -> Result<Response<UpstreamBody>, Failure> {
-    let mut fresh = false;
+    let mut reuse = Reuse::Allowed;
     loop {
-        let lease = pool.lease(fresh, false).await?;
+        let lease = pool.lease(reuse, Versions::All).await?;
         let reused = lease.is_reused();
         let mut call = Call {
             method: head.method.clone(),
@@ -41,7 +42,7 @@ pub(crate) async fn ask(
         match lease.send(UnderWay::new(pool), &mut call, &mut |_| ()).await {
             Ok(Answer::Response(response)) => return Ok(response),
             Ok(Answer::Switched(..)) => return Err(Failure::BadUpgrade),
-            Err(_) if reused => fresh = true,
+            Err(_) if reused => reuse = Reuse::Forbidden,
             Err(unanswered) => return Err(unanswered.failure),
         }
     }

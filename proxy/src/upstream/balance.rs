@@ -5,6 +5,7 @@
 pub(crate) mod load;
 mod passive;
 mod rendezvous;
+mod tried;
 mod turns;
 
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::config::dynamic::PassiveHealthCheck;
-use crate::http::exchange::Held;
+use crate::response_guard::BoxedGuard;
 
 use super::server::Server;
 use super::sticky::Pins;
@@ -21,6 +22,7 @@ use super::sticky::Pins;
 use load::Load;
 pub(crate) use passive::Passive;
 pub(crate) use rendezvous::Rendezvous;
+pub(crate) use tried::Tried;
 pub(crate) use turns::Turns;
 
 /// A server, as a load balancer is told of it.
@@ -125,21 +127,21 @@ impl Balance {
     }
 
     /// The index of the server that a request of `client` goes to: healthy, not in `tried`, and, while there is another, not
-    /// one that could lately not be reached. `tried` has a bit per server; those beyond the 64th count as untried.
-    pub(crate) fn pick(&self, tried: u64, client: IpAddr) -> Option<usize> {
-        self.choose(client, |index, server| is_open(tried, index) && !server.is_suspect())
-            .or_else(|| self.choose(client, |index, _| is_open(tried, index)))
+    /// one that could lately not be reached.
+    pub(crate) fn pick(&self, tried: &Tried, client: IpAddr) -> Option<usize> {
+        self.choose(client, |index, server| !tried.contains(index) && !server.is_suspect())
+            .or_else(|| self.choose(client, |index, _| !tried.contains(index)))
     }
 
     /// Whether some healthy server is not in `tried`.
-    pub(crate) fn has_other(&self, tried: u64) -> bool {
+    pub(crate) fn has_other(&self, tried: &Tried) -> bool {
         let servers = self.servers.iter().zip(&self.weights).enumerate();
-        servers.into_iter().any(|(i, (server, weight))| *weight > 0 && is_open(tried, i) && server.is_healthy())
+        servers.into_iter().any(|(i, (server, weight))| *weight > 0 && !tried.contains(i) && server.is_healthy())
     }
 
     /// Whether some server takes requests.
     pub(crate) fn is_up(&self) -> bool {
-        self.has_other(0)
+        self.has_other(&Tried::default())
     }
 
     /// The healthy server that a sticky cookie names.
@@ -148,10 +150,10 @@ impl Balance {
     }
 
     /// Counts a request as under way to a server, where that matters to choices.
-    pub(crate) fn begin(&self, index: usize) -> Option<Held> {
+    pub(crate) fn begin(&self, index: usize) -> Option<BoxedGuard> {
         match self.strategy {
             Strategy::TwoChoices(_) | Strategy::LeastTime(_) => {
-                self.servers.get(index).map(|server| Box::new(Load::begin(server)) as Held)
+                self.servers.get(index).map(|server| Box::new(Load::begin(server)) as BoxedGuard)
             }
             _ => None,
         }
@@ -223,10 +225,6 @@ impl Balance {
         // Those that are equal take turns; others may have become busier meanwhile.
         turns.next(|index| score(index).is_some_and(|score| score <= least)).or(Some(best))
     }
-}
-
-fn is_open(tried: u64, index: usize) -> bool {
-    tried & 1_u64.checked_shl(u32::try_from(index).unwrap_or(64)).unwrap_or(0) == 0
 }
 
 /// SplitMix64: counted numbers become random ones.

@@ -42,11 +42,24 @@ impl UpstreamStream {
     }
 }
 
-/// Connects to `server`. With `http1_only` HTTP/2 is not offered in TLS.
+/// Versions of HTTP that a connection may be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// All that the server speaks.
+    All,
+    /// HTTP/1, which alone can switch to another protocol: HTTP/2 is not offered in TLS.
+    Http1,
+}
+
+/// Connects to `server`.
 ///
 /// # Errors
 /// [`Failure::Scheme`], [`Failure::Connect`], [`Failure::ConnectTimeout`] or [`Failure::Tls`].
-pub(crate) async fn dial(server: &Server, transport: &Transport, http1_only: bool) -> Result<UpstreamStream, Failure> {
+pub(crate) async fn dial(
+    server: &Server,
+    transport: &Transport,
+    versions: Versions,
+) -> Result<UpstreamStream, Failure> {
     if server.scheme == Scheme::Unknown {
         return Err(Failure::Scheme(server.url.clone()));
     }
@@ -56,7 +69,10 @@ pub(crate) async fn dial(server: &Server, transport: &Transport, http1_only: boo
         match server.scheme {
             Scheme::Http | Scheme::H2c | Scheme::Unknown => Ok(UpstreamStream::Plain(tcp)),
             Scheme::Https => {
-                let config = if http1_only { &transport.tls_http1 } else { &transport.tls };
+                let config = match versions {
+                    Versions::All => &transport.tls,
+                    Versions::Http1 => &transport.tls_http1,
+                };
                 handshake(server, transport, Arc::clone(config), tcp).await
             }
         }

@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use crate::http::body::BodyError;
-use crate::http::error_response::Reason;
 
 use super::http1::head::BadHead;
 
@@ -72,29 +71,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The answer that tells the client.
-    pub(crate) fn reason(&self) -> Reason {
-        match self {
-            Self::Connect { .. }
-            | Self::Left { .. }
-            | Self::HungUp(_)
-            | Self::BadHead(BadHead::Interim)
-            | Self::ClientGone => Reason::BadGateway,
-            Self::Tls { source, .. } if ended_there(source) => Reason::BadGateway,
-            Self::ConnectTimeout { .. } | Self::HeaderTimeout(_) => Reason::GatewayTimeout,
-            Self::Scheme(_)
-            | Self::Tls { .. }
-            | Self::BadAnswer(_)
-            | Self::BadHead(_)
-            | Self::BadCoding
-            | Self::BadLength
-            | Self::BadUpgrade => Reason::BadAnswer,
-            Self::LowStatus => Reason::LowStatus,
-            Self::ClientIdle => Reason::RequestTimeout,
-            Self::Disk(_) => Reason::Disk,
-        }
-    }
-
     /// True when the server could not be reached at all, so that no byte of the request was carried.
     pub(crate) fn unreached(&self) -> bool {
         matches!(self, Self::Scheme(_) | Self::Connect { .. } | Self::Left { .. } | Self::ConnectTimeout { .. })
@@ -116,16 +92,6 @@ impl Failure {
     }
 }
 
-/// Whether it was the server that ended a handshake, by an alert (RFC 8446 section 6) or by hanging up. As by Traefik, that is told
-/// from what we do not accept of it.
-fn ended_there(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(cause) => matches!(cause, rustls::Error::AlertReceived(_)),
-        None => true,
-    }
-}
-
 /// An error and its causes in one line, for the log.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -136,21 +102,4 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use rustls::{AlertDescription, CertificateError};
-
-    use super::*;
-
-    #[test]
-    fn a_handshake_that_the_server_ends_is_its_failure() {
-        let failed = |source| Failure::Tls { address: "a:443".to_owned(), source }.reason().status().as_u16();
-        let ours = |error: rustls::Error| failed(io::Error::new(io::ErrorKind::InvalidData, error));
-        assert_eq!(ours(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)), 502);
-        assert_eq!(failed(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")), 502);
-        assert_eq!(failed(io::ErrorKind::ConnectionReset.into()), 502);
-        assert_eq!(ours(CertificateError::UnknownIssuer.into()), 500);
-    }
 }

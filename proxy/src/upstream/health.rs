@@ -19,8 +19,9 @@ use crate::http::body::RequestBody;
 
 use super::ask::AGENT;
 use super::call::Call;
+use super::dial::Versions;
 use super::failure::{Failure, chain};
-use super::pool::{Answer, Pool, UnderWay};
+use super::pool::{Answer, Pool, Reuse, UnderWay};
 use super::server::Server;
 use super::transport::Transport;
 
@@ -122,7 +123,7 @@ struct Probe {
 }
 
 /// The head of an answer, and as much of its body as was read.
-struct Told {
+struct ProbeResponse {
     status: StatusCode,
     headers: HeaderMap,
     trailers: Option<HeaderMap>,
@@ -210,9 +211,15 @@ impl Probe {
         Err(format!("it leads on more than {} times", redirect::MOST))
     }
 
-    async fn send(&self, pool: &Arc<Pool>, url: &Uri, host: &HeaderValue, method: &Method) -> Result<Told, String> {
+    async fn send(
+        &self,
+        pool: &Arc<Pool>,
+        url: &Uri,
+        host: &HeaderValue,
+        method: &Method,
+    ) -> Result<ProbeResponse, String> {
         let said = |failure: Failure| chain(&failure);
-        let lease = pool.lease(false, false).await.map_err(said)?;
+        let lease = pool.lease(Reuse::Allowed, Versions::All).await.map_err(said)?;
         if self.is_grpc && !lease.is_http2() {
             return Err("it does not speak HTTP/2, which gRPC needs".to_owned());
         }
@@ -237,7 +244,7 @@ impl Probe {
                 let read = http_body_util::Limited::new(body, MOST_BODY).collect().await.ok();
                 let trailers = read.as_ref().and_then(|read| read.trailers().cloned());
                 let body = read.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-                Ok(Told { status: head.status, headers: head.headers, trailers, body })
+                Ok(ProbeResponse { status: head.status, headers: head.headers, trailers, body })
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::wire::output::{Framing, Output};
 use super::call::Call;
 use super::dial::UpstreamStream;
 use super::failure::Failure;
-use super::patience::Patience;
+use super::head_timeout::HeadTimeout;
 
 #[cfg(test)]
 mod tests;
@@ -107,11 +107,11 @@ impl Connection {
         &mut self,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
-        mut patience: Patience,
+        mut head_timeout: HeadTimeout,
     ) -> Result<Head, Unanswered> {
         self.begin(call);
         let answered = std::future::poll_fn(|cx| match self.poll_head(cx, inform) {
-            Poll::Pending if self.is_sent() => patience.poll_over(cx).map(Err),
+            Poll::Pending if self.is_sent() => head_timeout.poll_elapsed(cx).map(Err),
             polled => polled,
         });
         answered.await.map_err(|failure| {

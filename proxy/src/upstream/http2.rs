@@ -18,15 +18,15 @@ use tokio::sync::oneshot;
 
 use crate::http::body::{BodyError, RequestBody};
 use crate::http::meter::{Meter, Metered};
-use crate::http::serve::within;
+use crate::timeout::with_timeout;
 use crate::wire::stream::{Incoming, Sent, send};
 
 use super::call::Call;
 use super::dial::UpstreamStream;
 use super::failure::Failure;
+use super::head_timeout::HeadTimeout;
 use super::http1::head::BadHead;
 use super::http1::{Interim, MOST_INTERIM, Unanswered};
-use super::patience::Patience;
 use super::transport::TransportOptions;
 
 /// Most bytes of the header fields of an answer.
@@ -100,14 +100,14 @@ impl Connection {
         scheme: &'static str,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
-        patience: Patience,
+        head_timeout: HeadTimeout,
     ) -> Result<Response<Download>, Unanswered> {
         if let Err(error) = poll_fn(|cx| self.requests.poll_ready(cx)).await {
             return Err(Unanswered { untouched: true, failure: Failure::from_h2(error) });
         }
         let bare = call.body.is_empty();
         let kept = bare.then(|| call.headers.clone());
-        let answered = self.send(scheme, call, inform, patience).await;
+        let answered = self.send(scheme, call, inform, head_timeout).await;
         let (response, stop) = answered.map_err(|failed| {
             let untouched = kept.is_some() && failed.untouched;
             call.headers = kept.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Connection {
         scheme: &'static str,
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
-        mut patience: Patience,
+        mut head_timeout: HeadTimeout,
     ) -> Result<(Response<Incoming>, Option<oneshot::Sender<Infallible>>), Unanswered> {
         let body = std::mem::take(&mut call.body);
         let request = head(scheme, call, &body);
@@ -153,7 +153,7 @@ impl Connection {
             {
                 (sent, broken) = (true, end.ok());
             }
-            if sent { patience.poll_over(cx).map(|failure| Err(failure.into())) } else { Poll::Pending }
+            if sent { head_timeout.poll_elapsed(cx).map(|failure| Err(failure.into())) } else { Poll::Pending }
         })
         .await
         .map_err(|failed| match broken.or_else(|| cut.as_mut()?.try_recv().ok()) {
@@ -247,7 +247,7 @@ async fn drive(
         }
         tokio::select! {
             end = &mut connection => return ended(end),
-            pong = within(limit, ping.ping(Ping::opaque())) => if !matches!(pong, Some(Ok(_))) {
+            pong = with_timeout(limit, ping.ping(Ping::opaque())) => if !matches!(pong, Some(Ok(_))) {
                 return tracing::debug!("a connection to a server over HTTP/2 is given up: it does not answer a ping");
             }
         }

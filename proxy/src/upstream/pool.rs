@@ -17,13 +17,22 @@ use tokio_util::sync::CancellationToken;
 use crate::http::body::BodyError;
 
 use super::call::Call;
-use super::dial::{UpstreamStream, dial};
+use super::dial::{UpstreamStream, Versions, dial};
 use super::failure::Failure;
+use super::head_timeout::HeadTimeout;
 use super::http1::{Connection, Interim, Unanswered};
 use super::http2;
-use super::patience::Patience;
 use super::server::{Scheme, Server};
 use super::transport::Transport;
+
+/// Whether a connection may be one that has carried requests before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// It may.
+    Allowed,
+    /// It is to be a new one: a kept one has turned out to be closed.
+    Forbidden,
+}
 
 /// Connections of one worker to one server.
 #[derive(Debug)]
@@ -98,11 +107,11 @@ impl Pool {
         self.left.cancel();
     }
 
-    async fn connect(&self, http1_only: bool) -> Result<UpstreamStream, Failure> {
+    async fn connect(&self, versions: Versions) -> Result<UpstreamStream, Failure> {
         tokio::select! {
             biased;
             () = self.left.cancelled() => Err(Failure::Left { address: self.server.address() }),
-            stream = dial(&self.server, &self.transport, http1_only) => stream,
+            stream = dial(&self.server, &self.transport, versions) => stream,
         }
     }
 
@@ -116,21 +125,23 @@ impl Pool {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A kept connection, or a new one; `fresh` ignores the kept ones, `http1_only` is for upgrades.
+    /// A kept connection where that will do, or a new one.
     ///
     /// # Errors
     /// The server cannot be reached.
-    pub(crate) async fn lease(&self, fresh: bool, http1_only: bool) -> Result<Lease, Failure> {
-        if !fresh && let Some(lease) = self.reuse(http1_only) {
+    pub(crate) async fn lease(&self, reuse: Reuse, versions: Versions) -> Result<Lease, Failure> {
+        if reuse == Reuse::Allowed
+            && let Some(lease) = self.reuse(versions)
+        {
             return Ok(lease);
         }
         // Rare, and large: it has a place of its own in memory.
-        Box::pin(self.open(http1_only)).await
+        Box::pin(self.open(versions)).await
     }
 
-    async fn open(&self, http1_only: bool) -> Result<Lease, Failure> {
-        let stream = self.connect(http1_only).await?;
-        let prior_knowledge = self.server.scheme == Scheme::H2c && !http1_only;
+    async fn open(&self, versions: Versions) -> Result<Lease, Failure> {
+        let stream = self.connect(versions).await?;
+        let prior_knowledge = self.server.scheme == Scheme::H2c && versions == Versions::All;
         if prior_knowledge || stream.is_http2() {
             let mut connection = http2::Connection::open(stream, &self.transport.options).await?;
             let lease = connection.lease();
@@ -140,9 +151,9 @@ impl Pool {
         Ok(Lease::Http1 { connection: Box::new(Connection::new(stream)), reused: false })
     }
 
-    fn reuse(&self, http1_only: bool) -> Option<Lease> {
+    fn reuse(&self, versions: Versions) -> Option<Lease> {
         let mut kept = self.kept();
-        if !http1_only && !kept.http2.is_empty() {
+        if versions == Versions::All && !kept.http2.is_empty() {
             kept.http2.retain_mut(http2::Connection::is_open);
             if let Some(connection) = kept.http2.iter_mut().find(|connection| connection.has_room()) {
                 return Some(Lease::Http2 { connection: connection.lease(), reused: true });
@@ -214,10 +225,10 @@ impl Lease {
         call: &mut Call,
         inform: &mut (dyn FnMut(Interim) + Send),
     ) -> Result<Answer, Unanswered> {
-        let patience = Patience::new(under_way.0.transport.options.response_header_timeout);
+        let head_timeout = HeadTimeout::new(under_way.0.transport.options.response_header_timeout);
         match self {
             Self::Http1 { mut connection, .. } => {
-                let head = connection.exchange(call, inform, patience).await?;
+                let head = connection.exchange(call, inform, head_timeout).await?;
                 let mut response = Response::new(());
                 *response.status_mut() = head.status;
                 *response.version_mut() = head.version;
@@ -232,7 +243,7 @@ impl Lease {
             Self::Http2 { connection, .. } => {
                 let scheme = if under_way.0.server.scheme == Scheme::Https { "https" } else { "http" };
                 // Rare, and large: it has a place of its own in memory.
-                let answer = Box::pin(connection.exchange(scheme, call, inform, patience)).await?;
+                let answer = Box::pin(connection.exchange(scheme, call, inform, head_timeout)).await?;
                 Ok(Answer::Response(answer.map(|body| UpstreamBody { source: Source::Http2(body), under_way })))
             }
         }

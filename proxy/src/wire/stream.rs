@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::http::serve::within;
+use crate::timeout::with_timeout;
 
 /// A body that comes over a stream.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ where
     loop {
         stream.reserve_capacity(1);
         if stream.capacity() == 0 {
-            match within(stall, poll_fn(|cx| poll_room(stream, cx))).await {
+            match with_timeout(stall, poll_fn(|cx| poll_room(stream, cx))).await {
                 Some(true) => {}
                 Some(false) => return Sent::Unwanted,
                 None => return Sent::Stalled,

@@ -1,5 +1,7 @@
 //! Active health checks of TCP services, over gRPC, and through redirects.
 
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use proxy::config::duration::GoDuration;
 use proxy::config::dynamic::{
-    Configuration, ServerHealthCheck, TcpLoadBalancer, TcpRouter, TcpServer, TcpServerHealthCheck, TcpService,
+    Auth, Configuration, Middleware, ServerHealthCheck, TcpLoadBalancer, TcpRouter, TcpServer, TcpServerHealthCheck,
+    TcpService,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -83,6 +86,19 @@ fn checked(url: &str, check: ServerHealthCheck) -> Configuration {
     let balancer = configuration.http.services.get_mut("a@file").unwrap().load_balancer.as_mut().unwrap();
     balancer.health_check = Some(ServerHealthCheck { interval: GoDuration::from_millis(20), ..check });
     configuration
+}
+
+/// A configuration with users in a pipe: reading it takes as long as the pipe's writer likes. It is there as long as its folder.
+fn behind_a_pipe(url: &str) -> (tempfile::TempDir, PathBuf, Configuration) {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("users");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let users_file = pipe.to_str().unwrap().to_owned();
+    let auth = Middleware { basic_auth: Some(Auth { users_file, ..Auth::default() }), ..Middleware::default() };
+    let mut configuration = routed("slow", &[url.to_owned()]);
+    configuration.http.middlewares.insert("auth@file".to_owned(), auth);
+    configuration.http.routers.get_mut("slow@file").unwrap().middlewares = vec!["auth@file".to_owned()];
+    (folder, pipe, configuration)
 }
 
 /// Waits until a request gets this status.
@@ -209,4 +225,67 @@ async fn checks_ask_the_server_and_nobody_else() {
     until(&running, 200).await;
     running.apply(check("http://other/hc")).await;
     until(&running, 503).await;
+}
+
+#[tokio::test]
+async fn servers_are_checked_while_a_configuration_is_read_and_none_overtakes_it() {
+    let (probe, mut probes) = tokio::sync::mpsc::unbounded_channel();
+    let url = origin(move |mut stream| {
+        let probe = probe.clone();
+        async move {
+            while read_message(&mut stream).await.is_some() {
+                let _ = probe.send(());
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    let running = run(options(), checked(&url, ServerHealthCheck::default())).await;
+    let (_folder, pipe, slow) = behind_a_pipe(&url);
+    let both = async { tokio::join!(running.apply(slow), running.apply(routed("last", std::slice::from_ref(&url)))) };
+    let mut both = std::pin::pin!(both);
+    let meanwhile = async {
+        while probes.try_recv().is_ok() {}
+        for _ in 0..3 {
+            probes.recv().await.unwrap();
+        }
+        running.gateway.listeners().await.unwrap()
+    };
+    let listeners = tokio::select! {
+        _ = both.as_mut() => panic!("nobody has written the users yet"),
+        listeners = meanwhile => listeners,
+    };
+    assert_eq!(listeners.len(), 4, "commands are obeyed meanwhile");
+    tokio::task::spawn_blocking(move || std::fs::write(pipe, "user:$apr1$x$1111111111111111111111"))
+        .await
+        .unwrap()
+        .unwrap();
+    let (slow, last) = both.await;
+    assert_eq!((slow.revision, last.revision), (2, 3));
+    assert!(ask(running.web, &get("last.test", "/")).await.0.starts_with("HTTP/1.1 200"));
+    assert!(ask(running.web, &get("slow.test", "/")).await.0.starts_with("HTTP/1.1 404"), "the last one is in force");
+}
+
+#[tokio::test]
+async fn a_gateway_ends_while_a_configuration_is_read() {
+    let running = run(options(), Configuration::default()).await;
+    let (_folder, pipe, slow) = behind_a_pipe("http://127.0.0.1:1");
+    // A pipe that nobody reads cannot be opened like that.
+    let opened = async {
+        loop {
+            match std::fs::File::options()
+                .write(true)
+                .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+                .open(&pipe)
+            {
+                Ok(writer) => return writer,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let _writer = tokio::select! {
+        _ = running.apply(slow) => panic!("nobody has written the users"),
+        writer = opened => writer,
+    };
+    running.gateway.shutdown(Duration::ZERO, Duration::ZERO).await;
 }

@@ -17,12 +17,12 @@ fn certificate(names: &[&str], from: i64) -> Certificate {
     Certificate::parse(chain.as_bytes(), key.as_bytes()).unwrap()
 }
 
-fn kept(resolver: &str, names: &[&str], from: i64) -> Kept {
+fn kept(resolver: &str, names: &[&str], from: i64) -> StoredCertificate {
     let domain = Domain {
         main: (*names.first().unwrap()).to_owned(),
         sans: names.iter().skip(1).map(|name| (*name).to_owned()).collect(),
     };
-    Kept {
+    StoredCertificate {
         storage: "acme.json".into(),
         resolver: resolver.to_owned(),
         domain,
@@ -53,7 +53,7 @@ fn wanted(wants: &[(&str, &[&str])], configured: &[&str]) -> Wanted {
 }
 
 /// `RESOLVER: NAMES`, with `(again)` where a certificate is replaced, and when to look again.
-fn orders(wanted: &Wanted, kept: &[Kept], earliest: i64) -> (Vec<String>, i64) {
+fn orders(wanted: &Wanted, kept: &[StoredCertificate], earliest: i64) -> (Vec<String>, i64) {
     let view = View {
         wanted,
         kept: &kept.iter().collect::<Vec<_>>(),
@@ -108,7 +108,7 @@ fn what_is_old_is_renewed_by_who_got_it() {
     let old = kept("other", &["b.example", "a.example", "gone.example"], NOW - 80 * DAY);
     let wanted = wanted(&[("le", &["a.example"]), ("le", &["b.example"])], &[]);
     assert_eq!(orders(&wanted, std::slice::from_ref(&old), 0).0, ["other: b.example a.example (again)"]);
-    let orphan = Kept { resolver: "removed".to_owned(), ..old };
+    let orphan = StoredCertificate { resolver: "removed".to_owned(), ..old };
     assert_eq!(orders(&wanted, &[orphan], 0).0, ["le: a.example", "le: b.example"]);
     let unused = kept("le", &["unused.example"], NOW - 80 * DAY);
     let all = [unused, kept("le", &["a.example", "b.example"], NOW)];
@@ -136,7 +136,10 @@ fn a_suggestion_to_renew_at_once_counts_as_an_order_like_others() {
 #[test]
 fn another_authority_is_asked_anew() {
     let wanted = wanted(&[("le", &["a.example"])], &[]);
-    let from = |authority: &str| Kept { authority: Some(authority.to_owned()), ..kept("le", &["a.example"], NOW) };
+    let from = |authority: &str| StoredCertificate {
+        authority: Some(authority.to_owned()),
+        ..kept("le", &["a.example"], NOW)
+    };
     assert_eq!(orders(&wanted, &[from(&Acme::default().ca_server)], 0).0, Vec::<String>::new());
     assert_eq!(orders(&wanted, &[from("https://staging.example/dir")], 0).0, ["le: a.example (again)"]);
 }

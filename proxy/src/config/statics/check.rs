@@ -2,7 +2,7 @@
 
 use super::read::{Problem, Severity};
 use super::{EntryPoint, Prometheus, StaticConfig};
-use crate::middleware::source::networks;
+use crate::networks::networks;
 
 /// All mistakes of a configuration, each of which Traefik would not start with either.
 pub(super) fn mistakes(config: &StaticConfig) -> Vec<Problem> {

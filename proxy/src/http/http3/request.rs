@@ -20,8 +20,8 @@ use crate::http::exchange::Client;
 use crate::http::handle::Handling;
 use crate::http::http2::strip;
 use crate::http::outbox::Outbox;
-use crate::http::serve::within;
 use crate::http::{date, error_response};
+use crate::timeout::with_timeout;
 use crate::wire::fields::MOST_FIELDS;
 
 /// What belongs to a connection makes a request malformed (RFC 9114 section 4.2).
@@ -41,7 +41,7 @@ pub(super) async fn serve(
     mut stopped: Option<Stopped>,
     most_headers: usize,
 ) -> bool {
-    let resolved = match within(client.entry.limits.header, resolver.resolve_request()).await {
+    let resolved = match with_timeout(client.entry.limits.header, resolver.resolve_request()).await {
         Some(Ok(resolved)) => resolved,
         Some(Err(error)) => {
             tracing::debug!(client = %client.peer, %error, "a request is malformed");
@@ -132,7 +132,7 @@ async fn answer(
             strip(head.headers_mut());
             head.headers_mut().remove(CONTENT_LENGTH);
             // A stream that takes none takes no answer either, which is found out there.
-            let _ = within(client.entry.limits.write_stall, sending.send_response(head)).await;
+            let _ = with_timeout(client.entry.limits.write_stall, sending.send_response(head)).await;
         }
         if answer.is_some() {
             return answer;
@@ -206,5 +206,5 @@ async fn send(
 
 /// One step of sending, unless the client takes nothing for longer than `limit`.
 async fn in_time(limit: Duration, step: impl Future<Output = Result<(), StreamError>>) -> Result<(), Unsent> {
-    Ok(within(limit, step).await.ok_or(Unsent::Stalled)??)
+    Ok(with_timeout(limit, step).await.ok_or(Unsent::Stalled)??)
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry_point::DeniedEncodings;
 
 fn forwarded(path: &str) -> String {
     canonical_path(path, true).unwrap().path.into_owned()

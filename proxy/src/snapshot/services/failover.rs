@@ -84,7 +84,7 @@ impl Failover {
             Err(Unspooled::Broken(_)) => return Ok(status_text(StatusCode::BAD_REQUEST)),
             Err(error @ Unspooled::Disk(_)) => {
                 tracing::error!(error = chain(&error), "a request cannot be kept for another service");
-                return Ok(Reason::Disk.response(exchange.client.worker.shared.mark_errors));
+                return Ok(exchange.client.worker.refusal(Reason::Disk));
             }
         };
         let head = exchange.head();

@@ -100,7 +100,7 @@ impl Mirroring {
                 Ok(copied) => copied,
                 Err(Unspooled::Disk(error)) => {
                     tracing::error!(error = chain(&error), "a request cannot be copied");
-                    return Ok(Reason::Disk.response(exchange.client.worker.shared.mark_errors));
+                    return Ok(exchange.client.worker.refusal(Reason::Disk));
                 }
                 Err(_) => return Ok(status_text(http::StatusCode::BAD_REQUEST)),
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::http::exchange::Hold;
+use crate::response_guard::ResponseGuard;
 use crate::upstream::server::Server;
 
 /// Answers whose times are averaged, as in Traefik.
@@ -62,7 +62,7 @@ impl Load {
     }
 }
 
-impl Hold for Load {}
+impl ResponseGuard for Load {}
 
 impl Drop for Load {
     fn drop(&mut self) {

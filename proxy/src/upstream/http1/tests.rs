@@ -53,8 +53,8 @@ async fn body(connection: &mut Connection) -> (String, Option<HeaderMap>, Result
     }
 }
 
-fn unlimited() -> Patience {
-    Patience::new(Duration::ZERO)
+fn unlimited() -> HeadTimeout {
+    HeadTimeout::new(Duration::ZERO)
 }
 
 #[tokio::test]
@@ -135,9 +135,9 @@ async fn a_server_has_its_time_from_when_the_request_is_sent() {
         server
     });
     let mut upload = call(Method::POST, &large);
-    let head = connection.exchange(&mut upload, &mut |_| (), Patience::new(LIMIT)).await.unwrap();
+    let head = connection.exchange(&mut upload, &mut |_| (), HeadTimeout::new(LIMIT)).await.unwrap();
     assert_eq!(head.status.as_u16(), 200);
-    let asked = connection.exchange(&mut call(Method::GET, b""), &mut |_| (), Patience::new(LIMIT)).await;
+    let asked = connection.exchange(&mut call(Method::GET, b""), &mut |_| (), HeadTimeout::new(LIMIT)).await;
     assert!(matches!(asked.unwrap_err().failure, Failure::HeaderTimeout(LIMIT)));
     drop(serving.await);
 }

@@ -25,14 +25,15 @@ const CONNECT: Duration = Duration::from_secs(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// What is known of servers on their way in or out.
-#[derive(Debug)]
-pub(super) struct Passage {
+#[derive(Debug, Default)]
+pub(super) struct ServerTransition {
+    /// Whether new servers are connected to until they take a connection.
     reach: bool,
     arriving: Vec<Arc<Server>>,
     leaving: Vec<Weak<Pool>>,
 }
 
-impl Passage {
+impl ServerTransition {
     /// With `reach` new servers are connected to until they take a connection.
     pub(super) fn new(reach: bool) -> Self {
         Self { reach, arriving: Vec::new(), leaving: Vec::new() }

@@ -10,20 +10,20 @@ use crate::file;
 
 /// One storage and what belongs to it.
 #[derive(Clone, Debug)]
-pub(super) struct Book {
+pub(super) struct CertificateStore {
     /// The file.
     pub(super) storage: Storage,
     /// What was tried.
     pub(super) attempts: Attempts,
     /// The certificates in the file that can be used.
-    pub(super) kept: Vec<Kept>,
+    pub(super) kept: Vec<StoredCertificate>,
     /// The file is behind what is known.
     pub(super) unsaved: bool,
 }
 
 /// A certificate that is kept.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredCertificate {
     /// The file that it is kept in.
     pub(super) storage: PathBuf,
     /// Name of the resolver in that file.
@@ -36,17 +36,17 @@ pub(super) struct Kept {
     pub(super) certificate: Certificate,
 }
 
-impl Book {
+impl CertificateStore {
     /// Reads a storage. Reads files.
     pub(super) fn open(path: &Path, now: i64) -> Self {
-        let mut book = Self {
+        let mut store = Self {
             storage: Storage::open(path),
             attempts: Attempts::open(path, now),
             kept: Vec::new(),
             unsaved: false,
         };
-        book.refresh(path);
-        book
+        store.refresh(path);
+        store
     }
 
     /// Takes over what another file has and this one has not; whether there was anything. Reads files.
@@ -68,7 +68,7 @@ impl Book {
 
     fn refresh(&mut self, path: &Path) {
         let read = |(resolver, stored): (&str, &Stored)| match stored.read() {
-            Ok(certificate) => Some(Kept {
+            Ok(certificate) => Some(StoredCertificate {
                 storage: path.to_owned(),
                 resolver: resolver.to_owned(),
                 domain: stored.domain.clone(),
