@@ -39,6 +39,10 @@ const SOCKET: &str = "stack.socket";
 const HANDOVER: &str = "stack.handover";
 /// Which host folders the agent sees for which project, as JSON.
 const MOUNTS: &str = "stack.mounts";
+/// Where on its host the engine's socket is that the agent has.
+const ENGINE: &str = "stack.engine";
+/// Where an engine's socket is, unless its address says otherwise.
+const ENGINE_SOCKET: &str = "/var/run/docker.sock";
 
 /// Host mounts by project.
 pub type ProjectMounts = BTreeMap<String, BTreeSet<HostMount>>;
@@ -168,6 +172,13 @@ impl Pair {
         Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect())
     }
 
+    /// Whether the engine of this host is reached by another socket than the one that the agent has, which is gone. Where both
+    /// are there, either is as good.
+    fn agent_is_cut_off(&self, engine: &Engine) -> bool {
+        let Some(has) = self.agent.as_ref().and_then(|agent| agent.labels.get(ENGINE)) else { return false };
+        engine.is_local() && engine_socket(&engine.address()) != has && !Path::new(has).exists()
+    }
+
     /// Host folders that the agent sees, where there is one.
     fn agent_mounts(&self) -> Option<ProjectMounts> {
         let agent = self.agent.as_ref()?;
@@ -191,7 +202,7 @@ pub async fn ensure(
     pair: &Pair,
     mounts: &ProjectMounts,
 ) -> Result<bool, Setback> {
-    let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts);
+    let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts) && !pair.agent_is_cut_off(engine);
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
     };
@@ -415,11 +426,11 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
         stop_grace_period: Some(Duration(30_000_000_000)),
         ..confined()
     };
-    let socket = info.address.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+    let socket = engine_socket(&info.address);
     let mut all = project_mounts().to_vec();
     all.extend([
         volume(CERTIFICATES, state::CERTIFICATES, true),
-        bind(Path::new(socket), Path::new("/var/run/docker.sock"), false),
+        bind(Path::new(socket), Path::new(ENGINE_SOCKET), false),
     ]);
     for (project, mounts) in mounts {
         all.extend(mounts.iter().map(|mount| {
@@ -433,7 +444,13 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
     }
     let mut spec = container(AGENT, "agent", (executable, digest), service, all);
     spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
+    spec.labels.insert(ENGINE.to_owned(), socket.to_owned());
     spec
+}
+
+/// Where on its host the socket of an engine at an address is.
+fn engine_socket(address: &str) -> &str {
+    address.strip_prefix("unix://").unwrap_or(ENGINE_SOCKET)
 }
 
 /// The volumes in which the projects' files lie, or lay for a `stack` of before.
@@ -570,6 +587,22 @@ mod tests {
         let lines = "a\t/srv/a\t/certs\na\t/srv/with space\t/x\nb\t/srv/b\t/certs\trw\n";
         let known = |project: &str, mount| parse_mounts(lines).get(project).is_some_and(|all| all.contains(&mount));
         assert!(known("a", mount("/srv/with space", "/x")) && known("b", mount("/srv/b", "/certs")));
+    }
+
+    #[test]
+    fn an_agent_whose_socket_is_gone_is_replaced_for_another_one() {
+        let engine: Engine = backend::memory::Memory::new();
+        let folder = std::env::temp_dir().to_string_lossy().into_owned();
+        for (has, cut_off) in [
+            (None, false),
+            (Some("/nowhere/engine.sock"), true),
+            (Some(folder.as_str()), false),
+            (Some(ENGINE_SOCKET), false),
+        ] {
+            let labels = has.map(|socket| (ENGINE.to_owned(), socket.to_owned())).into_iter().collect();
+            let pair = Pair { agent: Some(Container { labels, ..Container::default() }), ..Pair::default() };
+            assert_eq!(pair.agent_is_cut_off(&engine), cut_off, "{has:?}");
+        }
     }
 
     #[test]
