@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -174,9 +175,10 @@ impl Pair {
 
     /// Whether the engine of this host is reached by another socket than the one that the agent has, which is gone. Where both
     /// are there, either is as good.
-    fn agent_is_cut_off(&self, engine: &Engine) -> bool {
+    #[must_use]
+    pub fn agent_is_cut_off(&self, engine: &Engine) -> bool {
         let Some(has) = self.agent.as_ref().and_then(|agent| agent.labels.get(ENGINE)) else { return false };
-        engine.is_local() && engine_socket(&engine.address()) != has && !Path::new(has).exists()
+        engine.is_local() && engine_socket(&engine.address()) != has && !is_socket(Path::new(has))
     }
 
     /// Host folders that the agent sees, where there is one.
@@ -448,6 +450,11 @@ fn agent_spec(executable: &Executable, digest: &str, info: &EngineInfo, mounts: 
     spec
 }
 
+/// Engines make a folder of what is to be mounted and is not there.
+fn is_socket(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
 /// Where on its host the socket of an engine at an address is.
 fn engine_socket(address: &str) -> &str {
     address.strip_prefix("unix://").unwrap_or(ENGINE_SOCKET)
@@ -590,19 +597,24 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_whose_socket_is_gone_is_replaced_for_another_one() {
+    fn an_agent_whose_socket_is_gone_is_replaced_for_another_one() -> std::io::Result<()> {
         let engine: Engine = backend::memory::Memory::new();
-        let folder = std::env::temp_dir().to_string_lossy().into_owned();
+        let folder = tempfile::tempdir()?;
+        let socket = folder.path().join("engine.sock");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket)?;
+        let path = |path: &Path| Some(path.to_string_lossy().into_owned());
         for (has, cut_off) in [
             (None, false),
-            (Some("/nowhere/engine.sock"), true),
-            (Some(folder.as_str()), false),
-            (Some(ENGINE_SOCKET), false),
+            (path(Path::new("/nowhere/engine.sock")), true),
+            (path(folder.path()), true),
+            (path(&socket), false),
+            (path(Path::new(ENGINE_SOCKET)), false),
         ] {
-            let labels = has.map(|socket| (ENGINE.to_owned(), socket.to_owned())).into_iter().collect();
+            let labels = has.iter().map(|socket| (ENGINE.to_owned(), socket.clone())).collect();
             let pair = Pair { agent: Some(Container { labels, ..Container::default() }), ..Pair::default() };
             assert_eq!(pair.agent_is_cut_off(&engine), cut_off, "{has:?}");
         }
+        Ok(())
     }
 
     #[test]
