@@ -6,6 +6,8 @@
 # Usage: engine-28.sh start          starts it, where it does not run; prints its address
 #        engine-28.sh run COMMAND..  COMMAND in its network, with DOCKER_HOST set to it
 #        engine-28.sh stop           ends it, and removes its data
+# Environment: STACK_ENGINE_28        its folder (/tmp/stack-engine-28), for several at once
+#              STACK_ENGINE_28_FLAGS  more flags for dockerd: `--feature containerd-snapshotter=true` keeps images in containerd
 # Needs root.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -56,7 +58,7 @@ start() {
   rm -f "$state/pid"
   PATH=$cache/root/usr/bin:$cache/root/usr/sbin:$PATH setsid nohup nsenter --net="/run/netns/$space" "$cache/root/usr/sbin/dockerd" \
     --data-root "$state/data" --exec-root "$state/run" --pidfile "$state/pid" --host "$address" \
-    --containerd-namespace "$space" --containerd-plugins-namespace "$space-plugins" >"$state/log" 2>&1 </dev/null &
+    --containerd-namespace "$space" --containerd-plugins-namespace "$space-plugins" ${STACK_ENGINE_28_FLAGS:-} >"$state/log" 2>&1 </dev/null &
   local deadline=$((SECONDS + 60))
   until answers; do
     if [ $SECONDS -ge $deadline ]; then

@@ -266,6 +266,48 @@ with open("cache/index.json", "w") as index:
 }
 
 #[test]
+fn a_cache_is_written_into_a_folder() {
+    let Some(s) = Scenario::new("cachefolder") else { return };
+    let store = docker(["info", "--format", "{{json .DriverStatus}}"]).ok().stdout;
+    if !store.contains("io.containerd.snapshotter") {
+        skip(
+            "cachefolder",
+            "the engine does not keep its images in containerd (STACK_ENGINE_28_FLAGS='--feature containerd-snapshotter=true')",
+        );
+        return;
+    }
+    s.compose_file(&format!(
+        r#"
+services:
+  app:
+    build:
+      context: .
+      cache_to: ["type=local,dest=cache,mode=max"]
+      cache_from: ["type=local,src=cache"]
+      dockerfile_inline: |
+        FROM busybox:stable
+        RUN echo {} > /made
+"#,
+        s.project
+    ));
+    let _ = s.stack(["build"]).ok().says("there is no cache in `cache`");
+    let list = s.folder().join("cache/index.json");
+    let tags = || -> Vec<String> {
+        let index: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&list).unwrap()).unwrap();
+        let listed = index["manifests"].as_array().unwrap();
+        listed.iter().map(|part| part["annotations"]["org.opencontainers.image.ref.name"].to_string()).collect()
+    };
+    assert_eq!(tags(), ["\"latest\""]);
+    // Written over, and read.
+    let _ = s.stack(["build"]).ok().says("importing cache manifest from local");
+    assert_eq!(tags(), ["\"latest\""]);
+    std::fs::write(&list, "{").unwrap();
+    let said = s.stack(["build"]).exits(1).says("build.cache_to").says("its index.json cannot be read");
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "{", "{said}");
+    let _ = docker(["image", "rm", "-f", &format!("{}-app", s.project)]).ok();
+}
+
+#[test]
 fn services_that_build_one_image_get_the_last_one() {
     let Some(s) = Scenario::new("buildrivals") else { return };
     let image = format!("{}-image:1", s.project);

@@ -154,3 +154,42 @@ fn config_prints_the_project() {
     let _ = s.stack(["config", "--quiet"]).ok();
     assert!(s.containers("web").is_empty(), "config touches nothing");
 }
+
+#[test]
+fn an_attached_up_stays_for_what_was_named() {
+    let Some(s) = Scenario::new("named") else { return };
+    s.compose_file(
+        r#"
+services:
+  db: {image: busybox:stable, command: [sleep, "1000"], init: true, stop_grace_period: 0s}
+  prepare: {image: busybox:stable, command: ["true"], depends_on: [db]}
+  tests:
+    image: busybox:stable
+    command: [sh, -c, "sleep 1; echo tested; exit 6"]
+    depends_on: {db: {condition: service_started}, prepare: {condition: service_completed_successfully}}
+  again: {image: busybox:stable, command: [sh, -c, "sleep 1; exit 1"], restart: "on-failure:1", profiles: [again]}
+"#,
+    );
+    let _ = s
+        .stack(["up", "again"])
+        .exits(0)
+        .says("again-1 exited with code 1 (restarting)")
+        .says("again-1 exited with code 1\n");
+    let state = || s.inspect(&s.container("db"), "{{.State.Status}}");
+    let ended = |run: integration::Run| {
+        let _ =
+            run.says("tested").says("tests-1 exited with code 6").never_says("prepare-1 exited").never_says("Aborting");
+        assert_eq!(state(), "running", "what it depends on runs on");
+    };
+    ended(s.stack(["up", "tests"]).exits(0));
+    ended(s.stack(["up", "--attach", "tests"]).exits(0));
+    let _ = s.stack(["down"]).ok();
+    // The end of a dependency ends nothing.
+    let _ = s.stack(["up", "--abort-on-container-exit", "tests"]).exits(6).says("tests-1 exited with code 6");
+    let _ = s.stack(["up", "--no-attach", "tests", "tests"]).exits(0).never_says("tested").says("exited with code 6");
+    for arguments in [["up", "--no-log-prefix", "tests"], ["up", "--abort-on-container-exit", "tests"]] {
+        let Some(theirs) = s.compose(arguments) else { return };
+        let ours = s.stack(arguments);
+        assert_eq!(ours.code(), theirs.code(), "{arguments:?}: {ours}");
+    }
+}

@@ -12,7 +12,7 @@ pub mod print;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,6 +44,8 @@ pub struct Request {
     pub follow: bool,
     /// When following: do not end with the last container.
     pub stay: bool,
+    /// When following: end with the last container of these services, whatever the others do; none: of all.
+    pub awaited: Option<BTreeSet<String>>,
     /// When following: containers that were started since then (RFC 3339) and have ended already are told of as well.
     pub ended_since: Option<String>,
     /// Only the last so many lines of each container; 0 for what comes from now on.
@@ -128,6 +130,15 @@ impl Request {
             .index
             .is_none_or(|index| labels.get(labels::NUMBER).is_some_and(|number| *number == index.to_string()));
         service && index
+    }
+
+    /// Whether the end waits for containers of a service.
+    fn awaits(&self, service: &str) -> bool {
+        self.awaited.as_ref().is_none_or(|awaited| awaited.contains(service))
+    }
+
+    fn awaits_container(&self, container: &Container) -> bool {
+        self.awaits(container.labels.get(labels::SERVICE).map_or("", String::as_str))
     }
 
     fn source(&self, container: &Container) -> Arc<Source> {

@@ -3,6 +3,7 @@
 use super::Check;
 use crate::codes::check::MOUNT_OPTIONS;
 use crate::diagnostic::Diagnostic;
+use crate::model::BindOptions;
 
 pub(super) fn check(check: &mut Check<'_>) {
     let project = check.project;
@@ -12,8 +13,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             if !matches!(kind, "bind" | "volume" | "tmpfs" | "image") {
                 continue;
             }
+            // A volume is labelled for SELinux as a folder is.
+            let labelled = |bind: &BindOptions| {
+                kind == "volume" && !bind.selinux.is_empty() && bind.propagation.is_empty() && bind.recursive.is_empty()
+            };
             let given = [
-                ("bind", mount.bind.is_some()),
+                ("bind", mount.bind.as_ref().is_some_and(|bind| !labelled(bind))),
                 ("volume", mount.volume.is_some()),
                 ("tmpfs", mount.tmpfs.is_some()),
                 ("image", mount.image.is_some()),
@@ -24,8 +29,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                     "the mount at `{}` of service `{name}` is of type `{kind}`: its `{options}` options have no effect",
                     mount.target
                 );
-                let hint =
-                    format!("leave them out (`z`, `Z` and propagation are `bind` options), or use `type: {options}`");
+                let hint = format!("leave them out (propagation is a `bind` option), or use `type: {options}`");
                 check.push(Diagnostic::warning(MOUNT_OPTIONS, message).at(at, "").hint(hint));
             }
         }

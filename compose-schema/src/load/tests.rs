@@ -381,7 +381,8 @@ fn what_has_no_effect_on_mounts_and_files_is_said() {
     volumes:
       - {type: bind, source: /a, target: /a, bind: {propagation: rslave}}
       - data:/b:nocopy
-      - data:/c:z
+      - data:/c:rslave
+      - data:/e:z
       - {type: tmpfs, target: /d, volume: {subpath: x}}
     secrets: [s, {source: s, target: t, mode: 0400}, {source: e, uid: '5'}]
     configs: [{source: c, gid: '0'}, {source: text, mode: 0400}]

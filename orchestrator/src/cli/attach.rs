@@ -1,5 +1,6 @@
 //! `stack attach`
 
+use std::cell::Cell;
 use std::process::ExitCode;
 
 use super::scope::Scope;
@@ -52,7 +53,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         let tty = engine.container(&id).await?.tty;
         let session = engine.attach_container(&id, !args.no_stdin, args.detach_keys.as_deref()).await?;
         let resize = async |rows, columns| engine.resize_container(&id, rows, columns).await;
+        let interrupted = Cell::new(false);
         let hand_on = async |signal: &'static str| {
+            if matches!(signal, "SIGINT" | "SIGTERM") {
+                interrupted.set(true);
+            }
             // It may have ended by itself.
             let _ = engine.kill_container(&id, signal).await;
         };
@@ -60,6 +65,10 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             outcome = relay(session, Input::ours(!args.no_stdin), tty, resize) => outcome?,
             outcome = forward(hand_on), if args.sig_proxy => outcome?,
             code = ended(), if !args.sig_proxy => return Ok(ExitCode::from(code)),
+        }
+        // However the container has taken the signal.
+        if interrupted.get() {
+            return Err(CommandError::interrupted());
         }
         let detail = engine.container(&id).await;
         match detail {

@@ -102,7 +102,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         let resize = async |rows, columns| engine.resize_exec(&id, rows, columns).await;
         tokio::select! {
             outcome = relay(session, input, spec.tty, resize) => outcome?,
-            code = ended(), if spec.tty => return Ok(ExitCode::from(code)),
+            code = ended() => return Ok(ExitCode::from(code)),
         }
         let code = exit_code(&engine, &id).await?;
         Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)))

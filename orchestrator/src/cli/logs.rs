@@ -92,6 +92,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         index: args.index,
         follow: args.follow,
         stay: false,
+        awaited: None,
         ended_since: None,
         tail,
         since,

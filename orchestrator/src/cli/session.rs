@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::carry_out::Signals;
 use crate::backend::{self, Session, Stream};
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, INTERRUPTED, Result};
 use crate::ui::terminal::{self, RawMode};
 
 /// Most bytes of input at a time.
@@ -147,14 +148,14 @@ async fn sizes(tty: bool, resize: impl AsyncFn(u16, u16) -> backend::Result<()>)
 const SIGNALS: [(&str, i32); 6] =
     [("SIGHUP", 1), ("SIGINT", 2), ("SIGQUIT", 3), ("SIGUSR1", 10), ("SIGUSR2", 12), ("SIGTERM", 15)];
 
-/// Waits for a signal that asks us to end, where our terminal has been taken over and has to be given back first: the
+/// Waits for a signal that asks us to end, where our terminal may have been taken over and has to be given back first: the
 /// exit code for it.
 pub async fn ended() -> u8 {
-    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+    let (Ok(mut interrupts), Ok(mut hangup)) = (Signals::new(), signal(SignalKind::hangup())) else {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => 143,
+        () = interrupts.next() => INTERRUPTED,
         _ = hangup.recv() => 129,
     }
 }

@@ -1,6 +1,7 @@
 //! `stack up`
 
 mod attach;
+mod audience;
 mod options;
 mod preview;
 mod programs;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::carry_out::Runner;
+use super::carry_out::{Runner, interruptible};
 use super::scope::{Scope, runs};
 use super::{Context, block_on, dry_run};
 use crate::backend::Container;
@@ -54,14 +54,17 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             .map(async |container| (&container.id, engine.wait_container(&container.id).await))
             .collect();
         let mut last = 0;
-        while let Some((id, code)) = waits.next().await {
-            last = code?;
-            output::stdout(&format!("container \"{id}\" exited with status code {last}\n"))?;
-            if args.down_project {
-                break;
+        interruptible(async {
+            while let Some((id, code)) = waits.next().await {
+                last = code?;
+                output::stdout(&format!("container \"{id}\" exited with status code {last}\n"))?;
+                if args.down_project {
+                    break;
+                }
             }
-        }
-        Ok(last)
+            Ok(last)
+        })
+        .await
     })?;
     if args.down_project {
         let mut runner = Runner::new(context, &scope.name)?;

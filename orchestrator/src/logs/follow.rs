@@ -124,8 +124,8 @@ struct Follower {
     active: BTreeMap<String, Arc<Source>>,
     /// Containers that started again before the end of their last run was read.
     again: Vec<String>,
-    /// Exit codes of containers whose end is not read yet.
-    codes: HashMap<String, i64>,
+    /// Exit codes of containers whose end is not read yet, and whether the engine starts them again.
+    codes: HashMap<String, (i64, bool)>,
     /// Containers whose end was told before its event came, if it comes at all.
     told: HashSet<String>,
     /// Containers that somebody has sent a signal: they may be started again at once.
@@ -157,7 +157,7 @@ impl Follower {
         self.ended_before(containers.iter().filter(|container| !lives(container.state))).await?;
         let mut any = false;
         for container in containers.iter().filter(|container| lives(container.state)) {
-            any = true;
+            any |= self.request.awaits_container(container);
             self.follow(&container.id);
         }
         if !any && *self.stay.borrow() != Stay::Always {
@@ -285,7 +285,7 @@ impl Follower {
             let stay = self.stay.borrow_and_update().clone();
             let idle = match &stay {
                 Stay::Always => false,
-                Stay::ForAnother => self.active.is_empty(),
+                Stay::ForAnother => !self.active.values().any(|source| self.request.awaits(&source.service)),
                 Stay::Never { running_on } => self.active.values().all(|source| running_on.contains(&source.service)),
             };
             let is_last = matches!(stay, Stay::Never { .. });
@@ -331,6 +331,7 @@ impl Follower {
         let containers = self.engine.containers(&self.request.filter()).await?;
         Ok(containers.iter().any(|container| {
             self.request.selects(&container.labels)
+                && self.request.awaits_container(container)
                 && matches!(container.state, State::Running | State::Paused | State::Restarting)
         }))
     }
@@ -361,7 +362,10 @@ impl Follower {
                 self.unexplained.remove(&event.id);
                 self.patience = if self.signalled.remove(&event.id) { LINGER } else { Duration::ZERO };
                 let code = event.attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0);
-                self.codes.insert(event.id.clone(), code);
+                // The engine waits a moment before it starts it again; after the last lines have been read that may be over.
+                let detail = self.engine.container(&event.id).await;
+                let restarting = detail.is_ok_and(|detail| detail.summary.state == State::Restarting);
+                self.codes.insert(event.id.clone(), (code, restarting));
                 if let Some(source) = self.readers.get(&event.id).map(|reader| Arc::clone(&reader.source)) {
                     self.exited(&source).await?;
                 }
@@ -415,9 +419,7 @@ impl Follower {
 
     /// Says that a container has ended, once its code and all its lines are known.
     async fn exited(&mut self, source: &Arc<Source>) -> std::result::Result<(), Gone> {
-        let Some(code) = self.codes.remove(&source.id) else { return Ok(()) };
-        let detail = self.engine.container(&source.id).await;
-        let restarting = detail.is_ok_and(|detail| detail.summary.state == State::Restarting);
+        let Some((code, restarting)) = self.codes.remove(&source.id) else { return Ok(()) };
         let item = Item::Exited { source: Arc::clone(source), code, restarting };
         send(&self.items, &mut vec![item]).await
     }

@@ -180,6 +180,22 @@ async fn the_end_does_not_wait_for_those_that_run_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_comes_with_the_last_one_that_is_awaited() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-tests-1", "tests").await;
+    container(&memory, "p-db-1", "db").await;
+    let awaited = Some(["tests".to_owned()].into());
+    let mut logs = Logs::open(&engine, Request { awaited, ..request(true) }).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    memory.exit("p-tests-1", 6);
+    assert_eq!(shown(&mut logs, 9).await, ["tests-1 exited 6"], "and not when `db` ends");
+    // One that had ended before is not waited for either.
+    let awaited = Some(["tests".to_owned()].into());
+    let mut logs = Logs::open(&engine, Request { awaited, ..request(true) }).await.unwrap();
+    assert!(shown(&mut logs, 9).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_who_was_stopped_is_waited_for() {
     for (stopped, left, lingers) in [(false, false, false), (true, false, true), (true, true, false)] {
         let (memory, engine) = engine().await;

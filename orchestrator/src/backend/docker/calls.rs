@@ -314,7 +314,7 @@ impl Backend for Docker {
         let request = VolumeCreateRequest {
             name: Some(volume.name.clone()),
             driver: (!volume.driver.is_empty()).then(|| volume.driver.clone()),
-            driver_opts: Some(map(&volume.driver_opts)),
+            driver_opts: (!volume.driver_opts.is_empty()).then(|| map(&volume.driver_opts)),
             labels: Some(map(&spec.labels)),
             ..VolumeCreateRequest::default()
         };

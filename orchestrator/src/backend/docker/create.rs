@@ -113,7 +113,7 @@ fn map<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<
 pub(super) fn translate(spec: &ContainerSpec, api: (u32, u32)) -> Outcome<Translated> {
     let mut translator = Translator { api, warnings: Vec::new() };
     let service = &spec.service;
-    let (networking, later) = network::networking(&translator, spec)?;
+    let (networking, later) = network::networking(&mut translator, spec)?;
     if let Some(body) = &spec.body {
         let body = recreate_body::create(spec, (**body).clone(), networking).map_err(TranslateError::Invalid)?;
         return Ok(Translated { body, later, warnings: translator.warnings });

@@ -2,7 +2,6 @@
 
 mod beside;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::Prepared;
+use super::audience::Audience;
 use super::options::Args;
 use crate::backend::{self, Engine, ErrorKind, State};
 use crate::cli::carry_out::Signals;
@@ -35,7 +35,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// # Errors
 /// See [`crate::error::CommandError`].
 pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<Watch>) -> Result<ExitCode> {
-    let shown = args.shown(prepared)?;
+    let audience = audience(args, prepared)?;
     if let Some(watch) = &mut watch {
         watch.watching.claim().await?;
     }
@@ -54,7 +54,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<
             }
         }
     };
-    let mut session = Session { prepared, args, shown, end: None, owed: false, acting: None };
+    let mut session = Session { prepared, args, audience, end: None, owed: false, acting: None };
     match brought_up {
         Some(result) => result?,
         None => {
@@ -84,7 +84,7 @@ pub(super) async fn run(prepared: &mut Prepared, args: &Args, mut watch: Option<
 struct Session<'a> {
     prepared: &'a mut Prepared,
     args: &'a Args,
-    shown: BTreeSet<String>,
+    audience: Audience,
     /// Exit code, once something has ended the session.
     end: Option<u8>,
     /// The exit code is to be that of `--exit-code-from`, whose container has still to be stopped.
@@ -100,14 +100,20 @@ struct Output {
 
 impl Session<'_> {
     async fn follow(&mut self, signals: &mut Signals, since: String, mut beside: Option<Beside>) -> Result<ExitCode> {
-        let mut services: Vec<String> = self.prepared.desired.services.keys().cloned().collect();
+        let mut services = self.audience.followed();
+        let mut awaited = Some(self.audience.awaited.clone());
         if beside.is_some() {
             // The changed project may have others; which of them are shown is decided line by line.
             services.clear();
+            awaited = None;
+        } else if services.is_empty() {
+            // What was asked for is brought by a program, and has no container.
+            return Ok(ExitCode::SUCCESS);
         }
         let request = Request {
             project: self.prepared.desired.project.clone(),
             services,
+            awaited,
             follow: true,
             stay: beside.is_some(),
             ended_since: Some(since.clone()),
@@ -122,8 +128,12 @@ impl Session<'_> {
             split: true,
             json: false,
         };
-        let sources: Vec<&Source> =
-            logs.sources().iter().map(AsRef::as_ref).filter(|source| self.shown.contains(&source.service)).collect();
+        let sources: Vec<&Source> = logs
+            .sources()
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|source| self.audience.shown.contains(&source.service))
+            .collect();
         let names: Vec<&str> = sources.iter().map(|source| source.label.as_str()).collect();
         output::stdout(&format!("Attaching to {}\n", names.join(", ")))?;
         let printer = Printer::start(look, sources.into_iter());
@@ -162,8 +172,8 @@ impl Session<'_> {
             Word::Project(project) => {
                 (self.prepared.loaded, self.prepared.desired) = *project;
                 // A service named on the command line may be gone: then the others are shown as before.
-                if let Ok(shown) = self.args.shown(self.prepared) {
-                    self.shown = shown;
+                if let Ok(audience) = audience(self.args, self.prepared) {
+                    self.audience = audience;
                 }
             }
         }
@@ -186,19 +196,17 @@ impl Session<'_> {
     async fn next(&mut self, output: &mut Output) -> Result<bool> {
         let Some(item) = output.logs.next().await else { return Ok(false) };
         let item = item?;
-        if let Item::Exited { source, code, restarting: false } = &item
+        // As with Docker Compose, also where the engine is about to start it again.
+        if let Item::Exited { source, code, .. } = &item
             && self.ends_with(*code)
+            && self.audience.awaited.contains(&source.service)
             && !self.is_watchs_doing(&source.id).await
         {
             let from = self.args.exit_code_from.as_ref();
             self.owed = from.is_some_and(|wanted| *wanted != source.service);
             self.end = Some(exit_code(*code));
         }
-        let hidden = match &item {
-            Item::Line { source, .. } | Item::Exited { source, .. } => !self.shown.contains(&source.service),
-            Item::Warning(_) | Item::Note(_) => false,
-        };
-        Ok(hidden || output.printer.print(item).await)
+        Ok(self.audience.hides(&item) || output.printer.print(item).await)
     }
 
     /// Whether the end of a container is the end of the session.
@@ -257,7 +265,7 @@ impl Session<'_> {
                         kill(&engine, &project, &services).await?;
                         return Ok(code);
                     }
-                    more = show(&mut output, &self.shown) => {
+                    more = show(&mut output, &self.audience) => {
                         if !more {
                             output = None;
                         }
@@ -268,7 +276,7 @@ impl Session<'_> {
         if let Some(output) = output.as_ref().filter(|_| stopped.is_ok()) {
             output.logs.end(running_on);
         }
-        let rest = async { while show(&mut output, &self.shown).await {} };
+        let rest = async { while show(&mut output, &self.audience).await {} };
         // A container that somebody else has started again goes on printing: it is not ours to wait for.
         let _ = tokio::time::timeout(LAST_WORDS, rest).await;
         if let Some(output) = output {
@@ -287,16 +295,18 @@ fn exit_code(code: i64) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// Shows the next item of those services, if there is a log at all; false at its end.
-async fn show(output: &mut Option<Output>, shown: &BTreeSet<String>) -> bool {
+/// Shows the next item, if there is a log at all; false at its end.
+async fn show(output: &mut Option<Output>, audience: &Audience) -> bool {
     let Some(output) = output else { return std::future::pending().await };
     match output.logs.next().await {
-        Some(Ok(item)) => match &item {
-            Item::Line { source, .. } | Item::Exited { source, .. } if !shown.contains(&source.service) => true,
-            _ => output.printer.print(item).await,
-        },
+        Some(Ok(item)) => audience.hides(&item) || output.printer.print(item).await,
         Some(Err(_)) | None => false,
     }
+}
+
+fn audience(args: &Args, prepared: &Prepared) -> Result<Audience> {
+    let known = &prepared.loaded.project.services;
+    Audience::choose(args, |name| known.contains_key(name), &prepared.desired.services)
 }
 
 /// The services that end with the session: as with Docker Compose, what those need that were named runs on.

@@ -1,6 +1,6 @@
 //! The flags of `up` and `create`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Work;
@@ -195,24 +195,9 @@ impl Args {
         Ok(work)
     }
 
-    /// The services whose output is shown, of those that have containers; `attach: false` in the file hides one.
-    pub(super) fn shown(&self, prepared: &super::Prepared) -> Result<BTreeSet<String>> {
-        let services = &prepared.desired.services;
-        let known = &prepared.loaded.project.services;
-        let unknown = self.attach.iter().find(|name| !known.contains_key(*name));
-        let absent = self.exit_code_from.iter().find(|name| !services.contains_key(*name));
-        if let Some(name) = unknown.or(absent) {
-            return Err(CommandError::new(format!("no such service: {name}")));
-        }
-        Ok(services
-            .values()
-            .filter(|service| match self.attach.as_slice() {
-                [] => (service.selected || self.attach_dependencies) && service.service.attach != Some(false),
-                named => named.contains(&service.name),
-            })
-            .filter(|service| !self.no_attach.contains(&service.name))
-            .map(|service| service.name.clone())
-            .collect())
+    /// Whether services were named on the command line.
+    pub(super) const fn names_services(&self) -> bool {
+        !self.create.services.is_empty()
     }
 }
 

@@ -55,6 +55,8 @@ impl Docker {
         let failure = Failure::default();
         let (mut request, provider) = solve::prepare(call, spec, &self.environment, failure.clone(), progress).await?;
         let stores = provider.stores.clone();
+        let refused = |why| call.error(ErrorKind::Invalid, format!("`build.cache_to`: {why}"));
+        stores.check().await.map_err(refused)?;
         // A build that is given up ends with its connections.
         let _session = self.open_session(call, &request.session, provider).await?;
         let (client, _connection, workers) = self.open_builder(call).await?;
@@ -63,8 +65,7 @@ impl Docker {
         let solve = client.call::<SolveResponse>(SOLVE, &request);
         match shown(solve, &client, &request.r#ref, &mut display).await {
             Ok(response) => {
-                let written = stores.finish(response.exporter_response.get(CACHE)).await;
-                written.map_err(|why| call.error(ErrorKind::Invalid, format!("`build.cache_to`: {why}")))?;
+                stores.finish(response.exporter_response.get(CACHE)).await.map_err(refused)?;
                 self.built(call, spec, &response).await
             }
             // A context that cannot be read ends the build: that is the cause, not what the builder made of it.

@@ -58,6 +58,8 @@ fn as_bind(mount: &Mount) -> Option<String> {
             if volume.nocopy || !volume.labels.is_empty() || !volume.subpath.is_empty() {
                 return None;
             }
+            // The engine labels a volume as well, which one that is a folder of the host needs.
+            options.extend(Some(bind.selinux.as_str()).filter(|word| !word.is_empty()));
         }
         _ => return None,
     }

@@ -10,6 +10,8 @@ use crate::backend::{Attachment, ContainerSpec};
 
 /// From this version on, a container can be made with several networks, and each endpoint has its hardware address.
 const MANY_ENDPOINTS: (u32, u32) = (1, 44);
+/// From this version on, a network can be preferred for the way out.
+const GATEWAY_PRIORITY: (u32, u32) = (1, 48);
 /// Driver option that names the interface in the container.
 const INTERFACE_NAME: &str = "com.docker.network.endpoint.ifname";
 
@@ -23,7 +25,7 @@ pub(in crate::backend::docker) fn mode(spec: &ContainerSpec) -> String {
 
 /// Endpoints for the creation, and the attachments that have to follow by calls of their own.
 pub(super) fn networking(
-    translator: &Translator,
+    translator: &mut Translator,
     spec: &ContainerSpec,
 ) -> Outcome<(Option<NetworkingConfig>, Vec<Attachment>)> {
     let (now, later) = match spec.networks.split_first() {
@@ -44,6 +46,8 @@ pub(super) fn networking(
     for attachment in &later {
         endpoint(translator.api, attachment)?;
     }
+    let prior = spec.networks.iter().any(|attachment| attachment.options.gw_priority != 0);
+    translator.if_known(prior.then_some(()), GATEWAY_PRIORITY, "28.0", "networks: gw_priority");
     Ok((Some(NetworkingConfig { endpoints_config: Some(endpoints) }), later))
 }
 
@@ -66,9 +70,6 @@ pub(in super::super) fn endpoint(api: (u32, u32), attachment: &Attachment) -> Ou
         translator.need((1, 49), "28.1", "networks: interface_name")?;
         driver_options.insert(INTERFACE_NAME.to_owned(), options.interface_name.clone());
     }
-    if options.gw_priority != 0 {
-        translator.need((1, 48), "28.0", "networks: gw_priority")?;
-    }
     let addresses = EndpointIpamConfig {
         ipv4_address: text(&options.ipv4_address),
         ipv6_address: text(&options.ipv6_address),
@@ -79,7 +80,7 @@ pub(in super::super) fn endpoint(api: (u32, u32), attachment: &Attachment) -> Ou
         mac_address: text(&options.mac_address).filter(|_| api >= MANY_ENDPOINTS),
         aliases: list(&attachment.aliases),
         driver_opts: map(&driver_options),
-        gw_priority: number(options.gw_priority),
+        gw_priority: number(options.gw_priority).filter(|_| api >= GATEWAY_PRIORITY),
         ..EndpointSettings::default()
     })
 }

@@ -137,6 +137,10 @@ fn binds_and_mounts() {
             Mount { bind: Some(BindOptions::default()), ..mount("bind", "/must/exist", "/x") },
             mount("volume", "p_db", "/db"),
             Mount {
+                bind: Some(BindOptions { selinux: "Z".to_owned(), ..BindOptions::default() }),
+                ..mount("volume", "p_own", "/own")
+            },
+            Mount {
                 volume: Some(VolumeOptions { nocopy: true, ..VolumeOptions::default() }),
                 ..mount("volume", "p_n", "/n")
             },
@@ -151,7 +155,7 @@ fn binds_and_mounts() {
     let body = body(&spec, OLD);
     assert_eq!(
         body.pointer("/HostConfig/Binds"),
-        Some(&json!(["/srv:/data:ro,z", "/may/be/made:/y:rw", "p_db:/db:rw"]))
+        Some(&json!(["/srv:/data:ro,z", "/may/be/made:/y:rw", "p_db:/db:rw", "p_own:/own:rw,Z"]))
     );
     assert_eq!(
         body.pointer("/HostConfig/Mounts"),

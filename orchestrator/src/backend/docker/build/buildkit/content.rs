@@ -116,6 +116,17 @@ impl Stores {
         found.ok_or_else(|| Status::new(INVALID, format!("this build writes no cache `{store}`")))
     }
 
+    /// Whether what is going to be written can be listed.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(super) async fn check(&self) -> Result<(), String> {
+        for Store { folder, .. } in self.0.values().filter(|store| store.tag.is_some()) {
+            index::read(folder).await.map_err(|error| unlisted(folder, &error))?;
+        }
+        Ok(())
+    }
+
     /// Lists what was written, by the description that the builder gives of it.
     ///
     /// # Errors
@@ -124,7 +135,7 @@ impl Stores {
         for Store { folder, tag } in self.0.values() {
             let (Some(tag), Some(manifest)) = (tag, manifest) else { continue };
             let listed = index::put(folder, tag, manifest).await;
-            listed.map_err(|error| format!("cannot list the cache in {}: {error}", folder.display()))?;
+            listed.map_err(|error| unlisted(folder, &error))?;
         }
         Ok(())
     }
@@ -182,6 +193,10 @@ impl Stores {
 
 fn name(folder: &str) -> String {
     format!("local:{folder}")
+}
+
+fn unlisted(folder: &std::path::Path, error: &std::io::Error) -> String {
+    format!("cannot list the cache in {}: {error}", folder.display())
 }
 
 fn absent(path: &std::path::Path, error: &std::io::Error) -> Status {
