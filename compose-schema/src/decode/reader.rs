@@ -8,6 +8,7 @@ use crate::codes::schema::BAD_VALUE;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::TIMESTAMP;
 use crate::model::{Bytes, Duration, Extensions, OptionalMap, StringMap};
+use crate::number;
 use crate::yaml::{Entry, Mapping, Node, Value, rfc3339};
 use serde_yaml::value::{Tag, TaggedValue};
 
@@ -119,10 +120,8 @@ impl<'a> Fields<'a> {
 
     pub(super) fn float(&self, key: &str) -> f32 {
         let Some(node) = self.get(key) else { return 0.0 };
-        let number = match &node.value {
-            Value::String(text) => text.parse::<f32>().ok(),
-            value => value.text().and_then(|text| text.parse::<f32>().ok()),
-        };
+        #[expect(clippy::cast_possible_truncation, reason = "the nearest number there is")]
+        let number = node.value.text().and_then(|text| number::float(&text)).map(|number| number as f32);
         number.unwrap_or_else(|| {
             self.refuse(BAD_VALUE, key, node, "must be a number");
             0.0

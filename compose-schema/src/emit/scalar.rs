@@ -35,7 +35,7 @@ struct Facts {
 impl Facts {
     fn of(text: &str) -> Self {
         let mut indicator = text.starts_with("---") || text.starts_with("...");
-        let (mut special, mut tab, mut space_break, mut break_space) = (false, false, false, false);
+        let (mut special, mut tab, mut breaks, mut space_break, mut break_space) = (false, false, false, false, false);
         let mut previous: Option<char> = None;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
@@ -53,17 +53,21 @@ impl Facts {
             };
             match c {
                 '\t' => tab = true,
-                '\n' => space_break |= previous == Some(' '),
-                ' ' => break_space |= previous == Some('\n'),
+                c if is_break(c) => {
+                    breaks = true;
+                    space_break |= previous == Some(' ');
+                    special |= !is_printable(c);
+                }
+                ' ' => break_space |= previous.is_some_and(is_break),
                 c => special |= !is_printable(c),
             }
             previous = Some(c);
         }
-        let edge = |c: Option<char>| matches!(c, Some(' ' | '\n'));
+        let space = |c: Option<char>| c == Some(' ');
         let trailing_space = text.ends_with(' ');
         let single = !(break_space || space_break || tab || special);
         Self {
-            plain: single && !indicator && !edge(text.chars().next()) && !edge(previous),
+            plain: single && !(indicator || breaks || space(text.chars().next()) || space(previous)),
             single,
             block: !(trailing_space || space_break || special),
         }
@@ -71,12 +75,17 @@ impl Facts {
 }
 
 fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r')
+    matches!(c, ' ' | '\t') || is_break(c)
 }
 
 /// What the writer leaves unescaped: nothing beyond the first plane, no control characters.
 pub(crate) fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && c != '\u{feff}'
+}
+
+/// What the writer takes for the end of a line.
+pub(crate) fn is_break(c: char) -> bool {
+    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether the text would not be read as this text when written plain.

@@ -1,0 +1,101 @@
+//! Tabs where Go's reader wants spaces: before what begins a line or an item, outside of quotes and brackets.
+
+use std::ops::Range;
+
+use granit_parser::ScalarStyle;
+
+/// What is known of a text with tabs in it.
+pub(super) struct Tabs<'t> {
+    text: &'t str,
+    any: bool,
+    /// Values that may hold tabs, in their order; none inside another.
+    values: Vec<(Range<usize>, Kind)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// In quotes or brackets.
+    Closed,
+    /// A plain scalar; white space behind it belongs to it from this column on.
+    Plain { column: usize },
+    /// A block scalar.
+    Block,
+}
+
+impl<'t> Tabs<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, any: text.contains('\t'), values: Vec::new() }
+    }
+
+    /// A scalar, and where the collection that it is in starts.
+    pub(super) fn scalar(&mut self, style: ScalarStyle, range: Range<usize>, around: usize) {
+        if !self.any || range.is_empty() {
+            return;
+        }
+        let kind = match style {
+            ScalarStyle::Plain => Kind::Plain { column: self.line_before(around).chars().count() + 1 },
+            ScalarStyle::Literal | ScalarStyle::Folded => Kind::Block,
+            _ => Kind::Closed,
+        };
+        self.values.push((range, kind));
+    }
+
+    /// A list or mapping in brackets, all of whose values are known.
+    pub(super) fn brackets(&mut self, range: Range<usize>) {
+        if self.any {
+            self.values.truncate(self.values.partition_point(|(value, _)| value.start < range.start));
+            self.values.push((range, Kind::Closed));
+        }
+    }
+
+    /// The first tab that Go's reader refuses.
+    pub(super) fn misplaced(&self) -> Option<usize> {
+        let tabs = self.text.match_indices('\t').filter(|_| self.any);
+        tabs.map(|(at, _)| at).find(|&at| self.is_misplaced(at))
+    }
+
+    fn is_misplaced(&self, at: usize) -> bool {
+        let before = self.line_before(at);
+        if before.starts_with("---") || !before.chars().all(|c| matches!(c, ' ' | '\t' | '-' | '?' | '\r')) {
+            return false;
+        }
+        let column = before.chars().count();
+        let next = self.values.partition_point(|(value, _)| value.end <= at);
+        if let Some((range, kind)) = self.values.get(next).filter(|(value, _)| value.start <= at) {
+            return *kind == Kind::Block && column < self.content_column(range);
+        }
+        let Some((range, kind)) = next.checked_sub(1).and_then(|last| self.values.get(last)) else { return true };
+        let between = self.text.get(range.end..at).unwrap_or_default();
+        match kind {
+            _ if !between.chars().all(char::is_whitespace) => true,
+            Kind::Closed => true,
+            Kind::Plain { column: from } => column < *from,
+            Kind::Block => column < self.content_column(range),
+        }
+    }
+
+    /// The column of the lines of a block scalar; 0 where its head says it.
+    fn content_column(&self, block: &Range<usize>) -> usize {
+        let mut lines = self.text.get(block.start..).unwrap_or_default().lines();
+        if lines.next().unwrap_or_default().contains(|c: char| c.is_ascii_digit()) {
+            return 0;
+        }
+        let first = lines.map(str::trim_end).find(|line| !line.is_empty()).unwrap_or_default();
+        first.len() - first.trim_start_matches(' ').len()
+    }
+
+    /// The line up to a place.
+    fn line_before(&self, at: usize) -> &'t str {
+        self.text.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default()
+    }
+}
+
+/// The text with spaces in place of the tabs that the line of `at` begins with, all else where it was: inside of brackets
+/// tabs are white space to Go's reader.
+pub(super) fn without(text: &str, at: usize) -> Option<String> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..)?;
+    let end = start + line.len() - line.trim_start_matches([' ', '\t']).len();
+    let begin = text.get(start..end).filter(|begin| begin.contains('\t'))?;
+    Some(format!("{}{}{}", text.get(..start)?, " ".repeat(begin.len()), text.get(end..)?))
+}
