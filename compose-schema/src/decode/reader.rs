@@ -57,7 +57,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&self, key: &str) -> String {
-        self.get(key).map_or_else(String::new, |node| self.text_of(key, node))
+        match self.get(key) {
+            Some(node @ Node { value: Value::Int(number), .. }) if i64::try_from(*number).is_err() => {
+                self.refuse(BAD_VALUE, key, node, "is too large");
+                String::new()
+            }
+            Some(node) => self.text_of(key, node),
+            None => String::new(),
+        }
     }
 
     /// The text of an attribute, or what it is when it is not written at all.

@@ -1,5 +1,7 @@
 //! How Go's YAML writer writes a text: plain where it reads back as text, else quoted, lines as a literal block.
 
+use crate::yaml::rfc3339;
+
 /// The styles that Docker Compose's output uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -103,7 +105,7 @@ fn reads_as_something_else(text: &str) -> bool {
             | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
     ) || is_number(text)
         || is_sexagesimal(text)
-        || is_date(text)
+        || rfc3339(text).is_some()
 }
 
 fn is_number(text: &str) -> bool {
@@ -142,23 +144,4 @@ fn is_sexagesimal(text: &str) -> bool {
         && digits(first)
         && digits(fraction)
         && parts.all(|part| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']))
-}
-
-/// `2024-01-02`, with a time after it or not.
-fn is_date(text: &str) -> bool {
-    let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let mut parts = date.splitn(3, '-');
-    let number = |part: Option<&str>, longest: usize| {
-        part.filter(|part| (1..=longest).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|part| part.parse::<u32>().ok())
-    };
-    let year = parts.next().filter(|year| year.len() == 4);
-    let (Some(_), Some(1..=12), Some(1..=31)) = (number(year, 4), number(parts.next(), 2), number(parts.next(), 2))
-    else {
-        return false;
-    };
-    time.is_empty() || (time.len() > 5 && time.bytes().filter(|byte| *byte == b':').count() >= 2)
 }

@@ -119,6 +119,13 @@ fn numbers_without_an_end_have_no_json_form() {
 }
 
 #[test]
+fn only_what_reads_as_a_point_in_time_is_quoted() {
+    let file = "services: {a: {image: x}}\nx-a: ['2024-01-01 00:00:00', '2024-01-01 00:00:00 +0000 UTC']\n";
+    let written = "x-a:\n  - \"2024-01-01 00:00:00\"\n  - 2024-01-01 00:00:00 +0000 UTC\n";
+    assert!(printed(&loaded(&[("compose.yaml", file)])).ends_with(written));
+}
+
+#[test]
 fn odd_ends_of_lines_are_written_as_go_writes_them() {
     for (text, written) in [
         ("a\u{2028}b", "'a\u{2028}  b'"),

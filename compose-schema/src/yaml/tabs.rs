@@ -33,7 +33,7 @@ impl<'t> Tabs<'t> {
             return;
         }
         let kind = match style {
-            ScalarStyle::Plain => Kind::Plain { column: self.line_before(around).chars().count() + 1 },
+            ScalarStyle::Plain => Kind::Plain { column: self.column(around) + 1 },
             ScalarStyle::Literal | ScalarStyle::Folded => Kind::Block,
             _ => Kind::Closed,
         };
@@ -59,10 +59,10 @@ impl<'t> Tabs<'t> {
         if before.starts_with("---") || !before.chars().all(|c| matches!(c, ' ' | '\t' | '-' | '?' | '\r')) {
             return false;
         }
-        let column = before.chars().count();
+        let column = self.column(at);
         let next = self.values.partition_point(|(value, _)| value.end <= at);
         if let Some((range, kind)) = self.values.get(next).filter(|(value, _)| value.start <= at) {
-            return *kind == Kind::Block && column < self.content_column(range);
+            return *kind == Kind::Block && column < self.column(range.start);
         }
         let Some((range, kind)) = next.checked_sub(1).and_then(|last| self.values.get(last)) else { return true };
         let between = self.text.get(range.end..at).unwrap_or_default();
@@ -70,18 +70,13 @@ impl<'t> Tabs<'t> {
             _ if !between.chars().all(char::is_whitespace) => true,
             Kind::Closed => true,
             Kind::Plain { column: from } => column < *from,
-            Kind::Block => column < self.content_column(range),
+            // Its range starts with its first line, behind the spaces.
+            Kind::Block => column < self.column(range.start),
         }
     }
 
-    /// The column of the lines of a block scalar; 0 where its head says it.
-    fn content_column(&self, block: &Range<usize>) -> usize {
-        let mut lines = self.text.get(block.start..).unwrap_or_default().lines();
-        if lines.next().unwrap_or_default().contains(|c: char| c.is_ascii_digit()) {
-            return 0;
-        }
-        let first = lines.map(str::trim_end).find(|line| !line.is_empty()).unwrap_or_default();
-        first.len() - first.trim_start_matches(' ').len()
+    fn column(&self, at: usize) -> usize {
+        self.line_before(at).chars().count()
     }
 
     /// The line up to a place.
@@ -90,12 +85,17 @@ impl<'t> Tabs<'t> {
     }
 }
 
-/// The text with spaces in place of the tabs that the line of `at` begins with, all else where it was: inside of brackets
-/// tabs are white space to Go's reader.
+/// The text with spaces in place of the tabs that a line begins with, the line of `at` or the first such one behind it; all
+/// else where it was: inside of brackets tabs are white space to Go's reader.
 pub(super) fn without(text: &str, at: usize) -> Option<String> {
-    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-    let line = text.get(start..)?;
-    let end = start + line.len() - line.trim_start_matches([' ', '\t']).len();
-    let begin = text.get(start..end).filter(|begin| begin.contains('\t'))?;
-    Some(format!("{}{}{}", text.get(..start)?, " ".repeat(begin.len()), text.get(end..)?))
+    let mut start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    for line in text.get(start..)?.split_inclusive('\n') {
+        let begin = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let end = start + begin;
+        if text.get(start..end)?.contains('\t') {
+            return Some(format!("{}{}{}", text.get(..start)?, " ".repeat(begin), text.get(end..)?));
+        }
+        start += line.len();
+    }
+    None
 }

@@ -46,6 +46,7 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
     } else if args.images {
         let project = project(&args.names)?;
         let image = |(name, service): (&String, &compose_schema::model::Service)| match service.image.as_str() {
+            "" if context.global.compatibility => format!("{}_{name}", project.name),
             "" => format!("{}-{name}", project.name),
             image => image.to_owned(),
         };
