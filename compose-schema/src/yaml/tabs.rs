@@ -33,7 +33,10 @@ impl<'t> Tabs<'t> {
             return;
         }
         let kind = match style {
-            ScalarStyle::Plain => Kind::Plain { column: self.column(around) + 1 },
+            ScalarStyle::Plain => {
+                let line = self.line_before(around);
+                Kind::Plain { column: line.len() - line.trim_start_matches(' ').len() + 1 }
+            }
             ScalarStyle::Literal | ScalarStyle::Folded => Kind::Block,
             _ => Kind::Closed,
         };
@@ -62,7 +65,9 @@ impl<'t> Tabs<'t> {
         let column = self.column(at);
         let next = self.values.partition_point(|(value, _)| value.end <= at);
         if let Some((range, kind)) = self.values.get(next).filter(|(value, _)| value.start <= at) {
-            return *kind == Kind::Block && column < self.column(range.start);
+            let first = || self.text.get(range.start..at).is_some_and(|before| before.trim().is_empty());
+            return *kind == Kind::Block
+                && (column < self.column(range.start) || (first() && !self.says_indentation(range.start)));
         }
         let Some((range, kind)) = next.checked_sub(1).and_then(|last| self.values.get(last)) else { return true };
         let between = self.text.get(range.end..at).unwrap_or_default();
@@ -73,6 +78,12 @@ impl<'t> Tabs<'t> {
             // Its range starts with its first line, behind the spaces.
             Kind::Block => column < self.column(range.start),
         }
+    }
+
+    /// Whether the head of the block scalar that starts here has a number, so that its first line may begin with anything.
+    fn says_indentation(&self, start: usize) -> bool {
+        let head = self.text.get(..start).unwrap_or_default().trim_end().rsplit('\n').next().unwrap_or_default();
+        head.contains(|c: char| c.is_ascii_digit())
     }
 
     fn column(&self, at: usize) -> usize {

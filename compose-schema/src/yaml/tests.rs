@@ -163,6 +163,8 @@ fn tabs_stand_where_go_yaml_takes_them() {
         ("a:\n  b:\n    c: d\n     \t\n", r#"{a: {b: {c: "d"}}}"#),
         ("a: \"b\n\tc\"\t\nd:\te\t# f\n", r#"{a: "b c", d: "e"}"#),
         ("a: |\n  b\n  \tc\n", r#"{a: "b\n\tc\n"}"#),
+        ("a:\n  - b\n   \t# c\n", r#"{a: ["b"]}"#),
+        ("a: |2\n  \tb\n", r#"{a: "\tb\n"}"#),
         ("a: |2\n    b\n  \tc\n", r#"{a: "  b\n\tc\n"}"#),
     ] {
         assert_eq!(show(&one(text)), expected, "{text:?}");
@@ -178,6 +180,7 @@ fn tabs_stand_where_go_yaml_takes_them() {
         "a:\n-\tb\n",
         "? \ta\n: b\n",
         "a: |\n  b\n \t\n",
+        "a: |\n  \tb\n",
         "a: b # c\n    \t\n",
     ] {
         assert!(errors(text).concat().contains("a tab stands where a space is wanted"), "{text:?}");
