@@ -50,8 +50,25 @@ impl Canon {
         }
     }
 
+    /// Refuses what is no list: in a file whose services others extend, nothing has checked that yet.
+    fn list(&mut self, place: &str, key: &str, service: &Mapping) {
+        let Some(Entry { node, .. }) = service.get(key) else { return };
+        let fits = match &node.value {
+            Value::Null | Value::Sequence(_) => true,
+            Value::String(_) => key != "ports",
+            _ => false,
+        };
+        if !fits {
+            let message = format!("`{place}.{key}` must be a list, not {}", node.value.kind());
+            self.found.push(Diagnostic::error(BAD_VALUE, message).at(node.span, ""));
+        }
+    }
+
     fn service(&mut self, name: &str, service: &mut Mapping) {
         let place = format!("services.{name}");
+        for key in ["env_file", "label_file", "ports"] {
+            self.list(&place, key, service);
+        }
         if let Some(build) = node(service, "build") {
             self.build(&place, build);
         }
@@ -91,7 +108,7 @@ impl Canon {
             each(service, key, |item| lists::text_to_object(item, "source"));
         }
         if let Some(gpus) = node(service, "gpus")
-            && gpus.as_str() == Some("all")
+            && gpus.as_str().is_some()
         {
             let all = object(vec![("count", text("all", gpus.span))], gpus.span);
             gpus.value = Value::Sequence(vec![all]);

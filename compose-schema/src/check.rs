@@ -31,6 +31,14 @@ pub fn tree(root: &Node) -> Vec<Diagnostic> {
     found
 }
 
+/// Rules on paths of the same tree.
+#[must_use]
+pub fn paths(root: &Node) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    resource::bind_sources(root, &mut found);
+    found
+}
+
 /// Rules on the active services of a project; `root` is the tree it was decoded from. Errors and warnings.
 #[must_use]
 pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {

@@ -33,6 +33,9 @@ pub fn json(project: &Project) -> Result<String, NoJsonForm> {
     let Value::Struct(Fields { fields, extensions, .. }) = document(project) else { return Ok(String::new()) };
     // Docker Compose forgets the models here.
     let fields = fields.into_iter().filter(|(key, _)| *key != "models");
+    let mut extensions = Value::Map(extensions);
+    empty::as_null(&mut extensions);
+    let Value::Map(extensions) = extensions else { return Ok(String::new()) };
     let entries = Value::Map(fields.map(|(key, value)| (key.to_owned(), value)).chain(extensions).collect());
     all_numbers_end(&entries)?;
     Ok(json::pretty(&entries, 2))

@@ -101,9 +101,8 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
         let before = String::from_utf8_lossy(error.as_bytes().get(..end).unwrap_or_default()).into_owned();
         NotText { before, problem: "it is not valid UTF-8" }
     })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
+    let marks = text.len() - text.trim_start_matches('\u{feff}').len();
+    text.drain(..marks);
     Ok(text)
 }
 
@@ -111,7 +110,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
 pub(crate) fn control_character(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|&(_, character)| match character {
         '\t' | '\n' | '\r' | '\u{85}' => false,
-        '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
+        '\u{fffe}' | '\u{ffff}' => true,
         _ => character.is_control(),
     })
 }
@@ -140,10 +139,11 @@ mod tests {
     #[test]
     fn bytes_become_text() {
         assert_eq!(decode(b"\xef\xbb\xbfa".to_vec()).unwrap(), "a");
+        assert_eq!(decode("\u{feff}\u{feff}a\u{feff}".into()).unwrap(), "a\u{feff}");
         assert_eq!(decode(b"\xff\xfea\0\xe9\0".to_vec()).unwrap(), "aé");
         assert_eq!(decode(b"\xfe\xff\0a".to_vec()).unwrap(), "a");
         assert_eq!(decode(b"ab\xff".to_vec()).unwrap_err().before, "ab");
         assert_eq!(control_character("a\tb\r\n\0"), Some((5, '\0')));
-        assert_eq!(control_character("é\u{85}"), None);
+        assert_eq!(control_character("é\u{85}\u{feff}"), None);
     }
 }

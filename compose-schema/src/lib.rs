@@ -20,6 +20,7 @@ pub mod load;
 mod merge;
 pub mod model;
 pub mod normalize;
+mod number;
 pub mod origin;
 pub mod paths;
 mod pattern;

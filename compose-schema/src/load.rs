@@ -129,8 +129,8 @@ pub struct Failure {
 /// Every mistake found, as far as reading could go on after it.
 pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
     let mut session = Session::new(options.working_dir.clone());
-    match read(options, &mut session).and_then(|(tree, facts)| Ok((decode(&tree, facts, options, &mut session)?, tree)))
-    {
+    let read = read(options, Resolve::Environment, &mut session);
+    match read.and_then(|(tree, facts)| Ok((decode(&tree, facts, options, &mut session)?, tree))) {
         Ok((project, tree)) => {
             allow::from_tree(&tree, &mut session);
             own::check(&tree, &mut session);
@@ -150,7 +150,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Failure> {
 /// Every mistake found, as far as reading could go on after it.
 pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
     let mut session = Session::new(options.working_dir.clone());
-    match read(options, &mut session) {
+    match read(options, Resolve::Nothing, &mut session) {
         Ok((mut tree, project)) => {
             canonical::port_defaults(&mut tree);
             allow::from_tree(&tree, &mut session);
@@ -165,8 +165,17 @@ pub fn load_model(options: &LoadOptions) -> Result<Model, Failure> {
     }
 }
 
+/// Where names without a value, in lists of variables and of build arguments, take theirs from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resolve {
+    /// The environment of the project.
+    Environment,
+    /// Nowhere, as in Docker Compose's `config --no-interpolate`.
+    Nothing,
+}
+
 /// Files become one canonical tree, with what the project is beside it.
-fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project), Stop> {
+fn read(options: &LoadOptions, resolve: Resolve, session: &mut Session) -> Result<(Node, Project), Stop> {
     allow::from_options(options, session);
     let selection = discovery::select(options, session)?;
     let mut files = Vec::with_capacity(selection.files.len());
@@ -177,11 +186,13 @@ fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project),
     let mut environment = selection.environment;
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.clone());
 
+    let nothing = StringMap::new();
+    let known = if resolve == Resolve::Environment || options.interpolate { &environment } else { &nothing };
     let scope = Scope {
         options,
         base: &selection.folder,
         shown: options.resolve_paths.then_some(selection.folder.as_path()),
-        environment: &environment,
+        environment: known,
     };
     let first = files.iter().flat_map(|file| &file.documents).map(|document| document.span).next();
     let at_first = |diagnostic: Diagnostic| match first {
@@ -194,7 +205,7 @@ fn read(options: &LoadOptions, session: &mut Session) -> Result<(Node, Project),
         return session.fail(at_first(Diagnostic::error(codes::input::EMPTY, "the compose file is empty")));
     }
     if options.normalize {
-        normalize::normalize(&mut tree, &name, &environment);
+        normalize::normalize(&mut tree, &name, known);
     }
     let project = Project {
         name,

@@ -25,7 +25,7 @@ pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
             networks.get_or_insert_with("default", || mapping_entry(span));
         }
     }
-    top.get_or_insert_with("name", || text_entry(project_name, span));
+    top.insert("name".to_owned(), text_entry(project_name, span));
     for key in ["networks", "volumes", "configs", "secrets"] {
         for (name, entry) in section(top, key).into_iter().flatten() {
             set_name(name, entry, project_name);
@@ -174,7 +174,12 @@ fn set_name(key: &str, entry: &mut Entry, project_name: &str) {
     }
     let Some(fields) = entry.node.as_mapping_mut() else { return };
     if text(fields, "name").is_empty() {
-        let external = fields.get("external").is_some_and(|external| external.node.value == Value::Bool(true));
+        let external = fields.get("external").is_some_and(|external| match &external.node.value {
+            Value::Bool(external) => *external,
+            // Where variables are not put in, flags are texts.
+            Value::String(text) => matches!(text.as_str(), "1" | "t" | "T" | "true" | "True" | "TRUE"),
+            _ => false,
+        });
         let name = if external { key.to_owned() } else { format!("{project_name}_{key}") };
         fields.insert("name".to_owned(), text_entry(&name, span));
     }

@@ -4,6 +4,7 @@ mod alias;
 mod mapping;
 mod parse;
 mod scalar;
+mod tabs;
 
 use std::borrow::Cow;
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{Canon, object, text};
 use crate::codes::schema::PORT;
+use crate::diagnostic::Diagnostic;
 use crate::yaml::{Node, Value};
 
 const GRAMMAR: &str = "write `[[IP:]HOST:]CONTAINER[/tcp|udp|sctp]`, IPv6 addresses in brackets, in quotes";
@@ -30,7 +31,7 @@ impl Canon {
                 }
                 _ => {
                     let message = format!("`{place}.ports` has an entry that is not a port");
-                    self.refuse(PORT, message, item.span, GRAMMAR);
+                    self.found.push(Diagnostic::error(PORT, message).at(item.span, "").hint(GRAMMAR));
                     refused = true;
                     continue;
                 }
@@ -38,7 +39,13 @@ impl Canon {
             match parse(&spec) {
                 Ok(parsed) => long.extend(parsed.iter().map(|port| port.node(item))),
                 Err(reason) => {
-                    self.refuse(PORT, format!("`{place}.ports` has the entry `{spec}`: {reason}"), item.span, GRAMMAR);
+                    let message = format!("`{place}.ports` has the entry `{spec}`: {reason}");
+                    if matches!(item.value, Value::Int(_)) {
+                        // No variable can change a number.
+                        self.found.push(Diagnostic::error(PORT, message).at(item.span, "").hint(GRAMMAR));
+                    } else {
+                        self.refuse(PORT, message, item.span, GRAMMAR);
+                    }
                     refused = true;
                 }
             }
@@ -142,9 +149,9 @@ fn address(ip: &str) -> Result<&str, String> {
 
 fn range(text: &str) -> Option<(u16, u16)> {
     let port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok()).flatten();
-    let (first, last) = match text.split_once('-') {
-        Some((first, last)) => (port(first)?, port(last)?),
-        None => (port(text)?, port(text)?),
-    };
+    // What comes after a second `-` means nothing.
+    let mut parts = text.split('-');
+    let first = port(parts.next()?)?;
+    let last = parts.next().map_or(Some(first), port)?;
     (first <= last).then_some((first, last))
 }

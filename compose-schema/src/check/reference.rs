@@ -1,7 +1,7 @@
 //! Whatever a service refers to is there.
 
 use super::Check;
-use crate::codes::check::{NO_SOURCE, UNDEFINED_RESOURCE, UNDEFINED_SERVICE};
+use crate::codes::check::{UNDEFINED_RESOURCE, UNDEFINED_SERVICE};
 use crate::diagnostic::Diagnostic;
 use crate::model::Service;
 use crate::source::Span;
@@ -24,10 +24,6 @@ pub(super) fn check(check: &mut Check<'_>) {
             let at = check.item(&["services", name, "volumes"], index);
             if mount.kind == "volume" && !mount.source.is_empty() && !project.volumes.contains_key(&mount.source) {
                 undefined(check, name, "volume", &mount.source, at, project.volumes.keys());
-            }
-            if mount.kind == "bind" && mount.source.is_empty() {
-                let message = format!("service `{name}` has a bind mount at `{}` without a source", mount.target);
-                check.error(NO_SOURCE, message, at, "").hints.push("add `source:`, a path of the host".to_owned());
             }
         }
         let build_secrets = service.build.iter().flat_map(|build| &build.secrets);
@@ -77,6 +73,15 @@ fn services(check: &mut Check<'_>, name: &str, service: &Service) {
             found = found.hint(format!("did you mean `{meant}`?"));
         }
         check.push(found);
+    }
+    // Normalizing makes it a dependency.
+    if let Some(target) = service.network_mode.strip_prefix("service:")
+        && !service.depends_on.contains_key(target)
+        && !project.services.contains_key(target)
+    {
+        let at = check.place(&["services", name, "network_mode"]);
+        let message = format!("service `{name}` joins the network of undefined service `{target}`");
+        check.error(UNDEFINED_SERVICE, message, at, "");
     }
     for (context, target) in service.build.iter().flat_map(|build| &build.additional_contexts) {
         let Some(target) = target.strip_prefix("service:") else { continue };

@@ -21,6 +21,20 @@ pub(super) fn check(root: &Node, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Bind mounts that say nothing of their source, of which no path can be made.
+pub(super) fn bind_sources(root: &Node, found: &mut Vec<Diagnostic>) {
+    for (name, service) in section(root, "services") {
+        let mounts = service.node.get("volumes").and_then(Node::as_sequence).unwrap_or_default();
+        let bind = |mount: &&Node| mount.get("type").and_then(Node::as_str) == Some("bind");
+        for mount in mounts.iter().filter(bind).filter(|mount| mount.get("source").is_none()) {
+            let target = mount.get("target").and_then(Node::as_str).unwrap_or_default();
+            let message = format!("service `{name}` has a bind mount at `{target}` without a source");
+            let no_source = Diagnostic::error(NO_SOURCE, message).at(mount.span, "");
+            found.push(no_source.hint("add `source:`, a path of the host"));
+        }
+    }
+}
+
 fn section<'a>(root: &'a Node, key: &str) -> impl Iterator<Item = (&'a String, &'a Entry)> {
     root.get(key).and_then(Node::as_mapping).into_iter().flatten()
 }

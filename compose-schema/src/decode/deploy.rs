@@ -80,7 +80,10 @@ pub(super) fn device_request(f: &Fields<'_>) -> DeviceRequest {
     let count = match f.get("count") {
         None => 0,
         Some(node) => match &node.value {
-            Value::Int(count) => i64::try_from(*count).unwrap_or(i64::MAX),
+            Value::Int(count) => i64::try_from(*count).unwrap_or_else(|_| {
+                f.refuse(BAD_VALUE, "count", node, "is too large");
+                0
+            }),
             Value::String(text) if text.eq_ignore_ascii_case("all") => -1,
             Value::String(text) => text.parse().unwrap_or_else(|_| {
                 f.refuse(BAD_VALUE, "count", node, &format!("must be `all` or a number, not `{text}`"));

@@ -8,6 +8,7 @@ use crate::codes::schema::BAD_VALUE;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::TIMESTAMP;
 use crate::model::{Bytes, Duration, Extensions, OptionalMap, StringMap};
+use crate::number;
 use crate::yaml::{Entry, Mapping, Node, Value, rfc3339};
 use serde_yaml::value::{Tag, TaggedValue};
 
@@ -56,7 +57,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&self, key: &str) -> String {
-        self.get(key).map_or_else(String::new, |node| self.text_of(key, node))
+        match self.get(key) {
+            Some(node @ Node { value: Value::Int(number), .. }) if i64::try_from(*number).is_err() => {
+                self.refuse(BAD_VALUE, key, node, "is too large");
+                String::new()
+            }
+            Some(node) => self.text_of(key, node),
+            None => String::new(),
+        }
     }
 
     /// The text of an attribute, or what it is when it is not written at all.
@@ -119,10 +127,8 @@ impl<'a> Fields<'a> {
 
     pub(super) fn float(&self, key: &str) -> f32 {
         let Some(node) = self.get(key) else { return 0.0 };
-        let number = match &node.value {
-            Value::String(text) => text.parse::<f32>().ok(),
-            value => value.text().and_then(|text| text.parse::<f32>().ok()),
-        };
+        #[expect(clippy::cast_possible_truncation, reason = "the nearest number there is")]
+        let number = node.value.text().and_then(|text| number::float(&text)).map(|number| number as f32);
         number.unwrap_or_else(|| {
             self.refuse(BAD_VALUE, key, node, "must be a number");
             0.0

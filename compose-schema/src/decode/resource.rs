@@ -2,7 +2,9 @@
 
 use super::reader::Fields;
 use super::runtime::options;
-use crate::model::{FileObject, Ipam, IpamPool, Model, Network, Volume};
+use crate::codes::schema::BAD_VALUE;
+use crate::model::{FileObject, Ipam, IpamPool, Model, Network, StringMap, Volume};
+use crate::yaml::Value;
 
 pub(super) fn network(f: &Fields<'_>) -> Network {
     Network {
@@ -51,10 +53,20 @@ pub(super) fn file_object(f: &Fields<'_>) -> FileObject {
         external: f.flag("external"),
         labels: f.map("labels"),
         driver: f.text("driver"),
-        driver_opts: options(f, "driver_opts"),
+        driver_opts: whole_options(f),
         template_driver: f.text("template_driver"),
         extensions: f.extensions(),
     }
+}
+
+/// Options of a secret's driver: texts and whole numbers.
+fn whole_options(f: &Fields<'_>) -> StringMap {
+    for (name, node) in f.entries_of("driver_opts") {
+        if let Value::Float(_) = node.value {
+            f.refuse(BAD_VALUE, "driver_opts", node, &format!("`{name}` must be a string or a whole number"));
+        }
+    }
+    options(f, "driver_opts")
 }
 
 pub(super) fn model(f: &Fields<'_>) -> Model {

@@ -145,6 +145,8 @@ pub(super) fn provider(f: &Fields<'_>) -> Provider {
         };
         (name.to_owned(), texts)
     });
+    // An option that is given no times is not given.
+    let options = options.filter(|(_, texts): &(_, Vec<String>)| !texts.is_empty());
     Provider { kind: f.text("type"), options: options.collect(), extensions: f.extensions() }
 }
 
@@ -235,6 +237,10 @@ pub(super) fn extra_hosts(f: &Fields<'_>) -> BTreeMap<String, Vec<String>> {
     match &node.value {
         Value::Mapping(entries) => {
             for (host, entry) in entries.iter() {
+                if host.contains([':', '=']) {
+                    let reason = format!("`{host}` is not the name of a host");
+                    f.refuse(BAD_VALUE, "extra_hosts", &entry.node, &reason);
+                }
                 // A host without addresses is one nevertheless: hashes know the difference.
                 hosts.entry(host.clone()).or_default();
                 for address in f.texts_of("extra_hosts", &entry.node) {

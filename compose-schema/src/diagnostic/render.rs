@@ -56,8 +56,10 @@ fn marks<'a>(diagnostic: &Diagnostic, sources: &'a Sources) -> Vec<Mark<'a>> {
     let mark = |label: &Label, primary: bool| {
         let (source, line, column) = sources.locate(label.span)?;
         let whole = source.line(line)?;
-        let start = (label.span.start as usize).clamp(whole.start, whole.end);
-        let end = (label.span.end as usize).clamp(start, whole.end);
+        // The renderer takes whole characters only.
+        let whole_from = |at: usize| (at..whole.end).find(|&at| source.text.is_char_boundary(at)).unwrap_or(whole.end);
+        let start = whole_from((label.span.start as usize).clamp(whole.start, whole.end));
+        let end = whole_from((label.span.end as usize).clamp(start, whole.end));
         Some(Mark { source, line, column, range: start..end, primary, text: printable(&label.text, MESSAGE) })
     };
     let primary = diagnostic.primary.iter().filter_map(|label| mark(label, true));

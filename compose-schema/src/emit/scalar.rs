@@ -1,5 +1,7 @@
 //! How Go's YAML writer writes a text: plain where it reads back as text, else quoted, lines as a literal block.
 
+use crate::yaml::rfc3339;
+
 /// The styles that Docker Compose's output uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -35,7 +37,7 @@ struct Facts {
 impl Facts {
     fn of(text: &str) -> Self {
         let mut indicator = text.starts_with("---") || text.starts_with("...");
-        let (mut special, mut tab, mut space_break, mut break_space) = (false, false, false, false);
+        let (mut special, mut tab, mut breaks, mut space_break, mut break_space) = (false, false, false, false, false);
         let mut previous: Option<char> = None;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
@@ -53,17 +55,21 @@ impl Facts {
             };
             match c {
                 '\t' => tab = true,
-                '\n' => space_break |= previous == Some(' '),
-                ' ' => break_space |= previous == Some('\n'),
+                c if is_break(c) => {
+                    breaks = true;
+                    space_break |= previous == Some(' ');
+                    special |= !is_printable(c);
+                }
+                ' ' => break_space |= previous.is_some_and(is_break),
                 c => special |= !is_printable(c),
             }
             previous = Some(c);
         }
-        let edge = |c: Option<char>| matches!(c, Some(' ' | '\n'));
+        let space = |c: Option<char>| c == Some(' ');
         let trailing_space = text.ends_with(' ');
         let single = !(break_space || space_break || tab || special);
         Self {
-            plain: single && !indicator && !edge(text.chars().next()) && !edge(previous),
+            plain: single && !(indicator || breaks || space(text.chars().next()) || space(previous)),
             single,
             block: !(trailing_space || space_break || special),
         }
@@ -71,12 +77,17 @@ impl Facts {
 }
 
 fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r')
+    matches!(c, ' ' | '\t') || is_break(c)
 }
 
 /// What the writer leaves unescaped: nothing beyond the first plane, no control characters.
 pub(crate) fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fffd}') && c != '\u{feff}'
+}
+
+/// What the writer takes for the end of a line.
+pub(crate) fn is_break(c: char) -> bool {
+    matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether the text would not be read as this text when written plain.
@@ -94,7 +105,7 @@ fn reads_as_something_else(text: &str) -> bool {
             | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
     ) || is_number(text)
         || is_sexagesimal(text)
-        || is_date(text)
+        || rfc3339(text).is_some()
 }
 
 fn is_number(text: &str) -> bool {
@@ -133,23 +144,4 @@ fn is_sexagesimal(text: &str) -> bool {
         && digits(first)
         && digits(fraction)
         && parts.all(|part| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']))
-}
-
-/// `2024-01-02`, with a time after it or not.
-fn is_date(text: &str) -> bool {
-    let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let mut parts = date.splitn(3, '-');
-    let number = |part: Option<&str>, longest: usize| {
-        part.filter(|part| (1..=longest).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|part| part.parse::<u32>().ok())
-    };
-    let year = parts.next().filter(|year| year.len() == 4);
-    let (Some(_), Some(1..=12), Some(1..=31)) = (number(year, 4), number(parts.next(), 2), number(parts.next(), 2))
-    else {
-        return false;
-    };
-    time.is_empty() || (time.len() > 5 && time.bytes().filter(|byte| *byte == b':').count() >= 2)
 }

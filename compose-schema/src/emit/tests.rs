@@ -117,3 +117,64 @@ fn numbers_without_an_end_have_no_json_form() {
     let yaml = emit::yaml(&load(&options).unwrap().project);
     assert!(yaml.contains("a: 1e400\n") && yaml.contains("b: \"1e300\"\n") && yaml.contains("c: -.5e999\n"), "{yaml}");
 }
+
+#[test]
+fn only_what_reads_as_a_point_in_time_is_quoted() {
+    let file = "services: {a: {image: x}}\nx-a: ['2024-01-01 00:00:00', '2024-01-01 00:00:00 +0000 UTC']\n";
+    let written = "x-a:\n  - \"2024-01-01 00:00:00\"\n  - 2024-01-01 00:00:00 +0000 UTC\n";
+    assert!(printed(&loaded(&[("compose.yaml", file)])).ends_with(written));
+}
+
+#[test]
+fn odd_ends_of_lines_are_written_as_go_writes_them() {
+    for (text, written) in [
+        ("a\u{2028}b", "'a\u{2028}  b'"),
+        ("\u{2028}\u{2029}", "'\u{2028}\u{2029}'"),
+        (" \u{2028}b", "\" \\Lb\""),
+        ("a\u{2028}\nb\u{2028}c", "|-\n  a\u{2028}\n  b\u{2028}  c"),
+        ("a\u{85}b", "\"a\\Nb\""),
+        ("\u{feff}a é\\", "\"\\uFEFF\\x61\\x20\\xE9\\\\\""),
+        ("a\u{feff}", "\"a\\uFEFF\""),
+    ] {
+        let file = format!("services: {{a: {{image: x}}}}\nx-z: {}\n", serde_json::to_string(text).unwrap());
+        let printed = printed(&loaded(&[("compose.yaml", &file)]));
+        assert!(printed.ends_with(&format!("\nx-z: {written}\n")), "{printed}");
+    }
+    let file = "services: {a: {image: x, labels: {\"k\\r\": v, \"k\\L\": v}}}\n";
+    let printed = printed(&loaded(&[("compose.yaml", file)]));
+    assert!(printed.contains("? \"k\\r\"\n      : v\n") && printed.contains("? 'k\u{2028}'\n      : v\n"), "{printed}");
+}
+
+#[test]
+fn empty_lists_of_extensions_are_nothing_in_json() {
+    let file = "services: {a: {provider: {type: t, options: {none: [], one: ['']}}}}\nx-a: {b: [1, []]}\nx-l: []\n";
+    let loaded = loaded(&[("compose.yaml", file)]);
+    let json: serde_json::Value = serde_json::from_str(&emit::json(&loaded.project).unwrap()).unwrap();
+    assert_eq!(json["x-a"], serde_json::json!({ "b": [1, null] }));
+    assert_eq!(json["x-l"], serde_json::Value::Null);
+    assert_eq!(json["services"]["a"]["provider"]["options"], serde_json::json!({ "one": [""] }));
+    assert!(printed(&loaded).ends_with("x-a:\n  b:\n    - 1\n    - []\nx-l: []\n"));
+}
+
+#[test]
+fn a_tree_takes_nothing_from_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name: ${N}\nservices: {a: {image: x, build: {context: ., args: [A]}, environment: [A], networks: [n]}}\n\
+                networks: {n: {external: 'true'}}\n";
+    std::fs::write(folder.path().join("compose.yaml"), text).unwrap();
+    let options = LoadOptions {
+        interpolate: false,
+        resolve_paths: false,
+        project_name: Some("p".to_owned()),
+        ..LoadOptions::new(folder.path().to_path_buf(), [("A".to_owned(), "host".to_owned())].into())
+    };
+    let tree =
+        serde_json::from_str::<serde_json::Value>(&emit::tree_json(&load_model(&options).unwrap().tree).unwrap());
+    let tree = tree.unwrap();
+    assert_eq!(tree["name"], "p");
+    assert_eq!(tree["networks"]["n"]["name"], "n");
+    assert_eq!(tree["services"]["a"]["environment"], serde_json::json!(["A"]));
+    assert_eq!(tree["services"]["a"]["build"]["args"], serde_json::Value::Null);
+    let project = load(&LoadOptions { interpolate: false, normalize: false, ..options }).unwrap().project;
+    assert_eq!(project.services["a"].environment["A"].as_deref(), Some("host"));
+}

@@ -71,7 +71,7 @@ fn block(out: &mut String, value: &Value, indent: usize) {
             if index > 0 {
                 new_line(out, indent);
             }
-            if key.contains('\n') || key.len() > LONGEST_KEY {
+            if key.contains(scalar::is_break) || key.len() > LONGEST_KEY {
                 out.push_str("? ");
                 text(out, key, indent + 2);
                 new_line(out, indent);
@@ -138,7 +138,7 @@ fn text(out: &mut String, text: &str, indent: usize) {
         Style::Plain => out.push_str(text),
         Style::Single => {
             out.push('\'');
-            out.push_str(&text.replace('\'', "''"));
+            lines(out, &text.replace('\'', "''"), indent, false);
             out.push('\'');
         }
         Style::Double => double_quoted(out, text),
@@ -148,27 +148,35 @@ fn text(out: &mut String, text: &str, indent: usize) {
 
 fn literal(out: &mut String, text: &str, indent: usize) {
     out.push('|');
-    if text.starts_with([' ', '\n']) {
+    if text.starts_with(|c| c == ' ' || scalar::is_break(c)) {
         out.push('2');
     }
-    if !text.ends_with('\n') {
-        out.push('-');
-    } else if text == "\n" || text.ends_with("\n\n") {
-        out.push('+');
+    let mut from_end = text.chars().rev().map(scalar::is_break);
+    match (from_end.next(), from_end.next()) {
+        (Some(true), Some(false)) => {}
+        (Some(true), _) => out.push('+'),
+        _ => out.push('-'),
     }
-    let body = text.strip_suffix('\n').unwrap_or(text);
-    for line in body.split('\n') {
-        if line.is_empty() {
-            out.push('\n');
-        } else {
-            new_line(out, indent);
-            out.push_str(line);
+    out.push('\n');
+    lines(out, text.strip_suffix('\n').unwrap_or(text), indent, true);
+}
+
+/// Writes a text that may have ends of lines in it as they are; what comes after one is indented.
+fn lines(out: &mut String, text: &str, indent: usize, mut at_start: bool) {
+    for c in text.chars() {
+        let ends = scalar::is_break(c);
+        if at_start && !ends {
+            out.extend(std::iter::repeat_n(' ', indent));
         }
+        out.push(c);
+        at_start = ends;
     }
 }
 
 fn double_quoted(out: &mut String, text: &str) {
     out.push('"');
+    // Go's writer looks for a byte order mark at the first place, whichever it writes.
+    let marked = text.starts_with('\u{feff}');
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -185,7 +193,8 @@ fn double_quoted(out: &mut String, text: &str) {
             '\u{85}' => out.push_str("\\N"),
             '\u{2028}' => out.push_str("\\L"),
             '\u{2029}' => out.push_str("\\P"),
-            c if scalar::is_printable(c) => out.push(c),
+            c if scalar::is_printable(c) && !marked => out.push(c),
+            '\u{a0}' => out.push_str("\\_"),
             c => match u32::from(c) {
                 code @ 0..=0xff => out.push_str(&format!("\\x{code:02X}")),
                 code @ 0x100..=0xffff => out.push_str(&format!("\\u{code:04X}")),

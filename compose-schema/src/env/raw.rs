@@ -3,6 +3,9 @@
 use super::dotenv::{EnvError, EnvErrorKind};
 use crate::model::StringMap;
 
+/// White space before names, and none inside them.
+const BLANK: [char; 2] = [' ', '\t'];
+
 /// Adds `NAME=value` lines to `into`, the value being everything after `=`. Names without a value take that of `outer`,
 /// else are left out. Lines that start with `#` are comments.
 pub(crate) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &mut StringMap) -> Result<(), EnvError> {
@@ -11,7 +14,7 @@ pub(crate) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &m
         let start = at;
         at += line.len();
         let line = line.strip_suffix('\n').unwrap_or(line);
-        let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
+        let line = line.strip_suffix('\r').unwrap_or(line).trim_start_matches(BLANK);
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -21,7 +24,7 @@ pub(crate) fn parse(text: &str, outer: &dyn Fn(&str) -> Option<String>, into: &m
         };
         let kind = if name.is_empty() {
             Some(EnvErrorKind::Nameless)
-        } else if name.contains(char::is_whitespace) {
+        } else if name.contains(BLANK) {
             Some(EnvErrorKind::Space)
         } else {
             None
@@ -65,5 +68,9 @@ mod tests {
         let error = |text: &str| parse(text, &outer, &mut StringMap::new()).unwrap_err();
         assert_eq!(error("A=1\n=x"), EnvError { at: 4, kind: EnvErrorKind::Nameless });
         assert_eq!(error("A B=1"), EnvError { at: 0, kind: EnvErrorKind::Space });
+        assert_eq!(error("A=1\nA\tB=1"), EnvError { at: 4, kind: EnvErrorKind::Space });
+        let mut odd = StringMap::new();
+        parse("A\u{a0}B=1\r\n", &outer, &mut odd).unwrap();
+        assert_eq!(odd.into_iter().next().unwrap(), ("A\u{a0}B".to_owned(), "1".to_owned()));
     }
 }

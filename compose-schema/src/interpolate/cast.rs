@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::codes::input;
 use crate::diagnostic::Diagnostic;
+use crate::number;
 use crate::pattern::Patterns;
 use crate::yaml::Value;
 
@@ -36,7 +37,7 @@ impl Cast {
         let plain = |value| Ok(Casted { value, warning: None });
         match self {
             Self::Int => plain(Value::Int(text.parse::<i64>().map_err(drop)?.into())),
-            Self::Float => plain(Value::Float(text.parse().map_err(drop)?)),
+            Self::Float => plain(Value::Float(number::float(text).ok_or(())?)),
             Self::Bool => {
                 let value = match text.to_ascii_lowercase().as_str() {
                     "true" => return plain(Value::Bool(true)),

@@ -185,25 +185,26 @@ fn name(text: &str) -> &str {
 /// Where the brace that was opened before `text` is closed, on the same line. Docker Compose takes every `{` for one that
 /// has to be closed, but passes over what follows it; where too few are closed, the last `}` ends the variable.
 fn closing_brace(text: &str) -> Option<usize> {
-    let line = text.split('\n').next().unwrap_or_default();
     let mut open = 1usize;
-    let mut bytes = line.bytes().enumerate();
-    while let Some((at, byte)) = bytes.next() {
+    let mut last = None;
+    let mut passed_over = false;
+    for (at, byte) in text.bytes().enumerate().take_while(|(_, byte)| *byte != b'\n') {
+        if byte == b'}' {
+            last = Some(at);
+        }
         match byte {
-            b'{' => {
-                open += 1;
-                bytes.next();
-            }
+            _ if passed_over => passed_over = false,
+            b'{' => (open, passed_over) = (open + 1, true),
             b'}' => {
                 open -= 1;
                 if open == 0 {
-                    return Some(at);
+                    break;
                 }
             }
             _ => {}
         }
     }
-    line.rfind('}')
+    last
 }
 
 /// A variable as a text asks for it.
@@ -225,7 +226,8 @@ impl Variable {
     }
 }
 
-/// The variables of a text in order, those inside defaults last; what is not one has no name, as by Docker Compose.
+/// The variables of a text in the order in which Docker Compose finds them, of which the last of a name counts: those on
+/// the line behind one with an operator come before it, those inside its word after it. What is none has no name.
 #[must_use]
 pub(crate) fn variables(text: &str) -> Vec<Variable> {
     let mut found = Vec::new();
@@ -235,30 +237,58 @@ pub(crate) fn variables(text: &str) -> Vec<Variable> {
 
 fn collect(text: &str, found: &mut Vec<Variable>, depth: usize) {
     let whole = Substitution { text, most: 0 };
-    let mut inner = Vec::new();
+    // Those with an operator, and what is inside, until the last closing brace of their line.
+    let (mut waiting, mut last_brace) = (Vec::new(), 0);
     let mut at = 0;
     while let Some(dollar) = text.get(at..).and_then(|rest| rest.find('$')) {
-        let Some((piece, end)) = whole.piece(at + dollar, text.len()) else {
-            at += dollar + "${".len();
+        let start = at + dollar;
+        if start > last_brace {
+            release(&mut waiting, found, depth);
+        }
+        let Some((piece, end)) = whole.piece(start, text.len()) else {
+            at = start + "${".len();
             found.push(Variable::named(""));
             continue;
         };
         at = end;
         let Piece::Variable { name, operator } = piece else { continue };
         let mut variable = Variable::named(name);
-        if let Some((operator, _, word)) = operator {
-            let word = text.get(word).unwrap_or_default();
-            match operator {
-                Operator::Default => variable.default = word.to_owned(),
-                Operator::Alternative => variable.alternative = word.to_owned(),
-                Operator::Required => variable.required = true,
+        let Some((operator, _, word)) = operator else {
+            found.push(variable);
+            continue;
+        };
+        let word = text.get(word).unwrap_or_default();
+        let inside = match operator {
+            Operator::Default => {
+                word.clone_into(&mut variable.default);
+                word
             }
-            inner.push(word);
+            Operator::Alternative => {
+                word.clone_into(&mut variable.alternative);
+                word
+            }
+            Operator::Required => {
+                variable.required = true;
+                // Docker Compose does not look into messages.
+                ""
+            }
+        };
+        if waiting.is_empty() {
+            let line = text.get(start..).and_then(|rest| rest.split('\n').next()).unwrap_or_default();
+            last_brace = start + line.rfind('}').unwrap_or_default();
         }
-        found.push(variable);
+        waiting.push((variable, inside));
     }
-    if depth < MAX_DEPTH {
-        inner.into_iter().for_each(|word| collect(word, found, depth + 1));
+    release(&mut waiting, found, depth);
+}
+
+/// Adds what waits, the last first, each with what is inside its word.
+fn release(waiting: &mut Vec<(Variable, &str)>, found: &mut Vec<Variable>, depth: usize) {
+    while let Some((variable, inside)) = waiting.pop() {
+        found.push(variable);
+        if depth < MAX_DEPTH {
+            collect(inside, found, depth + 1);
+        }
     }
 }
 

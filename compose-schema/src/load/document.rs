@@ -95,6 +95,8 @@ pub(crate) fn model(
     session.diagnostics.extend(check::tree(&tree));
     session.checkpoint()?;
     if let Some(shown) = scope.shown {
+        session.diagnostics.extend(check::paths(&tree));
+        session.checkpoint()?;
         paths::resolve(&mut tree, shown, scope.home());
     }
     env::resolve::tree(&mut tree, scope.environment);

@@ -85,6 +85,8 @@ fn values_are_taken_or_refused_as_by_docker_compose() {
         r#"labels: ["a =1"]"#,
         r#"group_add: [1, "1"]"#,
         r#"ports: ["[::1]:80:80"]"#,
+        r#"ports: ["80-81-90"]"#,
+        r#"cpus: "1_000.5""#,
     ] {
         loaded(&[("compose.yaml", &service(attribute))], &[]);
     }
@@ -112,6 +114,61 @@ fn values_are_taken_or_refused_as_by_docker_compose() {
     ] {
         assert_eq!(errors(&[("compose.yaml", &service(attribute))], &[]), [message]);
     }
+}
+
+#[test]
+fn more_values_are_refused_as_by_docker_compose() {
+    let service = |attribute: &str| format!("services:\n  a:\n    image: x\n    {attribute}\n");
+    for (attribute, message) in [
+        (
+            "extra_hosts: {'a:b': 1.1.1.1}",
+            "E0513 `services.a.extra_hosts`: `a:b` is not the name of a host compose.yaml:4:26",
+        ),
+        (
+            "extra_hosts: {b=: 1.1.1.1}",
+            "E0513 `services.a.extra_hosts`: `b=` is not the name of a host compose.yaml:4:23",
+        ),
+        ("gpus: [{count: 9223372036854775808}]", "E0513 `services.a.gpus.0.count`: is too large compose.yaml:4:20"),
+        (
+            "ports: [{target: 1, published: 9223372036854775808}]",
+            "E0513 `services.a.ports.0.published`: is too large compose.yaml:4:36",
+        ),
+        ("shm_size: 1e310", "E0513 `services.a.shm_size`: `1e310` is not a size compose.yaml:4:15"),
+        (
+            "volumes: [{type: bind, target: /x}]\n    profiles: [off]",
+            "E0609 service `a` has a bind mount at `/x` without a source compose.yaml:4:15",
+        ),
+    ] {
+        assert_eq!(errors(&[("compose.yaml", &service(attribute))], &[]), [message]);
+    }
+    let secret = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: f, driver_opts: {a: 1, b: 1.5}}}\n";
+    let refused = ["E0513 `secrets.s.driver_opts`: `b` must be a string or a whole number compose.yaml:2:47"];
+    assert_eq!(errors(&[("compose.yaml", secret)], &[]), refused);
+    let include = "include: [{path: [b.yaml, null]}]\n";
+    let refused = ["E0305 `path` of `include` must be text, not nothing compose.yaml:1:27"];
+    assert_eq!(
+        errors(&[("compose.yaml", include), ("b.yaml", "services: {a: {image: x}}")], &["compose.yaml"]),
+        refused
+    );
+    let extending = "services: {a: {extends: {file: b.yaml, service: a}}}\n";
+    let base = "services: {a: {image: x, ports: '80', env_file: 1}}\n";
+    let refused = [
+        "E0513 `services.a.ports` must be a list, not text b.yaml:1:33",
+        "E0513 `services.a.env_file` must be a list, not a number b.yaml:1:49",
+    ];
+    assert_eq!(errors(&[("compose.yaml", extending), ("b.yaml", base)], &["compose.yaml"]), refused);
+}
+
+#[test]
+fn what_is_not_implied_is_checked_as_well() {
+    let folder = folder(&[("compose.yaml", "services: {a: {image: x, network_mode: 'service:b'}}\n")]);
+    let options = LoadOptions { normalize: false, ..options(&folder, &[]) };
+    let failure = load(&options).unwrap_err();
+    assert_eq!(failure.diagnostics[0].message, "service `a` joins the network of undefined service `b`");
+    let text = "services: {a: {image: x, volumes: [{type: bind, target: /x}]}}\n";
+    fs::write(folder.path().join("compose.yaml"), text).unwrap();
+    assert!(load(&LoadOptions { consistency: false, ..options.clone() }).is_err(), "there is no path to make absolute");
+    assert!(load(&LoadOptions { resolve_paths: false, ..options }).is_ok());
 }
 
 /// The codes and messages of warnings.

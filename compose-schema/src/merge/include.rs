@@ -95,9 +95,7 @@ fn request(item: Node, session: &mut Session) -> Result<Request, Stop> {
             "path" => request.paths = texts("path", entry.node, session)?,
             "env_file" => request.env_files = texts("env_file", entry.node, session)?,
             "project_directory" => {
-                let folder = texts("project_directory", entry.node, session)?;
-                request.project_directory =
-                    folder.into_iter().next().map(|(folder, _)| folder).filter(|f| !f.is_empty());
+                request.project_directory = folder(&entry.node, session)?.filter(|folder| !folder.is_empty());
             }
             _ => {
                 let message = format!("`{key}` means nothing in `include` and is ignored");
@@ -108,18 +106,32 @@ fn request(item: Node, session: &mut Session) -> Result<Request, Stop> {
     Ok(request)
 }
 
+/// A text or a list of texts; nothing is neither.
 fn texts(key: &str, node: Node, session: &mut Session) -> Result<Vec<(String, Span)>, Stop> {
-    match node.value {
-        Value::Null => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![(text, node.span)]),
-        Value::Sequence(items) => {
-            Ok(items.into_iter().map(|item| texts(key, item, session)).collect::<Result<Vec<_>, _>>()?.concat())
-        }
-        other => {
-            let message = format!("`{key}` of `include` must be text, not {}", other.kind());
-            session.fail(Diagnostic::error(codes::INCLUDE, message).at(node.span, ""))
-        }
+    let items = match node.value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Sequence(items) => items,
+        _ => vec![node],
+    };
+    let texts = items.into_iter().map(|item| match item.value {
+        Value::String(text) => Ok((text, item.span)),
+        other => session.fail(no_text(key, &other, item.span)),
+    });
+    texts.collect()
+}
+
+/// A text; a whole number is one, too.
+fn folder(node: &Node, session: &mut Session) -> Result<Option<String>, Stop> {
+    match &node.value {
+        Value::Null => Ok(None),
+        Value::String(_) | Value::Int(_) => Ok(node.value.text().map(Into::into)),
+        other => session.fail(no_text("project_directory", other, node.span)),
     }
+}
+
+fn no_text(key: &str, value: &Value, at: Span) -> Diagnostic {
+    let message = format!("`{key}` of `include` must be text, not {}", value.kind());
+    Diagnostic::error(codes::INCLUDE, message).at(at, "")
 }
 
 fn load(

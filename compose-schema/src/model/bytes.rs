@@ -1,5 +1,7 @@
 use serde::{Serialize, Serializer};
 
+use crate::number::float;
+
 /// A number of bytes; written as a quoted decimal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub i64);
@@ -15,7 +17,7 @@ impl Bytes {
         let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.' || c == ' ').ok_or_else(invalid)?;
         let (number, suffix) = text.split_at_checked(end + 1).ok_or_else(invalid)?;
         let number = number.strip_suffix(' ').unwrap_or(number);
-        let number: f64 = without_separators(number).and_then(|number| number.parse().ok()).ok_or_else(invalid)?;
+        let number = float(number).ok_or_else(invalid)?;
         if number < 0.0 {
             return Err(invalid());
         }
@@ -32,18 +34,6 @@ impl Bytes {
         #[expect(clippy::cast_possible_truncation, reason = "fractions of a byte are cut off; `as` saturates")]
         Ok(Self(bytes as i64))
     }
-}
-
-/// The number without the `_` that may stand between two digits.
-fn without_separators(number: &str) -> Option<String> {
-    let digit =
-        |part: Option<&str>, end: fn(&str) -> Option<char>| part.and_then(end).is_some_and(|c| c.is_ascii_digit());
-    let parts: Vec<&str> = number.split('_').collect();
-    let between = parts.windows(2).all(|pair| {
-        digit(pair.first().copied(), |part| part.chars().next_back())
-            && digit(pair.last().copied(), |part| part.chars().next())
-    });
-    between.then(|| parts.concat())
 }
 
 impl Serialize for Bytes {
@@ -75,7 +65,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_size() {
-        for text in ["", "lots", "-1", "512Mi", "5x", "1kbb", " 5", "1 2", "_1", "1__0", "1_e3"] {
+        for text in ["", "lots", "-1", "512Mi", "5x", "1kbb", " 5", "1 2", "_1", "1__0", "1_e3", "1e310"] {
             assert!(Bytes::parse(text).is_err(), "{text}");
         }
     }

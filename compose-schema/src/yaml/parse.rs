@@ -8,6 +8,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag as ParsedTag};
 
 use super::alias::{AliasError, Anchors};
 use super::scalar::{self, CoreTag};
+use super::tabs::{self, Tabs};
 use super::{Entry, Mapping, Node, Tag, Value};
 use crate::codes::input;
 use crate::diagnostic::Diagnostic;
@@ -27,12 +28,12 @@ pub fn documents(source: SourceId, text: &str) -> Result<Vec<Node>, Vec<Diagnost
     let mut text = Cow::Borrowed(text);
     let mut reread = 0;
     loop {
-        let (at, diagnostics) = match read(source, &text) {
+        let Mistakes { mended, diagnostics } = match read(source, &text) {
             Ok(documents) => return Ok(documents),
-            Err(Mistakes { comment, diagnostics }) => (comment, diagnostics),
+            Err(mistakes) => mistakes,
         };
         reread += text.len();
-        match at.filter(|_| reread <= MAX_REREAD).and_then(|at| without_comment(&text, at)) {
+        match mended.filter(|_| reread <= MAX_REREAD) {
             Some(changed) => text = Cow::Owned(changed),
             None => return Err(diagnostics),
         }
@@ -41,8 +42,8 @@ pub fn documents(source: SourceId, text: &str) -> Result<Vec<Node>, Vec<Diagnost
 
 /// Why a text was not read.
 struct Mistakes {
-    /// Where reading ended at a `#` that has no white space before it.
-    comment: Option<usize>,
+    /// The text without what Go's reader takes and the parser does not.
+    mended: Option<String>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -63,7 +64,7 @@ fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
     };
     let mut composer = Composer::new(source, text);
     composer.directives();
-    let mut comment = None;
+    let mut mended = None;
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
             Ok((event, place)) => {
@@ -75,14 +76,23 @@ fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
             }
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
-                comment = matches!(error.kind(), ErrorKind::CommentNotSeparated).then_some(at);
+                if matches!(error.kind(), ErrorKind::CommentNotSeparated) {
+                    mended = without_comment(text, at);
+                } else if composer.in_brackets() {
+                    mended = tabs::without(text, at);
+                }
                 composer.syntax(at, &error.info());
                 break;
             }
         }
     }
+    if composer.diagnostics.is_empty()
+        && let Some(at) = composer.tabs.misplaced()
+    {
+        composer.syntax(at, "a tab stands where a space is wanted");
+    }
     let diagnostics = composer.diagnostics;
-    if diagnostics.is_empty() { Ok(composer.documents) } else { Err(Mistakes { comment, diagnostics }) }
+    if diagnostics.is_empty() { Ok(composer.documents) } else { Err(Mistakes { mended, diagnostics }) }
 }
 
 /// Reading cannot go on.
@@ -130,6 +140,7 @@ struct Composer<'t> {
     documents: Vec<Node>,
     open: Vec<Open>,
     anchors: Anchors,
+    tabs: Tabs<'t>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -141,6 +152,7 @@ impl<'t> Composer<'t> {
             documents: Vec::new(),
             open: Vec::new(),
             anchors: Anchors::new(text.len()),
+            tabs: Tabs::new(text),
             diagnostics: Vec::new(),
         }
     }
@@ -183,6 +195,8 @@ impl<'t> Composer<'t> {
             }
             Event::DocumentEnd => self.anchors.forget(),
             Event::Scalar(text, style, anchor, tag) => {
+                let around = self.open.last().map_or(0, |open| open.span.start as usize);
+                self.tabs.scalar(style, span.range(), around);
                 let built = self.scalar(&text, style, tag.as_deref(), span);
                 return self.place(built, anchor);
             }
@@ -231,6 +245,15 @@ impl<'t> Composer<'t> {
         let merge = plain && text == "<<" && (tag.is_none() || core.as_deref() == Some("merge"));
         let node = Node { value, span, tag: tag.and_then(compose_tag) };
         Built { node, nodes: 1, height: 0, merge, alias: false }
+    }
+
+    fn begins_with_bracket(&self, span: Span) -> bool {
+        self.text.get(span.start as usize..).is_some_and(|rest| rest.starts_with(['[', '{']))
+    }
+
+    /// Whether what is being read stands in brackets.
+    fn in_brackets(&self) -> bool {
+        self.open.last().is_some_and(|open| self.begins_with_bracket(open.span))
     }
 
     /// Whether a plain key of a mapping in braces ends with the colon behind it: in `{key:}` no space makes it an indicator.
@@ -287,6 +310,9 @@ impl<'t> Composer<'t> {
             }
         };
         let end = span.end.max(open.span.end);
+        if self.begins_with_bracket(open.span) {
+            self.tabs.brackets(open.span.start as usize..end as usize);
+        }
         let node = Node { value, span: Span { end: self.trimmed(open.span.start, end), ..open.span }, tag: open.tag };
         self.place(Built { node, nodes: open.nodes, height: open.height + 1, merge: false, alias: false }, open.anchor)
     }

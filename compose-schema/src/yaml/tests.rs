@@ -156,6 +156,38 @@ fn comments_need_no_space_where_go_yaml_needs_none() {
 }
 
 #[test]
+fn tabs_stand_where_go_yaml_takes_them() {
+    for (text, expected) in [
+        ("a: [b,\n\tc,\n \t\td]\ne: 1", r#"{a: ["b", "c", "d"], e: 1}"#),
+        ("a: {b: c,\n\td: e\n\t}\n", r#"{a: {b: "c", d: "e"}}"#),
+        ("a:\n  b:\n    c: d\n     \t\n", r#"{a: {b: {c: "d"}}}"#),
+        ("a: \"b\n\tc\"\t\nd:\te\t# f\n", r#"{a: "b c", d: "e"}"#),
+        ("a: |\n  b\n  \tc\n", r#"{a: "b\n\tc\n"}"#),
+        ("a:\n  - b\n   \t# c\n", r#"{a: ["b"]}"#),
+        ("a: |2\n  \tb\n", r#"{a: "\tb\n"}"#),
+        ("a: |2\n    b\n  \tc\n", r#"{a: "  b\n\tc\n"}"#),
+    ] {
+        assert_eq!(show(&one(text)), expected, "{text:?}");
+    }
+    for text in [
+        "\t\na: b\n",
+        " \t# c\na: b\n",
+        "a: b\n\t\n",
+        "a:\n  b: c\n  \t\n",
+        "a: 'b'\n  \t\nc: d\n",
+        "a: [b]\n    \t# c\n",
+        "a:\n  \tb\n",
+        "a:\n-\tb\n",
+        "? \ta\n: b\n",
+        "a: |\n  b\n \t\n",
+        "a: |\n  \tb\n",
+        "a: b # c\n    \t\n",
+    ] {
+        assert!(errors(text).concat().contains("a tab stands where a space is wanted"), "{text:?}");
+    }
+}
+
+#[test]
 fn details_are_those_of_go_yaml() {
     assert_eq!(show(&one("{x:}")), r"{x:: n}");
     assert_eq!(show(&one("{x:, y: 1}")), r"{x:: n, y: 1}");

@@ -184,6 +184,7 @@ impl Args {
         LoadOptions {
             // Docker Compose leaves normalizing out with `--compatibility` as well.
             normalize: !(self.no_normalize || context.global.compatibility),
+            interpolate: !self.no_interpolate,
             resolve_paths: !self.no_path_resolution,
             consistency: !self.no_consistency,
             // Docker Compose's `--no-env-resolution` reads them as well; only its listings do not.

@@ -38,6 +38,19 @@ fn marks_the_mistake_and_its_context() {
 }
 
 #[test]
+fn half_a_character_is_marked_as_a_whole_one() {
+    let sources = sources("a: é\n", true);
+    let text = Diagnostic::error(Code("E0301"), "not text").at(span(3, 4), "").render(&sources, false);
+    assert_snapshot!(text, @r"
+    error[E0301]: not text
+     --> compose.yaml:1:4
+      |
+    1 | a: é
+      |    ^
+    ");
+}
+
+#[test]
 fn text_that_may_be_secret_is_not_quoted() {
     let sources = sources("A=1\nSECRET 'x\n", false);
     let diagnostic = Diagnostic::error(Code("E0205"), "a quoted value has no end").at(span(4, 8), "");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::{TemplateErrorKind, Variables, substitute, variables};
+use super::{TemplateErrorKind, Variable, Variables, substitute, variables};
 
 #[derive(Default)]
 struct Env {
@@ -104,6 +104,7 @@ fn hostile_texts_cost_little() {
     assert_eq!(substitute(&bomb, &mut env).unwrap_err().kind, TemplateErrorKind::TooLarge);
     assert!(substitute(&"${U:-x}".repeat(100_000), &mut env).is_ok());
     assert!(substitute(&"${U:-".repeat(100_000), &mut env).is_err());
+    assert_eq!(variables(&"${U:-x}".repeat(100_000)).len(), 100_000);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
@@ -122,12 +123,16 @@ fn what_is_no_variable_is_listed_without_a_name() {
 
 #[test]
 fn variables_are_listed() {
-    let found: Vec<String> = variables("$A ${B:-x${C}} ${D:?m} ${E+y} $$F")
-        .into_iter()
-        .map(|v| format!("{} {} {:?} {:?}", v.name, v.required, v.default, v.alternative))
-        .collect();
+    let listed = |text: &str| -> Vec<String> {
+        let form = |v: Variable| format!("{} {} {:?} {:?}", v.name, v.required, v.default, v.alternative);
+        variables(text).into_iter().map(form).collect()
+    };
     assert_eq!(
-        found,
-        [r#"A false "" """#, r#"B false "x${C}" """#, r#"D true "" """#, r#"E false "" "y""#, r#"C false "" """#]
+        listed("$A ${B:-x${C}} ${D:?m$M} ${E+y} $$F"),
+        [r#"A false "" """#, r#"E false "" "y""#, r#"D true "" """#, r#"B false "x${C}" """#, r#"C false "" """#]
     );
+    // Of two of a line, the first with a word counts; behind the last brace, the last.
+    assert_eq!(listed("${A:-1}${A}${A:-2}").last().unwrap(), r#"A false "1" """#);
+    assert_eq!(listed("${A:-1} $A").last().unwrap(), r#"A false "" """#);
+    assert_eq!(listed("${A:-1}\n${A:-2}").last().unwrap(), r#"A false "2" """#);
 }

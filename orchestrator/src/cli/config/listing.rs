@@ -46,7 +46,7 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
     } else if args.images {
         let project = project(&args.names)?;
         let image = |(name, service): (&String, &compose_schema::model::Service)| match service.image.as_str() {
-            "" => format!("{}-{name}", project.name),
+            "" => built_image(&project.name, name, context.global.compatibility),
             image => image.to_owned(),
         };
         lines(project.services.iter().map(image))
@@ -61,6 +61,12 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
         return Ok(None);
     };
     Ok(Some(listing))
+}
+
+/// The name of an image that is built and has none of its own.
+fn built_image(project: &str, service: &str, compatibility: bool) -> String {
+    let separator = if compatibility { '_' } else { '-' };
+    format!("{project}{separator}{service}")
 }
 
 fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
@@ -125,4 +131,15 @@ fn variables_json(variables: &BTreeMap<String, Variable>) -> String {
         (name.clone(), Value::Struct(Fields { fields, ..Fields::default() }))
     });
     json::pretty(&Value::Map(entries.collect()), 4) + "\n\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::built_image;
+
+    #[test]
+    fn images_without_a_name_have_the_project_s() {
+        assert_eq!(built_image("shop", "web", false), "shop-web");
+        assert_eq!(built_image("shop", "web", true), "shop_web");
+    }
 }
