@@ -271,16 +271,9 @@ fn admit(
         .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
     let (target, routing) = target(&parts, client).map_err(refuse)?;
     let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty(), &client.entry.forwarded.connection);
-    if body.is_empty() {
-        match parts.method {
-            // Where no body is expected, saying that there is none is saying too much; elsewhere it is not (RFC 9110
-            // section 8.6).
-            Method::GET | Method::HEAD => drop(parts.headers.remove(CONTENT_LENGTH)),
-            Method::POST | Method::PUT | Method::PATCH => {
-                parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from_static("0"));
-            }
-            _ => {}
-        }
+    // Where no body is expected, saying that there is none is saying too much (RFC 9110 section 8.6).
+    if body.is_empty() && matches!(parts.method, Method::GET | Method::HEAD) {
+        parts.headers.remove(CONTENT_LENGTH);
     }
     let upgrade = upgrade.zip(connection).map(|(protocol, connection)| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
