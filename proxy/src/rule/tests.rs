@@ -107,7 +107,10 @@ fn tcp_rules_match_names_addresses_and_protocols() {
     for host in ["-a.t", "a_b.t", "a.t.", ".t", "a:b", "1.2.3.4"] {
         assert!(TcpRule::parse(&format!("HostSNI(`{host}`)")).is_ok(), "{host}");
     }
-    assert_eq!(priority::of_tcp(0, "HostSNI(`*`)"), -1);
+    for catch_all in ["HostSNI(`*`)", "HostSNI(\"*\")", "(hostsni( `*` ))", "!HostSNI(`*`)"] {
+        assert_eq!(priority::of_tcp(0, catch_all), -1, "{catch_all}");
+    }
+    assert_eq!(priority::of_tcp(0, "HostSNI(`*`) && ALPN(`h2`)"), 26);
 }
 
 #[test]
