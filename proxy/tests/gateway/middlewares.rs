@@ -465,7 +465,7 @@ async fn an_answer_that_is_too_large_is_not_asked_for_again() {
         }
     })
     .await;
-    let running = run(options(), routed("a", &[counting.clone()])).await;
+    let running = run(options(), routed("a", std::slice::from_ref(&counting))).await;
     for (most, tries, status) in [(8, 3, "503"), (3, 1, "500")] {
         let limits = Buffering {
             max_response_body_bytes: most,
@@ -473,7 +473,7 @@ async fn an_answer_that_is_too_large_is_not_asked_for_again() {
             ..Buffering::default()
         };
         let buffered = Middleware { buffering: Some(limits), ..Middleware::default() };
-        running.apply(with(routed("a", &[counting.clone()]), buffered)).await;
+        running.apply(with(routed("a", std::slice::from_ref(&counting)), buffered)).await;
         *asked.lock().unwrap() = 0;
         let post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\nx";
         let (head, _) = ask(running.web, post).await;
