@@ -30,11 +30,15 @@ pub(crate) enum Shape {
 }
 
 /// Options that are switched on by naming them, and off by any value but `true`: type and field.
-const SWITCHES: [(&str, &str); 11] = [
+const SWITCHES: [(&str, &str); 15] = [
     ("Router", "tls"),
     ("TcpRouter", "tls"),
     ("LoadBalancer", "sticky"),
     ("WeightedRoundRobin", "sticky"),
+    ("WeightedRoundRobin", "healthCheck"),
+    ("HighestRandomWeight", "healthCheck"),
+    ("Mirroring", "healthCheck"),
+    ("Failover", "healthCheck"),
     ("Sticky", "cookie"),
     ("Middleware", "compress"),
     ("Middleware", "contentType"),

@@ -49,6 +49,14 @@ fn a_middleware_is_there_by_an_option() {
 }
 
 #[test]
+fn health_of_members_is_asked_for_by_naming_it() {
+    for kind in ["weighted", "highestRandomWeight", "mirroring", "failover"] {
+        let (found, problems) = yaml(&format!("http: {{services: {{s: {{{kind}: {{healthCheck: {{}}}}}}}}}}\n"));
+        assert!(problems.is_empty() && found.http.services.contains_key("s"), "{kind}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_parsed_says_where() {
     let (_, problems) = yaml("http:\n  routers: [\n");
     assert!(problems.iter().all(|line| line.contains("line ")) && problems.len() == 1, "{problems:?}");
