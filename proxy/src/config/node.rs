@@ -23,18 +23,22 @@ pub(crate) enum Shape {
     /// A label, or a text of a file.
     #[default]
     Plain,
-    /// A mapping of a file; it may be empty.
+    /// A mapping of a file.
     Mapping,
     /// A list of a file.
     List,
 }
 
 /// Options that are switched on by naming them, and off by any value but `true`: type and field.
-const SWITCHES: [(&str, &str); 11] = [
+const SWITCHES: [(&str, &str); 15] = [
     ("Router", "tls"),
     ("TcpRouter", "tls"),
     ("LoadBalancer", "sticky"),
     ("WeightedRoundRobin", "sticky"),
+    ("WeightedRoundRobin", "healthCheck"),
+    ("HighestRandomWeight", "healthCheck"),
+    ("Mirroring", "healthCheck"),
+    ("Failover", "healthCheck"),
     ("Sticky", "cookie"),
     ("Middleware", "compress"),
     ("Middleware", "contentType"),
@@ -141,9 +145,9 @@ impl<'a> From<&'a Node> for Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// A struct or a mapping of labels is there by something of its own.
+    /// A struct or a mapping is there by something of its own.
     fn check_standalone(&self) -> Result<(), DecodeError> {
-        if self.node.children.is_empty() && !self.standalone && self.node.shape == Shape::Plain {
+        if self.node.children.is_empty() && !self.standalone && self.node.shape != Shape::List {
             let name = &self.node.name;
             return Err(DecodeError::custom(format!("{name} cannot be a standalone element: set one of its options")));
         }
@@ -216,6 +220,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.check_standalone()?;
+        if self.node.shape == Shape::List {
+            return Err(DecodeError::custom(format!("`{}` is no list: it has options", self.node.name)));
+        }
         visitor.visit_map(Fields { nodes: self.node.children.iter(), name, fields, value: None })
     }
 

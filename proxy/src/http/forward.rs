@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use http::header::{CONNECTION, EXPECT, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Version};
 
@@ -241,6 +241,10 @@ impl Outgoing {
         }
         if headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
             headers.remove(USER_AGENT);
+        }
+        // Where a body is expected, the server is told that there is none (RFC 9110 section 8.6). Rules see what was sent.
+        if exchange.body.is_empty() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from_static("0"));
         }
         let unzip = unzip::ask(&method, &mut headers);
         let (target, host) = (PathAndQuery::from_static("/"), exchange.host.value.clone());

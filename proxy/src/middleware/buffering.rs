@@ -118,40 +118,42 @@ impl Buffering {
                         _ => Value::Text(exchange.parts.method.as_str().to_owned()),
                     })
                 });
-            if !again {
-                return self.whole(response, &exchange.client.worker).await;
+            // One that cannot be buffered is not asked for again.
+            match self.whole(response, &exchange.client.worker).await {
+                Err(refusal) => return refusal,
+                Ok(whole) if !again => return whole,
+                Ok(_) => {}
             }
-            drop(response);
             exchange.again(head, Bytes::new());
             attempt += 1;
         }
     }
 
-    async fn whole(&self, response: Response<Body>, worker: &Worker) -> Response<Body> {
+    async fn whole(&self, response: Response<Body>, worker: &Worker) -> Result<Response<Body>, Response<Body>> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return response;
+            return Ok(response);
         }
         let (mut parts, mut body) = response.into_parts();
         let Limits { memory, most } = self.response;
         match Spooled::read(&mut body, memory, most).await {
             Ok(spooled) => {
                 if spooled.is_empty() {
-                    return Response::from_parts(parts, Body::empty());
+                    return Ok(Response::from_parts(parts, Body::empty()));
                 }
                 if spooled.has_trailers() {
                     parts.headers.remove(CONTENT_LENGTH);
                 } else {
                     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(spooled.len()));
                 }
-                Response::from_parts(parts, Body::changed(spooled.into_reader()))
+                Ok(Response::from_parts(parts, Body::changed(spooled.into_reader())))
             }
             Err(error @ Unspooled::Disk(_)) => {
                 tracing::error!(error = chain(&error), "an answer cannot be buffered");
-                worker.refusal(Reason::Disk)
+                Err(worker.refusal(Reason::Disk))
             }
             Err(error) => {
                 tracing::warn!(%error, "an answer cannot be buffered");
-                status_text(StatusCode::INTERNAL_SERVER_ERROR)
+                Err(status_text(StatusCode::INTERNAL_SERVER_ERROR))
             }
         }
     }

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use crate::config::dynamic::ErrorPage as Config;
 use crate::http::body::Body;
 use crate::http::exchange::{Exchange, Head, Target};
+use crate::http::raw_path::{RawPath, rooted};
 use crate::snapshot::{Service, View};
 
 use super::After;
@@ -85,11 +86,7 @@ impl ErrorPages {
             .replace("{status}", status.as_str())
             .replace("{originalStatus}", original.as_str())
             .replace("{url}", &query_escape(url));
-        let query = crate::http::raw_path::rooted(&query);
-        let (path, query) = match query.split_once('?') {
-            Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
-            None => (query, None),
-        };
+        let (path, query) = place(&query);
         exchange.target = Target::Made { path, query, sent_query: None };
         exchange.parts.method = Method::GET;
         exchange.upgrade = None;
@@ -104,6 +101,13 @@ impl ErrorPages {
             }
         }
     }
+}
+
+/// Path and query of a page; a fragment is nothing for servers.
+fn place(page: &str) -> (String, Option<String>) {
+    let page = page.split('#').next().unwrap_or_default();
+    let (path, query) = page.split_once('?').map_or((page, None), |(path, query)| (path, Some(query.to_owned())));
+    (RawPath::new(&rooted(path)).escaped(), query)
 }
 
 fn copy(from: &HeaderMap, to: &mut HeaderMap, name: &HeaderName) {
@@ -123,4 +127,20 @@ pub(super) fn query_escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn a_page_has_a_path_that_can_be_sent() {
+        for (page, path, query) in [
+            ("/\u{e9}/404?a=b", "/%C3%A9/404", Some("a=b")),
+            ("404.html#top", "/404.html", None),
+            ("/a%2Fb", "/a%2Fb", None),
+        ] {
+            assert_eq!(place(page), (path.to_owned(), query.map(str::to_owned)), "{page}");
+        }
+    }
 }

@@ -5,6 +5,8 @@ mod describe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, LOCATION, SET_COOKIE};
 use http::uri::PathAndQuery;
@@ -17,6 +19,7 @@ use crate::http::buffer::{self, Unbuffered};
 use crate::http::error_response::{status_text, text};
 use crate::http::exchange::Exchange;
 use crate::http::headers::{HopByHop, strip_kept, strip_response, title_case};
+use crate::http::raw_path::unescape;
 use crate::rule::pattern;
 use crate::snapshot::View;
 use crate::upstream::ask::ask;
@@ -36,11 +39,14 @@ pub(crate) struct ForwardAuth {
     target: PathAndQuery,
     /// Whether forwarding headers of the request are believed; `None` for the usual mixture.
     trust: Option<bool>,
-    request_headers: Vec<HeaderName>,
+    /// The only headers that are told, if there is such a list.
+    request_headers: Option<Vec<HeaderName>>,
     response_headers: Vec<HeaderName>,
     response_pattern: Option<Regex>,
     cookies: Vec<String>,
     user_field: Option<HeaderName>,
+    /// What the address says before an `@`, as a header.
+    credentials: Option<HeaderValue>,
     body: Option<usize>,
     most_answer: usize,
     keep_location: bool,
@@ -53,11 +59,9 @@ impl ForwardAuth {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(config: &Config, slot: Option<usize>) -> Result<Self, String> {
-        let names = |names: &[String]| {
-            names
-                .iter()
-                .map(|name| HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name")))
-                .collect::<Result<Vec<_>, _>>()
+        // As in Traefik, what cannot be a name is the name of no header.
+        let names = |names: &[String]| -> Vec<HeaderName> {
+            names.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect()
         };
         let limit = |size: Option<i64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(buffer::MOST);
         let uri: http::Uri = config.address.parse().unwrap_or_default();
@@ -75,11 +79,12 @@ impl ForwardAuth {
             address: config.address.clone(),
             target: uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
             trust: config.trust_forward_header,
-            request_headers: names(&config.auth_request_headers)?,
-            response_headers: names(&config.auth_response_headers)?,
+            request_headers: (!config.auth_request_headers.is_empty()).then(|| names(&config.auth_request_headers)),
+            response_headers: names(&config.auth_response_headers),
             response_pattern,
             cookies: config.add_auth_cookies_to_response.clone(),
-            user_field: names(std::slice::from_ref(&config.header_field)).ok().and_then(|mut names| names.pop()),
+            user_field: names(std::slice::from_ref(&config.header_field)).pop(),
+            credentials: credentials(&config.address),
             body: config.forward_body.then(|| limit(config.max_body_size)),
             most_answer: limit(config.max_response_body_size),
             keep_location: config.preserve_location_header,
@@ -202,7 +207,7 @@ impl ForwardAuth {
     /// A relative `Location` is relative to the server that decided, unless it is to be kept as it is.
     fn location(&self, location: &HeaderValue) -> Option<HeaderValue> {
         let text = location.to_str().ok()?;
-        crate::http::raw_path::unescape(text.split(['?', '#']).next().unwrap_or_default()).ok()?;
+        unescape(text.split(['?', '#']).next().unwrap_or_default()).ok()?;
         if self.keep_location || text.split(['/', '?', '#']).next().is_some_and(|start| start.contains(':')) {
             return Some(location.clone());
         }
@@ -244,6 +249,20 @@ impl ForwardAuth {
     }
 }
 
+/// `Basic`, of what a URL says before an `@`.
+fn credentials(address: &str) -> Option<HeaderValue> {
+    let (_, rest) = address.split_once("://")?;
+    let (user_info, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
+    let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+    let plain = |text: &str| unescape(text).ok();
+    let mut both = plain(user)?;
+    both.push(b':');
+    both.extend_from_slice(&plain(password)?);
+    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 fn is_cookie(cookie: &HeaderValue, name: &str) -> bool {
     cookie.to_str().ok().and_then(|text| text.split_once('=')).is_some_and(|(found, _)| found.trim() == name)
 }
@@ -256,6 +275,23 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn an_address_may_hold_credentials() {
+        let told = |address: &str| {
+            let auth = ForwardAuth::new(&Config { address: address.to_owned(), ..Config::default() }, None).unwrap();
+            auth.credentials.map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told("http://u:p%40@a.test/x@y"), Some("Basic dTpwQA==".to_owned()));
+        assert_eq!(told("http://u@a.test"), Some("Basic dTo=".to_owned()));
+        assert_eq!(told("http://a.test/x@y"), None);
+    }
+
+    #[test]
+    fn a_list_of_what_cannot_be_a_name_tells_nothing() {
+        let config = Config { auth_request_headers: vec![String::new()], ..Config::default() };
+        assert_eq!(ForwardAuth::new(&config, None).unwrap().request_headers, Some(Vec::new()));
+    }
 
     #[test]
     fn the_decision_does_not_frame_the_request() {

@@ -89,17 +89,25 @@ impl Headers {
         if let Some(host) = &self.host {
             exchange.upstream_host = Some(host.clone());
         }
-        self.security.check_host(exchange)?;
         let origin = self.cors.as_ref().and_then(|_| exchange.parts.headers.get(http::header::ORIGIN).cloned());
+        self.security.check_host(exchange).map_err(|mut refusal| {
+            self.describe(refusal.headers_mut(), origin.as_ref());
+            refusal
+        })?;
         Ok(Asked { origin, secure: self.security.is_secure(exchange) })
     }
 
     /// The answer's side.
     pub(crate) fn response(&self, headers: &mut HeaderMap, asked: &Asked) {
         self.security.add(headers, asked.secure);
+        self.describe(headers, asked.origin.as_ref());
+    }
+
+    /// What refusals of hosts have, too.
+    fn describe(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
         set(headers, &self.response);
         if let Some(cors) = &self.cors {
-            cors.add(headers, asked.origin.as_ref());
+            cors.add(headers, origin);
         }
     }
 }
@@ -109,7 +117,7 @@ fn for_servers(named: &Named<String>) -> Option<Vec<Setting>> {
     let mut settings = Vec::new();
     for (name, value) in named {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        let value = if value.is_empty() { None } else { Some(HeaderValue::from_bytes(value.as_bytes()).ok()?) };
+        let value = if value.is_empty() { None } else { Some(HeaderValue::from_bytes(value.trim().as_bytes()).ok()?) };
         let asks_for_trailers = name == TE && value.as_ref().is_some_and(|value| value == "trailers");
         if asks_for_trailers || !is_of_connection(&name) {
             settings.push((name, value));
@@ -123,7 +131,8 @@ fn for_clients(named: &Named<String>) -> Vec<Setting> {
     named
         .iter()
         .filter_map(|(name, value)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !OURS.contains(name))?;
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| *name == HOST || !OURS.contains(name))?;
             let value = value.replace(['\r', '\n'], " ");
             let value = if value.is_empty() { None } else { Some(HeaderValue::from_str(value.trim()).ok()?) };
             Some((name, value))
@@ -159,6 +168,8 @@ mod tests {
         assert_eq!(headers.len(), 2);
         assert_eq!(headers.get("x-a").unwrap(), "1");
         assert_eq!(headers.get("x-c").unwrap(), "a b");
+        assert!(for_clients(&named([("Host", "a"), ("Te", "b")])).iter().all(|(name, _)| *name == HOST));
+        assert_eq!(for_servers(&named([("X-A", " v ")])).unwrap().pop().unwrap().1.unwrap(), "v");
         let requests = [("X-A", "1"), ("Te", "trailers"), ("Keep-Alive", "1"), ("Proxy-Authorization", "x")];
         let names: Vec<_> = for_servers(&named(requests)).unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["te", "x-a"]);

@@ -28,8 +28,11 @@ impl Address {
     /// What is wrong with it.
     pub(crate) fn new(strategy: Option<&IpStrategy>) -> Result<Self, String> {
         let Some(strategy) = strategy else { return Ok(Self::Peer(None)) };
+        let excludes = strategy.depth <= 0 && !strategy.excluded_ips.is_empty();
         let subnet = match strategy.ipv6_subnet {
             None => None,
+            // As in Traefik, which does not look at it then.
+            Some(bits) if excludes && !(1..=128).contains(&bits) => None,
             Some(bits) => Some(u8::try_from(bits).ok().filter(|bits| (1..=128).contains(bits)).ok_or_else(|| {
                 format!("invalid IPv6 subnet {bits} value, should be greater to 0 and lower or equal to 128")
             })?),
@@ -37,7 +40,7 @@ impl Address {
         if strategy.depth > 0 {
             return Ok(Self::Depth(usize::try_from(strategy.depth).unwrap_or(usize::MAX), subnet));
         }
-        if !strategy.excluded_ips.is_empty() {
+        if excludes {
             return Ok(Self::Excluding(networks(&strategy.excluded_ips)?, subnet));
         }
         Ok(Self::Peer(subnet))
@@ -129,5 +132,19 @@ impl Criterion {
             // As in Traefik, with the port.
             Self::Host => exchange.host.value.to_str().unwrap_or_default().to_ascii_lowercase(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_is_looked_at_where_it_counts() {
+        let wrong = IpStrategy { ipv6_subnet: Some(129), ..IpStrategy::default() };
+        assert!(Address::new(Some(&wrong)).is_err());
+        assert!(Address::new(Some(&IpStrategy { depth: 1, ..wrong.clone() })).is_err());
+        let excluding = IpStrategy { excluded_ips: vec!["10.0.0.0/8".to_owned()], ..wrong };
+        assert!(Address::new(Some(&excluding)).is_ok());
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Matcher {
     HeaderRegexp(HeaderName, Regex),
     Query(Vec<u8>, Vec<u8>),
     QueryRegexp(Vec<u8>, Regex),
+    /// As before, but only the first value of a key counts (v2 syntax only).
+    FirstQueryRegexp(Vec<u8>, Regex),
     ClientIp(IpNet),
     /// One of several (v2 syntax only).
     AnyOf(Vec<Matcher>),
@@ -63,7 +65,9 @@ impl HostName {
         let host = if self.wildcard {
             match host.find('.') {
                 Some(dot) if dot > 0 => host.get(dot..).unwrap_or_default(),
-                _ => return false,
+                Some(_) => return false,
+                // Behind the first dot there is nothing, as in `*.`.
+                None => ".",
             }
         } else {
             host
@@ -221,16 +225,19 @@ impl Matcher {
             Self::HostRegexp(regex) => regex.is_match(request.host.as_bytes()),
             Self::Path(path) => path == request.path,
             Self::PathPrefix(prefix) => request.path.starts_with(prefix),
-            Self::PathRegexp(regex) => regex.is_match(request.path),
+            Self::PathRegexp(regex) => pattern::fits(regex, request.path),
             Self::Method(method) => method == request.method,
             Self::Header(name, value) => fields(request, name).any(|found| found == value),
-            Self::HeaderRegexp(name, regex) => fields(request, name).any(|found| regex.is_match(found)),
+            Self::HeaderRegexp(name, regex) => fields(request, name).any(|found| pattern::fits(regex, found)),
             Self::Query(key, value) => {
                 query::pairs(request.query).any(|(k, v)| query::is(k, key) && query::is(v, value))
             }
             Self::QueryRegexp(key, regex) => {
-                query::pairs(request.query).any(|(k, v)| query::is(k, key) && regex.is_match(&query::decode(v)))
+                query::pairs(request.query).any(|(k, v)| query::is(k, key) && pattern::fits(regex, &query::decode(v)))
             }
+            Self::FirstQueryRegexp(key, regex) => query::pairs(request.query)
+                .find(|(k, _)| query::is(k, key))
+                .is_some_and(|(_, v)| pattern::fits(regex, &query::decode(v))),
             Self::ClientIp(net) => net.contains(&request.client),
             Self::AnyOf(matchers) => matchers.iter().any(|matcher| matcher.matches(request)),
             Self::AllOf(matchers) => matchers.iter().all(|matcher| matcher.matches(request)),
@@ -244,6 +251,25 @@ impl Matcher {
             Self::Host(HostName { name, wildcard: false }) => hosts.push(name.clone()),
             Self::AnyOf(matchers) => matchers.iter().for_each(|matcher| matcher.add_hosts(hosts)),
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HostName;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let fits = |rule: &str, host| HostName::new(rule, "Host").ok().flatten().is_some_and(|name| name.matches(host));
+        for (rule, host, expected) in [
+            ("*.a.test", "b.a.test", true),
+            ("*.a.test", "a.test", false),
+            ("*.a.test", "c.b.a.test", false),
+            ("*.", "localhost", true),
+            ("*.", "a.test", false),
+        ] {
+            assert_eq!(fits(rule, host), expected, "{rule} {host}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which of several matching routers wins.
 
+use super::TcpRule;
+
 /// The highest priority that a user may give; those above are the gateway's own.
 pub const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
 
@@ -10,5 +12,6 @@ pub fn of(given: i64, rule: &str) -> i64 {
 
 /// The priority of a TCP router: the same, but the catch-all ``HostSNI(`*`)`` ranks lowest.
 pub fn of_tcp(given: i64, rule: &str) -> i64 {
-    if given == 0 && rule == "HostSNI(`*`)" { -1 } else { of(given, rule) }
+    let is_catch_all = || rule.contains('*') && TcpRule::parse(rule).is_ok_and(|rule| rule.is_catch_all());
+    if given == 0 && is_catch_all() { -1 } else { of(given, rule) }
 }

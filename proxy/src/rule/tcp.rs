@@ -77,7 +77,9 @@ impl TcpRule {
     fn parse_with(rule: &str, build: impl Fn(&str, &[Vec<u8>]) -> Result<Matcher, String>) -> Result<Self, RuleError> {
         let expression = expression::parse(rule, &|name| canonical(&NAMES, name), &build)
             .map_err(|error| RuleError { message: said(rule, &error.message), ..error })?;
-        let catch_all = rule == "HostSNI(`*`)";
+        // However it is written; as in Traefik, turned round as well.
+        let plainly = matches!(&expression, Expression::Leaf { matcher: Matcher::Anything, .. });
+        let catch_all = plainly || rule == "HostSNI(`*`)";
         Ok(Self { expression, catch_all })
     }
 
@@ -93,7 +95,7 @@ impl TcpRule {
         hosts
     }
 
-    /// Whether the rule is plainly ``HostSNI(`*`)``, the catch-all that ranks below everything by default.
+    /// Whether the rule is ``HostSNI(`*`)`` and nothing else, the catch-all that ranks below everything by default.
     pub const fn is_catch_all(&self) -> bool {
         self.catch_all
     }

@@ -107,7 +107,10 @@ fn tcp_rules_match_names_addresses_and_protocols() {
     for host in ["-a.t", "a_b.t", "a.t.", ".t", "a:b", "1.2.3.4"] {
         assert!(TcpRule::parse(&format!("HostSNI(`{host}`)")).is_ok(), "{host}");
     }
-    assert_eq!(priority::of_tcp(0, "HostSNI(`*`)"), -1);
+    for catch_all in ["HostSNI(`*`)", "HostSNI(\"*\")", "(hostsni( `*` ))", "!HostSNI(`*`)"] {
+        assert_eq!(priority::of_tcp(0, catch_all), -1, "{catch_all}");
+    }
+    assert_eq!(priority::of_tcp(0, "HostSNI(`*`) && ALPN(`h2`)"), 26);
 }
 
 #[test]
@@ -237,12 +240,32 @@ fn a_switch_of_protocols_is_seen() {
 }
 
 #[test]
+fn hosts_are_alike_in_small_and_large_letters() {
+    for (rule, host, expected) in [
+        ("HostRegexp(`{sub:A.*}.Example.com`)", "ab.example.com", true),
+        ("HostRegexp(`Example.com`)", "example.org", false),
+    ] {
+        let candidate = Candidate {
+            host,
+            path: b"/",
+            method: "GET",
+            headers: &HeaderMap::new(),
+            upgrade: None,
+            query: b"",
+            client: "127.0.0.1".parse().unwrap(),
+        };
+        assert_eq!(Rule::parse_v2(rule).unwrap().matches(&candidate), expected, "{rule}");
+    }
+}
+
+#[test]
 fn queries_of_v2_are_pairs() {
     for (rule, query, expected) in [
         ("Query(`x=1`)", "x=1", true),
         ("Query(`x`, `1`)", "x=1", true),
         ("Query(`x=1`, `y`, `2`)", "x=1&y=3", false),
         ("Query(`x=`)", "x=7", true),
+        ("Query(`x=2`)", "x=1&x=2", false),
     ] {
         let candidate = Candidate {
             host: "a.test",
@@ -256,4 +279,5 @@ fn queries_of_v2_are_pairs() {
         assert_eq!(Rule::parse_v2(rule).unwrap().matches(&candidate), expected, "{rule}");
     }
     assert!(Rule::parse_v2("Query(`x`)").unwrap_err().message.contains("multiple of 2"));
+    assert!(Rule::parse_v2("Query(`x={n}`, `y={n}`)").unwrap_err().message.contains("duplicated route variable"));
 }

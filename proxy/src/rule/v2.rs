@@ -31,7 +31,7 @@ pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
             let host = ascii(host, "Host")?;
             Ok(Matcher::Host(HostName { name: host.to_ascii_lowercase(), wildcard: false }))
         }),
-        "HostRegexp" => any(&|host| Ok(Matcher::HostRegexp(template(ascii(host, name)?, "[^.]+", true)?))),
+        "HostRegexp" => any(&|host| Ok(Matcher::HostRegexp(host_template(ascii(host, name)?)?))),
         "Path" => any(&|path| Ok(Matcher::PathRegexp(template(rooted(path)?, "[^/]+", true)?))),
         "PathPrefix" => any(&|path| Ok(Matcher::PathRegexp(template(rooted(path)?, "[^/]+", false)?))),
         "Method" => any(&|method| Ok(Matcher::Method(text(method)?.to_uppercase()))),
@@ -47,6 +47,7 @@ pub(super) fn build(name: &str, args: &[Vec<u8>]) -> Result<Matcher, String> {
         "Query" => {
             let parts: Vec<Vec<u8>> =
                 args.iter().flat_map(|arg| arg.splitn(2, |byte| *byte == b'=')).map(<[u8]>::to_vec).collect();
+            distinct(&parts)?;
             pairs(&parts, query)
         }
         other => Err(format!("unsupported function: {other}")),
@@ -82,7 +83,26 @@ fn pairs(args: &[Vec<u8>], one: impl Fn(&[u8], &[u8]) -> Result<Matcher, String>
 fn query(key: &[u8], value: &[u8]) -> Result<Matcher, String> {
     let value = text(value)?;
     let value = if value.is_empty() { regex(b"", "Query")? } else { template(value, ".*", true)? };
-    Ok(Matcher::QueryRegexp(key.to_vec(), value))
+    Ok(Matcher::FirstQueryRegexp(key.to_vec(), value))
+}
+
+/// A host by a template; letters are alike whether small or large.
+fn host_template(host: &str) -> Result<Regex, String> {
+    regex(format!("(?i){}", pattern(host, "[^.]+", true)?).as_bytes(), "template")
+}
+
+/// Refuses keys and values, one after the other, of which two values call what varies by one name.
+fn distinct(parts: &[Vec<u8>]) -> Result<(), String> {
+    let mut seen: Vec<&str> = Vec::new();
+    for value in parts.iter().skip(1).step_by(2) {
+        let names = text(value)?.split('{').skip(1).map(|inner| inner.split([':', '}']).next().unwrap_or_default());
+        let names: Vec<&str> = names.collect();
+        if let Some(twice) = names.iter().find(|name| seen.contains(name)) {
+            return Err(format!("mux: duplicated route variable \"{twice}\""));
+        }
+        seen.extend(names);
+    }
+    Ok(())
 }
 
 /// The pattern of a template: what stands in braces is a pattern (`otherwise` where none is given), the rest is text.
@@ -103,6 +123,8 @@ pub(super) fn pattern(template: &str, otherwise: &str, whole: bool) -> Result<St
         if name.is_empty() || wanted.is_empty() {
             return Err(format!("mux: missing name or pattern in \"{{{inner}}}\""));
         }
+        // It has to be a pattern by itself: `a)(b` would be one between parentheses.
+        regex(format!("^{wanted}$").as_bytes(), "template")?;
         pattern.push_str("(?:");
         pattern.push_str(wanted);
         pattern.push(')');
@@ -145,7 +167,7 @@ mod tests {
         );
         let path = template("/{id}/x", "[^/]+", false).unwrap();
         assert!(path.is_match(b"/1/xyz") && !path.is_match(b"/1/2/x"));
-        for bad in ["{a", "a}", "{:x}", "{a:}"] {
+        for bad in ["{a", "a}", "{:x}", "{a:}", "{a:b)(c}"] {
             assert!(template(bad, ".*", true).is_err(), "{bad}");
         }
     }

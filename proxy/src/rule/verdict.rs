@@ -59,7 +59,7 @@ fn asked(matcher: &Matcher, request: &Candidate<'_>) -> String {
                 request.headers.get_all(name).iter().map(|value| text(value.as_bytes())).collect();
             if values.is_empty() { format!("no header `{name}`") } else { values.join(", ") }
         }
-        Matcher::Query(key, _) | Matcher::QueryRegexp(key, _) => {
+        Matcher::Query(key, _) | Matcher::QueryRegexp(key, _) | Matcher::FirstQueryRegexp(key, _) => {
             let found = query::pairs(request.query).filter(|(found, _)| query::is(found, key));
             let values: Vec<String> = found.map(|(_, value)| text(&query::decode(value))).collect();
             if values.is_empty() { format!("no `{}` in the query", text(key)) } else { values.join(", ") }

@@ -147,7 +147,8 @@ impl Builder<'_> {
                 .map(|reason| Problem { object: format!("TCP router `{name}`"), reason }),
         );
         let rule = rule.map_err(|error| error.to_string())?;
-        if router.tls.is_none() && rule.hosts().iter().any(|host| host != "*") {
+        // As in Traefik, which looks at the first name alone.
+        if router.tls.is_none() && rule.hosts().first().is_some_and(|host| host != "*") {
             return Err(format!("invalid rule: \"{}\" , has HostSNI matcher, but no TLS on router", router.rule));
         }
         let tls = match &router.tls {

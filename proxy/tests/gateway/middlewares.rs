@@ -452,6 +452,37 @@ async fn requests_are_limited_and_sent_as_a_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_large_is_not_asked_for_again() {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(0));
+    let seen = std::sync::Arc::clone(&asked);
+    let counting = origin(move |mut stream| {
+        let seen = std::sync::Arc::clone(&seen);
+        async move {
+            while read_message(&mut stream).await.is_some() {
+                *seen.lock().unwrap() += 1;
+                stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy").await.unwrap();
+            }
+        }
+    })
+    .await;
+    let running = run(options(), routed("a", std::slice::from_ref(&counting))).await;
+    for (most, tries, status) in [(8, 3, "503"), (3, 1, "500")] {
+        let limits = Buffering {
+            max_response_body_bytes: most,
+            retry_expression: "Attempts() < 3".to_owned(),
+            ..Buffering::default()
+        };
+        let buffered = Middleware { buffering: Some(limits), ..Middleware::default() };
+        running.apply(with(routed("a", std::slice::from_ref(&counting)), buffered)).await;
+        *asked.lock().unwrap() = 0;
+        let post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\nx";
+        let (head, _) = ask(running.web, post).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert_eq!(*asked.lock().unwrap(), tries);
+    }
+}
+
+#[tokio::test]
 async fn answers_are_encoded_as_the_client_likes() {
     let long: &'static str = Box::leak(
         format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\n\r\n{}", "x".repeat(5000))

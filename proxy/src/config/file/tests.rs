@@ -37,6 +37,26 @@ fn a_wrong_object_costs_only_itself() {
 }
 
 #[test]
+fn a_middleware_is_there_by_an_option() {
+    let (found, problems) = yaml(
+        "http:\n  middlewares:\n    a: {stripPrefix: {}}\n    b: {compress: {}}\n    c: {headers: {customRequestHeaders: {}}}\n    d: {stripPrefix: []}\n",
+    );
+    assert_eq!(found.http.middlewares.keys().collect::<Vec<_>>(), ["b"]);
+    assert!(
+        problems.len() == 3 && problems.iter().take(2).all(|line| line.contains("cannot be a standalone element")),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn health_of_members_is_asked_for_by_naming_it() {
+    for kind in ["weighted", "highestRandomWeight", "mirroring", "failover"] {
+        let (found, problems) = yaml(&format!("http: {{services: {{s: {{{kind}: {{healthCheck: {{}}}}}}}}}}\n"));
+        assert!(problems.is_empty() && found.http.services.contains_key("s"), "{kind}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_parsed_says_where() {
     let (_, problems) = yaml("http:\n  routers: [\n");
     assert!(problems.iter().all(|line| line.contains("line ")) && problems.len() == 1, "{problems:?}");

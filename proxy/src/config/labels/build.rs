@@ -44,7 +44,8 @@ fn one(
         && constraint::matches(&options.constraints, &container.labels).map_err(|reason| (reason, None))?;
     let running = container.state == "running";
     let unhealthy = !container.health.is_empty() && container.health != "healthy" && container.health != "none";
-    if !counts || (!running && !settings.allow_non_running) || (unhealthy && running && !options.allow_empty_services) {
+    let waits = !running || (unhealthy && !options.allow_empty_services);
+    if !counts || (waits && !settings.allow_non_running) {
         return Ok(None);
     }
     let mut decoded = decode::configuration(&container.labels);

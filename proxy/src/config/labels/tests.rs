@@ -23,6 +23,21 @@ fn json(containers: &[Container]) -> (String, String) {
 }
 
 #[test]
+fn a_container_that_does_not_serve_yet_may_keep_its_routes() {
+    let told = |state: &str, health: &str, labels: &[(&str, &str)]| {
+        json(&[Container { state: state.to_owned(), health: health.to_owned(), ..container("a", "10.0.0.1", labels) }])
+            .0
+    };
+    let allowed = [("traefik.docker.allownonrunning", "true")];
+    for (state, health) in [("running", "unhealthy"), ("running", "starting"), ("exited", ""), ("exited", "unhealthy")]
+    {
+        assert!(!told(state, health, &[]).contains("Host(`a`)"), "{state} {health}");
+        let text = told(state, health, &allowed);
+        assert!(text.contains("Host(`a`)") && !text.contains("10.0.0.1"), "{state} {health} {text}");
+    }
+}
+
+#[test]
 fn replicas_become_one_load_balancer() {
     let labels = [
         ("com.docker.compose.project", "shop"),

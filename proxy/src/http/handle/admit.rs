@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 
 use crate::http::body::{Body, RequestBody};
 use crate::http::error_response::{self, Reason};
@@ -45,8 +45,9 @@ pub(super) fn admit(
         .map_err(|_| Box::new(error_response::text(StatusCode::BAD_REQUEST, "Bad Request\n")))?;
     let (target, routing) = target(&parts, client).map_err(refuse)?;
     let upgrade = headers::strip_request(&mut parts.headers, !body.is_empty(), &client.entry.forwarded.connection);
-    if body.is_empty() {
-        say_there_is_no_body(&mut parts);
+    // Where no body is expected, saying that there is none is saying too much (RFC 9110 section 8.6).
+    if body.is_empty() && matches!(parts.method, Method::GET | Method::HEAD) {
+        parts.headers.remove(CONTENT_LENGTH);
     }
     let upgrade = upgrade.zip(connection).map(|(protocol, connection)| Upgrade { protocol, connection });
     let websocket = headers::is_websocket(upgrade.as_ref().map(|upgrade| &upgrade.protocol));
@@ -89,17 +90,6 @@ fn check(parts: &mut http::request::Parts) -> Result<(), Reason> {
         return Err(Reason::Expectation);
     }
     Ok(())
-}
-
-/// A request without body says so where its method expects one, and nowhere else (RFC 9110 section 8.6).
-fn say_there_is_no_body(parts: &mut http::request::Parts) {
-    match parts.method {
-        Method::GET | Method::HEAD => drop(parts.headers.remove(CONTENT_LENGTH)),
-        Method::POST | Method::PUT | Method::PATCH => {
-            parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from_static("0"));
-        }
-        _ => {}
-    }
 }
 
 /// Whether a request is about the gateway as a whole (`OPTIONS *`, RFC 9110 section 9.3.7): as by Traefik, it is none that the

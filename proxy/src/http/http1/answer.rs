@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode, Version, response};
 use http_body::Body as _;
 
@@ -56,7 +56,7 @@ pub(super) fn write(output: &mut Output, head: &response::Parts, body: &Body, as
     out.extend_from_slice(start);
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("<none>").as_bytes());
+    phrase(out, status);
     out.extend_from_slice(b"\r\n");
     let mut dated = false;
     for (name, value) in &head.headers {
@@ -64,6 +64,8 @@ pub(super) fn write(output: &mut Output, head: &response::Parts, body: &Body, as
         if *name == CONTENT_LENGTH
             || *name == TRANSFER_ENCODING
             || *name == CONNECTION
+            // What has not changed is not described again (RFC 9110 section 15.4.5).
+            || (*name == CONTENT_TYPE && status == StatusCode::NOT_MODIFIED)
             || (*name == TRAILER && (!modern || asked.head || has_no_length))
         {
             continue;
@@ -92,6 +94,23 @@ pub(super) fn write(output: &mut Output, head: &response::Parts, body: &Body, as
     }
     out.extend_from_slice(b"\r\n");
     Plan { framing, last: last || switches }
+}
+
+/// Writes what Go says beside a status: some of it has kept its name of before.
+fn phrase(out: &mut Vec<u8>, status: StatusCode) {
+    let text = match status.as_u16() {
+        203 => "Non-Authoritative Information",
+        413 => "Request Entity Too Large",
+        414 => "Request URI Too Long",
+        416 => "Requested Range Not Satisfiable",
+        _ => status.canonical_reason().unwrap_or_default(),
+    };
+    if text.is_empty() {
+        out.extend_from_slice(b"status code ");
+        out.extend_from_slice(status.as_str().as_bytes());
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
 }
 
 /// Writes what the head says about the connection, and one word more.
@@ -153,6 +172,25 @@ mod tests {
             let (text, plan) = written(Response::builder().status(status).header(CONTENT_LENGTH, "7"), "", ASKED);
             assert!(!text.contains("Length") && plan == Plan { framing: None, last: false }, "{text}");
         }
+    }
+
+    #[test]
+    fn a_status_has_its_words() {
+        let line = |status: u16| {
+            let (text, _) = written(Response::builder().status(status), "", ASKED);
+            text.lines().next().unwrap().to_owned()
+        };
+        assert_eq!(line(404), "HTTP/1.1 404 Not Found");
+        assert_eq!(line(413), "HTTP/1.1 413 Request Entity Too Large");
+        assert_eq!(line(599), "HTTP/1.1 599 status code 599");
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_described_again() {
+        let answer = |status: u16| {
+            written(Response::builder().status(status).header(CONTENT_TYPE, "a/b").header("etag", "x"), "", ASKED).0
+        };
+        assert!(!answer(304).contains("a/b") && answer(304).contains("Etag: x") && answer(204).contains("a/b"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use crate::http::exchange::Exchange;
@@ -26,21 +26,21 @@ impl ForwardAuth {
         if sent.contains_key(CONNECTION) {
             strip_kept(sent.to_mut());
         }
-        let mut headers = if self.request_headers.is_empty() {
-            sent.into_owned()
-        } else {
+        let mut headers = if let Some(request_headers) = &self.request_headers {
             // What a trusted proxy tells about the client is told on, whatever else is.
             let told = |name: &&HeaderName| {
                 self.trust == Some(true) && is_managed(name.as_str()) && !name.as_str().ends_with("-scheme")
             };
-            let told = sent.keys().filter(|name| !self.request_headers.contains(name)).filter(told);
+            let told = sent.keys().filter(|name| !request_headers.contains(name)).filter(told);
             let mut some = HeaderMap::new();
-            for name in self.request_headers.iter().chain(told) {
+            for name in request_headers.iter().chain(told) {
                 for value in sent.get_all(name) {
                     some.append(name, value.clone());
                 }
             }
             some
+        } else {
+            sent.into_owned()
         };
         headers.remove(TRANSFER_ENCODING);
         headers.remove(TE);
@@ -56,9 +56,12 @@ impl ForwardAuth {
         }
         self.forwarding(exchange, &mut headers);
         // A client without a name has an empty one there, which may be filtered out.
-        let filtered = !self.request_headers.is_empty() && !self.request_headers.contains(&USER_AGENT);
+        let filtered = self.request_headers.as_ref().is_some_and(|names| !names.contains(&USER_AGENT));
         if (self.trust.is_none() || filtered) && !headers.contains_key(USER_AGENT) {
             headers.insert(USER_AGENT, AGENT);
+        }
+        if let Some(credentials) = self.credentials.as_ref().filter(|_| !headers.contains_key(AUTHORIZATION)) {
+            headers.insert(AUTHORIZATION, credentials.clone());
         }
         headers
     }

@@ -38,8 +38,9 @@ impl Security {
         let mut always = Vec::new();
         let mut encrypted = Vec::new();
         let put = |list: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value)
-                && !value.is_empty()
+            // Spaces around a value are no part of it, even where nothing else is there.
+            if !value.is_empty()
+                && let Ok(value) = HeaderValue::from_str(value.trim())
             {
                 list.push((name, value));
             }
@@ -124,7 +125,7 @@ impl Security {
             // Without a nonce the policy allows less, not more.
             let nonce = nonce().unwrap_or_default();
             for (name, policy) in &self.with_nonce {
-                if let Ok(value) = HeaderValue::from_str(&policy.replace(NONCE, &nonce)) {
+                if let Ok(value) = HeaderValue::from_str(policy.replace(NONCE, &nonce).trim()) {
                     headers.insert(name, value);
                 }
             }
@@ -149,6 +150,21 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn spaces_around_a_value_are_no_part_of_it() {
+        let mut headers = HeaderMap::new();
+        Security::new(&dynamic::Headers {
+            permissions_policy: " ".to_owned(),
+            referrer_policy: " origin ".to_owned(),
+            ..dynamic::Headers::default()
+        })
+        .add(&mut headers, false);
+        assert_eq!(
+            (headers.get(PERMISSIONS_POLICY).unwrap(), headers.get(REFERRER_POLICY).unwrap()),
+            (&"".parse().unwrap(), &"origin".parse().unwrap())
+        );
+    }
 
     #[test]
     fn each_answer_has_its_nonce() {
