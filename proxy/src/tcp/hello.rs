@@ -7,6 +7,9 @@ use std::task::{Context, Poll};
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Most bytes of a hello; those with post-quantum keys have two thousand.
 const MOST: usize = 64 * 1024;
 
