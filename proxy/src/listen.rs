@@ -56,7 +56,9 @@ pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, BindError> {
     if let Ok(ip) = host.parse() {
         return Ok(SocketAddr::new(ip, port));
     }
-    std::net::ToSocketAddrs::to_socket_addrs(&(host, port)).ok().and_then(|mut found| found.next()).ok_or_else(bad)
+    #[expect(clippy::disallowed_methods, reason = "when it starts, before anything is served")]
+    let found = std::net::ToSocketAddrs::to_socket_addrs(&(host, port));
+    found.ok().and_then(|mut found| found.next()).ok_or_else(bad)
 }
 
 /// Binds `address` once for each of `workers`. All get the same port, also when port 0 asks for any.
