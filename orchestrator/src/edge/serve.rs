@@ -194,7 +194,7 @@ impl Serving {
         let edge: EdgeConfiguration = match serde_json::from_slice(&text) {
             Ok(edge) => edge,
             Err(error) => {
-                tracing::error!(%error, path = %path.display(), "the configuration makes no sense; the last one stays in force");
+                tracing::error!(%error, path = %path.display(), "the configuration is invalid; the last one stays in force");
                 return Ok(());
             }
         };

@@ -262,7 +262,7 @@ fn isolation(mode: &str) -> Outcome<Option<HostConfigIsolationEnum>> {
         "default" => Ok(Some(HostConfigIsolationEnum::DEFAULT)),
         "process" => Ok(Some(HostConfigIsolationEnum::PROCESS)),
         "hyperv" => Ok(Some(HostConfigIsolationEnum::HYPERV)),
-        other => Err(Misfit::Invalid(format!("`isolation: {other}` is none of `default`, `process`, `hyperv`"))),
+        other => Err(Misfit::Invalid(format!("`isolation: {other}` is not one of `default`, `process`, `hyperv`"))),
     }
 }
 
@@ -298,7 +298,7 @@ fn restart_policy(translator: &mut Translator, service: &Service) -> Outcome<Opt
         "always" | "any" => RestartPolicyNameEnum::ALWAYS,
         other => {
             return Err(Misfit::Invalid(format!(
-                "`restart: {other}` is none of `no`, `always`, `on-failure`, `unless-stopped`"
+                "`restart: {other}` is not one of `no`, `always`, `on-failure`, `unless-stopped`"
             )));
         }
     };

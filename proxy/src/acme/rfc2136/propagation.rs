@@ -105,7 +105,7 @@ pub(super) async fn wait(record: &Record) -> Result<(), Failure> {
 async fn sees(record: &Record, server: SocketAddr, recursion: bool, limit: Duration) -> Result<(), String> {
     let answer = client::ask(server, &record.name, Kind::Txt, recursion, limit).await;
     let answer = answer.map_err(|error| error.to_string())?;
-    let read = Message::read(&answer).ok_or("its answer makes no sense")?;
+    let read = Message::read(&answer).ok_or("its answer is malformed")?;
     let texts = read.texts(&record.name);
     if texts.iter().any(|text| text == record.value.as_bytes()) {
         return Ok(());

@@ -155,7 +155,7 @@ fn bind_options(translator: &mut Translator, mount: &Mount, bind: &BindOptions) 
         }
         other => {
             return Err(Misfit::Invalid(format!(
-                "`bind.recursive: {other}` is none of `enabled`, `disabled`, `writable`, `readonly`"
+                "`bind.recursive: {other}` is not one of `enabled`, `disabled`, `writable`, `readonly`"
             )));
         }
     }

@@ -254,7 +254,7 @@ fn restart_policies() {
     assert_eq!(warnings(both, OLD), ["the number of restarts has an effect with `on-failure` only"]);
     assert_eq!(
         translate(&of(restart("sometimes")), OLD).unwrap_err(),
-        Misfit::Invalid("`restart: sometimes` is none of `no`, `always`, `on-failure`, `unless-stopped`".to_owned())
+        Misfit::Invalid("`restart: sometimes` is not one of `no`, `always`, `on-failure`, `unless-stopped`".to_owned())
     );
 }
 
