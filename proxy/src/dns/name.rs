@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(Name::read(message, 13).unwrap().1, 2);
         let chain = b"\0\xc0\x00....\xc0\x01";
         assert_eq!(Name::read(chain, 7).map(|(name, taken)| (name.to_string(), taken)), Some((".".to_owned(), 2)));
-        let hops: Vec<u8> = (0..1000_u16).flat_map(|hop| (0xc000 | hop.saturating_sub(1) * 2).to_be_bytes()).collect();
+        let hops: Vec<u8> =
+            (0..1000_u16).flat_map(|hop| (0xc000 | (hop.saturating_sub(1) * 2)).to_be_bytes()).collect();
         assert_eq!(Name::read(&[b"\0\0", &hops[2..]].concat(), 1998), None, "from place to place");
         for wrong in [&b"\xc0\x00"[..], b"\x01a\xc0\x00", b"\x05ab", b"\x40a", b"\x80", b"\xc0", b""] {
             let start = wrong.len().min(2) / 2 * usize::from(wrong.len() == 4) * 2;
