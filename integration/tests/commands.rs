@@ -377,8 +377,7 @@ fn scripts_get_what_docker_compose_gives_them() {
         "services:\n  dep: {image: \"busybox:stable\", command: sleep 1000, stop_grace_period: 0s}\n  web: {image: \
          \"busybox:stable\", command: \"sh -c 'exit 3'\", depends_on: [dep]}\n",
     );
-    let start = std::time::Instant::now();
+    // Who waited for the other one would wait for a thousand seconds.
     let _ = s.stack(["up", "--abort-on-container-exit", "web"]).exits(3);
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "it waits for nobody");
     assert_eq!(s.stack(["ps", "--services"]).ok().stdout, "dep\n");
 }

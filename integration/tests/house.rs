@@ -88,3 +88,27 @@ fn every_dependency_is_used() {
     }
     assert_eq!(unused, Vec::<String>::new());
 }
+
+/// Folders of the gateway whose code runs while a request is served.
+const SERVING: [&str; 8] = ["http", "middleware", "route", "rule", "tcp", "udp", "upstream", "wire"];
+/// Those of its files that may name `std::fs` all the same, and why.
+const MAY_READ_FILES: [(&str, &str); 3] = [
+    ("http/spool.rs", "gives its reading and writing to threads that may wait"),
+    ("middleware/auth.rs", "reads the file of users when a configuration is compiled"),
+    ("upstream/transport.rs", "reads certificates and keys then"),
+];
+
+#[test]
+fn nobody_waits_for_a_file_where_requests_are_served() {
+    let mut reading = BTreeSet::new();
+    for (path, text) in of("proxy") {
+        let Ok(path) = path.strip_prefix(repository().join("proxy/src")) else { continue };
+        let area = path.iter().next().and_then(|first| first.to_str()).unwrap_or_default();
+        let is_test = path.iter().any(|part| matches!(part.to_str(), Some("tests" | "tests.rs" | "properties.rs")));
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if SERVING.contains(&area.trim_end_matches(".rs")) && !is_test && code.contains("std::fs") {
+            reading.insert(path.display().to_string());
+        }
+    }
+    assert_eq!(reading, MAY_READ_FILES.iter().map(|(path, _)| (*path).to_owned()).collect());
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use integration::engine::docker;
-use integration::{Scenario, free_port};
+use integration::{Background, Calls, FaultyEngine, Point, Scenario, eventually, free_port};
 
 use crate::routed;
 
@@ -33,10 +33,14 @@ fn two_projects_share_one_gateway_and_nothing_else() {
     // One that goes when a container of it ends takes its routes along as well.
     let _ = first.stack(["up", "-d"]).ok();
     let _ = routed::until_served("one.example.com", port);
-    let waiting = first.stack_in_background(["wait", "--down-project", "app"]);
     let app = first.container("app");
-    // Only what runs is waited for.
-    std::thread::sleep(Duration::from_secs(1));
+    let engine = FaultyEngine::start(first.folder());
+    engine.arm_work(Point(Calls::Changes, 1), || ());
+    let waiting =
+        Background::start(first.stack_command(["wait", "--down-project", "app"]).env("DOCKER_HOST", engine.address()));
+    // Only what runs is waited for: it has been seen running when the engine is asked to tell of its end.
+    let asked = eventually("it waits", || engine.fired());
+    assert!(asked.contains("/wait"), "{asked}");
     let _ = docker(["kill", &app]).ok();
     let waited = waiting.wait(Duration::from_secs(30));
     assert!(waited.code() == 137 && first.containers("app").is_empty(), "{waited}");

@@ -7,4 +7,4 @@ pub mod labels;
 pub mod near;
 mod node;
 pub mod statics;
-mod template;
+pub(crate) mod template;

@@ -10,6 +10,8 @@ pub mod config;
 mod dns;
 pub mod entry_point;
 pub mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod gateway;
 mod http;
 pub mod inspect;

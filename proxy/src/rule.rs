@@ -10,6 +10,8 @@ mod matcher;
 mod parser;
 pub mod pattern;
 pub mod priority;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
 mod query;
 mod tcp;
 mod v2;

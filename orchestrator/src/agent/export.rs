@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::beneath::Found;
 
 /// What is there and cannot be read as certificates.
-const NONSENSE: &str = "what is in it makes no sense, and stays as it is";
+const NONSENSE: &str = "what is in it is invalid, and stays as it is";
 /// A larger file holds no certificates.
 const LARGEST: u64 = 64 << 20;
 

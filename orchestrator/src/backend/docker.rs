@@ -236,7 +236,7 @@ impl Docker {
 
 fn parse<T: DeserializeOwned>(call: Call<'_>, answer: &[u8]) -> Result<T> {
     serde_json::from_slice(answer)
-        .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))
+        .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer is invalid: {error}")))
 }
 
 /// `1.41` as (1, 41).

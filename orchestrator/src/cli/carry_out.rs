@@ -101,6 +101,7 @@ impl Runner {
             signals.next().await;
             cancel.cancel();
             signals.next().await;
+            #[expect(clippy::disallowed_methods, reason = "whoever interrupts twice does not want to wait")]
             std::process::exit(i32::from(INTERRUPTED));
         });
         Ok(())

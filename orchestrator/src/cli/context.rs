@@ -93,6 +93,7 @@ impl Context {
     pub fn new(mut global: Global) -> Result<Self> {
         let working_dir = std::env::current_dir()
             .map_err(|error| CommandError::new(format!("cannot tell the current directory: {error}")))?;
+        #[expect(clippy::disallowed_methods, reason = "this is where it is read")]
         let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();

@@ -96,6 +96,10 @@ pub(super) fn metadata() -> String {
 /// Ends this process, as a signal to end would, once the `docker` command says so: on a signal to itself it closes a socket
 /// that its plugins are connected to.
 pub(super) fn follow_docker() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "said by the `docker` command to this process, before anything else is known"
+    )]
     let Some(name) = std::env::var_os(SOCKET) else { return };
     let address = match name.as_encoded_bytes().split_first() {
         Some((b'@', name)) => SocketAddr::from_abstract_name(name),

@@ -113,8 +113,26 @@ fn table() -> String {
     };
     let mut lines = vec!["| command | flags |".to_owned(), "| --- | --- |".to_owned()];
     lines.push(format!("| before any | {}, `--dry-run`, `-h` `--help` |", flags(&cli)));
-    for command in cli.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
-        lines.push(format!("| `{}` | {} |", command.get_name(), flags(command)).replace("|  |", "| |"));
+    // Arguments that are flags of another program's.
+    let others = |command: &clap::Command| {
+        let theirs =
+            command.get_arguments().find(|arg| arg.is_trailing_var_arg_set() && arg.is_allow_hyphen_values_set());
+        theirs.filter(|_| command.get_name() == "gateway").and_then(|arg| arg.get_help()).map(ToString::to_string)
+    };
+    fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+        command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
+    }
+    for command in shown(&cli) {
+        let rows: Vec<_> = match shown(command).next() {
+            None => vec![(command.get_name().to_owned(), command)],
+            Some(_) => {
+                shown(command).map(|part| (format!("{} {}", command.get_name(), part.get_name()), part)).collect()
+            }
+        };
+        for (name, command) in rows {
+            let flags = others(command).unwrap_or_else(|| flags(command));
+            lines.push(format!("| `{name}` | {flags} |").replace("|  |", "| |"));
+        }
     }
     lines.join("\n")
 }

@@ -109,6 +109,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
                 () = &mut work => return Ok(ExitCode::from(if interrupted { INTERRUPTED } else { 0 })),
                 () = signals.next() => {
                     if interrupted {
+                        #[expect(clippy::disallowed_methods, reason = "whoever interrupts twice does not want to wait")]
                         std::process::exit(i32::from(INTERRUPTED));
                     }
                     interrupted = true;

@@ -179,7 +179,7 @@ pub async fn ask(engine: &Engine, pair: &EdgeContainers, asked: &Query) -> Resul
             .hint("a gateway of an older `stack` cannot answer: `stack up -d` replaces it"));
     }
     serde_json::from_slice(&answer)
-        .map_err(|error| CommandError::new(format!("the gateway's answer makes no sense: {error}")))
+        .map_err(|error| CommandError::new(format!("the gateway's answer is invalid: {error}")))
 }
 
 #[cfg(test)]

@@ -183,6 +183,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_a_gateway_there_is_nothing_to_enter_and_nothing_to_leave() {
+        let engine: Engine = Memory::new();
+        let ids = ["gone".to_owned()];
+        let limit = Duration::from_secs(600);
+        enter(&engine, "p", &ids, Some(limit)).await.unwrap();
+        assert_eq!(leave(&engine, "p", &ids, limit).await.unwrap(), DrainOutcome::Drained);
+    }
+
+    #[tokio::test]
     async fn a_container_that_is_gone_has_no_address_and_an_engine_that_is_gone_is_an_error() {
         let memory = Memory::new();
         let engine: Engine = memory.clone();

@@ -301,7 +301,7 @@ async fn load(path: PathBuf) -> Option<EdgeConfiguration> {
         match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text)
             .inspect_err(|error| {
-                tracing::error!(%error, path = %path.display(), "the configuration makes no sense; the last one stays in force");
+                tracing::error!(%error, path = %path.display(), "the configuration is invalid; the last one stays in force");
             })
             .ok(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

@@ -171,7 +171,7 @@ async fn ask(engine: &Engine, awaited: &WaitCondition) -> Result<Status, WaitErr
         match engine.exec_exit_code(&session.id).await? {
             None | Some(0) => {
                 return serde_json::from_slice(&answer).map_err(|error| {
-                    WaitError::Failed(CommandError::new(format!("the gateway's answer makes no sense: {error}")))
+                    WaitError::Failed(CommandError::new(format!("the gateway's answer is invalid: {error}")))
                 });
             }
             Some(code) if code == i64::from(TOO_LATE) => return Err(awaited.too_late()),

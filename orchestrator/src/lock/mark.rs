@@ -37,6 +37,10 @@ impl Drop for Mark {
 }
 
 fn folder() -> PathBuf {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the same for all of a user's commands, whatever their files of variables say"
+    )]
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_dir());
     runtime.map_or_else(
         || std::env::temp_dir().join(format!("stack-locks-{}", rustix::process::geteuid().as_raw())),

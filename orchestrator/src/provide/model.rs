@@ -61,7 +61,7 @@ pub(super) async fn get(
     let text = program::start(&path, &words(&["ls", "--json"]), provision)?.whole().await;
     let text = text.map_err(|why| failed("ls", &why))?;
     let listed: Vec<Listed> =
-        serde_json::from_slice(&text).map_err(|error| failed("ls", &format!("its answer makes no sense: {error}")))?;
+        serde_json::from_slice(&text).map_err(|error| failed("ls", &format!("its answer is invalid: {error}")))?;
     if !listed.iter().flat_map(|listed| &listed.tags).any(|tag| tag == model) {
         let mut running = program::start(&path, &words(&["pull", model]), provision)?;
         let mut lines = BufReader::new(&mut running.output).lines();
@@ -91,7 +91,7 @@ pub(super) async fn endpoint(provision: &Provision) -> Result<String, Refusal> {
     let path = find(provision).await?;
     let text = program::start(&path, &words(&["status", "--json"]), provision)?.whole().await;
     let text = text.map_err(|why| failed("status", &why))?;
-    let status: Status = serde_json::from_slice(&text)
-        .map_err(|error| failed("status", &format!("its answer makes no sense: {error}")))?;
+    let status: Status =
+        serde_json::from_slice(&text).map_err(|error| failed("status", &format!("its answer is invalid: {error}")))?;
     Ok(status.endpoint)
 }

@@ -15,6 +15,7 @@ pub fn init(level: &str) {
 
 /// The same; with `json` each line is a JSON object.
 pub fn init_as(level: &str, json: bool) {
+    #[expect(clippy::disallowed_methods, reason = "the log tells of how the surroundings are read, too")]
     let wanted = std::env::var(VARIABLE).ok().filter(|filter| !filter.is_empty());
     let filter = wanted.as_deref().map_or_else(|| level.to_owned(), str::to_owned);
     let filter = if filter.contains("bollard") { filter } else { format!("{filter},bollard=info") };

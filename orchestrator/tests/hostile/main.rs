@@ -112,6 +112,10 @@ impl Case {
                 child.wait().unwrap();
                 panic!("still running after {:?}", started.elapsed());
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "between two looks at a process, by a thread that does nothing else"
+            )]
             std::thread::sleep(Duration::from_millis(2));
         };
         let message = String::from_utf8(reader.join().unwrap()).unwrap();

@@ -72,7 +72,7 @@ impl Attempts {
             Ok(None) => Self::default(),
             Ok(Some(Ok(found))) => found,
             Ok(Some(Err(error))) => {
-                tracing::warn!(%error, file = %path.display(), "the memory of failed attempts makes no sense; nothing is tried for a while");
+                tracing::warn!(%error, file = %path.display(), "the memory of failed attempts is damaged; nothing is tried for a while");
                 lost()
             }
             Err(error) => {

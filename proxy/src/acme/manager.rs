@@ -22,6 +22,9 @@ use super::{Resolver, now, random, shown, trial};
 use crate::tls::resolver::Obtained;
 use crate::tls::store::ByName;
 
+#[cfg(test)]
+mod tests;
+
 /// Changes come in groups; it also gives listeners the time to be there.
 const SETTLE: Duration = Duration::from_millis(300);
 /// The longest sleep: clocks are set, and files become writable again.
@@ -376,32 +379,4 @@ fn settle(store: &mut CertificateStore, job: &Job, failure: &Failure, retry_at: 
 
 fn der(certificate: &Certificate) -> Option<&[u8]> {
     certificate.key.cert.first().map(AsRef::as_ref)
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-    use crate::tls::store::{Store, self_made};
-
-    #[tokio::test]
-    async fn what_is_known_outlives_a_reading_that_breaks_down() {
-        let store = Arc::new(Store::new(Vec::new(), self_made().unwrap()));
-        let wanted = Wanted { resolvers: BTreeMap::new(), wants: Vec::new(), store };
-        let (_wanted, watched) = watch::channel(Arc::new(wanted));
-        let mut state = State::new(Arc::default(), Arc::default(), &watched);
-        let path = PathBuf::from("/nowhere/acme.json");
-        state.stores.insert(path.clone(), CertificateStore::open(&path, now()));
-        let stores = state.stores.clone();
-        state
-            .read(move || match stores.len() {
-                1 => panic!("a store that nobody can read"),
-                _ => stores,
-            })
-            .await;
-        assert!(state.stores.contains_key(&path));
-        state.read(BTreeMap::new).await;
-        assert!(state.stores.is_empty());
-    }
 }

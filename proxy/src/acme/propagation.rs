@@ -199,7 +199,7 @@ pub(super) async fn wait(record: &ExpectedRecord<'_>) -> Result<(), Failure> {
 async fn sees(record: &ExpectedRecord<'_>, server: SocketAddr, recursion: bool) -> Result<(), String> {
     let answer = client::ask(server, record.name, Kind::Txt, recursion, record.timing.question).await;
     let answer = answer.map_err(|error| error.to_string())?;
-    let read = Message::read(&answer).ok_or("its answer makes no sense")?;
+    let read = Message::read(&answer).ok_or("its answer is malformed")?;
     let texts = read.texts(record.name);
     if texts.iter().any(|text| text == record.value.as_bytes()) {
         return Ok(());

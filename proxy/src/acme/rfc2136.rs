@@ -109,7 +109,7 @@ impl Record {
         let signature = key.map(|key| key.sign(&mut message, None, time));
         let answer = client::exchange(self.server, &message, self.settings.timing.question).await;
         let answer = answer.map_err(|error| refused(error.to_string()))?;
-        let read = Message::read(&answer).ok_or_else(|| refused("its answer makes no sense".to_owned()))?;
+        let read = Message::read(&answer).ok_or_else(|| refused("its answer is malformed".to_owned()))?;
         if let (Some(key), Some(signature)) = (key, &signature) {
             let time = u64::try_from(now()).unwrap_or_default();
             // A server that does not know the key cannot sign that.
@@ -132,7 +132,7 @@ async fn zone(settings: &Settings, server: SocketAddr, name: &Name) -> Result<Na
         let answer = client::ask(server, &zone, Kind::Soa, false, settings.timing.question).await;
         let answer = answer.map_err(|error| format!("the name server `{shown}` cannot be asked: {error}"))?;
         let read =
-            Message::read(&answer).ok_or_else(|| format!("the answer of the name server `{shown}` makes no sense"))?;
+            Message::read(&answer).ok_or_else(|| format!("the answer of the name server `{shown}` is malformed"))?;
         if read.answers.iter().any(|record| record.kind == Kind::Soa && record.name == zone) {
             return Ok(zone);
         }

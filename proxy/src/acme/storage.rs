@@ -137,10 +137,10 @@ impl Storage {
             Err(Unreadable::Nonsense(error)) => match file::keep_aside(path) {
                 Ok(aside) => tracing::error!(
                     error, file = %path.display(), kept = %aside.display(),
-                    "the storage of certificates makes no sense and is kept under another name; repair it and put it back, or let the certificates be obtained anew"
+                    "the storage of certificates is damaged and kept under another name; repair it and put it back, or let the certificates be obtained anew"
                 ),
                 Err(reason) => {
-                    tracing::error!(error, %reason, file = %path.display(), "the storage of certificates makes no sense and cannot be kept aside; none is asked for, since it could not be kept");
+                    tracing::error!(error, %reason, file = %path.display(), "the storage of certificates is damaged and cannot be kept aside; none is asked for, since it could not be kept");
                     storage.locked = Some(reason.to_string());
                 }
             },
@@ -184,7 +184,7 @@ impl Storage {
                 return false;
             }
             Err(Unreadable::Nonsense(error)) => {
-                tracing::warn!(error, file = %path.display(), "certificates cannot be taken over from this file: it makes no sense");
+                tracing::warn!(error, file = %path.display(), "certificates cannot be taken over from this file: it is damaged");
                 return false;
             }
         };

@@ -6,6 +6,8 @@
 mod dates;
 mod functions;
 mod numbers;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
 mod texts;
 
 #[cfg(test)]

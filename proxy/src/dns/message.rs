@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::name::Name;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Bytes of a message's head.
 pub(crate) const HEAD: usize = 12;
 /// Where in the head the number of additional records stands.
@@ -19,7 +22,7 @@ const RECURSION: u16 = 1 << 8;
 const ANSWER: u16 = 1 << 15;
 /// It is cut off.
 const TRUNCATED: u16 = 1 << 9;
-/// More records than this are in no answer that is of use.
+/// More records than this are in no answer that is of use; nor questions.
 const MOST: usize = 512;
 
 /// Kinds of records.
@@ -143,6 +146,9 @@ impl<'a> Message<'a> {
         let number = |at: usize| short(bytes, at);
         let (id, flags) = (number(0)?, number(2)?);
         let (questions, mut at, mut asked) = (number(4)?, HEAD, None);
+        if usize::from(questions) > MOST {
+            return None;
+        }
         for _ in 0..questions {
             let (name, taken) = Name::read(bytes, at)?;
             asked = Some((name, Kind::of(number(at + taken)?)));

@@ -4,6 +4,8 @@
 const LONGEST: usize = 255;
 /// Most bytes of a label.
 const LONGEST_LABEL: usize = 63;
+/// Most places that the parts of one name lie at: it has no more labels.
+const MOST_PLACES: usize = 128;
 
 /// A name in lower case, as messages carry it, uncompressed: labels with their lengths, a zero at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +29,7 @@ impl Name {
     /// Reads one in a message, following compression (RFC 1035 section 4.1.4), and how many bytes it takes at `start`;
     /// none for what makes no sense.
     pub(crate) fn read(message: &[u8], start: usize) -> Option<(Self, usize)> {
-        let (mut wire, mut at, mut taken) = (Vec::new(), start, None);
+        let (mut wire, mut at, mut taken, mut places) = (Vec::new(), start, None, 0);
         loop {
             let length = *message.get(at)?;
             match length {
@@ -45,8 +47,9 @@ impl Name {
                 0xc0.. => {
                     let target = usize::from(length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
                     taken.get_or_insert_with(|| at + 2 - start);
-                    // Only ever backwards, so that it ends.
-                    at = (target < at).then_some(target)?;
+                    places += 1;
+                    // Only ever backwards, so that it ends, and soon.
+                    at = (target < at && places < MOST_PLACES).then_some(target)?;
                 }
                 64..=0xbf => return None,
             }
@@ -82,7 +85,7 @@ impl std::fmt::Display for Name {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
@@ -109,6 +112,9 @@ mod tests {
         assert_eq!(Name::read(message, 13).unwrap().1, 2);
         let chain = b"\0\xc0\x00....\xc0\x01";
         assert_eq!(Name::read(chain, 7).map(|(name, taken)| (name.to_string(), taken)), Some((".".to_owned(), 2)));
+        let hops: Vec<u8> =
+            (0..1000_u16).flat_map(|hop| (0xc000 | (hop.saturating_sub(1) * 2)).to_be_bytes()).collect();
+        assert_eq!(Name::read(&[b"\0\0", &hops[2..]].concat(), 1998), None, "from place to place");
         for wrong in [&b"\xc0\x00"[..], b"\x01a\xc0\x00", b"\x05ab", b"\x40a", b"\x80", b"\xc0", b""] {
             let start = wrong.len().min(2) / 2 * usize::from(wrong.len() == 4) * 2;
             assert_eq!(Name::read(wrong, start), None, "{wrong:?}");

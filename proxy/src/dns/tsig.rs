@@ -81,7 +81,7 @@ impl Key {
         let bytes = message.bytes;
         let record = message.additional.last().filter(|record| record.kind == Kind::Tsig);
         let record = record.ok_or("it is not signed")?;
-        let broken = "its signature makes no sense";
+        let broken = "its signature is malformed";
         let data = bytes.get(..record.data.end).unwrap_or_default();
         let seconds = data.get(record.data.start.saturating_sub(6)..record.data.start.saturating_sub(2));
         if record.class != ANY || seconds != Some(&[0; 4]) {

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 
 use crate::pass_through::pass_through;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@
 
 mod answer;
 mod channel;
-mod request;
+pub(crate) mod request;
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -5,7 +5,7 @@
 //! from another, both send from that socket, and the newer one reads it for both (`socket.rs`).
 
 mod endpoint;
-mod frames;
+pub(crate) mod frames;
 mod link;
 mod request;
 mod socket;

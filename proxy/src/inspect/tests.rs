@@ -81,7 +81,7 @@ fn redirects_and_refusals_end_the_way() {
     let from = |address: &str| explain("https://office.test/", |question| question.client = address.parse().ok());
     let told = from("192.0.2.1");
     let first = told.middlewares.first().cloned().unwrap_or_default();
-    assert_eq!((first.does.as_str(), first.answers), ("answers 403: 192.0.2.1 is none of `10.0.0.0/8`", true));
+    assert_eq!((first.does.as_str(), first.answers), ("answers 403: 192.0.2.1 is not one of `10.0.0.0/8`", true));
     assert!(told.middlewares.iter().skip(1).all(|step| !step.answers), "nothing answers twice");
     let told = from("10.1.2.3");
     let text = serde_json::to_string(&told).unwrap();

@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
         if networks.iter().any(|network| network.contains(&client)) {
             return Step { kind, does: format!("lets {client} in"), ..Step::default() };
         }
-        let does = format!("answers {status}: {client} is none of {}", listed(ranges));
+        let does = format!("answers {status}: {client} is not one of {}", listed(ranges));
         Step { kind, does, answers: true, ..Step::default() }
     }
 

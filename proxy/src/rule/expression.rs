@@ -1,5 +1,7 @@
 //! A tree of matchers of any kind, and its construction from text.
 
+use crate::template::quoted;
+
 use super::RuleError;
 use super::lexer::Mistake;
 use super::parser::{self, Call, Tree};
@@ -76,11 +78,12 @@ fn convert<M>(
 
 /// A matcher as the documentation writes it.
 fn written(name: &str, call: &Call) -> String {
-    let quoted = |arg: &Vec<u8>| {
+    let written = |arg: &Vec<u8>| {
         let arg = String::from_utf8_lossy(arg);
-        if arg.contains('`') { format!("{arg:?}") } else { format!("`{arg}`") }
+        // Nothing in backticks is an escape, and a carriage return there is left out.
+        if arg.contains(['`', '\r']) { quoted(&arg) } else { format!("`{arg}`") }
     };
-    let args: Vec<String> = call.args.iter().map(quoted).collect();
+    let args: Vec<String> = call.args.iter().map(written).collect();
     format!("{}{name}({})", if call.negated { "!" } else { "" }, args.join(", "))
 }
 

@@ -116,10 +116,11 @@ impl<'a> Parser<'a> {
                     return Err(self.expected("selector or type assertion"));
                 }
                 let field = self.advance()?.text;
-                operand = match operand {
-                    Ast::Name { text, offset } => Ast::Name { text: format!("{text}.{field}"), offset },
-                    _ => return Err(Mistake::new(offset, "*ast.SelectorExpr is not supported")),
+                let Ast::Name { text, .. } = &mut operand else {
+                    return Err(Mistake::new(offset, "*ast.SelectorExpr is not supported"));
                 };
+                text.push('.');
+                text.push_str(field);
             } else if self.at("[") {
                 return Err(Mistake::new(offset, "*ast.IndexExpr is not supported"));
             } else if self.at("{") {

@@ -281,3 +281,17 @@ fn queries_of_v2_are_pairs() {
     assert!(Rule::parse_v2("Query(`x`)").unwrap_err().message.contains("multiple of 2"));
     assert!(Rule::parse_v2("Query(`x={n}`, `y={n}`)").unwrap_err().message.contains("duplicated route variable"));
 }
+
+#[test]
+fn a_matcher_is_shown_as_it_would_be_written() {
+    for (rule, shown) in [
+        ("Host(\"a.test\")", "Host(`a.test`)"),
+        ("!Header(`x`, \"`\\x07\")", "!Header(`x`, \"`\\a\")"),
+        ("Header(`x`, \"\\r\")", "Header(`x`, \"\\r\")"),
+    ] {
+        let mut all = Vec::new();
+        Rule::parse(rule).unwrap().expression.leaves(&mut |_, _, text| all.push(text.to_owned()));
+        assert_eq!(all, [shown]);
+        assert!(Rule::parse(shown).is_ok());
+    }
+}

@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::pass_through::pass_through;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Most bytes of a hello; those with post-quantum keys have two thousand.
 const MOST: usize = 64 * 1024;
 

@@ -259,7 +259,7 @@ impl Parser {
             Some(again) => {
                 let (word, tail) = keyword(again);
                 if !matches!(word, "if" | "with") {
-                    return Err(self.mistake(format!("`else {word}` makes no sense")));
+                    return Err(self.mistake(format!("`else {word}` is invalid: `if` or `with` may follow `else`")));
                 }
                 let place = self.place;
                 vec![Node { place, kind: self.control(word, tail, depth + 1)? }]

@@ -57,6 +57,20 @@ fn records_texts_and_methods() {
 }
 
 #[test]
+fn numbers_and_quotes_are_gos() {
+    for (template, text) in [
+        ("{{-0x1f}} {{0b11}} {{017}} {{1_000}}", "-31 3 15 1000"),
+        ("{{-0x8000000000000000}} {{-0777}}", "-9223372036854775808 -511"),
+        ("{{printf \"%q\" \"\\x07\\x0b\\x1b\\u0085é\"}}", "\"\\a\\v\\x1b\\u0085é\""),
+    ] {
+        assert_eq!(filled(template).as_deref(), Ok(text), "{template}");
+    }
+    for wrong in ["{{0x-5}}", "{{-0x-8000000000000000}}", "{{0b+1}}", "{{\"\\x+1\"}}", "{{\"\\u12\"}}"] {
+        assert!(filled(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_mistake_has_its_column_and_leaves_what_was_filled_in() {
     for (template, column, reason) in [
         ("ü {{.Name}} {{.Nope}}", 13, "there is no field `.Nope`"),

@@ -139,13 +139,17 @@ impl Words<'_> {
 /// A number as Go writes it.
 fn number(word: &str) -> Result<Operand, String> {
     let digits = word.replace('_', "");
-    let (sign, rest) = digits.strip_prefix('-').map_or((1, digits.as_str()), |rest| (-1, rest));
-    let based = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(prefix, base)| {
-        i64::from_str_radix(rest.strip_prefix(prefix)?, base).ok().map(|number| sign * number)
-    });
+    let (sign, rest) = digits.strip_prefix('-').map_or(("", digits.as_str()), |rest| ("-", rest));
+    // One sign at most, and before what says the base.
+    let read = |text: &str, base| {
+        let is_unsigned = !text.starts_with(['+', '-']);
+        is_unsigned.then(|| i64::from_str_radix(&format!("{sign}{text}"), base).ok()).flatten()
+    };
+    let bases = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let based = bases.into_iter().find_map(|(prefix, base)| read(rest.strip_prefix(prefix)?, base));
     // A zero before other digits makes them octal.
     let octal = rest.len() > 1 && rest.starts_with('0') && rest.bytes().all(|byte| byte.is_ascii_digit());
-    let plain = if octal { i64::from_str_radix(rest, 8).ok().map(|number| sign * number) } else { digits.parse().ok() };
+    let plain = if octal { read(rest, 8) } else { digits.parse().ok() };
     if octal && plain.is_none() {
         return Err(format!("`{word}` is no number"));
     }
@@ -168,8 +172,9 @@ fn unescape(mut characters: impl Iterator<Item = char>) -> Option<char> {
         'U' => 8,
         _ => return None,
     };
-    let code: String = characters.take(digits).collect();
-    char::from_u32(u32::from_str_radix(&code, 16).ok()?)
+    let code: String = characters.take(digits).filter(char::is_ascii_hexdigit).collect();
+    let whole = Some(code).filter(|code| code.len() == digits)?;
+    char::from_u32(u32::from_str_radix(&whole, 16).ok()?)
 }
 
 fn path(text: &str) -> Vec<String> {

@@ -148,7 +148,7 @@ impl Authority {
                         let aside = file::keep_aside(path).map_err(|error| failed(path, &error))?;
                         tracing::error!(
                             %error, file = %path.display(), kept = %aside.display(),
-                            "the local authority makes no sense and is kept under another name; there is a new one, which `stack trust` makes this machine trust"
+                            "the local authority is damaged and kept under another name; there is a new one, which `stack trust` makes this machine trust"
                         );
                     }
                 }

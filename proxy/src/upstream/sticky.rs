@@ -152,14 +152,13 @@ impl Sticky {
         Self { name, attributes }
     }
 
-    /// The value that the client sent.
+    /// The value that the client sent. Cookies beside it may hold anything, which is none of its business.
     pub(crate) fn sent<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';')).find_map(
-            |pair| {
-                let (name, value) = pair.trim().split_once('=')?;
-                (name == self.name).then(|| value.trim_matches('"'))
-            },
-        )
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        pairs.filter_map(|pair| std::str::from_utf8(pair).ok()).find_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            (name == self.name).then(|| value.trim_matches('"'))
+        })
     }
 
     /// The `Set-Cookie` value that pins a client to the server with `value`.
@@ -170,6 +169,8 @@ impl Sticky {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -181,6 +182,10 @@ mod tests {
         headers.append(COOKIE, HeaderValue::from_static("y=3; _a=\"v\""));
         assert_eq!(sticky.sent(&headers), Some("v"));
         assert_eq!(sticky.set("v"), Some(HeaderValue::from_static("_a=v; Path=/")));
+        for other in [&b"x=\xff; _a=w"[..], b"x=\xc3\xa9; _a=w"] {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(other).unwrap())]);
+            assert_eq!(sticky.sent(&headers), Some("w"), "{other:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRAILER, TR
 
 use super::fields::{self, BadFields, Lines, Manner};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Most bytes of a line that tells a chunk's size, with its extensions.
 const MOST_LINE: usize = 16 * 1024;
 /// Most bytes of trailers.
@@ -35,8 +38,8 @@ pub(crate) enum Chunk {
     Data(u64),
     /// To the end of line behind it.
     End,
-    /// To the trailers.
-    Trailers,
+    /// To the trailers, of which so many bytes are known not to hold their end.
+    Trailers(usize),
     /// To nothing: the body is complete.
     Over,
 }
@@ -121,7 +124,7 @@ impl Chunk {
                     let text = input.get(..line).filter(|text| text.len() <= MOST_LINE);
                     let size = text.and_then(size).ok_or(BadBody::Size)?;
                     input.advance(line + 1);
-                    *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
+                    *self = if size == 0 { Self::Trailers(0) } else { Self::Data(size) };
                 }
                 Self::Data(left) => {
                     let piece = take(left, input).map_or(Piece::Unread, Piece::Data);
@@ -138,12 +141,15 @@ impl Chunk {
                     [] | [b'\r'] => return Ok(Piece::Unread),
                     _ => return Err(BadBody::End),
                 },
-                Self::Trailers => {
+                Self::Trailers(scanned) => {
                     let end = match &**input {
                         [b'\r', b'\n', ..] => 2,
-                        bytes => match fields::end(bytes, 0) {
+                        bytes => match fields::end(bytes, *scanned) {
                             Some(end) if end <= MOST_TRAILERS => end,
-                            None if bytes.len() <= MOST_TRAILERS => return Ok(Piece::Unread),
+                            None if bytes.len() <= MOST_TRAILERS => {
+                                *scanned = bytes.len().saturating_sub(fields::END - 1);
+                                return Ok(Piece::Unread);
+                            }
                             _ => return Err(BadBody::LongTrailers),
                         },
                     };
@@ -210,6 +216,20 @@ mod tests {
         let framed = b"0\r\nA: 1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: x\r\n\r\n";
         assert_eq!(read(framed, 100), Ok((Vec::new(), 1, 0)));
         assert_eq!(read(b"5\r\nhel", 2), Ok((b"hel".to_vec(), 0, usize::MAX)));
+    }
+
+    #[test]
+    fn trailers_that_come_slowly_are_looked_at_once() {
+        let (mut decoder, mut input) = (Decoder::chunked(Manner::Strict), BytesMut::from(&b"0\r\n"[..]));
+        for line in [&b"a: b\r\n"[..], b"c: d\r\n\r"] {
+            input.extend_from_slice(line);
+            assert_eq!(decoder.take(&mut input).unwrap(), Piece::Unread);
+            let Decoder::Chunked(Chunk::Trailers(scanned), _) = decoder else { unreachable!("{decoder:?}") };
+            assert_eq!(scanned, input.len() - 3);
+        }
+        input.extend_from_slice(b"\nnext");
+        let Piece::Trailers(trailers) = decoder.take(&mut input).unwrap() else { unreachable!() };
+        assert_eq!((trailers.len(), &input[..]), (2, &b"next"[..]));
     }
 
     #[test]

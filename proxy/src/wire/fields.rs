@@ -26,6 +26,9 @@ pub(crate) enum BadFields {
     TooMany,
 }
 
+/// Most bytes of the end of a line and the empty line behind it.
+pub(crate) const END: usize = 4;
+
 /// Where the first empty line ends, not looking before `from`.
 pub(crate) fn end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;

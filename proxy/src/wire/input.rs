@@ -53,7 +53,7 @@ impl Input {
     /// Where the head that begins here ends; `None` as long as it is not there.
     pub(crate) fn head_end(&mut self) -> Option<usize> {
         let end = fields::end(&self.bytes, self.scanned);
-        self.scanned = if end.is_some() { 0 } else { self.bytes.len().saturating_sub(3) };
+        self.scanned = if end.is_some() { 0 } else { self.bytes.len().saturating_sub(fields::END - 1) };
         end
     }
 

@@ -216,12 +216,15 @@ async fn a_connection_of_http_2_has_its_share_of_requests() {
 #[tokio::test]
 async fn a_reset_upload_does_not_look_complete_to_the_server() {
     let (told, seen) = tokio::sync::oneshot::channel();
-    let told = std::sync::Mutex::new(Some(told));
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let told = std::sync::Mutex::new(Some((begun, told)));
     let server = crate::support::origin(move |mut stream| {
         let told = told.lock().unwrap().take();
         async move {
-            if let Some(told) = told {
-                told.send(crate::support::rest(&mut stream).await).unwrap();
+            if let Some((begun, told)) = told {
+                let first = char::from(stream.read_u8().await.unwrap());
+                begun.send(()).unwrap();
+                told.send(format!("{first}{}", crate::support::rest(&mut stream).await)).unwrap();
             }
         }
     });
@@ -229,7 +232,7 @@ async fn a_reset_upload_does_not_look_complete_to_the_server() {
     let mut sender = prior_knowledge(running.web).await.ready().await.unwrap();
     let (response, mut body) = sender.send_request(request("POST"), false).unwrap();
     body.send_data("part".into(), false).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    begins.await.unwrap();
     body.send_reset(h2::Reason::CANCEL);
     assert!(response.await.is_err());
     let text = seen.await.unwrap();
@@ -277,7 +280,7 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> String {
 }
 
 /// Requests with pauses between them, in which the gateway puts the connection aside.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, limit: Duration) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let pause = Duration::from_millis(1300);
     for path in ["/1", "/2", "/3"] {
         stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n").as_bytes()).await.unwrap();
@@ -290,13 +293,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, limit: Durat
     tokio::time::sleep(pause).await;
     stream.write_all(b"st: a.test\r\n\r\n").await.unwrap();
     assert!(answer(&mut stream).await.starts_with("GET /5 "));
-    let silent = tokio::time::Instant::now();
-    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "an idle connection ends in order");
-    assert!(silent.elapsed() + Duration::from_millis(100) > limit && silent.elapsed() < limit * 2);
+}
+
+/// Says nothing after a request, until the connection ends.
+async fn fall_silent<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, limit: Duration) {
+    let began = tokio::time::Instant::now();
+    stream.write_all(b"GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("GET /1 "));
+    let ended = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut [0])).await.unwrap();
+    assert_eq!(ended.unwrap(), 0, "an idle connection ends in order");
+    assert!(began.elapsed() >= limit, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
-async fn idle_connections_are_put_aside_and_go_on() {
+async fn idle_connections_are_put_aside_and_go_on_or_end() {
     let mut configuration = Configuration::default();
     let server = echo().await;
     route(&mut configuration, "a", true, std::slice::from_ref(&server));
@@ -304,15 +314,21 @@ async fn idle_connections_are_put_aside_and_go_on() {
     configuration.http.routers.values_mut().for_each(|router| router.rule = "Host(`a.test`)".to_owned());
     let (root, pair) = made(&["a.test"]);
     configuration.tls.certificates.push(pair);
-    let limit = Duration::from_millis(2500);
-    let mut options = options();
-    for entry in &mut options.entry_points {
-        entry.limits.keep_alive = limit;
-    }
-    let running = run(options, configuration).await;
-    let encrypted = connect(running.websecure, "a.test", &[root], "http/1.1").await.unwrap();
+    let limited = |limit: Duration| {
+        let mut options = options();
+        options.entry_points.iter_mut().for_each(|entry| entry.limits.keep_alive = limit);
+        options
+    };
+    let running = run(limited(Duration::from_secs(60)), configuration.clone()).await;
+    let roots = [root];
+    let encrypted = connect(running.websecure, "a.test", &roots, "http/1.1").await.unwrap();
     let plain = TcpStream::connect(running.web).await.unwrap();
-    tokio::join!(converse(encrypted, limit), converse(plain, limit));
+    // Longer than the time after which it is put aside.
+    let limit = Duration::from_millis(1500);
+    let ending = run(limited(limit), configuration).await;
+    let silent = connect(ending.websecure, "a.test", &roots, "http/1.1").await.unwrap();
+    let plain_silent = TcpStream::connect(ending.web).await.unwrap();
+    tokio::join!(converse(encrypted), converse(plain), fall_silent(silent, limit), fall_silent(plain_silent, limit));
 }
 
 /// A server of HTTP/2 over TLS that answers with a body, and in trailers with the trailers of the request. Its address and certificate.

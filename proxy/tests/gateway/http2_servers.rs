@@ -212,7 +212,7 @@ fn impatient(url: String) -> Configuration {
         url,
         ForwardingTimeouts {
             read_idle_timeout: GoDuration::from_millis(100),
-            ping_timeout: GoDuration::from_millis(100),
+            ping_timeout: GoDuration::from_millis(1000),
             ..ForwardingTimeouts::default()
         },
     )
@@ -243,7 +243,7 @@ async fn a_silent_connection_is_probed_when_asked_for() {
 
     // One that is only slow answers the probes.
     let slow = server(100, |(_, mut answer)| async move {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         say(&mut answer, "body");
     });
     let running = run(options(), impatient(slow.await)).await;
@@ -262,13 +262,13 @@ async fn a_server_has_its_time_from_when_the_request_is_sent() {
         say(&mut answer, "body");
     });
     let timeouts =
-        ForwardingTimeouts { response_header_timeout: GoDuration::from_millis(200), ..ForwardingTimeouts::default() };
+        ForwardingTimeouts { response_header_timeout: GoDuration::from_millis(1000), ..ForwardingTimeouts::default() };
     let running = run(options(), limited(url.await, timeouts)).await;
     let mut client = TcpStream::connect(running.web).await.unwrap();
     let head = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
     client.write_all(head).await.unwrap();
     for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         client.write_all(b"x").await.unwrap();
     }
     let text = rest(&mut client).await;

@@ -91,7 +91,7 @@ impl Backend for Docker {
         let answer: serde_json::Value = self.get(call, &container_path(id, "/json"), &[]).await?;
         let body = recreate_body::body(&answer);
         let inspected: answers::Inspected = serde_json::from_value(answer)
-            .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {error}")))?;
+            .map_err(|error| call.error(ErrorKind::Engine, format!("the engine's answer is invalid: {error}")))?;
         Ok(ContainerDetail { body, ..inspected.into() })
     }
 

@@ -68,6 +68,6 @@ fn failure(call: Call<'_>, error: ClientError) -> Error {
         },
         ClientError::HyperResponseError { err } => call.broken(&err),
         ClientError::RequestTimeoutError => call.error(ErrorKind::Timeout, "the engine did not answer in time"),
-        other => call.error(ErrorKind::Engine, format!("the engine's answer makes no sense: {other}")),
+        other => call.error(ErrorKind::Engine, format!("the engine's answer is invalid: {other}")),
     }
 }

@@ -263,7 +263,7 @@ fn isolation(mode: &str) -> Outcome<Option<HostConfigIsolationEnum>> {
         "process" => Ok(Some(HostConfigIsolationEnum::PROCESS)),
         "hyperv" => Ok(Some(HostConfigIsolationEnum::HYPERV)),
         other => {
-            Err(TranslateError::Invalid(format!("`isolation: {other}` is none of `default`, `process`, `hyperv`")))
+            Err(TranslateError::Invalid(format!("`isolation: {other}` is not one of `default`, `process`, `hyperv`")))
         }
     }
 }
@@ -303,7 +303,7 @@ fn restart_policy(translator: &mut Translator, service: &Service) -> Outcome<Opt
         "always" | "any" => RestartPolicyNameEnum::ALWAYS,
         other => {
             return Err(TranslateError::Invalid(format!(
-                "`restart: {other}` is none of `no`, `always`, `on-failure`, `unless-stopped`"
+                "`restart: {other}` is not one of `no`, `always`, `on-failure`, `unless-stopped`"
             )));
         }
     };

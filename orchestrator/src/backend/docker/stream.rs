@@ -42,7 +42,7 @@ impl Origin {
     }
 
     fn garbled(&self, what: &str) -> Error {
-        self.call().error(ErrorKind::Engine, format!("the engine's answer makes no sense: {what}"))
+        self.call().error(ErrorKind::Engine, format!("the engine's answer is invalid: {what}"))
     }
 }
 

@@ -187,7 +187,7 @@ impl Unpacker {
     fn attributes(&self, header: &tar::Header, path: &Path) -> io::Result<Attributes> {
         let broken = |error: io::Error| {
             let path = printable(&path.display().to_string());
-            io::Error::other(format!("the archive's entry for {path} makes no sense: {error}"))
+            io::Error::other(format!("the archive's entry for {path} is invalid: {error}"))
         };
         let mode = header.mode().map_err(broken)?;
         // Root's copy of somebody's program must not run as root for everybody.

@@ -11,6 +11,9 @@ use proxy::gateway::is_pem;
 use super::Adopted;
 use crate::edge::adopt::HostMount;
 
+#[cfg(test)]
+mod tests;
+
 /// Copies of adopted services' host files, and what their dynamic files said when they last could be read.
 #[derive(Debug, Default)]
 pub struct Files {

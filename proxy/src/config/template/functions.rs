@@ -90,6 +90,7 @@ fn logic(name: &str, args: &[Value]) -> Option<Result<Value, String>> {
 /// An address of a host.
 fn address(name: &str) -> Result<Value, String> {
     use std::net::ToSocketAddrs;
+    #[expect(clippy::disallowed_methods, reason = "files are read by threads of their own")]
     let found = (name, 0_u16).to_socket_addrs().map_err(|error| format!("`getHostByName`: `{name}`: {error}"))?;
     let mut found: Vec<_> = found.map(|found| found.ip()).collect();
     // One of them that stays the same as long as they do: a file is read again whenever it may have changed.

@@ -10,6 +10,9 @@ use crate::http::headers;
 use crate::wire::decode::Decoder;
 use crate::wire::fields::{self, BadFields, Lines, Manner};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Longest target.
 pub(super) const MOST_TARGET: usize = 65_534;
 

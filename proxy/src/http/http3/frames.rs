@@ -1,6 +1,9 @@
 //! Bounds on HTTP/3 frames (RFC 9114 section 7): `h3` keeps a frame in memory until it is complete, except for `DATA`, so what a client
 //! announces has to be looked at before.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// Most bytes of a frame that is kept until it is complete.
 const LARGEST: u64 = 256 * 1024;
 const DATA: u64 = 0x00;

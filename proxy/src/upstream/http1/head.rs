@@ -13,6 +13,9 @@ use crate::upstream::failure::Failure;
 use crate::wire::decode::Decoder;
 use crate::wire::fields::{self, BadFields, Lines, MOST_FIELDS, Manner};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod properties;
+
 /// What an answer begins with.
 #[derive(Debug)]
 pub(crate) struct Head {

@@ -161,7 +161,7 @@ fn bind_options(translator: &mut Translator, mount: &Mount, bind: &BindOptions) 
         }
         other => {
             return Err(TranslateError::Invalid(format!(
-                "`bind.recursive: {other}` is none of `enabled`, `disabled`, `writable`, `readonly`"
+                "`bind.recursive: {other}` is not one of `enabled`, `disabled`, `writable`, `readonly`"
             )));
         }
     }

@@ -259,7 +259,7 @@ fn restart_policies() {
     assert_eq!(
         translate(&of(restart("sometimes")), OLD).unwrap_err(),
         TranslateError::Invalid(
-            "`restart: sometimes` is none of `no`, `always`, `on-failure`, `unless-stopped`".to_owned()
+            "`restart: sometimes` is not one of `no`, `always`, `on-failure`, `unless-stopped`".to_owned()
         )
     );
 }

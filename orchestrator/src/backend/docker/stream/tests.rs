@@ -46,7 +46,7 @@ async fn garbage_is_an_error_not_a_hang() {
     let parts: Vec<_> = output(origin(), pieces(b"HTTP/1.1 200 OK", 4), false).collect().await;
     assert_eq!(parts.len(), 1);
     let error = parts.into_iter().next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "read logs web: the engine's answer makes no sense: not a frame of output");
+    assert_eq!(error.to_string(), "read logs web: the engine's answer is invalid: not a frame of output");
 }
 
 #[tokio::test]

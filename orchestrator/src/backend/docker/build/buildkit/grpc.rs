@@ -163,7 +163,7 @@ impl Messages {
             if let Some(bytes) = unframe(&mut self.buffer)? {
                 return T::decode(bytes)
                     .map(Some)
-                    .map_err(|error| Status::new(INVALID, format!("the builder's message makes no sense: {error}")));
+                    .map_err(|error| Status::new(INVALID, format!("the builder's message is invalid: {error}")));
             }
             let Some(part) = self.body.frame().await else {
                 return match self.end.take() {
