@@ -66,7 +66,7 @@ impl Scene {
     }
 
     async fn fail(&mut self, kind: Kind) {
-        let failure = Failure { kind, reason: "a reason".to_owned(), hint: "a way out" };
+        let failure = Failure { kind, reason: "a reason".to_owned(), hint: "a way out".into() };
         let job = self.job(None, Task::Order { trial: None });
         self.end(job, Outcome::Issued(Err(failure)), None).await;
     }

@@ -116,14 +116,14 @@ fn a_certificate_resolver() {
         "--certificatesresolvers.le.acme.keytype=RSA4096",
         "--certificatesresolvers.alpn.acme.tlschallenge=true",
         "--certificatesresolvers.off.acme.tlschallenge=false",
-        "--certificatesresolvers.cloud.acme.dnschallenge.provider=cloudflare",
+        "--certificatesresolvers.cloud.acme.dnschallenge.provider=route53",
         "--certificatesresolvers.le.acme.preferredchain=Other",
     ])
     .unwrap();
     assert_eq!(
         said(&problems),
         [
-            "certificatesResolvers.cloud.acme: DNS provider `cloudflare` is not supported; use `rfc2136`, `exec` with a hook program in `EXEC_PATH`, `httpChallenge` or `tlsChallenge`; this resolver obtains no certificate",
+            "certificatesResolvers.cloud.acme: DNS provider `route53` is not supported; use `rfc2136`, `exec`, `cloudflare`, `digitalocean`, `duckdns`, `gandiv5`, `hetzner`, `hetznerv1`, `httpreq`, `ovh`, `httpChallenge` or `tlsChallenge`; `httpreq` hands records to a server of your own, `exec` to a program; this resolver obtains no certificate",
             "certificatesResolvers.off.acme: no challenge is chosen; set `httpChallenge.entryPoint`, `tlsChallenge` or `dnsChallenge.provider`; this resolver obtains no certificate",
         ]
     );
