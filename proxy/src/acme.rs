@@ -70,6 +70,12 @@ impl Resolver {
         dns::obstacle(&self.options, &self.environment).or_else(|| trial::obstacle(&self.environment))
     }
 
+    /// Whether records of DNS challenges of both would be in each other's way.
+    fn takes_turns_with(&self, other: &Self) -> bool {
+        let provider = |resolver: &Self| resolver.options.dns_challenge.as_ref().map(|own| own.provider.clone());
+        provider(self).is_some_and(|own| dns::takes_turns(&own) && provider(other).as_ref() == Some(&own))
+    }
+
     /// Seconds that DNS records may take to be seen, for each name.
     fn propagation_seconds(&self) -> u64 {
         let challenge = self.options.dns_challenge.as_ref();

@@ -1,4 +1,5 @@
-//! A running gateway: worker threads that serve, a control thread that binds, compiles and checks health.
+//! A running gateway: worker threads that serve, a control thread that binds and checks health, and has configurations
+//! compiled beside it.
 //!
 //! Nothing here is on the path of a request. A new configuration is compiled aside and put in place by one store per
 //! worker; requests under way finish with the one they began with.

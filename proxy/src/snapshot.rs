@@ -56,6 +56,8 @@ pub(crate) struct Snapshot {
     pub(crate) broken_services: BTreeMap<String, String>,
     /// The active health checks.
     pub(crate) checks: Vec<Check>,
+    /// Servers that none of them looks at.
+    pub(crate) unchecked: Vec<Arc<Server>>,
     /// The entry points, in the order in which the table numbers them.
     pub(crate) entry_points: Vec<String>,
 }

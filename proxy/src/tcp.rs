@@ -34,6 +34,8 @@ pub(crate) struct TcpTable {
     health: compile::Known,
     /// The active health checks.
     pub(crate) checks: Vec<health::Check>,
+    /// What is known of servers that none of them looks at.
+    unchecked: Vec<Arc<health::Health>>,
     /// The entry points of all routers, in force or not, that exist.
     using: HashMap<String, Vec<String>>,
     /// Services that some router has.
@@ -43,6 +45,11 @@ pub(crate) struct TcpTable {
 }
 
 impl TcpTable {
+    /// Forgets what earlier checks found of servers that have none any more.
+    pub(crate) fn forget_old_checks(&self) {
+        self.unchecked.iter().for_each(|health| health.forget());
+    }
+
     /// Whether a router serves connections, and does not only close them, by its qualified name.
     pub(crate) fn serves(&self, name: &str) -> bool {
         let is_closed =

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use rustls::ClientConfig;
@@ -25,7 +25,7 @@ use super::dns::Proof;
 use super::failure::Failure;
 use super::https::{exchange, trusting};
 use super::propagation::{self, ExpectedRecord, Timing};
-use super::variables::Variables;
+use super::variables::{Secret, Variables};
 use crate::config::statics::DnsChallenge;
 use crate::dns::name::Name;
 use crate::tls::client::usual_roots;
@@ -289,7 +289,7 @@ impl Provider {
         }
     }
 
-    /// Adds a record beside those that are there; one that is there already is as good.
+    /// Adds a record, beside those that are there where the provider keeps several; one that is there already is as good.
     async fn add(&self, client: &Client, zone: Option<&Zone>, txt: &Txt) -> Result<(), String> {
         match (self, zone) {
             (Self::Cloudflare(own), Some(zone)) => own.add(client, zone, txt).await,
@@ -303,7 +303,7 @@ impl Provider {
         }
     }
 
-    /// Removes a record, and no other; one that is gone is as good.
+    /// Removes a record, and no other one that the provider keeps beside it; one that is gone is as good.
     async fn remove(&self, client: &Client, zone: Option<&Zone>, txt: &Txt) -> Result<(), String> {
         match (self, zone) {
             (Self::Cloudflare(own), Some(zone)) => own.remove(client, zone, txt).await,
@@ -347,6 +347,7 @@ impl Client {
         credentials: &Credentials,
         body: Option<&serde_json::Value>,
     ) -> Result<Answer, String> {
+        let is_post = method == Method::POST;
         let mut request = Request::builder().method(method).uri(url).header(ACCEPT, "application/json");
         request = request.header(USER_AGENT, concat!("stack/", env!("CARGO_PKG_VERSION")));
         for (name, value) in credentials {
@@ -355,6 +356,9 @@ impl Client {
         let bytes = body.map(serde_json::Value::to_string).unwrap_or_default();
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
+        } else if is_post {
+            // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
+            request = request.header(CONTENT_LENGTH, "0");
         }
         let request = request.body(Full::new(Bytes::from(bytes))).map_err(|_| "its URL is invalid".to_owned())?;
         let answer = tokio::time::timeout(self.limit, exchange(&self.tls, None, request)).await;

@@ -114,6 +114,11 @@ pub(super) fn configures(provider: &str, variable: &str) -> bool {
     variable == "LEGO_DISABLE_CNAME_SUPPORT" || prefixes.iter().any(begins)
 }
 
+/// Whether a provider is told of one record at a time, since it keeps only one, or takes all of a name as a whole.
+pub(super) fn takes_turns(provider: &str) -> bool {
+    matches!(provider, "duckdns" | "gandiv5")
+}
+
 /// Seconds that a record may take to be seen, by provider and environment.
 pub(super) fn propagation_seconds(provider: &str, environment: &BTreeMap<String, String>) -> u64 {
     match provider {

@@ -13,10 +13,10 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::tls::provider;
+use crate::upstream::reach::connect;
 
 /// Most bytes of an answer.
 const LARGEST: usize = 1 << 20;
@@ -61,7 +61,7 @@ where
     parts.headers.insert(HOST, value);
     parts.uri = Uri::from(uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));
     let bare = host.trim_matches(['[', ']']);
-    let stream = TcpStream::connect((bare, uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }))).await?;
+    let stream = connect((bare, uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }))).await?;
     let request = Request::from_parts(parts, body);
     if !is_https {
         return over(stream, request).await;

@@ -180,10 +180,13 @@ impl State {
         let time = now();
         let (orders, mut wake) = self.due(time);
         for order in orders {
-            let is_busy = self.jobs.values().any(|job| job.order.resolver == order.resolver);
             let resolver = self.wanted.resolvers.get(&order.resolver).cloned();
+            let is_busy = |resolver: &Resolver| {
+                let mut jobs = self.jobs.values();
+                jobs.any(|job| job.order.resolver == order.resolver || job.resolver.takes_turns_with(resolver))
+            };
             // Looked at again when the resolver is done with what it does.
-            let Some(resolver) = resolver.filter(|_| !is_busy) else { continue };
+            let Some(resolver) = resolver.filter(|resolver| !is_busy(resolver)) else { continue };
             let Some(store) = self.stores.get_mut(&resolver.storage) else { continue };
             let failures = store.attempts.failures(&resolver.options.ca_server, &order.names);
             let trial = trial::server(&resolver.options, &resolver.environment, failures);

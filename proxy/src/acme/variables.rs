@@ -29,12 +29,12 @@ impl Variables<'_> {
         Ok(filled(&text))
     }
 
-    /// The value of the first of several names of one thing that has any.
+    /// The first of several names of one thing that has a value, with it.
     ///
     /// # Errors
     /// As [`Self::value`].
-    pub(super) fn first(&self, names: &[&str]) -> Result<Option<String>, String> {
-        names.iter().find_map(|name| self.value(name).transpose()).transpose()
+    pub(super) fn first<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, String)>, String> {
+        names.iter().find_map(|name| self.value(name).map(|found| Some((*name, found?))).transpose()).transpose()
     }
 
     /// A number of seconds, `usual` where none is set.
@@ -56,6 +56,16 @@ impl Variables<'_> {
     pub(super) fn follows_aliases(&self) -> bool {
         let is_off = self.0.get("LEGO_DISABLE_CNAME_SUPPORT");
         !is_off.is_some_and(|text| matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+}
+
+/// What is shown to nobody.
+#[derive(Clone)]
+pub(super) struct Secret(pub(super) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
     }
 }
 

@@ -25,7 +25,7 @@ use super::transition::ServerTransition;
 use super::worker_thread::WorkerThread;
 use super::{Announce, Applied, Command, Problem, StartError, Status, Update, UpdateRequest};
 
-/// How often an address that could not be listened on is tried again.
+/// How often an address that could not be listened on is tried again, once it is known.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often certificates for local names are looked over.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -212,6 +212,7 @@ impl Control {
         if let Some(Announce(tell)) = &update.announce {
             tell(&applied);
         }
+        self.end_checks();
         self.switch_workers();
         self.certificates.obtain(self.snapshot.wanted.clone());
         self.start_checks();
@@ -236,10 +237,17 @@ impl Control {
         }
     }
 
-    /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.
-    fn start_checks(&mut self) {
+    /// Ends the checks of the configuration before. What they found of servers that have none any more counts no longer: it is
+    /// forgotten only now, when no probe can find anything more.
+    fn end_checks(&mut self) {
         self.checks.abort_all();
         self.checks = JoinSet::new();
+        self.snapshot.unchecked.iter().for_each(|server| server.forget_health());
+        self.snapshot.tcp.forget_old_checks();
+    }
+
+    /// Checks are started anew with each configuration: what they know is in the servers, and each begins with a probe.
+    fn start_checks(&mut self) {
         self.snapshot.checks.iter().for_each(|check| check.start(&mut self.checks));
         self.snapshot.tcp.checks.iter().for_each(|check| check.start(&mut self.checks));
     }

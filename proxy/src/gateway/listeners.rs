@@ -30,6 +30,9 @@ use entry::Entry;
 /// Time that the address of a host may take to be found.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 
+/// After so long the host of an address that cannot be listened on is looked up again.
+const MOVED: Duration = Duration::from_secs(10);
+
 /// Finds the first address of a host, for a port.
 pub(super) type Lookup = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<SocketAddr>> + Send + Sync>;
 
@@ -49,6 +52,8 @@ pub(super) fn system_lookup() -> Lookup {
 pub(super) struct Found {
     /// Name of the entry point.
     name: String,
+    /// What was looked up: the entry point may mean another host since.
+    named: (String, u16),
     address: Result<SocketAddr, BindError>,
 }
 
@@ -119,7 +124,7 @@ impl Listeners {
             Ok(Address::Known(address)) => entry.address = Some(address),
             Ok(Address::Named { host, port }) => {
                 entry.named = Some((host, port));
-                look_up(&self.lookup, &mut self.lookups, &name, &mut entry);
+                look_up(&self.lookup, &mut self.lookups, &name, &mut entry, Duration::ZERO);
             }
             Err(error) => tell(&self.status, &name, Listener::Failed(chain(&error))),
         }
@@ -136,10 +141,9 @@ impl Listeners {
                         Listener::Bound(address)
                     }
                     Err(error) => {
-                        if entry.named.is_some() {
-                            // It may have moved.
-                            entry.address = None;
-                            look_up(&self.lookup, &mut self.lookups, name, entry);
+                        // It may have moved. Meanwhile the address that is known is tried again.
+                        if entry.looking.is_none() {
+                            look_up(&self.lookup, &mut self.lookups, name, entry, MOVED);
                         }
                         Listener::Failed(chain(&error))
                     }
@@ -187,14 +191,23 @@ impl Listeners {
     }
 
     /// Goes on with what was found.
-    pub(super) fn found(&mut self, Found { name, address }: Found, workers: &[WorkerThread]) {
-        let Some(entry) = self.entries.get_mut(&name) else { return };
-        entry.lookups += 1;
+    pub(super) fn found(&mut self, Found { name, named, address }: Found, workers: &[WorkerThread]) {
+        let entry = self.entries.get_mut(&name).filter(|entry| entry.named.as_ref() == Some(&named));
+        let Some(entry) = entry.filter(|entry| entry.bound.is_none()) else { return };
+        entry.looking = None;
+        entry.was_looked_up = true;
         match address {
-            Ok(address) => entry.address = Some(address),
+            Ok(address) => {
+                entry.failures = 0;
+                entry.address = Some(address);
+            }
             Err(error) => {
-                look_up(&self.lookup, &mut self.lookups, &name, entry);
-                tell(&self.status, &name, Listener::Failed(chain(&error)));
+                entry.failures += 1;
+                let pause = entry.pause();
+                look_up(&self.lookup, &mut self.lookups, &name, entry, pause);
+                if entry.address.is_none() {
+                    tell(&self.status, &name, Listener::Failed(chain(&error)));
+                }
             }
         }
         self.bind(workers);
@@ -224,10 +237,11 @@ impl Listeners {
     }
 }
 
-/// Looks up the host of an entry point, if it has one: at once the first time, then after pauses.
-fn look_up(lookup: &Lookup, lookups: &mut JoinSet<Found>, name: &str, entry: &mut Entry) {
-    let Some((host, port)) = entry.named.clone() else { return };
-    let (name, looking, pause) = (name.to_owned(), lookup(host.clone(), port), entry.pause());
+/// Looks up the host of an entry point, if it has one, after a pause.
+fn look_up(lookup: &Lookup, lookups: &mut JoinSet<Found>, name: &str, entry: &mut Entry, pause: Duration) {
+    let Some(named) = entry.named.clone() else { return };
+    let (host, port) = named.clone();
+    let (name, looking) = (name.to_owned(), lookup(host.clone(), port));
     let task = lookups.spawn(async move {
         tokio::time::sleep(pause).await;
         let found = match tokio::time::timeout(LOOKUP_LIMIT, looking).await {
@@ -237,7 +251,7 @@ fn look_up(lookup: &Lookup, lookups: &mut JoinSet<Found>, name: &str, entry: &mu
                 Err(io::Error::new(io::ErrorKind::TimedOut, reason))
             }
         };
-        Found { name, address: found.map_err(|source| BindError::Lookup { host, source }) }
+        Found { name, named, address: found.map_err(|source| BindError::Lookup { host, source }) }
     });
     entry.looking = Some(task);
 }

@@ -28,6 +28,10 @@ use super::headers;
 use super::tries::Tries;
 use super::unzip;
 
+/// A request that as many servers have not taken is brought to no other: else whoever floods a service that is dead would have
+/// the gateway knock once for each request at each of its servers.
+const MOST_SERVERS: u32 = 16;
+
 /// Why there is no answer from a server.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
@@ -168,7 +172,7 @@ async fn try_again(
     failure: Failure,
     server: &Server,
 ) -> Result<(), NoAnswer> {
-    let elsewhere = balancer.balance.has_other(tried);
+    let elsewhere = tried.count() < MOST_SERVERS && balancer.balance.has_other(tried);
     let again = tries.as_ref().and_then(Tries::next);
     if !elsewhere && again.is_none() {
         return Err(NoAnswer::Failed(failure));

@@ -122,7 +122,7 @@ impl ForwardAuth {
                 Ok(content) => Ok(Ok((parts, content))),
                 Err(Unbuffered::TooLarge(most)) => {
                     tracing::warn!(
-                        address = self.address,
+                        address = self.shown_address(),
                         most,
                         "the answer of the authentication server is too large"
                     );
@@ -184,7 +184,7 @@ impl ForwardAuth {
     }
 
     fn unreachable(&self, error: &str) -> Response<Body> {
-        tracing::warn!(address = self.address, error, "the authentication server gives no answer");
+        tracing::warn!(address = self.shown_address(), error, "the authentication server gives no answer");
         text(StatusCode::INTERNAL_SERVER_ERROR, "")
     }
 
@@ -204,6 +204,14 @@ impl ForwardAuth {
         Response::from_parts(parts, Body::from_bytes(content))
     }
 
+    /// The address without what it says before an `@`.
+    fn shown_address(&self) -> String {
+        let Some((scheme, rest)) = self.address.split_once("://") else { return self.address.clone() };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
+        format!("{scheme}://{authority}{path}")
+    }
+
     /// A relative `Location` is relative to the server that decided, unless it is to be kept as it is.
     fn location(&self, location: &HeaderValue) -> Option<HeaderValue> {
         let text = location.to_str().ok()?;
@@ -213,6 +221,8 @@ impl ForwardAuth {
         }
         let (scheme, rest) = self.address.split_once("://")?;
         let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        // What stands before an `@` is for the server that decides, and for nobody else.
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
         let folder = self.target.path().rsplit_once('/').map_or("", |(folder, _)| folder);
         let resolved = match text {
             _ if text.starts_with("//") => format!("{scheme}:{text}"),
@@ -285,6 +295,15 @@ mod tests {
         assert_eq!(told("http://u:p%40@a.test/x@y"), Some("Basic dTpwQA==".to_owned()));
         assert_eq!(told("http://u@a.test"), Some("Basic dTo=".to_owned()));
         assert_eq!(told("http://a.test/x@y"), None);
+    }
+
+    #[test]
+    fn credentials_of_an_address_are_shown_to_nobody() {
+        let config = Config { address: "http://u:p@a.test:81/auth?x=@".to_owned(), ..Config::default() };
+        let auth = ForwardAuth::new(&config, None).unwrap();
+        let location = auth.location(&HeaderValue::from_static("/login"));
+        assert_eq!(location, Some(HeaderValue::from_static("http://a.test:81/login")));
+        assert_eq!(auth.shown_address(), "http://a.test:81/auth?x=@");
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl<'a> Lexer<'a> {
 
     /// The next token; after the end, the end again.
     pub(super) fn next(&mut self) -> Result<Token<'a>, Mistake> {
-        if let Some(at) = self.rest().find('\0').filter(|_| self.offset == 0) {
+        if self.offset == 0
+            && let Some(at) = self.text.find('\0')
+        {
             return Err(Mistake::new(at, "illegal character NUL"));
         }
         if let Some(newline) = self.skip_blanks()? {

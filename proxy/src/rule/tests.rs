@@ -280,6 +280,7 @@ fn queries_of_v2_are_pairs() {
     }
     assert!(Rule::parse_v2("Query(`x`)").unwrap_err().message.contains("multiple of 2"));
     assert!(Rule::parse_v2("Query(`x={n}`, `y={n}`)").unwrap_err().message.contains("duplicated route variable"));
+    assert!(Rule::parse_v2("Query(`x={n:[0-9]{2}}`, `y={m:[a-z]{2}}`)").is_ok(), "repetitions are no names");
 }
 
 #[test]

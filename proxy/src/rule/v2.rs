@@ -95,14 +95,25 @@ fn host_template(host: &str) -> Result<Regex, String> {
 fn distinct(parts: &[Vec<u8>]) -> Result<(), String> {
     let mut seen: Vec<&str> = Vec::new();
     for value in parts.iter().skip(1).step_by(2) {
-        let names = text(value)?.split('{').skip(1).map(|inner| inner.split([':', '}']).next().unwrap_or_default());
-        let names: Vec<&str> = names.collect();
+        let names = names(text(value)?);
         if let Some(twice) = names.iter().find(|name| seen.contains(name)) {
             return Err(format!("mux: duplicated route variable \"{twice}\""));
         }
         seen.extend(names);
     }
     Ok(())
+}
+
+/// What the braces of a template call what varies; braces within patterns are repetitions.
+fn names(template: &str) -> Vec<&str> {
+    let (mut names, mut rest) = (Vec::new(), template);
+    while let Some((_, after)) = rest.find('{').map(|at| rest.split_at(at)) {
+        // What is not closed is refused by whoever reads the pattern.
+        let Some(end) = closing(after) else { break };
+        names.extend(after.get(1..end).and_then(|inner| inner.split(':').next()));
+        rest = after.get(end + 1..).unwrap_or_default();
+    }
+    names
 }
 
 /// The pattern of a template: what stands in braces is a pattern (`otherwise` where none is given), the rest is text.

@@ -116,6 +116,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
         servers: services.servers,
         middlewares: middlewares.kept,
         checks: services.checks,
+        unchecked: services.unchecked,
         entry_points: inputs.entry_points.iter().map(|entry| entry.name.clone()).collect(),
     };
     (snapshot, problems)

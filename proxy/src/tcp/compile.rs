@@ -50,6 +50,7 @@ pub(crate) fn compile(
         kept: Kept::new(),
         known: Known::new(),
         checks: BTreeMap::new(),
+        unchecked: Vec::new(),
         problems: Vec::new(),
         served: HashSet::new(),
         broken: BTreeMap::new(),
@@ -103,8 +104,16 @@ pub(crate) fn compile(
     let checks = builder.checks.into_values().collect();
     problems.append(&mut builder.problems);
     let (served, broken_middlewares) = (builder.served, builder.broken);
-    let table =
-        TcpTable { entries, kept: builder.kept, health: builder.known, checks, using, served, broken_middlewares };
+    let table = TcpTable {
+        entries,
+        kept: builder.kept,
+        health: builder.known,
+        checks,
+        unchecked: builder.unchecked,
+        using,
+        served,
+        broken_middlewares,
+    };
     (table, problems)
 }
 
@@ -125,6 +134,8 @@ struct Builder<'a> {
     known: Known,
     /// By service: several routers may use it.
     checks: BTreeMap<String, Check>,
+    /// What is known of servers that none of them looks at.
+    unchecked: Vec<Arc<Health>>,
     /// Of routers that are in force all the same.
     problems: Vec<Problem>,
     /// Services that routers have.
@@ -244,7 +255,7 @@ impl Builder<'_> {
                 let check = Check::new(name, check, targets.clone(), Arc::clone(&prepared));
                 self.checks.insert(name.to_owned(), check);
             }
-            None => targets.iter().for_each(|target| target.health.forget()),
+            None => self.unchecked.extend(targets.iter().map(|target| Arc::clone(&target.health))),
         }
         Ok(Servers {
             turns: Turns::new(&vec![1; config.servers.len()]),

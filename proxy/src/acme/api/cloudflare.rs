@@ -47,18 +47,19 @@ impl Cloudflare {
     pub(super) fn read(variables: Variables<'_>) -> Result<Self, String> {
         let email = variables.first(&["CLOUDFLARE_EMAIL", "CF_API_EMAIL"])?;
         let key = variables.first(&["CLOUDFLARE_API_KEY", "CF_API_KEY"])?;
-        let (records, zones) = if let (Some(email), Some(key)) = (email, key) {
+        let (records, zones) = if let (Some((address, email)), Some((name, key))) = (email, key) {
             let own = vec![
-                secret(HeaderName::from_static("x-auth-email"), "CLOUDFLARE_EMAIL", &email)?,
-                secret(HeaderName::from_static("x-auth-key"), "CLOUDFLARE_API_KEY", &key)?,
+                secret(HeaderName::from_static("x-auth-email"), address, &email)?,
+                secret(HeaderName::from_static("x-auth-key"), name, &key)?,
             ];
             (own.clone(), own)
         } else {
-            let token = variables.first(&["CLOUDFLARE_DNS_API_TOKEN", "CF_DNS_API_TOKEN"])?;
-            let token = token.ok_or_else(|| missing(&["CLOUDFLARE_DNS_API_TOKEN", "CF_DNS_API_TOKEN"]))?;
+            const TOKENS: [&str; 2] = ["CLOUDFLARE_DNS_API_TOKEN", "CF_DNS_API_TOKEN"];
+            let (name, token) = variables.first(&TOKENS)?.ok_or_else(|| missing(&TOKENS))?;
+            let records = bearer(name, &token)?;
             let zones = variables.first(&["CLOUDFLARE_ZONE_API_TOKEN", "CF_ZONE_API_TOKEN"])?;
-            let zones = bearer("CLOUDFLARE_ZONE_API_TOKEN", zones.as_ref().unwrap_or(&token))?;
-            (bearer("CLOUDFLARE_DNS_API_TOKEN", &token)?, zones)
+            let zones = zones.map_or_else(|| Ok(records.clone()), |(name, token)| bearer(name, &token))?;
+            (records, zones)
         };
         let base = base(variables, "CLOUDFLARE_BASE_URL", BASE)?;
         let ttl = ttl(variables, "CLOUDFLARE_TTL", LEAST_TTL, LEAST_TTL)?;

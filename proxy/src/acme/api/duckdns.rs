@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Client, Txt, Variables, base, missing};
+use super::{Client, Secret, Txt, Variables, base, missing};
 
 const BASE: &str = "https://www.duckdns.org/update";
 /// Where all names are.
@@ -12,7 +12,7 @@ const PARENT: &str = "duckdns.org";
 #[derive(Clone, Debug)]
 pub(super) struct DuckDns {
     pub(super) base: String,
-    token: String,
+    token: Secret,
 }
 
 impl DuckDns {
@@ -25,7 +25,7 @@ impl DuckDns {
         if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err("`DUCKDNS_TOKEN` takes a token of letters, digits and `-`".to_owned());
         }
-        Ok(Self { base: base(variables, "DUCKDNS_BASE_URL", BASE)?, token })
+        Ok(Self { base: base(variables, "DUCKDNS_BASE_URL", BASE)?, token: Secret(token) })
     }
 
     pub(super) async fn add(&self, client: &Client, txt: &Txt) -> Result<(), String> {
@@ -38,7 +38,7 @@ impl DuckDns {
 
     async fn tell(&self, client: &Client, txt: &Txt, what: &str) -> Result<(), String> {
         let name = own_name(&txt.name).ok_or_else(|| format!("`{}` is not below `{PARENT}`", txt.name))?;
-        let url = format!("{}?domains={name}&token={}&{what}", self.base, self.token);
+        let url = format!("{}?domains={name}&token={}&{what}", self.base, self.token.0);
         let answer = client.send(Method::GET, &url, &Vec::new(), None).await?;
         answer.good()?;
         match answer.body.trim_ascii() {

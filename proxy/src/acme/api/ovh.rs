@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, Credentials, Txt, Variables, Zone, base, bearer, missing, secret, ttl};
+use super::{Answer, Client, Credentials, Secret, Txt, Variables, Zone, base, bearer, missing, secret, ttl};
 
 /// Where the APIs are, by the names that `OVH_ENDPOINT` takes.
 const ENDPOINTS: [(&str, &str); 7] = [
@@ -39,9 +39,9 @@ enum Access {
 
 #[derive(Clone, Debug)]
 struct Keys {
-    application: String,
-    secret: String,
-    consumer: String,
+    application: Secret,
+    secret: Secret,
+    consumer: Secret,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +64,8 @@ impl Ovh {
         let access = if let Some(token) = variables.value("OVH_ACCESS_TOKEN")? {
             Access::Token(bearer("OVH_ACCESS_TOKEN", &token)?)
         } else {
-            let key = |name: &str| variables.value(name)?.ok_or_else(|| missing(&[name, "OVH_ACCESS_TOKEN"]));
+            let key =
+                |name: &str| variables.value(name)?.map(Secret).ok_or_else(|| missing(&[name, "OVH_ACCESS_TOKEN"]));
             Access::Keys(Box::new(Keys {
                 application: key("OVH_APPLICATION_KEY")?,
                 secret: key("OVH_APPLICATION_SECRET")?,
@@ -128,12 +129,12 @@ impl Keys {
     /// The headers of a request at a time, in seconds since 1970.
     fn sign(&self, method: &Method, url: &str, body: Option<&Value>, seconds: u64) -> Result<Credentials, String> {
         let body = body.map(Value::to_string).unwrap_or_default();
-        let signed = format!("{}+{}+{method}+{url}+{body}+{seconds}", self.secret, self.consumer);
+        let signed = format!("{}+{}+{method}+{url}+{body}+{seconds}", self.secret.0, self.consumer.0);
         let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, signed.as_bytes());
         let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(vec![
-            secret(HeaderName::from_static("x-ovh-application"), "OVH_APPLICATION_KEY", &self.application)?,
-            secret(HeaderName::from_static("x-ovh-consumer"), "OVH_CONSUMER_KEY", &self.consumer)?,
+            secret(HeaderName::from_static("x-ovh-application"), "OVH_APPLICATION_KEY", &self.application.0)?,
+            secret(HeaderName::from_static("x-ovh-consumer"), "OVH_CONSUMER_KEY", &self.consumer.0)?,
             secret(HeaderName::from_static("x-ovh-timestamp"), "OVH_APPLICATION_KEY", &seconds.to_string())?,
             secret(HeaderName::from_static("x-ovh-signature"), "OVH_APPLICATION_SECRET", &format!("$1${hash}"))?,
         ])
@@ -152,7 +153,8 @@ mod tests {
     /// The vector was made with `printf ... | sha1sum`.
     #[test]
     fn requests_are_signed() {
-        let keys = Keys { application: "app".to_owned(), secret: "secret".to_owned(), consumer: "consumer".to_owned() };
+        let text = |text: &str| Secret(text.to_owned());
+        let keys = Keys { application: text("app"), secret: text("secret"), consumer: text("consumer") };
         let body = json!({ "ttl": 60 });
         let signed = keys.sign(&Method::POST, "https://eu.api.ovh.com/1.0/x", Some(&body), 1_700_000_000);
         let signed = signed.unwrap_or_default();

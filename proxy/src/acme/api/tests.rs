@@ -373,7 +373,7 @@ fn what_is_missing_or_invalid_is_told_by_its_name() {
             &[("CF_DNS_API_TOKEN", "t"), ("CLOUDFLARE_TTL", "60")],
             "`CLOUDFLARE_TTL` is 60, and the provider takes 120 at least",
         ),
-        ("cloudflare", &[("CF_DNS_API_TOKEN", "a\u{7f}")], "`CLOUDFLARE_ZONE_API_TOKEN` cannot be sent in a header"),
+        ("cloudflare", &[("CF_DNS_API_TOKEN", "a\u{7f}")], "`CF_DNS_API_TOKEN` cannot be sent in a header"),
         (
             "cloudflare",
             &[("CF_DNS_API_TOKEN_FILE", "/nowhere/token")],
@@ -413,7 +413,19 @@ fn what_is_missing_or_invalid_is_told_by_its_name() {
     let found = Settings::read("gandiv5", &variables(&[("GANDIV5_API_KEY", "k")])).unwrap();
     assert_eq!((found.timing.propagation.as_secs(), found.timing.polling.as_secs()), (1200, 20));
     assert_eq!(propagation_seconds("cloudflare", &variables(&[("CLOUDFLARE_PROPAGATION_TIMEOUT", "300")])), Some(300));
-    assert!(!format!("{found:?}").contains("\"Apikey k\""), "a secret is shown");
+    for (provider, names) in [
+        ("cloudflare", &["CF_DNS_API_TOKEN", "CF_ZONE_API_TOKEN"][..]),
+        ("cloudflare", &["CF_API_EMAIL", "CF_API_KEY"]),
+        ("digitalocean", &["DO_AUTH_TOKEN"]),
+        ("duckdns", &["DUCKDNS_TOKEN"]),
+        ("gandiv5", &["GANDIV5_API_KEY"]),
+        ("hetzner", &["HETZNER_API_TOKEN"]),
+        ("ovh", &["OVH_APPLICATION_KEY", "OVH_APPLICATION_SECRET", "OVH_CONSUMER_KEY"]),
+    ] {
+        let all: Vec<_> = names.iter().map(|name| (*name, "s3cr3t")).collect();
+        let found = Settings::read(provider, &variables(&all)).unwrap();
+        assert!(!format!("{found:?}").contains("s3cr3t"), "{provider}: a secret is shown");
+    }
 }
 
 #[test]

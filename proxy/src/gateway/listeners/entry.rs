@@ -23,8 +23,10 @@ pub(super) struct Entry {
     stop: CancellationToken,
     /// The host to look up and the port there, where the address is not in the configuration.
     pub(super) named: Option<(String, u16)>,
-    /// How often its host has been looked up.
-    pub(super) lookups: u32,
+    /// Whether its host has been looked up, with whatever outcome.
+    pub(super) was_looked_up: bool,
+    /// How often in a row that has failed.
+    pub(super) failures: u32,
     /// The look-up that is under way.
     pub(super) looking: Option<AbortHandle>,
     /// Where it is to listen, as soon as that is known.
@@ -56,7 +58,8 @@ impl Entry {
             options: Arc::new(ArcSwap::from_pointee(options)),
             stop: CancellationToken::new(),
             named: None,
-            lookups: 0,
+            was_looked_up: false,
+            failures: 0,
             looking: None,
             address: None,
             bound: None,
@@ -69,7 +72,7 @@ impl Entry {
 
     /// Whether it has been tried to listen.
     pub(super) fn was_tried(&self) -> bool {
-        self.named.is_none() || self.lookups > 0
+        self.named.is_none() || self.was_looked_up
     }
 
     /// Whether something that is to be listened on is not, and it is known where.
@@ -80,12 +83,9 @@ impl Entry {
         }
     }
 
-    /// How long to wait before its host is looked up.
+    /// How long to wait before its host is looked up once more, after failures.
     pub(super) fn pause(&self) -> Duration {
-        match self.lookups.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(again) => PAUSES.0.saturating_mul(2_u32.saturating_pow(again)).min(PAUSES.1),
-        }
+        PAUSES.0.saturating_mul(2_u32.saturating_pow(self.failures.saturating_sub(1))).min(PAUSES.1)
     }
 
     /// Goes on with other options for the same address.

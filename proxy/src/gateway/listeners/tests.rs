@@ -71,6 +71,55 @@ async fn a_name_is_looked_up_again_after_longer_and_longer_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_is_taken_is_tried_again_while_its_host_is_looked_up() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (times, began) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+    let noted = Arc::clone(&times);
+    let lookup: Lookup = Arc::new(move |_, port| {
+        let noted = Arc::clone(&noted);
+        async move {
+            noted.lock().unwrap().push(began.elapsed().as_secs());
+            Ok(([127, 0, 0, 1], port).into())
+        }
+        .boxed()
+    });
+    let (mut listeners, status) = listeners(lookup);
+    let (reply, _) = oneshot::channel();
+    listeners.set(vec![entry("named", &format!("here.example:{port}"))], Inherited::default(), reply, &[]);
+    for _ in 0..4 {
+        let found = listeners.looked_up().await;
+        listeners.found(found, &[]);
+        assert!(listeners.may_bind(), "every second");
+        assert!(reason(&status, "named").is_some());
+    }
+    assert_eq!(*times.lock().unwrap(), [0, 10, 20, 30]);
+    drop(taken);
+    listeners.bind(&[]);
+    assert!(matches!(status.borrow().listeners.get("named"), Some(Listener::Bound(_))));
+    let found = listeners.looked_up().await;
+    listeners.found(found, &[]);
+    assert!(
+        matches!(status.borrow().listeners.get("named"), Some(Listener::Bound(_))),
+        "what comes late changes nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_looked_up_for_another_address_counts_for_nothing() {
+    let (mut listeners, status) = listeners(Arc::new(|_, _| async { Err(io::ErrorKind::NotFound.into()) }.boxed()));
+    let set = |listeners: &mut Listeners, address: &str| {
+        let (reply, _) = oneshot::channel();
+        listeners.set(vec![entry("web", address)], Inherited::default(), reply, &[]);
+    };
+    set(&mut listeners, "old.example:0");
+    let found = listeners.looked_up().await;
+    set(&mut listeners, "new.example:0");
+    listeners.found(found, &[]);
+    assert_eq!(reason(&status, "web"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_longer_wanted_is_no_longer_looked_up() {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);

@@ -73,6 +73,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) servers: Servers,
     /// Health checks to run.
     pub(crate) checks: Vec<Check>,
+    /// Servers without one: what an earlier check found of them says nothing any more.
+    pub(crate) unchecked: Vec<Arc<Server>>,
     /// Services with a server that cannot be reached as its URL is, and why.
     pub(crate) unreachable: Vec<(String, String)>,
 }
@@ -97,6 +99,7 @@ impl<'a> Builder<'a> {
             slots: Vec::new(),
             servers: HashMap::new(),
             checks: Vec::new(),
+            unchecked: Vec::new(),
             unreachable: Vec::new(),
         }
     }
@@ -268,10 +271,7 @@ impl<'a> Builder<'a> {
             let transport = self.transport(&config.servers_transport, name, "")?;
             self.checks.push(Check::new(name, check, targets, transport));
         } else {
-            // What an earlier check found says nothing any more.
-            for member in &members {
-                member.server.forget_health();
-            }
+            self.unchecked.extend(members.iter().map(|member| Arc::clone(&member.server)));
         }
         // Who is chosen by address needs no cookie.
         let cookie = config.sticky.as_ref().and_then(|sticky| sticky.cookie.as_ref());

@@ -30,6 +30,11 @@ impl Tried {
         bits.is_some_and(|bits| bits & bit != 0)
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.others.iter().fold(self.first.count_ones(), |count, bits| count + bits.count_ones())
+    }
+
     /// From the beginning.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
@@ -51,6 +56,7 @@ mod tests {
         let added = [0, 63, 64, 200];
         added.iter().for_each(|index| tried.add(*index));
         assert!((0..300).all(|index| tried.contains(index) == added.contains(&index)));
+        assert_eq!(tried.count(), 4);
         tried.clear();
         assert!((0..300).all(|index| !tried.contains(index)));
     }
