@@ -167,7 +167,7 @@ services:
     image: busybox:stable
     command: [sh, -c, "sleep 1; echo tested; exit 6"]
     depends_on: {db: {condition: service_started}, prepare: {condition: service_completed_successfully}}
-  again: {image: busybox:stable, command: [sh, -c, "sleep 1; exit 1"], restart: "on-failure:1", profiles: [again]}
+  again: {image: busybox:stable, command: [sh, -c, "sleep 3; exit 1"], restart: "on-failure:1", profiles: [again]}
 "#,
     );
     let _ = s

@@ -146,7 +146,7 @@ fn credentials(exchange: &Exchange) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
@@ -173,15 +173,18 @@ mod tests {
         let auth = Arc::new(BasicAuth::new(&dynamic::Auth { users, ..dynamic::Auth::default() }).unwrap());
         // The quickest of several: a machine that is busy only adds.
         let mut quickest = [Duration::MAX; 2];
-        for _ in 0..8 {
+        for round in 0..100 {
             for (least, user) in quickest.iter_mut().zip(["anna", "nobody"]) {
                 let began = Instant::now();
                 assert!(!auth.fits(user, b"wrong".to_vec()).await);
                 *least = began.elapsed().min(*least);
             }
+            let [known, unknown] = quickest;
+            if round > 8 && unknown * 3 > known && known * 3 > unknown {
+                return;
+            }
         }
-        let [known, unknown] = quickest;
-        assert!(unknown * 3 > known && known * 3 > unknown, "{known:?} {unknown:?}");
+        panic!("the times differ: {quickest:?}");
     }
 
     #[test]
