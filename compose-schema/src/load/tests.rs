@@ -271,6 +271,49 @@ fn trees_without_interpolation_are_docker_composes() {
     let failure = super::load_model(&LoadOptions { interpolate: false, ..options(&folder, &[]) }).unwrap_err();
     assert_eq!(failure.diagnostics[0].message, "`services.b` must be a mapping, not a number");
     model("ulimits: {nofile: {soft: '${N}', hard: 5}}").unwrap();
+    let json = model("devices: ['a:b:c:d']").unwrap();
+    assert!(json.contains("\"source\": \"\"") && json.contains("\"permissions\": \"rwm\""), "{json}");
+}
+
+#[test]
+fn names_of_containers_are_used_once_by_what_is_selected() {
+    let text = "services:\n  a: {image: x, container_name: one}\n  b: {image: x, container_name: one, depends_on: [c]}\n  \
+                c: {image: x, container_name: two}\n  d: {image: x, container_name: two}\n";
+    let folder = folder(&[("compose.yaml", text)]);
+    let found = |selected: &[&str], unique_containers: bool| {
+        let selected = selected.iter().map(|&name| name.to_owned()).collect();
+        let failure = load(&LoadOptions { selected, unique_containers, ..options(&folder, &[]) }).err();
+        failure.into_iter().flat_map(|failure| failure.diagnostics).map(|found| found.message).collect::<Vec<_>>()
+    };
+    let ab = "services `a` and `b` have the same `container_name`";
+    let cd = "services `c` and `d` have the same `container_name`";
+    assert_eq!(found(&[], true), [ab, cd]);
+    assert_eq!(found(&["a"], true), Vec::<String>::new());
+    assert_eq!(found(&["b", "d"], true), [cd], "with what they depend on");
+    assert_eq!(found(&[], false), Vec::<String>::new());
+}
+
+#[test]
+fn empty_names_of_resources_are_none_but_for_those_who_print_them() {
+    let text = "services: {a: {image: x, networks: [n], secrets: [s]}}\nnetworks: {n: {name: ''}}\n\
+                secrets: {s: {name: '', external: true}}\n";
+    let folder = folder(&[("compose.yaml", text)]);
+    let names = |empty_names| {
+        let project = load(&LoadOptions { empty_names, ..options(&folder, &[]) }).unwrap().project;
+        (project.networks["n"].name.clone(), project.secrets["s"].name.clone())
+    };
+    assert_eq!(names(false), ("test_n".to_owned(), "s".to_owned()));
+    assert_eq!(names(true), (String::new(), String::new()));
+}
+
+#[test]
+fn the_name_of_a_project_that_is_not_normalized_is_as_it_is_written() {
+    let folder = folder(&[("compose.yaml", "name: My${HOST}\nservices: {a: {image: x}}\n")]);
+    let name = |normalize| {
+        let options = LoadOptions { project_name: None, normalize, ..options(&folder, &[]) };
+        load(&options).unwrap().project.name
+    };
+    assert_eq!((name(true), name(false)), ("myhost".to_owned(), "Myhost".to_owned()));
 }
 
 #[test]
