@@ -45,7 +45,7 @@ pub(crate) fn select(options: &LoadOptions, session: &mut Session) -> Result<Sel
         environment: options.environment.clone(),
     };
     let pwd = options.working_dir.to_string_lossy().into_owned();
-    selection.environment.insert("PWD".to_owned(), pwd);
+    selection.environment.entry("PWD".to_owned()).or_insert(pwd);
     let named = named_env_files(options);
     selection.env_files(options, &named, session)?;
     if selection.files.is_empty() {

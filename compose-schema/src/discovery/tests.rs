@@ -31,7 +31,9 @@ fn files_are_found_in_order_of_preference() {
     assert_eq!(found.folder, root);
     assert_eq!(found.environment["A"], "root");
     assert_eq!(found.environment["B"], "host");
+    assert_eq!(found.environment["PWD"], root.join("sub/deeper").to_string_lossy());
     assert_eq!(found.env_files, [root.join(".env")]);
+    assert_eq!(selected(root, &[("PWD", "/given")], |_| {}).unwrap().environment["PWD"], "/given");
 
     let named = |options: &mut LoadOptions| {
         options.files = vec![PathBuf::from("-"), PathBuf::from("sub/../other.yaml")];

@@ -409,6 +409,8 @@ fn include_refuses_conflicts_and_other_machines() {
         &[],
     );
     assert_eq!(conflict, ["E0307 `services.a` is defined here and differently in an included file compose.yaml:2:12"]);
+    let nothing = [("compose.yaml", "include: [null, b.yaml]\n"), ("b.yaml", "services: {a: {image: x}}\n")];
+    assert!(loaded(&nothing, &["compose.yaml"]).project.services.contains_key("a"));
     let remote = errors(&[("compose.yaml", "include: ['oci://x/y']\nservices: {a: {image: x}}\n")], &[]);
     assert_eq!(remote, ["E0308 `oci://x/y` is on an OCI registry and is not fetched compose.yaml:1:11"]);
 }
