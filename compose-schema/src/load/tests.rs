@@ -549,3 +549,16 @@ fn the_hash_of_a_password_is_known() {
     assert!(hint("$NOBODY").contains("or give it a default"));
     assert_eq!(hint("me:$$apr1$$H6uskkkW$$IgXLP6ewTrSuBkTrqE8wj/"), "");
 }
+
+#[test]
+fn a_service_is_selected_only_with_what_it_cannot_be_without() {
+    let select = |required: bool| {
+        let text = format!(
+            "services: {{a: {{image: x, depends_on: {{z: {{condition: service_started, required: {required}}}}}}}}}\n"
+        );
+        let folder = folder(&[("compose.yaml", &text)]);
+        let mut project = load(&LoadOptions { consistency: false, ..options(&folder, &[]) }).unwrap().project;
+        crate::profile::select(&mut project, &["a".to_owned()]).map_err(|missing| missing.0)
+    };
+    assert_eq!((select(true), select(false)), (Err("z".to_owned()), Ok(())));
+}
