@@ -48,7 +48,7 @@ pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
     reference::check(&mut check);
     healthcheck::check(&mut check);
     limits::check(&mut check);
-    container_name::check(&mut check);
+    container_name::single(&mut check);
     watch::check(&mut check);
     mounts::check(&mut check);
     file_object::check(&mut check);
@@ -59,6 +59,15 @@ pub fn project(project: &Project, root: &Node) -> Vec<Diagnostic> {
     host_port::check(&mut check);
     file_owner::check(&mut check);
     mount_options::check(&mut check);
+    check.found
+}
+
+/// Names of containers that two of the selected services, or of what they depend on, would have; of all services where none
+/// is selected.
+#[must_use]
+pub fn container_names(project: &Project, root: &Node, selected: &[String]) -> Vec<Diagnostic> {
+    let mut check = Check { project, root, found: Vec::new() };
+    container_name::unique(&mut check, selected);
     check.found
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn select(options: &LoadOptions, session: &mut Session) -> Result<Sel
         environment: options.environment.clone(),
     };
     let pwd = options.working_dir.to_string_lossy().into_owned();
-    selection.environment.insert("PWD".to_owned(), pwd);
+    selection.environment.entry("PWD".to_owned()).or_insert(pwd);
     let named = named_env_files(options);
     selection.env_files(options, &named, session)?;
     if selection.files.is_empty() {
@@ -66,7 +66,14 @@ impl Selection {
         let default = self.folder.join(".env");
         let files = if !named.is_empty() {
             named.to_vec()
-        } else if !disabled(options, session)? && default.is_file() {
+        } else if !disabled(options, session)? {
+            if self.folder.is_file() {
+                let message = format!("the project's folder `{}` is a file", session.shown(&self.folder).display());
+                return session.fail(Diagnostic::error(input::UNREADABLE, message).hint("name a folder"));
+            }
+            if !default.is_file() {
+                return Ok(());
+            }
             vec![default]
         } else {
             return Ok(());
@@ -91,7 +98,7 @@ impl Selection {
 fn named_env_files(options: &LoadOptions) -> Vec<PathBuf> {
     let from_variable = || {
         let list = options.environment.get("COMPOSE_ENV_FILES").map(String::as_str).unwrap_or_default();
-        list.split(',').map(str::trim).filter(|file| !file.is_empty()).map(PathBuf::from).collect::<Vec<_>>()
+        list.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect::<Vec<_>>()
     };
     let files = if options.env_files.is_empty() { from_variable() } else { options.env_files.clone() };
     files.iter().map(|file| paths::join(&options.working_dir, file)).collect()

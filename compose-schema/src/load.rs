@@ -11,6 +11,7 @@ use crate::diagnostic::{self, Code, Diagnostic, Level};
 use crate::discovery::{self, name};
 use crate::merge::include::Included;
 use crate::model::{Project, StringMap};
+use crate::normalize::EmptyNames;
 use crate::session::{Session, Stop};
 use crate::source::Sources;
 use crate::yaml::{Mapping, Node};
@@ -44,6 +45,12 @@ pub struct LoadOptions {
     pub resolve_paths: bool,
     /// Check that references and combinations make sense.
     pub consistency: bool,
+    /// With that, check that no two containers are to have one name: of the `selected` services and what they depend on,
+    /// of all where none is selected. What only reads or lists is not kept from it by such names.
+    pub unique_containers: bool,
+    /// Leave an empty `name` of a network, volume, config or secret empty, as `config` prints it. Else it is as none: an
+    /// engine cannot make what has no name.
+    pub empty_names: bool,
     /// Read `env_file`s into the services' environment.
     pub resolve_environment: bool,
     /// Codes of warnings that are not told; those of the top-level `x-stack.allow` are added.
@@ -69,6 +76,8 @@ impl LoadOptions {
             normalize: true,
             resolve_paths: true,
             consistency: true,
+            unique_containers: true,
+            empty_names: false,
             resolve_environment: true,
             allow: Vec::new(),
             all_resources: false,
@@ -205,7 +214,8 @@ fn read(options: &LoadOptions, resolve: Resolve, session: &mut Session) -> Resul
         return session.fail(at_first(Diagnostic::error(codes::input::EMPTY, "the compose file is empty")));
     }
     if options.normalize {
-        normalize::normalize(&mut tree, &name, known);
+        let empty = if options.empty_names { EmptyNames::Kept } else { EmptyNames::Filled };
+        normalize::normalize(&mut tree, &name, known, empty);
     }
     let project = Project {
         name,
@@ -238,6 +248,9 @@ fn decode(tree: &Node, facts: Project, options: &LoadOptions, session: &mut Sess
     profile::enable(&mut project, &options.selected);
     if options.consistency {
         session.diagnostics.extend(check::project(&project, tree));
+        if options.unique_containers {
+            session.diagnostics.extend(check::container_names(&project, tree, &options.selected));
+        }
         session.checkpoint()?;
     }
     env::resolve::services(&mut project, tree, options.resolve_environment, session);

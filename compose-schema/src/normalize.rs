@@ -5,9 +5,18 @@ use crate::model::StringMap;
 use crate::source::Span;
 use crate::yaml::{Entry, Mapping, Node, Value};
 
+/// What becomes of a resource whose `name` is an empty text, such as that of a variable that is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyNames {
+    /// It stays as it is.
+    Kept,
+    /// It is named as without it.
+    Filled,
+}
+
 /// Normalizes a merged, canonical tree with defaults and resolved paths. `environment` is what interpolation used: it
 /// gives build arguments without a value theirs.
-pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
+pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap, empty: EmptyNames) {
     let span = root.span;
     let Some(top) = root.as_mapping_mut() else { return };
     let mut default_network = false;
@@ -28,7 +37,7 @@ pub fn normalize(root: &mut Node, project_name: &str, environment: &StringMap) {
     top.insert("name".to_owned(), text_entry(project_name, span));
     for key in ["networks", "volumes", "configs", "secrets"] {
         for (name, entry) in section(top, key).into_iter().flatten() {
-            set_name(name, entry, project_name);
+            set_name(name, entry, project_name, empty);
         }
     }
 }
@@ -167,13 +176,17 @@ fn resolve(node: &mut Node, environment: &StringMap) {
 }
 
 /// A resource is named after its key; one of the project has the project's name before it.
-fn set_name(key: &str, entry: &mut Entry, project_name: &str) {
+fn set_name(key: &str, entry: &mut Entry, project_name: &str, empty: EmptyNames) {
     let span = entry.key;
     if matches!(entry.node.value, Value::Null) {
         entry.node.value = Mapping::new().into();
     }
     let Some(fields) = entry.node.as_mapping_mut() else { return };
-    if text(fields, "name").is_empty() {
+    let named = match fields.get("name").map(|name| &name.node.value) {
+        Some(Value::String(name)) => empty == EmptyNames::Kept || !name.is_empty(),
+        _ => false,
+    };
+    if !named {
         let external = fields.get("external").is_some_and(|external| match &external.node.value {
             Value::Bool(external) => *external,
             // Where variables are not put in, flags are texts.

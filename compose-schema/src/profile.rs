@@ -33,22 +33,20 @@ pub fn enable(project: &mut Project, names: &[String]) {
 /// Leaves only the named services and what they depend on active; no name is every name.
 ///
 /// # Errors
-/// The first name that no active service has.
+/// The first name, of those and of what they cannot be without, that no active service has.
 pub fn select(project: &mut Project, names: &[String]) -> Result<(), NoSuchService> {
     if names.is_empty() {
         return Ok(());
     }
-    let mut wanted: BTreeSet<String> = BTreeSet::new();
-    let mut open: Vec<String> = names.to_vec();
-    if let Some(name) = names.iter().find(|name| !project.services.contains_key(*name)) {
+    let missing = |name: &&String| !project.services.contains_key(*name);
+    if let Some(name) = names.iter().find(missing) {
         return Err(NoSuchService(name.clone()));
     }
-    while let Some(name) = open.pop() {
-        if let Some(service) = project.services.get(&name)
-            && wanted.insert(name)
-        {
-            open.extend(service.depends_on.keys().cloned());
-        }
+    let wanted: BTreeSet<String> = with_dependencies(project, names).into_iter().map(str::to_owned).collect();
+    let services = wanted.iter().filter_map(|name| project.services.get(name));
+    let needs = services.flat_map(|service| &service.depends_on).filter(|(_, needed)| needed.required);
+    if let Some(name) = needs.map(|(name, _)| name).find(missing) {
+        return Err(NoSuchService(name.clone()));
     }
     let all = std::mem::take(&mut project.services);
     let (mut services, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -59,6 +57,20 @@ pub fn select(project: &mut Project, names: &[String]) -> Result<(), NoSuchServi
     project.services = services;
     project.disabled_services.extend(others);
     Ok(())
+}
+
+/// The active ones of the named services and of all that they depend on.
+pub(crate) fn with_dependencies<'a>(project: &'a Project, names: &'a [String]) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = names.iter().map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        if let Some(service) = project.services.get(name)
+            && found.insert(name)
+        {
+            open.extend(service.depends_on.keys().map(String::as_str));
+        }
+    }
+    found
 }
 
 /// A service that was named on the command line and does not exist, or is not active.

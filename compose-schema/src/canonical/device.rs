@@ -15,12 +15,10 @@ impl Canon {
             [source, target, permissions] => (*source, *target, *permissions),
             _ => {
                 let message = format!("`{place}.devices` has an entry with too many colons: `{spec}`");
-                return self.refuse(
-                    DEVICE,
-                    message,
-                    node.span,
-                    "write `HOST`, `HOST:CONTAINER` or `HOST:CONTAINER:rwm`",
-                );
+                let hint = "write `HOST`, `HOST:CONTAINER` or `HOST:CONTAINER:rwm`";
+                self.refuse(DEVICE, message, node.span, hint);
+                // Where that is no mistake yet, as the text may hold variables, Docker Compose prints no paths.
+                ("", "", "rwm")
             }
         };
         let target = if target.is_empty() { source } else { target };

@@ -11,7 +11,7 @@ use crate::session::{Parsed, Session, Stop};
 use crate::source::Span;
 
 /// `-p`, else `COMPOSE_PROJECT_NAME`, else the last file's `name`, else the name of the folder. The first two must be
-/// valid; the others are made so.
+/// valid; the others are made so, but a file's that is not to be normalized stays as it is written.
 pub(crate) fn choose(
     options: &LoadOptions,
     selection: &Selection,
@@ -33,7 +33,7 @@ pub(crate) fn choose(
     };
     let name =
         if options.interpolate { interpolated(name, span, &selection.environment, session)? } else { name.to_owned() };
-    let name = normalize(&name);
+    let name = if options.normalize { normalize(&name) } else { name };
     if name.is_empty() { session.fail(empty(Some(span))) } else { Ok(name) }
 }
 

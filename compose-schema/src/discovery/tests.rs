@@ -31,7 +31,9 @@ fn files_are_found_in_order_of_preference() {
     assert_eq!(found.folder, root);
     assert_eq!(found.environment["A"], "root");
     assert_eq!(found.environment["B"], "host");
+    assert_eq!(found.environment["PWD"], root.join("sub/deeper").to_string_lossy());
     assert_eq!(found.env_files, [root.join(".env")]);
+    assert_eq!(selected(root, &[("PWD", "/given")], |_| {}).unwrap().environment["PWD"], "/given");
 
     let named = |options: &mut LoadOptions| {
         options.files = vec![PathBuf::from("-"), PathBuf::from("sub/../other.yaml")];
@@ -45,6 +47,11 @@ fn files_are_found_in_order_of_preference() {
     assert_eq!(found.files, [root.join("other.yaml"), root.join("compose.yml")]);
     let found = selected(root, &[("COMPOSE_DISABLE_ENV_FILE", "1")], |_| {}).unwrap();
     assert!(found.env_files.is_empty());
+    let found = selected(root, &[("COMPOSE_ENV_FILES", "named.env,")], |_| {}).unwrap();
+    assert_eq!(found.env_files, [root.join("named.env")]);
+    assert!(selected(root, &[("COMPOSE_ENV_FILES", " named.env")], |_| {}).is_none(), "spaces are part of a name");
+    let file = |options: &mut LoadOptions| options.project_directory = Some(PathBuf::from("named.env"));
+    assert!(selected(root, &[], file).is_none(), "a file is no folder of a project");
 }
 
 #[test]

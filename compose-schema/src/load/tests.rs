@@ -271,6 +271,49 @@ fn trees_without_interpolation_are_docker_composes() {
     let failure = super::load_model(&LoadOptions { interpolate: false, ..options(&folder, &[]) }).unwrap_err();
     assert_eq!(failure.diagnostics[0].message, "`services.b` must be a mapping, not a number");
     model("ulimits: {nofile: {soft: '${N}', hard: 5}}").unwrap();
+    let json = model("devices: ['a:b:c:d']").unwrap();
+    assert!(json.contains("\"source\": \"\"") && json.contains("\"permissions\": \"rwm\""), "{json}");
+}
+
+#[test]
+fn names_of_containers_are_used_once_by_what_is_selected() {
+    let text = "services:\n  a: {image: x, container_name: one}\n  b: {image: x, container_name: one, depends_on: [c]}\n  \
+                c: {image: x, container_name: two}\n  d: {image: x, container_name: two}\n";
+    let folder = folder(&[("compose.yaml", text)]);
+    let found = |selected: &[&str], unique_containers: bool| {
+        let selected = selected.iter().map(|&name| name.to_owned()).collect();
+        let failure = load(&LoadOptions { selected, unique_containers, ..options(&folder, &[]) }).err();
+        failure.into_iter().flat_map(|failure| failure.diagnostics).map(|found| found.message).collect::<Vec<_>>()
+    };
+    let ab = "services `a` and `b` have the same `container_name`";
+    let cd = "services `c` and `d` have the same `container_name`";
+    assert_eq!(found(&[], true), [ab, cd]);
+    assert_eq!(found(&["a"], true), Vec::<String>::new());
+    assert_eq!(found(&["b", "d"], true), [cd], "with what they depend on");
+    assert_eq!(found(&[], false), Vec::<String>::new());
+}
+
+#[test]
+fn empty_names_of_resources_are_none_but_for_those_who_print_them() {
+    let text = "services: {a: {image: x, networks: [n], secrets: [s]}}\nnetworks: {n: {name: ''}}\n\
+                secrets: {s: {name: '', external: true}}\n";
+    let folder = folder(&[("compose.yaml", text)]);
+    let names = |empty_names| {
+        let project = load(&LoadOptions { empty_names, ..options(&folder, &[]) }).unwrap().project;
+        (project.networks["n"].name.clone(), project.secrets["s"].name.clone())
+    };
+    assert_eq!(names(false), ("test_n".to_owned(), "s".to_owned()));
+    assert_eq!(names(true), (String::new(), String::new()));
+}
+
+#[test]
+fn the_name_of_a_project_that_is_not_normalized_is_as_it_is_written() {
+    let folder = folder(&[("compose.yaml", "name: My${HOST}\nservices: {a: {image: x}}\n")]);
+    let name = |normalize| {
+        let options = LoadOptions { project_name: None, normalize, ..options(&folder, &[]) };
+        load(&options).unwrap().project.name
+    };
+    assert_eq!((name(true), name(false)), ("myhost".to_owned(), "Myhost".to_owned()));
 }
 
 #[test]
@@ -366,6 +409,8 @@ fn include_refuses_conflicts_and_other_machines() {
         &[],
     );
     assert_eq!(conflict, ["E0307 `services.a` is defined here and differently in an included file compose.yaml:2:12"]);
+    let nothing = [("compose.yaml", "include: [null, b.yaml]\n"), ("b.yaml", "services: {a: {image: x}}\n")];
+    assert!(loaded(&nothing, &["compose.yaml"]).project.services.contains_key("a"));
     let remote = errors(&[("compose.yaml", "include: ['oci://x/y']\nservices: {a: {image: x}}\n")], &[]);
     assert_eq!(remote, ["E0308 `oci://x/y` is on an OCI registry and is not fetched compose.yaml:1:11"]);
 }
@@ -503,4 +548,17 @@ fn the_hash_of_a_password_is_known() {
     assert!(hint("me:$argon2id$v=19$abc").contains("write each `$` of it as `$$`"));
     assert!(hint("$NOBODY").contains("or give it a default"));
     assert_eq!(hint("me:$$apr1$$H6uskkkW$$IgXLP6ewTrSuBkTrqE8wj/"), "");
+}
+
+#[test]
+fn a_service_is_selected_only_with_what_it_cannot_be_without() {
+    let select = |required: bool| {
+        let text = format!(
+            "services: {{a: {{image: x, depends_on: {{z: {{condition: service_started, required: {required}}}}}}}}}\n"
+        );
+        let folder = folder(&[("compose.yaml", &text)]);
+        let mut project = load(&LoadOptions { consistency: false, ..options(&folder, &[]) }).unwrap().project;
+        crate::profile::select(&mut project, &["a".to_owned()]).map_err(|missing| missing.0)
+    };
+    assert_eq!((select(true), select(false)), (Err("z".to_owned()), Ok(())));
 }

@@ -85,6 +85,8 @@ fn request(item: Node, session: &mut Session) -> Result<Request, Stop> {
             return Ok(request);
         }
         Value::Mapping(entries) => entries,
+        // Includes nothing, as a mapping without a path.
+        Value::Null => return Ok(request),
         other => {
             let message = format!("an item of `include` must be a path or a mapping, not {}", other.kind());
             return session.fail(Diagnostic::error(codes::INCLUDE, message).at(item.span, ""));

@@ -58,6 +58,7 @@ fn without_comment(text: &str, at: usize) -> Option<String> {
 fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
     let options = granit_parser::options! {
         block_scalar_eof_without_line_feed: true,
+        bom_inside_document_as_content: true,
         emit_unresolved_aliases: true,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -162,7 +163,7 @@ impl<'t> Composer<'t> {
         Span { source: self.source, start: offset(start), end: offset(end) }
     }
 
-    /// Refuses directives of the first document that do not exist.
+    /// Refuses directives of the first document that do not exist, and its end before its beginning.
     fn directives(&mut self) {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
@@ -173,6 +174,11 @@ impl<'t> Composer<'t> {
                 let found = Diagnostic::error(input::SYNTAX, format!("there is no directive `{name}`"));
                 self.diagnostics
                     .push(found.at(at, "").hint("remove the line; a value that starts with `%` must be quoted"));
+            } else if line.trim_start_matches('\u{feff}').starts_with("...") && name == "..." {
+                let at = self.span(start, start + content.len());
+                let found = Diagnostic::error(input::SYNTAX, "a document ends here, but none has begun");
+                self.diagnostics.push(found.at(at, "").hint("remove the line"));
+                return;
             } else if !(content.is_empty() || content.starts_with(['#', '%'])) {
                 return;
             }

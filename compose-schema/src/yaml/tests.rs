@@ -209,6 +209,24 @@ fn directives_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn a_document_does_not_end_before_it_begins() {
+    for text in ["...\na: 1\n", "# c\n\n... # d\na: 1\n", "\u{feff}...\n"] {
+        assert_eq!(errors(text), ["E0103 a document ends here, but none has begun"], "{text:?}");
+    }
+    for text in ["---\n...\n", "a: 1\n...\n", "....: 1\n", "a: |\n  ...\n"] {
+        assert!(documents(SourceId(0), text).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn byte_order_marks_between_tokens_are_text() {
+    let text = "a: \u{feff}1\nb: [\u{feff}]\n\u{feff}c: 1\n";
+    let expected = "{a: \"\\u{feff}1\", b: [\"\\u{feff}\"], \u{feff}c: 1}";
+    assert_eq!(show(&one(text)), expected);
+    assert!(documents(SourceId(0), "a: {b: c} \u{feff}\n").is_err());
+}
+
+#[test]
 fn ends_of_lines_that_only_go_yaml_knows_are_cut_off() {
     assert_eq!(show(&one("a: x\u{85}\nb: 8\u{2028}\n")), show(&one("a: x\nb: 8\n")));
 }

@@ -5,6 +5,7 @@ mod bake;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use compose_schema::LoadOptions;
 use compose_schema::model::{Bytes, SshKey};
 
 use super::carry_out::Runner;
@@ -127,7 +128,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         working_dir: context.working_dir.clone(),
         environment: context.environment.clone(),
     };
-    let loaded = context.load(&context.load_options(&args.services))?;
+    let loaded = context.load(&LoadOptions { unique_containers: false, ..context.load_options(&args.services) })?;
     let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),

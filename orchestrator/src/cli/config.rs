@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use compose_schema::yaml::{Entry, Node};
 use compose_schema::{Diagnostic, Failure, LoadOptions, Loaded, Model, Sources, emit, profile};
 
-use crate::cli::{Context, dry_run, scope, show_warnings};
+use crate::cli::{Context, context, dry_run, scope, show_warnings};
 use crate::error::{CommandError, Result, from_failure};
 use crate::ui::output;
 use crate::ui::style::printable;
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
     /// Write to a file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = context::path())]
     output: Option<PathBuf>,
     /// Leave variables as they are written
     #[arg(long)]
@@ -118,7 +118,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(listing) = listing::print(context, args)? {
-        output::stdout(&listing)?;
+        output::verbatim(&listing)?;
         return Ok(ExitCode::SUCCESS);
     }
     let format = args.format()?;
@@ -160,13 +160,13 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         // Read again, it has to mean the same.
         text.replace('$', "$$")
     };
-    match &args.output {
+    match args.output.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         Some(path) if context.global.dry_run => {
             dry_run::print(&format!("write {}", printable(&path.display().to_string())))?;
         }
         Some(path) => std::fs::write(path, text)
             .map_err(|error| CommandError::new(format!("cannot write `{}`: {error}", path.display())))?,
-        None => output::stdout(&text)?,
+        None => output::verbatim(&text)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,6 +187,7 @@ impl Args {
             interpolate: !self.no_interpolate,
             resolve_paths: !self.no_path_resolution,
             consistency: !self.no_consistency,
+            empty_names: true,
             // Docker Compose's `--no-env-resolution` reads them as well; only its listings do not.
             resolve_environment: true,
             ..context.load_options(names)

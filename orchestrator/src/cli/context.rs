@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use compose_schema::{Diagnostic, LoadOptions, Loaded, Sources};
 
 use crate::backend::{Engine, docker};
@@ -11,6 +12,11 @@ use crate::error::{CommandError, MAX_MESSAGES, Result, from_failure};
 use crate::text::truth;
 use crate::ui::progress::json;
 use crate::ui::{output, trace};
+
+/// Paths, with empty ones: a variable of a script that is not set gives one, which is as none.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 /// Flags that stand before the command, as Docker Compose has them.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,7 +34,7 @@ pub struct Global {
     #[arg(long = "env-file", value_name = "FILE")]
     pub env_files: Vec<PathBuf>,
     /// Folder that relative paths start from (default: the folder of the first compose file)
-    #[arg(long, alias = "workdir", value_name = "DIR")]
+    #[arg(long, alias = "workdir", value_name = "DIR", value_parser = path())]
     pub project_directory: Option<PathBuf>,
     /// How progress is shown
     #[arg(
@@ -140,7 +146,7 @@ impl Context {
     pub fn load_options(&self, selected: &[String]) -> LoadOptions {
         LoadOptions {
             files: self.global.files.clone(),
-            project_directory: self.global.project_directory.clone(),
+            project_directory: self.global.project_directory.clone().filter(|folder| !folder.as_os_str().is_empty()),
             project_name: self.global.project_name.clone().filter(|name| !name.is_empty()),
             profiles: self.global.profiles.clone(),
             selected: selected.to_vec(),

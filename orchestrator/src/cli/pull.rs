@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+use compose_schema::LoadOptions;
+
 use super::carry_out::Runner;
 use super::{Context, block_on};
 use crate::edge::EdgeRequest;
@@ -48,7 +50,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
                 .hint("use `missing` or `always`")
         })?),
     };
-    let loaded = context.load(&context.load_options(&args.services))?;
+    let loaded = context.load(&LoadOptions { unique_containers: false, ..context.load_options(&args.services) })?;
     let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),

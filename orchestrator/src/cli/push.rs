@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use compose_schema::Project;
+use compose_schema::{LoadOptions, Project};
 use futures_util::StreamExt as _;
 
 use super::{Context, block_on, dry_run};
@@ -119,7 +119,7 @@ pub(super) fn outcome(failures: &[String], ignored: bool) -> Result<()> {
 /// # Errors
 /// See [`CommandError`].
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
-    let loaded = context.load(&context.load_options(&args.services))?;
+    let loaded = context.load(&LoadOptions { unique_containers: false, ..context.load_options(&args.services) })?;
     let adopted = EdgeRequest::of(&loaded, true)?.as_ref().map(EdgeRequest::adopted).unwrap_or_default();
     let selection = Selection {
         services: args.services.clone(),

@@ -49,6 +49,8 @@ impl Scope {
     }
 
     fn with(context: &Context, options: &LoadOptions) -> Result<Self> {
+        // Containers of these commands are there already, or are not: the files make none.
+        let options = &LoadOptions { unique_containers: false, ..options.clone() };
         if let Some(name) = options.project_name.as_ref().filter(|_| options.files.is_empty()) {
             let mut scope = Self::named(name)?;
             if !options.selected.is_empty() {

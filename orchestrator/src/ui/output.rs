@@ -15,6 +15,17 @@ pub fn stdout(text: &str) -> io::Result<()> {
     stream.flush()
 }
 
+/// Writes text to standard output as it is, with whatever control characters it holds: what programs read has to be what it
+/// is, and nothing in it is ours to colour.
+///
+/// # Errors
+/// As [`stdout`].
+pub fn verbatim(text: &str) -> io::Result<()> {
+    let mut stream = io::stdout().lock();
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
+
 /// Writes text to standard error. There is nobody left to tell when that fails.
 pub fn stderr(text: &str) {
     let mut stream = anstream::stderr().lock();

@@ -18,7 +18,7 @@ use crate::error::Result;
 pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
     // What env files hold is in none of these, so they need not be there.
     let project = |names: &[String]| {
-        let options = LoadOptions { resolve_environment: false, ..args.options(context, names) };
+        let options = LoadOptions { resolve_environment: false, ..lenient(context, args, names) };
         args.load(names, &options).map(|loaded| loaded.project)
     };
     let listing = if args.services {
@@ -37,7 +37,7 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
         lines(project(&[])?.networks.keys())
     } else if args.models {
         lines(project(&[])?.models.values().map(|model| &model.model))
-    } else if let Some(services) = &args.hash {
+    } else if let Some(services) = args.hash.as_ref().filter(|services| !services.is_empty()) {
         hashes(context, args, services)?
     } else if args.profiles {
         let project = project(&args.names)?;
@@ -54,13 +54,18 @@ pub(super) fn print(context: &Context, args: &Args) -> Result<Option<String>> {
         let found = interpolate::variables(&args.model(context)?.tree);
         if args.format()? == Format::Json { variables_json(&found) } else { variables_table(&found) }
     } else if args.environment {
-        let project = args.load(&args.names, &args.options(context, &args.names))?.project;
+        let project = args.load(&args.names, &lenient(context, args, &args.names))?.project;
         let shown = project.environment.iter().filter(|_| !args.quiet);
         lines(shown.map(|(name, value)| format!("{name}={value}")))
     } else {
         return Ok(None);
     };
     Ok(Some(listing))
+}
+
+/// The load options of a listing: names of containers, which it does not show, may be there twice.
+fn lenient(context: &Context, args: &Args, names: &[String]) -> LoadOptions {
+    LoadOptions { unique_containers: false, ..args.options(context, names) }
 }
 
 /// The name of an image that is built and has none of its own.
@@ -76,7 +81,7 @@ fn lines<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
 fn hashes(context: &Context, args: &Args, services: &str) -> Result<String> {
     // Docker Compose hashes services here whose env files are not read and whose label files are forgotten; `up` hashes env
     // files read, and label files as well as what is in them.
-    let options = LoadOptions { resolve_environment: false, ..args.options(context, &[]) };
+    let options = LoadOptions { resolve_environment: false, ..lenient(context, args, &[]) };
     let mut loaded = args.load(&[], &options)?;
     let project = &mut loaded.project;
     for service in project.services.values_mut() {
