@@ -109,7 +109,7 @@ fn what_is_wrong_with_a_router_is_a_problem() {
         entry_points: entry_points.iter().map(|name| (*name).to_owned()).collect(),
         ..Default::default()
     };
-    let mut configuration = crate::config::dynamic::Configuration::default();
+    let mut configuration = Configuration::default();
     configuration.http.routers.extend([
         ("broken@file".to_owned(), router("Host(", "noop@internal", &["web"])),
         ("half@file".to_owned(), router("Host(`h.test`)", "noop@internal", &["web", "no"])),
