@@ -60,6 +60,8 @@ pub struct Options {
     pub wait_for_server: Duration,
     /// What `ping@internal` answers while the gateway is going away; 503 if not given.
     pub terminating_status: Option<StatusCode>,
+    /// Has no `ping@internal`: nobody has asked for it.
+    pub without_ping: bool,
     /// Caps on connections.
     pub connections: ConnectionLimits,
     /// Connects to every new server until it takes a connection, for [`Status::unreached`].
@@ -220,7 +222,8 @@ impl Gateway {
             shared: Arc::clone(&shared),
             workers,
             handlers: options.handlers,
-            terminating_status: options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
+            ping: (!options.without_ping)
+                .then(|| options.terminating_status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)),
             transition: ServerTransition::new(options.reach_servers),
             status: status_sender,
         })?;

@@ -343,3 +343,6 @@ pub async fn tracer(options: Option<statics::Tracing>) -> std::result::Result<Op
 pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,8 @@ pub(super) struct Setup {
     pub(super) shared: Arc<Shared>,
     pub(super) workers: usize,
     pub(super) handlers: HashMap<String, Handler>,
-    /// What `ping@internal` answers while the gateway is going away.
-    pub(super) terminating_status: StatusCode,
+    /// What `ping@internal` answers while the gateway is going away; none for no such service.
+    pub(super) ping: Option<StatusCode>,
     pub(super) transition: ServerTransition,
     pub(super) status: watch::Sender<Status>,
 }
@@ -78,15 +78,11 @@ enum Done {
 
 impl Control {
     pub(super) fn new(setup: Setup) -> Result<Self, StartError> {
-        let Setup { shared, workers, handlers, terminating_status, transition, status } = setup;
+        let Setup { shared, workers, handlers, ping, transition, status } = setup;
         let (obtained, metrics) = (Arc::default(), Arc::clone(&shared.metrics));
         let terminating = Arc::<AtomicBool>::default();
-        let internal = InternalServices {
-            handlers,
-            terminating: Arc::clone(&terminating),
-            terminating_status,
-            metrics: Arc::clone(&metrics),
-        };
+        let internal =
+            InternalServices { handlers, terminating: Arc::clone(&terminating), ping, metrics: Arc::clone(&metrics) };
         let compiler = Compiler::new(Arc::clone(&obtained), internal)?;
         let snapshot = compiler.compile(Update::default(), None).snapshot;
         // Unbounded, as each worker breaks down but once.
@@ -289,7 +285,7 @@ mod tests {
             shared: Arc::new(shared),
             workers: 2,
             handlers: HashMap::new(),
-            terminating_status: StatusCode::SERVICE_UNAVAILABLE,
+            ping: None,
             transition: ServerTransition::default(),
             status: sender,
         };

@@ -81,8 +81,7 @@ impl Inspector {
         };
         if let Some(balancer) = &service.load_balancer {
             let servers = balancer.servers.iter().map(|server| {
-                let url =
-                    if server.url.contains("://") { server.url.clone() } else { format!("http://{}", server.url) };
+                let url = server.url.clone();
                 let known = snapshot.servers.get(&(name.to_owned(), url.clone(), server.preserve_path));
                 let state = known.map_or(ServerState::Unknown, |known| {
                     if !known.is_healthy() {

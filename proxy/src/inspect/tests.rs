@@ -14,7 +14,7 @@ http:
     office: {rule: "Host(`office.test`)", service: app, middlewares: [office, auth], entryPoints: [websecure]}
     late: {rule: "Host(`app.test`) && PathPrefix(`/api/v1`)", service: app, priority: 3, entryPoints: [websecure]}
   services:
-    app: {loadBalancer: {servers: [{url: "10.0.0.2:80"}, {url: "http://10.0.0.3"}]}}
+    app: {loadBalancer: {servers: [{url: "http://10.0.0.2:80"}, {url: "http://10.0.0.3"}]}}
   middlewares:
     inner: {chain: {middlewares: [strip, add]}}
     strip: {stripPrefix: {prefixes: [/api]}}
@@ -99,6 +99,39 @@ fn what_never_gets_to_a_router_is_said() {
     assert!(told.router.is_none() && near.reason.starts_with("its host differs a little"), "{near:?}");
     let told = explain("https://app.test/", |question| question.headers.push(("a b".to_owned(), String::new())));
     assert_eq!(told.stopped.as_deref(), Some("`a b` is not the name of a header"));
+}
+
+#[test]
+fn what_is_wrong_with_a_router_is_a_problem() {
+    let router = |rule: &str, service: &str, entry_points: &[&str]| crate::config::dynamic::Router {
+        rule: rule.to_owned(),
+        service: service.to_owned(),
+        entry_points: entry_points.iter().map(|name| (*name).to_owned()).collect(),
+        ..Default::default()
+    };
+    let mut configuration = Configuration::default();
+    configuration.http.routers.extend([
+        ("broken@file".to_owned(), router("Host(", "noop@internal", &["web"])),
+        ("half@file".to_owned(), router("Host(`h.test`)", "noop@internal", &["web", "no"])),
+        ("ping@file".to_owned(), router("Host(`p.test`)", "ping@internal", &["web"])),
+        ("what@file".to_owned(), router("Host(`w.test`)", "what@internal", &["web"])),
+        ("empty@file".to_owned(), router("Host(`e.test`)", "", &["web"])),
+    ]);
+    let web = crate::route::EntryPointModel { name: "web".to_owned(), ..Default::default() };
+    let update = Update { configuration, models: vec![web], ..Update::default() };
+    let looking = Inspector::offline(&update, &["noop@internal"]).unwrap();
+    let mut told: Vec<String> = looking.problems().iter().map(ToString::to_string).collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "router `broken@file`: error while parsing rule Host(: parsing rule Host(: 1:6: expected ')', found 'EOF'",
+            "router `empty@file`: router has no service and no child routers",
+            "router `half@file`: entryPoint \"no\" doesn't exist",
+            "router `ping@file`: ping is not enabled",
+            "router `what@file`: unknown internal service what@internal",
+        ]
+    );
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn one(all: &[Value], name: &str, word: &str) -> InternalAnswer {
 
 /// What is wrong with a question.
 fn message(status: StatusCode, text: &str) -> InternalAnswer {
-    let mut response = answer(status, Bytes::from(json!({ "message": text }).to_string()));
+    let mut response = answer(status, Bytes::from(format!("{}\n", json!({ "message": text }))));
     described(&mut response);
     response
 }

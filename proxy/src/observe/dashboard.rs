@@ -31,7 +31,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// The page for the folder `/dashboard/` and for `/`, a redirect for `/dashboard`, nothing for other paths.
 pub(super) fn answer(method: &Method, path: &str) -> InternalAnswer {
-    if method != Method::GET && method != Method::HEAD {
+    let is_there = matches!(path, "" | "/" | "/dashboard" | "/dashboard/" | "/dashboard/index.html");
+    if is_there && method != Method::GET && method != Method::HEAD {
         return with(StatusCode::METHOD_NOT_ALLOWED, "", "text/plain; charset=utf-8");
     }
     match path {
@@ -89,5 +90,6 @@ mod tests {
         let status = |path: &str| answer(&Method::GET, path).status().as_u16();
         assert_eq!(["/", "/dashboard", "/dashboard/", "/x"].map(status), [200, 302, 200, 404]);
         assert_eq!(answer(&Method::POST, "/").status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer(&Method::POST, "/x").status(), StatusCode::NOT_FOUND);
     }
 }

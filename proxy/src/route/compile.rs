@@ -1,6 +1,6 @@
 //! From a configuration to the table: models applied, rules parsed, routes ordered and indexed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{EntryPointModel, EntryPointRoutes, Route, RoutingTable, Status, provider_of, qualify};
 use crate::config::dynamic::{Configuration, Router, RouterObservability};
@@ -79,7 +79,10 @@ fn apply_models(
                     ..router.clone()
                 };
                 let part_name = if named.len() > 1 { format!("{entry_point}-{name}") } else { name.to_owned() };
-                split.push((part_name, part));
+                // An entry point may be named twice.
+                if split.iter().all(|(known, _)| *known != part_name) {
+                    split.push((part_name, part));
+                }
             }
             None => whole.entry_points.push(entry_point.clone()),
         }
@@ -108,8 +111,13 @@ fn route(name: String, router: Router, numbers: &HashMap<&str, usize>) -> Route 
     let mut errors = Vec::new();
     let mut status = Status::Enabled;
 
-    let (using, missing): (Vec<_>, Vec<_>) =
-        router.entry_points.iter().cloned().partition(|entry_point| numbers.contains_key(entry_point.as_str()));
+    let mut once = HashSet::new();
+    let (using, missing): (Vec<_>, Vec<_>) = router
+        .entry_points
+        .iter()
+        .filter(|entry_point| once.insert(entry_point.as_str()))
+        .cloned()
+        .partition(|entry_point| numbers.contains_key(entry_point.as_str()));
     for entry_point in missing {
         errors.push(format!("entryPoint \"{entry_point}\" doesn't exist"));
         status = Status::Warning;

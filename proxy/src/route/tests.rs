@@ -82,6 +82,22 @@ fn a_disabled_route_lets_the_next_one_answer() {
 }
 
 #[test]
+fn an_entry_point_that_is_named_twice_counts_once() {
+    let twice = Router { entry_points: ["web", "web", "no", "no"].map(str::to_owned).into(), ..router("Host(`a`)") };
+    let table = simple(&[("twice", twice)]);
+    let route = find(&table, "twice@file");
+    assert_eq!(route.using, ["web"]);
+    assert_eq!(route.errors(), ["entryPoint \"no\" doesn't exist"]);
+    assert!(table.ties().is_empty(), "it competes with itself: {:?}", table.ties());
+
+    let adding = EntryPointModel { tls: Some(RouterTls::default()), ..entry_point("web") };
+    let twice = Router { entry_points: ["web", "web"].map(str::to_owned).into(), ..router("Host(`a`)") };
+    let table = self::table([("twice@file".to_owned(), twice)], &[adding]);
+    assert_eq!(table.routes().len(), 1);
+    assert!(table.ties().is_empty(), "{:?}", table.ties());
+}
+
+#[test]
 fn says_why_a_router_does_not_work() {
     let on = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let table = simple(&[

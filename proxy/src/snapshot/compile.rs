@@ -75,6 +75,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, before: Option<&Snapshot>) -> (Snapsh
 
     let nothing = HashMap::new();
     let (known, slots) = before.map_or((&nothing, &[][..]), |before| (&before.servers, before.slots.as_slice()));
+    problems.extend(misread(&table));
     let mut services = services::Builder::new(inputs.config, known, slots, inputs.internal);
     let mut middlewares =
         middleware::Builder::new(&inputs.config.http.middlewares, before.map(|before| &before.middlewares));
@@ -201,6 +202,9 @@ fn build(
     services: &mut services::Builder<'_>,
     middlewares: &mut middleware::Builder<'_>,
 ) -> Result<Route, String> {
+    if router.router.service.is_empty() {
+        return Err("router has no service and no child routers".to_owned());
+    }
     let service = services.service(&router.service, middlewares).map_err(|error| error.to_string())?;
     let mut built =
         middlewares.build(&router.name, &router.middlewares, services).map_err(|error| error.to_string())?;
@@ -222,6 +226,19 @@ fn build(
         logged: router.is_logged(),
         unasked: matches!(router.name.as_str(), "api@internal" | "dashboard@internal"),
     })
+}
+
+/// What is wrong with routers as they are written: rules that cannot be read, entry points that do not exist.
+fn misread(table: &RoutingTable) -> Vec<Problem> {
+    let of = |route: &route::Route| {
+        let object = format!("router `{}`", route.name);
+        route
+            .errors()
+            .iter()
+            .map(|reason| Problem { object: object.clone(), reason: reason.clone() })
+            .collect::<Vec<_>>()
+    };
+    table.routes().iter().flat_map(of).collect()
 }
 
 /// The routes that could be built, by position. Routers of the others are disabled, and those that are not served as they ask

@@ -60,8 +60,8 @@ pub(crate) struct InternalServices {
     pub(crate) handlers: HashMap<String, Handler>,
     /// Whether the gateway is going away.
     pub(crate) terminating: Arc<AtomicBool>,
-    /// What `ping@internal` answers then.
-    pub(crate) terminating_status: StatusCode,
+    /// What `ping@internal` answers then; none for no such service.
+    pub(crate) ping: Option<StatusCode>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -70,7 +70,7 @@ impl InternalServices {
     /// The service of a qualified name.
     pub(crate) fn find(&self, name: &str) -> Option<Internal> {
         match name {
-            "ping@internal" => Some(Internal::Ping(Arc::clone(&self.terminating), self.terminating_status)),
+            "ping@internal" => self.ping.map(|status| Internal::Ping(Arc::clone(&self.terminating), status)),
             "noop@internal" => Some(Internal::Noop),
             "prometheus@internal" => self.metrics.registry().map(|_| Internal::Metrics(Arc::clone(&self.metrics))),
             other => self.handlers.get(other).cloned().map(Internal::Handler),
@@ -100,5 +100,22 @@ impl Internal {
                     .map(Body::from_bytes)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_ping_where_it_is_asked_for() {
+        let services = |ping| InternalServices {
+            handlers: HashMap::new(),
+            terminating: Arc::default(),
+            ping,
+            metrics: Arc::default(),
+        };
+        assert!(services(Some(StatusCode::SERVICE_UNAVAILABLE)).find("ping@internal").is_some());
+        assert!(services(None).find("ping@internal").is_none());
     }
 }

@@ -34,6 +34,9 @@ const MAX_HEAD: u32 = 1 << 20;
 /// Windows for answers.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
+/// Streams that a server is taken to have room for before its SETTINGS tell: the one that the connection is made for. More
+/// would wait at a server that takes one at a time (RFC 9113 section 5.1.2), though another connection would serve them.
+const STREAMS_BEFORE_SETTINGS: usize = 1;
 /// Bytes of a request's body buffered for one stream.
 const SEND_BUFFER: usize = 256 * 1024;
 
@@ -56,6 +59,7 @@ impl Connection {
         let meter = Meter::new();
         let (requests, connection) = h2::client::Builder::new()
             .enable_push(false)
+            .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MAX_HEAD)

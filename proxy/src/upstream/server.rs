@@ -30,6 +30,9 @@ pub(crate) enum BadServer {
     /// Not a URL.
     #[error("`{0}` is not a URL")]
     Url(String),
+    /// Go takes what stands before the port for a path, which must not begin like this.
+    #[error("`{0}` is not a URL: write `http://{0}`")]
+    NoScheme(String),
     /// A scheme that is not spoken.
     #[error("the scheme of `{0}` is not `http`, `https` or `h2c`")]
     Scheme(String),
@@ -114,6 +117,8 @@ impl Server {
     /// Not a URL.
     pub(crate) fn as_configured(url: &str, preserve_path: bool) -> Result<Self, BadServer> {
         let elsewhere = match (url.split_once("://"), Self::new(url, preserve_path)) {
+            (None, _) if is_colon_in_path(url) => return Err(BadServer::NoScheme(url.to_owned())),
+            (None, _) => Self::new("http://localhost", preserve_path)?,
             (_, Ok(server)) => return Ok(server),
             (Some((_, "")), Err(_)) => Self::new("http://localhost", preserve_path)?,
             (Some((_, rest)), Err(BadServer::Scheme(_))) => Self::new(&format!("http://{rest}"), preserve_path)?,
@@ -205,6 +210,15 @@ impl Server {
     }
 }
 
+/// Whether what has no `://` has a colon in the first segment of its path, as `127.0.0.1:80` has and `localhost:80`, whose
+/// scheme is `localhost`, has not.
+fn is_colon_in_path(url: &str) -> bool {
+    let Some((before, _)) = url.split('/').next().and_then(|segment| segment.split_once(':')) else { return false };
+    let is_scheme = before.starts_with(|c: char| c.is_ascii_alphabetic())
+        && before.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    !is_scheme
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -216,6 +230,12 @@ mod tests {
         let scheme = |url: &str| Server::as_configured(url, true).unwrap().scheme;
         assert_eq!(["HTTP://a", "https://a", "h2c://a"].map(scheme), [Scheme::Http, Scheme::Https, Scheme::H2c]);
         assert!(["ws://a", "ftp://a", "http://"].map(scheme).iter().all(|scheme| *scheme == Scheme::Unknown));
+        // As in Go: a path, a host without scheme, and a scheme called `localhost`.
+        assert!(["", "/x", "//a", "a", "127.0.0.1", "localhost:80"].map(scheme).iter().all(|s| *s == Scheme::Unknown));
+        for url in ["127.0.0.1:80", ":80", "a_b:80"] {
+            let told = format!("`{url}` is not a URL: write `http://{url}`");
+            assert_eq!(Server::as_configured(url, true).unwrap_err().to_string(), told);
+        }
         assert!(Server::new("ws://a", true).is_err());
         assert_eq!(Server::new("http://a/b c/", true).unwrap().base_path, "/b%20c");
         assert_eq!(Server::as_configured("http://a b/", true).unwrap_err().to_string(), "`http://a b/` is not a URL");

@@ -161,6 +161,37 @@ async fn a_connection_without_room_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_room_is_not_known_yet_carries_one_request() {
+    // Nobody is told how many streams there may be until two connections are there.
+    let (both, (tell, mut told)) = (Arc::new(tokio::sync::Barrier::new(2)), mpsc::unbounded_channel());
+    let talk = move |stream: TcpStream| {
+        let (both, tell) = (Arc::clone(&both), tell.clone());
+        async move {
+            // More than the preface: the gateway is done with opening it.
+            while stream.peek(&mut [0; 64]).await.unwrap() <= 24 {
+                tokio::task::yield_now().await;
+            }
+            tell.send(()).unwrap();
+            both.wait().await;
+            let mut connection: Connection<TcpStream, Bytes> =
+                h2::server::Builder::new().max_concurrent_streams(1).handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut answer))) = connection.accept().await {
+                say(&mut answer, "body");
+            }
+        }
+    };
+    let running = run(options(), routed("a", &[origin(talk).await.replace("http://", "h2c://")])).await;
+    let request = get("a.test", "/");
+    let later = async {
+        told.recv().await.unwrap();
+        ask(running.web, &request).await
+    };
+    let asking = async { tokio::join!(ask(running.web, &request), later) };
+    let (one, two) = tokio::time::timeout(Duration::from_secs(20), asking).await.expect("both are answered");
+    assert!(one.0.starts_with("HTTP/1.1 200 ") && two.0.starts_with("HTTP/1.1 200 "), "{one:?} {two:?}");
+}
+
+#[tokio::test]
 async fn an_upload_ends_with_its_answer() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let url = server(100, move |(request, mut answer)| {

@@ -46,6 +46,7 @@ pub(super) fn run(context: &Context, flags: &[String]) -> Result<ExitCode> {
             mark_errors: false,
             access_log: config.access_log.as_ref().map(access_log).transpose()?,
             handlers,
+            without_ping: config.ping.is_none(),
             terminating_status: config
                 .ping
                 .as_ref()
@@ -213,7 +214,8 @@ pub(in crate::cli) fn offline(context: &Context, file: &Path) -> Result<(Inspect
         resolvers: assemble::resolvers(&config, &context.environment),
         ..Update::default()
     };
-    let internal = ["api@internal", "dashboard@internal", "ping@internal", "noop@internal", "prometheus@internal"];
+    let mut internal = vec!["api@internal", "dashboard@internal", "noop@internal", "prometheus@internal"];
+    internal.extend(config.ping.as_ref().map(|_| "ping@internal"));
     let inspector = Inspector::offline(&update, &internal)
         .map_err(|error| CommandError::new(format!("cannot make keys: {error}")))?;
     Ok((inspector, assemble::entry_points(&config)))

@@ -132,7 +132,8 @@ impl<'a> Objects<'a> {
                     broken(&mut value, snapshot.broken_services.get(name));
                 }
                 let is_served = snapshot.as_ref().is_some_and(|snapshot| match protocol {
-                    "http" => snapshot.served_services.contains(name),
+                    // Traefik completes what it begins to build.
+                    "http" => snapshot.served_services.contains(name) || snapshot.broken_services.contains_key(name),
                     _ => snapshot.tcp.is_served(name),
                 });
                 if is_served {

@@ -136,11 +136,14 @@ http:
     one: {rule: "Host(`a.test`)", service: lots, entryPoints: [web], tls: {options: old}, priority: -1}
     two: {rule: "Host(`a.test`) && Path(`/2`)", service: w, entryPoints: [web, tcp], tls: {options: new}}
     three: {rule: "Host(`a.test`) && Path(`/3`)", service: half, entryPoints: [web, tcp, web], tls: {}}
+    lost: {rule: "Path(`/5`)", service: lost, entryPoints: [web, web]}
     none: {rule: "Path(`/4`)", service: half, entryPoints: [web], tls: {options: old}, middlewares: [sts]}
   services:
     half: {loadBalancer: {servers: [{url: "HTTP://127.0.0.1:1/a b"}], serversTransport: t, sticky: {cookie: {}},
            healthCheck: {path: /, interval: 0s}, responseForwarding: {flushInterval: 0s}}}
     lots: {loadBalancer: {servers: [{url: "http://127.0.0.1:1"}, {url: "ws://127.0.0.1"}], sticky: {cookie: {name: "a b"}}}}
+    lost: {loadBalancer: {servers: [{url: "http://127.0.0.1:1"}], serversTransport: no, strategy: "",
+           sticky: {cookie: {expires: 5}}, healthCheck: {path: /, mode: ""}, passiveHealthCheck: {failureWindow: 0s}}}
     unused: {loadBalancer: {servers: [{url: "http://127.0.0.1:1"}], serversTransport: t, sticky: {cookie: {}}}}
     w: {weighted: {services: [{name: half}], sticky: {cookie: {}}}}
   serversTransports:
@@ -187,6 +190,13 @@ tls:
         ("http/services/half", "/serverStatus", json!({ "http://127.0.0.1:1/a%20b": "UP" })),
         ("http/services/lots", "/loadBalancer/sticky/cookie/name", json!("a_b")),
         ("http/services/unused", "/loadBalancer/serversTransport", json!("t")),
+        ("http/services/lost", "/status", json!("disabled")),
+        ("http/services/lost", "/loadBalancer/serversTransport", json!("no@file")),
+        ("http/services/lost", "/loadBalancer/strategy", Value::Null),
+        ("http/services/lost", "/loadBalancer/sticky/cookie/expires", Value::Null),
+        ("http/services/lost", "/loadBalancer/healthCheck/mode", Value::Null),
+        ("http/services/lost", "/loadBalancer/passiveHealthCheck/failureWindow", Value::Null),
+        ("http/routers/lost", "/using", json!(["web"])),
         ("http/services/unused", "/loadBalancer/sticky/cookie/name", Value::Null),
         ("http/middlewares/cb", "/circuitBreaker/checkPeriod", Value::Null),
         ("http/middlewares/rl", "/rateLimit", json!({ "average": 1 })),
@@ -210,9 +220,12 @@ tls:
         assert_eq!(object.pointer(place).cloned().unwrap_or_default(), expected, "{path} {place}: {object}");
     }
     for (query, expected) in [
-        ("routers?sortBy=priority", vec!["one@file", "none@file", "three@file", "two@file"]),
-        ("routers?sortBy=entryPoints", vec!["none@file", "one@file", "two@file", "three@file"]),
-        ("services?sortBy=servers", vec!["noop@internal", "w@file", "half@file", "unused@file", "lots@file"]),
+        ("routers?sortBy=priority", vec!["one@file", "lost@file", "none@file", "three@file", "two@file"]),
+        ("routers?sortBy=entryPoints", vec!["none@file", "one@file", "lost@file", "two@file", "three@file"]),
+        (
+            "services?sortBy=servers",
+            vec!["noop@internal", "w@file", "half@file", "lost@file", "unused@file", "lots@file"],
+        ),
     ] {
         let (_, list) = get(&api, &format!("/api/http/{query}"));
         assert_eq!(names(&list), expected, "{query}");

@@ -7,8 +7,8 @@ use crate::config::dynamic::Cookie;
 use crate::route::{provider_of, qualify};
 use crate::upstream::sticky::Sticky;
 
-/// Durations and numbers that are left out where they are zero.
-const OPTIONAL: [&str; 8] = [
+/// What is left out where it is zero or empty.
+const OPTIONAL: [&str; 11] = [
     "/circuitBreaker/checkPeriod",
     "/circuitBreaker/fallbackDuration",
     "/circuitBreaker/recoveryDuration",
@@ -17,7 +17,13 @@ const OPTIONAL: [&str; 8] = [
     "/loadBalancer/healthCheck/interval",
     "/loadBalancer/healthCheck/timeout",
     "/loadBalancer/responseForwarding/flushInterval",
+    "/loadBalancer/passiveHealthCheck/failureWindow",
+    "/loadBalancer/healthCheck/mode",
+    "/loadBalancer/strategy",
 ];
+
+/// Where services have sticky cookies.
+const COOKIES: [&str; 2] = ["/loadBalancer/sticky/cookie", "/weighted/sticky/cookie"];
 
 /// Completes a service that some router has.
 pub(super) fn complete(service: &mut Value, name: &str) {
@@ -27,7 +33,7 @@ pub(super) fn complete(service: &mut Value, name: &str) {
         let transport = qualify(transport, provider_of(name));
         put(balancer, "serversTransport", json!(transport));
     }
-    for place in ["/loadBalancer/sticky/cookie", "/weighted/sticky/cookie"] {
+    for place in COOKIES {
         if let Some(cookie) = service.pointer_mut(place) {
             let named = cookie.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
             let sticky = Sticky::new(name, &Cookie { name: named, ..Cookie::default() });
@@ -41,8 +47,14 @@ pub(super) fn without_zero(object: &mut Value) {
     for place in OPTIONAL {
         let Some((parent, field)) = place.rsplit_once('/') else { continue };
         let Some(fields) = object.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
-        if fields.get(field).is_some_and(|value| value == "0s" || value == 0) {
+        if fields.get(field).is_some_and(|value| value == "0s" || value == 0 || value == "") {
             fields.remove(field);
+        }
+    }
+    // Traefik never tells it.
+    for place in COOKIES {
+        if let Some(cookie) = object.pointer_mut(place).and_then(Value::as_object_mut) {
+            cookie.remove("expires");
         }
     }
 }

@@ -24,6 +24,10 @@ use super::{LoadBalancer, Service, Untold};
 pub(crate) enum Unbuildable {
     #[error("the service \"{0}\" does not exist")]
     Missing(String),
+    #[error("unknown internal service {0}")]
+    UnknownInternal(String),
+    #[error("{0} is not enabled")]
+    Off(String),
     #[error("the service \"{0}\" does not have any type defined")]
     NoKind(String),
     #[error(
@@ -53,6 +57,15 @@ pub(crate) enum Unbuildable {
     Statuses { service: String, reason: String },
     #[error("{0}")]
     Middleware(String),
+}
+
+/// Why there is no service of a name.
+fn missing(name: &str) -> Unbuildable {
+    match name.strip_suffix("@internal") {
+        Some(part @ ("api" | "dashboard" | "ping" | "prometheus")) => Unbuildable::Off(part.to_owned()),
+        Some(_) => Unbuildable::UnknownInternal(name.to_owned()),
+        None => Unbuildable::Missing(name.to_owned()),
+    }
 }
 
 /// Builds services by name, each once.
@@ -145,7 +158,7 @@ impl<'a> Builder<'a> {
         if let Some(internal) = (self.internal)(name) {
             return Ok(Service::Internal(internal));
         }
-        let config = self.config.http.services.get(name).ok_or_else(|| Unbuildable::Missing(name.to_owned()))?;
+        let config = self.config.http.services.get(name).ok_or_else(|| missing(name))?;
         let kinds = [
             config.load_balancer.is_some(),
             config.weighted.is_some(),
@@ -246,7 +259,7 @@ impl<'a> Builder<'a> {
         let mut members = Vec::new();
         let mut slots = Vec::new();
         for server in &config.servers {
-            let url = if server.url.contains("://") { server.url.clone() } else { format!("http://{}", server.url) };
+            let url = server.url.clone();
             let transport = self.transport(&config.servers_transport, name, &url)?;
             let key = (name.to_owned(), url.clone(), server.preserve_path);
             let known = match self.servers.get(&key).or_else(|| self.known.get(&key)) {
