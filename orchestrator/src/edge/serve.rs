@@ -1,5 +1,8 @@
 //! The gateway's process: serves what the agent wrote, and says how it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,6 +81,7 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         tracing: None,
         status: Status::default(),
         files: known,
+        unread: false,
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
     let (inherited, predecessor) = inheritance.map(InheritedSockets::split).unzip();
@@ -163,11 +167,19 @@ struct Serving {
     status: Status,
     /// What it is made of.
     files: ConfigurationFiles,
+    /// A reading has begun and not come to its end: it was broken off when another gateway took over, and nothing else tells
+    /// of the change that it was for.
+    unread: bool,
 }
 
 impl Serving {
     /// Serves what the files say and says how it is, until something is wrong with the gateway itself.
     async fn follow(&mut self, root: &Path, gateway: &Gateway, files: &mut FileWatch) -> CommandError {
+        if self.unread
+            && let Err(error) = self.read(root, gateway, Inherited::default()).await
+        {
+            return error;
+        }
         loop {
             if let Err(error) = self.tell_status().await {
                 return error;
@@ -190,7 +202,20 @@ impl Serving {
     /// Reads the configuration and puts it in force. One that cannot be read leaves the last one in force.
     /// Entry points take over those of the listening sockets that are theirs.
     async fn read(&mut self, root: &Path, gateway: &Gateway, inherited: Inherited) -> Result<()> {
-        let Some(mut edge) = load(state::edge_path(root)).await else { return Ok(()) };
+        self.unread = true;
+        if let Some(edge) = load(state::edge_path(root)).await {
+            self.put_in_force(edge, gateway, inherited).await?;
+        }
+        self.unread = false;
+        Ok(())
+    }
+
+    async fn put_in_force(
+        &mut self,
+        mut edge: EdgeConfiguration,
+        gateway: &Gateway,
+        inherited: Inherited,
+    ) -> Result<()> {
         // Before they are read: a change after that is seen.
         self.files.set_named(edge.dynamic.files());
         self.observe(&edge, gateway).await;
