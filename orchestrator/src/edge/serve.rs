@@ -82,6 +82,7 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         status: Status::default(),
         files: known,
         unread: false,
+        status_file: STATUS.into(),
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
     let (inherited, predecessor) = inheritance.map(InheritedSockets::split).unzip();
@@ -170,6 +171,8 @@ struct Serving {
     /// A reading has begun and not come to its end: it was broken off when another gateway took over, and nothing else tells
     /// of the change that it was for.
     unread: bool,
+    /// Where the status is told as a file.
+    status_file: PathBuf,
 }
 
 impl Serving {
@@ -304,10 +307,12 @@ impl Serving {
                 }
             }
         }
-        let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
+        let fail = |error: &dyn std::fmt::Display| {
+            CommandError::new(format!("cannot write `{}`: {error}", self.status_file.display()))
+        };
         let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
-        let line = text.clone();
-        tokio::task::spawn_blocking(move || proxy::file::replace(Path::new(STATUS), text.as_bytes()))
+        let (line, file) = (text.clone(), self.status_file.clone());
+        tokio::task::spawn_blocking(move || proxy::file::replace(&file, text.as_bytes()))
             .await
             .map_err(|error| fail(&error))?
             .map_err(|error| fail(&error))?;

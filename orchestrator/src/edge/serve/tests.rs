@@ -24,6 +24,7 @@ async fn a_reading_that_was_broken_off_is_made_up_for() {
         status: Status::default(),
         files: known,
         unread: false,
+        status_file: root.path().join("status.json"),
     };
     {
         let read = std::pin::pin!(serving.read(root.path(), &gateway, Inherited::default()));
@@ -35,8 +36,7 @@ async fn a_reading_that_was_broken_off_is_made_up_for() {
     {
         let mut follow = std::pin::pin!(serving.follow(root.path(), &gateway, &mut files));
         tokio::select! {
-            // Where there is no folder for the status.
-            _ = &mut follow => {}
+            error = &mut follow => panic!("{error}"),
             changed = viewed.changed() => changed.unwrap(),
             () = tokio::time::sleep(Duration::from_secs(20)) => {}
         }
