@@ -4,6 +4,7 @@
 //! read; when it comes back, it starts from the files and the engine's answer: it keeps nothing of its own.
 
 mod beneath;
+mod dying;
 pub mod export;
 pub mod mirror;
 mod restart_unhealthy;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use dying::Dying;
 use export::Mounted;
 use restart_unhealthy::{Healer, Restart};
 
@@ -36,12 +38,8 @@ use crate::watch::{ConfigurationFiles, FileWatch, settle};
 /// Pauses between attempts to reach an engine that is gone.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Events that are kept while the engine is asked; of more, the oldest are forgotten.
-const BACKLOG: usize = 1024;
 /// Restarts that are under way when the agent is told to end have this time: one that is cut off leaves its container down.
 const LAST_RESTARTS: Duration = Duration::from_secs(25);
-/// A container that was told to end and still runs after this time has taken the signal for something else.
-const DYING: Duration = Duration::from_secs(30);
 
 /// Works until `stop` is done.
 ///
@@ -66,7 +64,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
     }
 
     let (wake, mut woken) = mpsc::channel(1);
-    let (tell, mut told) = broadcast::channel(BACKLOG);
+    let (tell, dying) = watch::channel(Dying::default());
     let listener = tokio::spawn(listen(engine.clone(), wake, tell));
     let files = Files::new(root.join("gateway/files"));
     let mut agent = Agent {
@@ -74,14 +72,13 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
         root,
         files: Some(files),
         known,
-        dying: BTreeMap::new(),
+        dying,
         problems: BTreeSet::new(),
         healer: Healer::default(),
         restarts: JoinSet::new(),
     };
     tokio::pin!(stop);
     loop {
-        agent.note_all(&mut told);
         let again = match agent.rebuild().await {
             Ok(again) => again,
             Err(error) => {
@@ -103,7 +100,7 @@ pub async fn run(engine: Engine, root: PathBuf, stop: impl Future<Output = ()>) 
 }
 
 /// Hands the engine's events on, for as long as it takes.
-async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: broadcast::Sender<Event>) {
+async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: watch::Sender<Dying>) {
     let mut pause = FIRST_PAUSE;
     loop {
         match engine.events(&LabelFilter::default()).await {
@@ -124,7 +121,7 @@ async fn listen(engine: Engine, wake: mpsc::Sender<()>, tell: broadcast::Sender<
 async fn hand_on(
     events: &mut BoxStream<'static, backend::Result<Event>>,
     wake: &mpsc::Sender<()>,
-    tell: &broadcast::Sender<Event>,
+    tell: &watch::Sender<Dying>,
     pause: &mut Duration,
 ) -> String {
     loop {
@@ -132,7 +129,7 @@ async fn hand_on(
             Some(Ok(event)) => {
                 *pause = FIRST_PAUSE;
                 if concerns_routes(&event) {
-                    let _ = tell.send(event);
+                    tell.send_if_modified(|dying| dying.note(&event));
                     let _ = wake.try_send(());
                 }
             }
@@ -154,11 +151,6 @@ fn concerns_routes(event: &Event) -> bool {
     }
 }
 
-/// Signals that ask a process to end; `WINCH` is how Apache is asked.
-fn ends(signal: &str) -> bool {
-    matches!(signal, "2" | "3" | "9" | "15" | "28" | "SIGINT" | "SIGQUIT" | "SIGKILL" | "SIGTERM" | "SIGWINCH")
-}
-
 struct Agent {
     engine: Engine,
     root: PathBuf,
@@ -166,8 +158,8 @@ struct Agent {
     files: Option<Files>,
     /// Which host files matter.
     known: ConfigurationFiles,
-    /// Containers that were told to end, with the time when they were.
-    dying: BTreeMap<String, Instant>,
+    /// Who is about to go, as the listener knows it.
+    dying: watch::Receiver<Dying>,
     /// What has been complained about already.
     problems: BTreeSet<String>,
     /// Who was restarted for being unhealthy.
@@ -220,31 +212,6 @@ impl Agent {
         Ok(modes)
     }
 
-    /// Takes the events that have come since the last look.
-    fn note_all(&mut self, events: &mut broadcast::Receiver<Event>) {
-        loop {
-            match events.try_recv() {
-                Ok(event) => self.note(&event),
-                // Whom the lost ones were about nobody knows: the listing says who runs.
-                Err(broadcast::error::TryRecvError::Lagged(_)) => self.dying.clear(),
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Remembers who is about to go: requests must not be sent there any more.
-    fn note(&mut self, event: &Event) {
-        match event.action.as_str() {
-            "kill" if event.attributes.get("signal").is_some_and(|signal| ends(signal)) => {
-                self.dying.insert(event.id.clone(), Instant::now());
-            }
-            "die" | "start" | "destroy" => {
-                self.dying.remove(&event.id);
-            }
-            _ => {}
-        }
-    }
-
     /// Writes the gateway's files anew where they differ. Returns when to look again without being woken.
     async fn rebuild(&mut self) -> Result<Option<Duration>> {
         // The project files come first: containers listed later are at least as new as the revision they carry.
@@ -262,13 +229,14 @@ impl Agent {
             .map_err(|error| CommandError::new(format!("reading the project files was cut off: {error}")))?
             .map_err(|error| CommandError::new(format!("the project files cannot be read: {error}")))?;
 
-        self.dying.retain(|_, since| since.elapsed() < DYING);
+        // Before the engine is asked: one that ends or starts meanwhile may be listed as it was.
+        let dying = self.dying.borrow().clone();
         let containers: Vec<Container> = self
             .engine
             .containers(&LabelFilter::default())
             .await?
             .into_iter()
-            .filter(|container| !self.dying.contains_key(&container.id))
+            .filter(|container| !dying.contains(&container.id))
             .filter(|container| projects.values().all(|file| !file.leaving.contains(&container.id)))
             .collect();
         let (due, heal) = self.healer.due(&projects, &containers, Instant::now());
@@ -298,8 +266,7 @@ impl Agent {
             // A file that matters only from now on may have changed since it was copied.
             return Ok(Some(Duration::ZERO));
         }
-        let dying = (!self.dying.is_empty()).then_some(DYING);
-        Ok(dying.into_iter().chain(heal).min())
+        Ok(dying.look_again().into_iter().chain(heal).min())
     }
 }
 

@@ -17,7 +17,7 @@ fn agent(root: &Path) -> Agent {
         root: root.to_owned(),
         files: None,
         known: ConfigurationFiles::default(),
-        dying: BTreeMap::new(),
+        dying: watch::channel(Dying::default()).1,
         problems: BTreeSet::new(),
         healer: Healer::default(),
         restarts: JoinSet::new(),
@@ -70,12 +70,11 @@ async fn why_the_events_ended_is_known() {
         message: "connection reset".to_owned(),
     };
     let (wake, mut woken) = mpsc::channel(1);
-    let (tell, mut told) = broadcast::channel(8);
+    let (tell, _told) = watch::channel(Dying::default());
     let mut pause = LONGEST_PAUSE;
     let events = vec![Ok(event("container", "start")), Ok(event("image", "pull")), Err(broken)];
     let reason = hand_on(&mut stream::iter(events).boxed(), &wake, &tell, &mut pause).await;
     assert!(reason.contains("connection reset"), "{reason}");
-    assert_eq!((told.try_recv().unwrap().action.as_str(), told.try_recv().is_err()), ("start", true));
     assert_eq!((woken.try_recv(), pause), (Ok(()), FIRST_PAUSE));
     let reason = hand_on(&mut stream::empty().boxed(), &wake, &tell, &mut pause).await;
     assert!(reason.contains("no more"), "{reason}");
@@ -97,35 +96,23 @@ fn events_that_routes_depend_on() {
 }
 
 #[tokio::test]
-async fn who_was_told_to_end_gets_no_more_requests() {
-    let mut agent = agent(Path::new("/nowhere"));
-    let mut kill = event("container", "kill");
-    for (signal, dies) in [("1", false), ("SIGHUP", false), ("15", true), ("SIGWINCH", true)] {
-        kill.attributes.insert("signal".to_owned(), signal.to_owned());
-        agent.note(&kill);
-        assert_eq!(agent.dying.contains_key("c"), dies, "{signal}");
-        agent.note(&event("container", "start"));
-        assert!(agent.dying.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn events_that_were_lost_are_made_up_for_by_looking() {
-    let mut agent = agent(Path::new("/nowhere"));
-    let (tell, mut told) = broadcast::channel(2);
-    let kill = |id: &str| {
+async fn however_many_events_come_nobody_who_is_told_to_end_is_forgotten() {
+    let kill = |id: String| {
         let attributes = BTreeMap::from([("signal".to_owned(), "15".to_owned())]);
-        Event { id: id.to_owned(), attributes, ..event("container", "kill") }
+        Event { id, attributes, ..event("container", "kill") }
     };
-    tell.send(kill("a")).unwrap();
-    agent.note_all(&mut told);
-    assert_eq!(agent.dying.keys().collect::<Vec<_>>(), ["a"]);
-    // The end of the first is among those that are lost.
-    for event in [event("container", "die"), kill("b"), kill("c"), kill("d")] {
-        tell.send(event).unwrap();
-    }
-    agent.note_all(&mut told);
-    assert_eq!(agent.dying.keys().collect::<Vec<_>>(), ["c", "d"]);
+    let others = (0..5000).flat_map(move |number| {
+        let id = format!("other {number}");
+        [kill(id.clone()), Event { id, ..event("container", "die") }]
+    });
+    let events = [kill("a".to_owned()), kill("b".to_owned())].into_iter().chain(others);
+    let events = events.chain([Event { id: "b".to_owned(), ..event("container", "start") }]);
+    let (wake, _woken) = mpsc::channel(1);
+    // Nobody looks while they come.
+    let (tell, told) = watch::channel(Dying::default());
+    hand_on(&mut stream::iter(events.map(Ok)).boxed(), &wake, &tell, &mut LONGEST_PAUSE.clone()).await;
+    let dying = told.borrow();
+    assert_eq!(["a", "b", "other 0", "other 4999"].map(|id| dying.contains(id)), [true, false, false, false]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,8 @@
 //! The gateway's process: serves what the agent wrote, and says how it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,6 +81,8 @@ pub async fn run(root: PathBuf, names: Names, stop: impl Future<Output = ()>) ->
         tracing: None,
         status: Status::default(),
         files: known,
+        unread: false,
+        status_file: STATUS.into(),
     };
     let inheritance = inherit(names.predecessor.as_deref()).await;
     let (inherited, predecessor) = inheritance.map(InheritedSockets::split).unzip();
@@ -163,11 +168,21 @@ struct Serving {
     status: Status,
     /// What it is made of.
     files: ConfigurationFiles,
+    /// A reading has begun and not come to its end: it was broken off when another gateway took over, and nothing else tells
+    /// of the change that it was for.
+    unread: bool,
+    /// Where the status is told as a file.
+    status_file: PathBuf,
 }
 
 impl Serving {
     /// Serves what the files say and says how it is, until something is wrong with the gateway itself.
     async fn follow(&mut self, root: &Path, gateway: &Gateway, files: &mut FileWatch) -> CommandError {
+        if self.unread
+            && let Err(error) = self.read(root, gateway, Inherited::default()).await
+        {
+            return error;
+        }
         loop {
             if let Err(error) = self.tell_status().await {
                 return error;
@@ -190,7 +205,20 @@ impl Serving {
     /// Reads the configuration and puts it in force. One that cannot be read leaves the last one in force.
     /// Entry points take over those of the listening sockets that are theirs.
     async fn read(&mut self, root: &Path, gateway: &Gateway, inherited: Inherited) -> Result<()> {
-        let Some(mut edge) = load(state::edge_path(root)).await else { return Ok(()) };
+        self.unread = true;
+        if let Some(edge) = load(state::edge_path(root)).await {
+            self.put_in_force(edge, gateway, inherited).await?;
+        }
+        self.unread = false;
+        Ok(())
+    }
+
+    async fn put_in_force(
+        &mut self,
+        mut edge: EdgeConfiguration,
+        gateway: &Gateway,
+        inherited: Inherited,
+    ) -> Result<()> {
         // Before they are read: a change after that is seen.
         self.files.set_named(edge.dynamic.files());
         self.observe(&edge, gateway).await;
@@ -279,10 +307,12 @@ impl Serving {
                 }
             }
         }
-        let fail = |error: &dyn std::fmt::Display| CommandError::new(format!("cannot write `{STATUS}`: {error}"));
+        let fail = |error: &dyn std::fmt::Display| {
+            CommandError::new(format!("cannot write `{}`: {error}", self.status_file.display()))
+        };
         let text = serde_json::to_string(&status).map_err(|error| fail(&error))?;
-        let line = text.clone();
-        tokio::task::spawn_blocking(move || proxy::file::replace(Path::new(STATUS), text.as_bytes()))
+        let (line, file) = (text.clone(), self.status_file.clone());
+        tokio::task::spawn_blocking(move || proxy::file::replace(&file, text.as_bytes()))
             .await
             .map_err(|error| fail(&error))?
             .map_err(|error| fail(&error))?;
@@ -343,6 +373,3 @@ pub async fn tracer(options: Option<statics::Tracing>) -> std::result::Result<Op
 pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
-
-#[cfg(test)]
-mod tests;

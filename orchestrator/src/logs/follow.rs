@@ -15,6 +15,7 @@ use super::lines::{Line, Lines};
 use super::merge::{Merge, Next};
 use super::{BATCH, Item, Request, Source, Stay};
 use crate::backend::{Container, Engine, Error, ErrorKind, Event, LogOptions, LogRecord, Result, State};
+use crate::labels;
 
 /// How long the last container may be gone, where somebody has stopped it, before that is the end: a restart takes a moment.
 const LINGER: Duration = Duration::from_secs(2);
@@ -104,6 +105,7 @@ pub(super) async fn run(
         signalled: HashSet::new(),
         unexplained: HashSet::new(),
         patience: LINGER,
+        quiet_since: None,
     };
     // `Gone` is no failure: whoever dropped the receiver knows.
     let _ = follower.read(&containers, events).await;
@@ -134,6 +136,8 @@ struct Follower {
     unexplained: HashSet<String>,
     /// How long to wait, once nothing is read any more, before that may be the end.
     patience: Duration,
+    /// Since when nothing is read any more that the end waits for, and its containers do nothing.
+    quiet_since: Option<Instant>,
 }
 
 impl Follower {
@@ -293,6 +297,9 @@ impl Follower {
                 return self.flush_all().await;
             }
             let patience = if self.unexplained.is_empty() { self.patience } else { LINGER };
+            // What others do, such as the checks of a container that runs on, does not make the wait any longer.
+            self.quiet_since = idle.then(|| self.quiet_since.unwrap_or_else(Instant::now));
+            let deadline = self.quiet_since.unwrap_or_else(Instant::now) + patience;
             tokio::select! {
                 () = self.items.closed() => return Err(Gone),
                 Ok(()) = self.stay.changed(), if !is_last => {}
@@ -312,9 +319,9 @@ impl Follower {
                         return self.fail(error).await;
                     }
                 },
-                () = tokio::time::sleep(patience), if idle => {
+                () = tokio::time::sleep_until(deadline), if idle => {
                     match self.somebody_lives().await {
-                        Ok(true) => self.patience = LINGER,
+                        Ok(true) => (self.patience, self.quiet_since) = (LINGER, None),
                         Ok(false) => return self.flush_all().await,
                         Err(error) => return self.fail(error).await,
                     }
@@ -340,6 +347,10 @@ impl Follower {
         if event.kind != "container" || !self.request.selects(&event.attributes) {
             return Ok(());
         }
+        let awaited = self.request.awaits(event.attributes.get(labels::SERVICE).map_or("", String::as_str));
+        if awaited {
+            self.quiet_since = None;
+        }
         match event.action.as_str() {
             "start" if self.active.contains_key(&event.id) => self.again.push(event.id),
             "kill" => {
@@ -360,7 +371,10 @@ impl Follower {
             "die" if self.told.remove(&event.id) => {}
             "die" => {
                 self.unexplained.remove(&event.id);
-                self.patience = if self.signalled.remove(&event.id) { LINGER } else { Duration::ZERO };
+                let signalled = self.signalled.remove(&event.id);
+                if awaited {
+                    self.patience = if signalled { LINGER } else { Duration::ZERO };
+                }
                 let code = event.attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0);
                 // The engine waits a moment before it starts it again; after the last lines have been read that may be over.
                 let detail = self.engine.container(&event.id).await;

@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::lines::Lines;
 use super::{Item, Logs, Request};
 use crate::backend::memory::{Fault, Memory};
-use crate::backend::{Backend, ContainerSpec, Engine, LogRecord, Stream};
+use crate::backend::{Backend, ContainerSpec, Engine, ExecSpec, LogRecord, Stream};
 use crate::labels;
 
 fn record(nanos: u32, text: &str) -> LogRecord {
@@ -215,6 +215,31 @@ async fn only_who_was_stopped_is_waited_for() {
         let took = start.elapsed();
         assert_eq!(took >= std::time::Duration::from_secs(2), lingers, "{took:?}, {stopped}, {left}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_do_does_not_put_the_end_off() {
+    let (memory, engine) = engine().await;
+    container(&memory, "p-tests-1", "tests").await;
+    container(&memory, "p-db-1", "db").await;
+    let awaited = Some(["tests".to_owned()].into());
+    let mut logs = Logs::open(&engine, Request { awaited, ..request(true) }).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    let checks = tokio::spawn({
+        let memory = Arc::clone(&memory);
+        async move {
+            loop {
+                let _ = memory.exec("p-db-1", &ExecSpec::default()).await.unwrap();
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+        }
+    });
+    let start = tokio::time::Instant::now();
+    memory.stop_container("p-tests-1", None).await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), shown(&mut logs, 9)).await;
+    checks.abort();
+    assert_eq!(ended.unwrap(), ["tests-1 exited 0"]);
+    assert!(start.elapsed() >= std::time::Duration::from_secs(2), "it may have been started again");
 }
 
 #[tokio::test]

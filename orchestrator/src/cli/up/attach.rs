@@ -1,6 +1,7 @@
 //! An attached `up`: what containers print, until they have all ended or an interrupt stops them.
 
 mod beside;
+mod exit_code;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use crate::error::{INTERRUPTED, Result};
 use crate::logs::print::{Look, Printer, Time, stdout_color};
 use crate::logs::{Item, Logs, Request, Source};
 use crate::reconcile::lifecycle;
-use crate::reconcile::observed::{is_oneoff, of_project, service_of};
+use crate::reconcile::observed::{of_project, service_of};
 use crate::ui::output;
 use beside::Beside;
 pub(super) use beside::{NOTHING_TO_WATCH, Watch};
+use exit_code::{code_of, exit_code};
 
 /// How long the last lines of stopped containers are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -87,7 +89,7 @@ struct Session<'a> {
     audience: Audience,
     /// Exit code, once something has ended the session.
     end: Option<u8>,
-    /// The exit code is to be that of `--exit-code-from`, whose container has still to be stopped.
+    /// The exit code is to be that of `--exit-code-from`, if its containers end as well: those that were not asked for run on.
     owed: bool,
     /// Beside a watch: whether it replaces or restarts containers at the moment.
     acting: Option<Arc<AtomicBool>>,
@@ -107,7 +109,7 @@ impl Session<'_> {
             services.clear();
             awaited = None;
         } else if services.is_empty() {
-            // What was asked for is brought by a program, and has no container.
+            // All that was asked for is brought by programs: there are no containers.
             return Ok(ExitCode::SUCCESS);
         }
         let request = Request {
@@ -217,21 +219,6 @@ impl Session<'_> {
         self.end.is_none() && ends
     }
 
-    /// The code that the containers of a service, which have ended, have ended with: that of the first which failed.
-    async fn code_of(&self, service: &str) -> Result<u8> {
-        let runner = &self.prepared.runner;
-        let found = runner.engine.containers(&of_project(&runner.project)).await?;
-        let of_service = found.iter().filter(|container| service_of(container) == service && !is_oneoff(container));
-        let codes = of_service.map(async |container| runner.engine.container(&container.id).await);
-        for container in join_all(codes).await {
-            let code = exit_code(container?.exit_code);
-            if code != 0 {
-                return Ok(code);
-            }
-        }
-        Ok(0)
-    }
-
     /// Whether the watch has ended a container, to replace it or to start it again: it may be told of later.
     async fn is_watchs_doing(&self, container: &str) -> bool {
         let Some(acting) = &self.acting else { return false };
@@ -283,16 +270,13 @@ impl Session<'_> {
             output.printer.finish().await?;
         }
         stopped?;
-        match &self.args.exit_code_from {
-            Some(service) if self.owed => Ok(ExitCode::from(self.code_of(service).await?)),
-            _ => Ok(code),
-        }
+        let runner = &self.prepared.runner;
+        let owed = match &self.args.exit_code_from {
+            Some(service) if self.owed => code_of(&runner.engine, &runner.project, service).await?,
+            _ => None,
+        };
+        Ok(owed.map_or(code, ExitCode::from))
     }
-}
-
-/// A container's exit code as ours.
-fn exit_code(code: i64) -> u8 {
-    u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 /// Shows the next item, if there is a log at all; false at its end.

@@ -13,7 +13,8 @@ pub(super) struct Audience {
     /// What they print is shown.
     pub(super) shown: BTreeSet<String>,
     /// Their ends are told, may end the session, and do so when the last one has ended. As with Docker Compose these are the
-    /// services named on the command line: what they depend on runs on. Where none is named, those that are shown.
+    /// services named on the command line: what they depend on runs on. Where none is named, those that are shown, or all of
+    /// them where nothing is. Empty only where no service is brought up that has containers.
     pub(super) awaited: BTreeSet<String>,
 }
 
@@ -44,12 +45,10 @@ impl Audience {
         if shown.is_empty() && !selected.is_empty() {
             shown = names(&|_| true);
         }
-        let mut awaited = if args.names_services() { selected } else { shown.clone() };
-        awaited.extend(args.exit_code_from.clone());
         shown.retain(|name| !args.no_attach.contains(name));
-        if !args.names_services() {
-            awaited.retain(|name| !args.no_attach.contains(name) || args.exit_code_from.as_ref() == Some(name));
-        }
+        // Who wants to see nothing still waits for the end.
+        let mut awaited = if args.names_services() || shown.is_empty() { selected } else { shown.clone() };
+        awaited.extend(args.exit_code_from.clone());
         Ok(Self { shown, awaited })
     }
 
@@ -98,13 +97,17 @@ mod tests {
     fn what_was_named_is_stayed_for_and_else_what_is_shown() {
         type Names = &'static [&'static str];
         const ALL: Names = &["app", "db", "quiet"];
-        let table: [(&str, Names, Names, Names); 13] = [
+        let table: [(&str, Names, Names, Names); 17] = [
             ("up", ALL, &["app", "db"], &["app", "db"]),
             ("up app", &["app"], &["app"], &["app"]),
             ("up --attach-dependencies app", &["app"], &["app", "db"], &["app"]),
             ("up --attach db app", &["app"], &["db"], &["app"]),
             ("up --attach db", ALL, &["db"], &["db"]),
             ("up --no-attach db", ALL, &["app"], &["app"]),
+            ("up --no-attach app", ALL, &["db"], &["db"]),
+            ("up --no-attach app --no-attach db", ALL, &[], ALL),
+            ("up --no-attach db --attach db", ALL, &[], ALL),
+            ("up --no-attach app", &["app"], &[], &["app"]),
             ("up --no-attach app app", &["app"], &[], &["app"]),
             ("up --no-attach app app quiet", &["app", "quiet"], &[], &["app", "quiet"]),
             ("up quiet", &["quiet"], ALL, &["quiet"]),

@@ -1,10 +1,12 @@
 //! What is served, from the file that the agent writes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use futures_util::poll;
+
 use super::*;
 
 /// A gateway that serves nothing yet, and what it is told by.
-async fn serving() -> (Serving, Gateway) {
+async fn serving(root: &Path) -> (Serving, Gateway) {
     let gateway = Gateway::start(Options::default()).await.unwrap();
     let serving = Serving {
         api: Api::new("0", "", true),
@@ -16,6 +18,8 @@ async fn serving() -> (Serving, Gateway) {
         tracing: None,
         status: Status::default(),
         files: ConfigurationFiles::default(),
+        unread: false,
+        status_file: root.join("status.json"),
     };
     (serving, gateway)
 }
@@ -36,7 +40,7 @@ async fn what_cannot_be_read_leaves_the_last_configuration_in_force() {
     let root = tempfile::tempdir().unwrap();
     let path = state::edge_path(root.path());
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let (mut serving, gateway) = serving().await;
+    let (mut serving, gateway) = serving(root.path()).await;
     serving.read(root.path(), &gateway, Inherited::default()).await.unwrap();
     assert_eq!(serving.status, Status::default(), "there is nothing yet");
 
@@ -64,4 +68,31 @@ async fn what_cannot_be_read_leaves_the_last_configuration_in_force() {
 async fn nobody_to_take_over_from_is_no_mistake() {
     assert!(inherit(None).await.is_none());
     assert!(inherit(Some("stack-test-nobody-is-here")).await.is_none());
+}
+
+#[tokio::test]
+async fn a_reading_that_was_broken_off_is_made_up_for() {
+    let root = tempfile::tempdir().unwrap();
+    let edge = state::edge_path(root.path());
+    fs::create_dir_all(edge.parent().unwrap()).unwrap();
+    fs::write(&edge, serde_json::to_vec(&EdgeConfiguration::default()).unwrap()).unwrap();
+    let (mut serving, gateway) = serving(root.path()).await;
+    let mut viewed = serving.view.subscribe();
+    {
+        let read = std::pin::pin!(serving.read(root.path(), &gateway, Inherited::default()));
+        assert!(poll!(read).is_pending());
+    }
+    assert!(viewed.borrow_and_update().is_none(), "it was broken off");
+    // None of its folders is watched: no change is told of.
+    let mut files = FileWatch::new(|_| false).unwrap();
+    {
+        let mut follow = std::pin::pin!(serving.follow(root.path(), &gateway, &mut files));
+        tokio::select! {
+            error = &mut follow => panic!("{error}"),
+            changed = viewed.changed() => changed.unwrap(),
+            () = tokio::time::sleep(Duration::from_secs(20)) => {}
+        }
+    }
+    assert!(viewed.borrow().is_some() && !serving.unread);
+    gateway.shutdown(Duration::ZERO, Duration::ZERO).await;
 }
