@@ -1,6 +1,7 @@
 //! The spanned tree that every stage before [`crate::model`] works on.
 
 mod alias;
+mod brackets;
 mod mapping;
 mod parse;
 mod scalar;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::client::free_port;
 use crate::command::{Background, run};
-use crate::engine::skip_without_peer;
+use crate::engine::{Peer, skip_without_peer};
 use crate::wait::eventually;
 
 /// A running authority; gone when dropped.
@@ -54,7 +54,7 @@ impl Pebble {
                 .is_ok_and(|run| run.status.success())
         });
         if !installed {
-            skip_without_peer(scenario, "pebble is not installed (`apt-get install pebble`)");
+            skip_without_peer(scenario, Peer::Pebble, "pebble is not installed (`apt-get install pebble`)");
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary folder");

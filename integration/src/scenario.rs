@@ -154,7 +154,8 @@ impl Scenario {
     pub fn compose<const N: usize>(&self, arguments: [&str; N]) -> Option<Run> {
         let peer = run(Command::new(repository().join("integration/peers.sh")).arg("compose"));
         if peer.code() != 0 {
-            engine::skip_without_peer(&self.project, "the real Docker Compose cannot be had on this machine");
+            let why = "the real Docker Compose cannot be had on this machine";
+            engine::skip_without_peer(&self.project, engine::Peer::Compose, why);
             return None;
         }
         Some(run(Command::new(peer.stdout.trim()).args(arguments).current_dir(&self.folder)))

@@ -21,7 +21,8 @@ const SECTIONS: &str = include_str!("attributes/sections.yaml");
 fn everything_reaches_the_engine_as_with_docker_compose() {
     let peer = run(Command::new(repository().join("integration/peers.sh")).arg("compose"));
     if peer.code() != 0 {
-        engine::skip_without_peer("attributes", "the real Docker Compose cannot be had on this machine");
+        let why = "the real Docker Compose cannot be had on this machine";
+        engine::skip_without_peer("attributes", engine::Peer::Compose, why);
         return;
     }
     let peer = PathBuf::from(peer.stdout.trim());

@@ -409,12 +409,12 @@ fn another_authority_is_asked_anew() {
 }
 
 #[test]
-fn a_storage_that_makes_no_sense_is_kept() {
-    let Some(setup) = Gateway::prepare("a_storage_that_makes_no_sense_is_kept", YEAR) else { return };
+fn a_damaged_storage_is_kept() {
+    let Some(setup) = Gateway::prepare("a_damaged_storage_is_kept", YEAR) else { return };
     setup.routes(&[("http", "Host(`a.test`)", "{ certResolver: le }")]);
     fs::write(setup.path("acme.json"), "{\"le\":{\"Account\"").unwrap();
     let mut gateway = setup.start();
-    gateway.until_it_says("is kept under another name");
+    gateway.until_it_says("the storage of certificates is damaged and kept under another name");
     setup.until_trusted("a.test", &gateway);
     assert_eq!(fs::read_to_string(setup.path("acme.json.broken-1")).unwrap(), "{\"le\":{\"Account\"");
 }

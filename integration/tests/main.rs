@@ -33,6 +33,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod logs;
+mod peers;
 mod providers;
 mod rollout;
 mod routed;

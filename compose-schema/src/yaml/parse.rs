@@ -3,13 +3,14 @@
 //! Follows what Go's `yaml.v3` accepts, since that is what Docker Compose reads with.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag as ParsedTag};
 
 use super::alias::{AliasError, Anchors};
 use super::scalar::{self, CoreTag};
 use super::tabs::{self, Tabs};
-use super::{Entry, Mapping, Node, Tag, Value};
+use super::{Entry, Mapping, Node, Tag, Value, brackets};
 use crate::codes::input;
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
@@ -17,7 +18,8 @@ use crate::source::{SourceId, Span};
 /// Levels of lists and mappings that a document may have, aliases counted with what they stand for.
 pub const MAX_DEPTH: usize = 100;
 
-/// Bytes that are read again at most, for comments that the parser does not know.
+/// Bytes that are read again at most, for what the parser does not know: once for each comment directly behind a value, and once
+/// for each list or mapping in brackets that has lines indented with tabs.
 const MAX_REREAD: usize = 32 << 20;
 
 /// The documents of a text; an empty one is null. `text` must be the text of `source`.
@@ -79,8 +81,8 @@ fn read(source: SourceId, text: &str) -> Result<Vec<Node>, Mistakes> {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
                 if matches!(error.kind(), ErrorKind::CommentNotSeparated) {
                     mended = without_comment(text, at);
-                } else if composer.in_brackets() {
-                    mended = tabs::without(text, at);
+                } else if let Some(brackets) = composer.brackets(at) {
+                    mended = tabs::without(text, brackets);
                 }
                 composer.syntax(at, &error.info());
                 break;
@@ -257,9 +259,11 @@ impl<'t> Composer<'t> {
         self.text.get(span.start as usize..).is_some_and(|rest| rest.starts_with(['[', '{']))
     }
 
-    /// Whether what is being read stands in brackets.
-    fn in_brackets(&self) -> bool {
-        self.open.last().is_some_and(|open| self.begins_with_bracket(open.span))
+    /// The outermost brackets around this place.
+    fn brackets(&self, at: usize) -> Option<Range<usize>> {
+        let open = self.open.iter().find(|open| self.begins_with_bracket(open.span))?;
+        let start = open.span.start as usize;
+        brackets::end(self.text, start).filter(|&end| at < end).map(|end| start..end)
     }
 
     /// Whether a plain key of a mapping in braces ends with the colon behind it: in `{key:}` no space makes it an indicator.

@@ -16,8 +16,9 @@ pub(super) struct Tabs<'t> {
 enum Kind {
     /// In quotes or brackets.
     Closed,
-    /// A plain scalar; white space behind it belongs to it from this column on.
-    Plain { column: usize },
+    /// A plain scalar; white space behind it belongs to it where it is indented more than the line on which the collection
+    /// starts that it is in.
+    Plain { around: usize },
     /// A block scalar.
     Block,
 }
@@ -33,10 +34,7 @@ impl<'t> Tabs<'t> {
             return;
         }
         let kind = match style {
-            ScalarStyle::Plain => {
-                let line = self.line_before(around);
-                Kind::Plain { column: line.len() - line.trim_start_matches(' ').len() + 1 }
-            }
+            ScalarStyle::Plain => Kind::Plain { around },
             ScalarStyle::Literal | ScalarStyle::Folded => Kind::Block,
             _ => Kind::Closed,
         };
@@ -53,31 +51,54 @@ impl<'t> Tabs<'t> {
 
     /// The first tab that Go's reader refuses.
     pub(super) fn misplaced(&self) -> Option<usize> {
-        let tabs = self.text.match_indices('\t').filter(|_| self.any);
-        tabs.map(|(at, _)| at).find(|&at| self.is_misplaced(at))
+        if !self.any {
+            return None;
+        }
+        let (mut start, mut next) = (0, 0);
+        let mut near: Option<Near<'_>> = None;
+        for line in self.text.split_inclusive('\n') {
+            let begin = line.find(|c| !matches!(c, ' ' | '\t' | '-' | '?' | '\r')).unwrap_or(line.len());
+            let begin = line.get(..begin).filter(|_| !line.starts_with("---")).unwrap_or_default();
+            for (column, _) in begin.match_indices('\t') {
+                let at = start + column;
+                let behind = |(value, _): &&(Range<usize>, Kind)| value.end <= at;
+                next += self.values.iter().skip(next).take_while(behind).count();
+                let within = self.values.get(next).is_some_and(|(value, _)| value.start <= at);
+                let mut place =
+                    near.take().filter(|near| near.is(next, within)).unwrap_or_else(|| self.near(next, within));
+                if place.refuses(at, column) {
+                    return Some(at);
+                }
+                near = Some(place);
+            }
+            start += line.len();
+        }
+        None
     }
 
-    fn is_misplaced(&self, at: usize) -> bool {
-        let before = self.line_before(at);
-        if before.starts_with("---") || !before.chars().all(|c| matches!(c, ' ' | '\t' | '-' | '?' | '\r')) {
-            return false;
-        }
-        let column = self.column(at);
-        let next = self.values.partition_point(|(value, _)| value.end <= at);
-        if let Some((range, kind)) = self.values.get(next).filter(|(value, _)| value.start <= at) {
-            let first = || self.text.get(range.start..at).is_some_and(|before| before.trim().is_empty());
-            return *kind == Kind::Block
-                && (column < self.column(range.start) || (first() && !self.says_indentation(range.start)));
-        }
-        let Some((range, kind)) = next.checked_sub(1).and_then(|last| self.values.get(last)) else { return true };
-        let between = self.text.get(range.end..at).unwrap_or_default();
-        match kind {
-            _ if !between.chars().all(char::is_whitespace) => true,
-            Kind::Closed => true,
-            Kind::Plain { column: from } => column < *from,
+    /// What is to be known of the value at an index for the tabs within it, or else of the one before for those behind it.
+    fn near(&self, next: usize, within: bool) -> Near<'t> {
+        let value = if within { Some(next) } else { next.checked_sub(1) }.and_then(|index| self.values.get(index));
+        let Some((range, kind)) = value else {
+            return Near { next, within, column: usize::MAX, refused: None, text: "", start: 0, blank: true };
+        };
+        let column = match kind {
             // Its range starts with its first line, behind the spaces.
-            Kind::Block => column < self.column(range.start),
-        }
+            Kind::Block => self.column(range.start),
+            _ if within => 0,
+            Kind::Closed => usize::MAX,
+            Kind::Plain { around } => {
+                let line = self.line_before(*around);
+                line.len() - line.trim_start_matches(' ').len() + 1
+            }
+        };
+        let refused = match kind {
+            _ if !within => Some(false),
+            Kind::Block if !self.says_indentation(range.start) => Some(true),
+            _ => None,
+        };
+        let start = if within { range.start } else { range.end };
+        Near { next, within, column, refused, text: self.text, start, blank: true }
     }
 
     /// Whether the head of the block scalar that starts here has a number, so that its first line may begin with anything.
@@ -96,17 +117,44 @@ impl<'t> Tabs<'t> {
     }
 }
 
-/// The text with spaces in place of the tabs that a line begins with, the line of `at` or the first such one behind it; all
-/// else where it was: inside of brackets tabs are white space to Go's reader.
-pub(super) fn without(text: &str, at: usize) -> Option<String> {
-    let mut start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-    for line in text.get(start..)?.split_inclusive('\n') {
-        let begin = line.len() - line.trim_start_matches([' ', '\t']).len();
-        let end = start + begin;
-        if text.get(start..end)?.contains('\t') {
-            return Some(format!("{}{}{}", text.get(..start)?, " ".repeat(begin), text.get(end..)?));
-        }
-        start += line.len();
+/// A value that tabs stand in or behind, each looked at once.
+struct Near<'t> {
+    /// The index of the first value that does not end before these tabs, and whether they are within it.
+    next: usize,
+    within: bool,
+    /// Tabs before this column are refused.
+    column: usize,
+    /// Whether those are refused that have only white space between them and the value's start or end, or those that have more.
+    refused: Option<bool>,
+    text: &'t str,
+    /// Up to where it is known whether there is only white space.
+    start: usize,
+    blank: bool,
+}
+
+impl Near<'_> {
+    const fn is(&self, next: usize, within: bool) -> bool {
+        self.next == next && self.within == within
     }
-    None
+
+    fn refuses(&mut self, at: usize, column: usize) -> bool {
+        let between = self.text.get(self.start..at).unwrap_or_default();
+        self.blank = self.blank && between.chars().all(char::is_whitespace);
+        self.start = at;
+        column < self.column || self.refused == Some(self.blank)
+    }
+}
+
+/// The text with spaces in place of the tabs that lines in these brackets begin with, all else where it was: to Go's reader
+/// they are white space.
+pub(super) fn without(text: &str, brackets: Range<usize>) -> Option<String> {
+    let mut mended = String::with_capacity(text.len());
+    mended.push_str(text.get(..brackets.start)?);
+    for (number, line) in text.get(brackets.clone())?.split_inclusive('\n').enumerate() {
+        let rest = if number == 0 { line } else { line.trim_start_matches([' ', '\t']) };
+        mended.extend(std::iter::repeat_n(' ', line.len() - rest.len()));
+        mended.push_str(rest);
+    }
+    mended.push_str(text.get(brackets.end..)?);
+    (mended != text).then_some(mended)
 }

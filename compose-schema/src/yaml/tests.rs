@@ -162,6 +162,10 @@ fn tabs_stand_where_go_yaml_takes_them() {
         ("a: {b: c,\n\td: e\n\t}\n", r#"{a: {b: "c", d: "e"}}"#),
         ("a:\n  b:\n    c: d\n     \t\n", r#"{a: {b: {c: "d"}}}"#),
         ("a: \"b\n\tc\"\t\nd:\te\t# f\n", r#"{a: "b c", d: "e"}"#),
+        (
+            "a:\n  b: {\n\tc: \"it's }\n\td\",\n\te: it's ' # }\n\t, f: [g#\n\th], 'i''}': !!str j}\nk: |\n  l\n  \tm\n",
+            r#"{a: {b: {c: "it's } d", e: "it's '", f: ["g# h"], i'}: "j"}}, k: "l\n\tm\n"}"#,
+        ),
         ("a: |\n  b\n  \tc\n", r#"{a: "b\n\tc\n"}"#),
         ("a:\n  - b\n   \t# c\n", r#"{a: ["b"]}"#),
         ("a: |2\n  \tb\n", r#"{a: "\tb\n"}"#),
@@ -277,6 +281,8 @@ fn hostile_texts_cost_little() {
         "- ".repeat(200_000),
         (0..2_000).map(|n| format!("{}k:\n", " ".repeat(n))).collect(),
         "a: &a [*a]\n".to_owned(),
+        format!("a: |2\n{}\n{}\n\t\n", "     \t\n".repeat(150_000), " \t".repeat(200_000)),
+        format!("a:\n  b: {{\n{}{}", "\t[\n".repeat(90), "\tb,\n".repeat(400_000)),
     ];
     for text in refused {
         let started = Instant::now();
@@ -293,6 +299,11 @@ fn hostile_texts_cost_little() {
         (0..20_000).map(|n| format!("k{n}: &a{n} v\n")).collect(),
         format!("#{}\na: 1\n", "c".repeat(2_000_000)),
         (0..20_000).map(|n| format!("s{n}: {{image: x}}\n")).collect(),
+        format!("a: b #{}\n", "\t".repeat(1_000_000)),
+        format!("a:\n  b:\n    c: d\n{}", "     \t\n".repeat(150_000)),
+        format!("a: |2\n{}", "     \t\n".repeat(150_000)),
+        format!("a: [{}]\nb: c #\t\n", "[d],".repeat(150_000)),
+        format!("a:\n  b: {{\n{}\t}}\n", (0..20_000).map(|n| format!("\tk{n}: v,\n")).collect::<String>()),
     ];
     for text in read {
         let started = Instant::now();
