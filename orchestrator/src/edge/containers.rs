@@ -1,8 +1,7 @@
 //! Gateway and agent as they are found on an engine: one pair of containers for all projects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::adopt::HostMount;
 use super::projects;
@@ -31,8 +30,6 @@ pub(super) const SOCKET: &str = "stack.socket";
 pub(super) const HANDOVER: &str = "stack.handover";
 /// Which host folders the agent sees for which project, as JSON.
 pub(super) const MOUNTS: &str = "stack.mounts";
-/// Where on its host the engine's socket is that the agent has.
-pub(super) const ENGINE: &str = "stack.engine";
 /// Where an engine's socket is, unless its address says otherwise.
 pub(super) const ENGINE_SOCKET: &str = "/var/run/docker.sock";
 
@@ -132,29 +129,11 @@ impl EdgeContainers {
         Ok(known.readable.iter().filter_map(|(name, file)| Some((name.clone(), file.mounts()?))).collect())
     }
 
-    /// Whether the engine of this host is reached by another socket than the one that the agent has, which is gone. Where both
-    /// are there, either is as good.
-    #[must_use]
-    pub fn agent_is_cut_off(&self, engine: &Engine) -> bool {
-        let Some(has) = self.agent.as_ref().and_then(|agent| agent.labels.get(ENGINE)) else { return false };
-        engine.is_local() && engine_socket(&engine.address()) != has && !is_socket(Path::new(has))
-    }
-
     /// Host folders that the agent sees, where there is one.
     pub(super) fn agent_mounts(&self) -> Option<ProjectMounts> {
         let agent = self.agent.as_ref()?;
         Some(agent.labels.get(MOUNTS).map(|text| parse_mounts(text)).unwrap_or_default())
     }
-}
-
-/// Where on its host the socket of an engine at an address is.
-pub(super) fn engine_socket(address: &str) -> &str {
-    address.strip_prefix("unix://").unwrap_or(ENGINE_SOCKET)
-}
-
-/// Engines make a folder of what is to be mounted and is not there.
-fn is_socket(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Name of the socket at which a gateway tells how it is, from its container's labels.
@@ -188,29 +167,6 @@ fn parse_lines(text: &str) -> ProjectMounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend;
-
-    #[test]
-    fn an_agent_whose_socket_is_gone_is_replaced_for_another_one() -> std::io::Result<()> {
-        let engine: Engine = backend::memory::Memory::new();
-        let folder = tempfile::tempdir()?;
-        let socket = folder.path().join("engine.sock");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket)?;
-        let path = |path: &Path| Some(path.to_string_lossy().into_owned());
-        for (has, cut_off) in [
-            (None, false),
-            (path(Path::new("/nowhere/engine.sock")), true),
-            (path(folder.path()), true),
-            (path(&socket), false),
-            (path(Path::new(ENGINE_SOCKET)), false),
-        ] {
-            let labels = has.iter().map(|socket| (ENGINE.to_owned(), socket.clone())).collect();
-            let agent = Some(Container { labels, ..Container::default() });
-            let pair = EdgeContainers { agent, ..EdgeContainers::default() };
-            assert_eq!(pair.agent_is_cut_off(&engine), cut_off, "{has:?}");
-        }
-        Ok(())
-    }
 
     #[test]
     fn mounts_survive_the_label() {

@@ -23,7 +23,7 @@ pub async fn ensure(
     pair: &EdgeContainers,
     mounts: &ProjectMounts,
 ) -> Result<bool, EdgeError> {
-    let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts) && !pair.agent_is_cut_off(engine);
+    let same_mounts = pair.agent_mounts().is_some_and(|seen| seen == *mounts);
     let stamped = |found: &Option<Container>| {
         found.as_ref().is_some_and(|found| found.labels.get(STAMP) == Some(&executable.stamp))
     };

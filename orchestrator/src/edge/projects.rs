@@ -156,12 +156,11 @@ async fn put(engine: &Engine, name: &str, file: &ProjectFile) -> Result<(), Edge
 /// # Errors
 /// Whatever the engine answers, except that there is nothing yet.
 pub async fn read(engine: &Engine, pair: &EdgeContainers) -> Result<Known> {
-    let agent = pair.agent.as_ref().filter(|_| !pair.agent_is_cut_off(engine));
-    match (agent, pair.gateway.as_ref().or(pair.agent.as_ref())) {
+    match (&pair.agent, &pair.gateway) {
         (Some(agent), _) => read_in(engine, &agent.id).await,
-        // Somebody has removed the agent, or the socket that it has: then the engine gives out nothing of it.
-        (None, Some(other)) => {
-            let reader = volumes::make_reader(engine, &other.image).await?;
+        // Somebody has removed the agent.
+        (None, Some(gateway)) => {
+            let reader = volumes::make_reader(engine, &gateway.image).await?;
             let known = read_in(engine, &reader).await;
             engine.remove_container(&reader, false).await?;
             known

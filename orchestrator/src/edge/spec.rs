@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use compose_schema::model::{BindOptions, Duration, Healthcheck, Logging, Mount, Service};
 
 use super::containers::{
-    AGENT, CERTIFICATES, DIGEST, ENGINE, ENGINE_SOCKET, GATEWAY, HANDOVER, MOUNTS, PROJECTS, ProjectMounts, ROLE,
-    SOCKET, STAMP, VOLUME, engine_socket, print_mounts,
+    AGENT, CERTIFICATES, DIGEST, ENGINE_SOCKET, GATEWAY, HANDOVER, MOUNTS, PROJECTS, ProjectMounts, ROLE, SOCKET,
+    STAMP, VOLUME, print_mounts,
 };
 use super::image::Executable;
 use super::{projects, state};
@@ -62,7 +62,7 @@ pub(super) fn agent_spec(
         stop_grace_period: Some(Duration(30_000_000_000)),
         ..confined()
     };
-    let socket = engine_socket(&info.address);
+    let socket = info.address.strip_prefix("unix://").unwrap_or(ENGINE_SOCKET);
     let mut all = project_mounts().to_vec();
     all.extend([
         volume(CERTIFICATES, state::CERTIFICATES, true),
@@ -80,7 +80,6 @@ pub(super) fn agent_spec(
     }
     let mut spec = container(AGENT, "agent", (executable, digest), service, all);
     spec.labels.insert(MOUNTS.to_owned(), print_mounts(mounts));
-    spec.labels.insert(ENGINE.to_owned(), socket.to_owned());
     spec
 }
 

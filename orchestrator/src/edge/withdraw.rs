@@ -37,7 +37,7 @@ async fn take_back(engine: &Engine, project: &str, volumes: bool) -> Result<bool
     }
     if was_known {
         let mut mounts = pair.mounts(engine).await?;
-        if mounts.remove(project).is_some() || pair.agent.is_none() || pair.agent_is_cut_off(engine) {
+        if mounts.remove(project).is_some() || pair.agent.is_none() {
             deploy::ensure(engine, &Executable::current()?, &pair, &mounts).await?;
         }
         let revision = known.next_revision(project);
