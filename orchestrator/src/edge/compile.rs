@@ -103,9 +103,12 @@ pub fn compile(
             compiled.urls.insert(name.to_owned(), urls.into_iter().collect());
         }
     }
-    // Nobody to listen for: a machine on which nothing is routed keeps its ports.
     if !adopted.is_empty() || projects.values().any(|file| !file.services.is_empty()) {
         listen(&adopted, &shared, &mut compiled);
+    } else {
+        // Nobody to listen for: a machine on which nothing is routed keeps its ports, and labels that are there are meant for
+        // somebody else.
+        parts.clear();
     }
     let (redirects, their_origins) = redirect::configuration(&adopted, &parts);
     (compiled.edge.dynamic, compiled.edge.origins) = names::unite(parts);

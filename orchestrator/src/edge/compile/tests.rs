@@ -170,6 +170,10 @@ fn a_service_without_a_container_is_known_and_has_no_server() {
 fn nothing_is_listened_on_for_nobody() {
     let compiled = compile(&BTreeMap::new(), &[], None);
     assert_eq!(compiled.edge, EdgeConfiguration::default());
+    // Labels that somebody else's Traefik reads.
+    let all = projects([ProjectFile { project: "q".to_owned(), ..ProjectFile::default() }]);
+    let compiled = compile(&all, &[seen("p", "app", "10.0.0.2", &APP[..1])], None);
+    assert_eq!((routers(&compiled), compiled.edge.dynamic), (Vec::new(), Configuration::default()));
 }
 
 #[test]
@@ -237,7 +241,9 @@ fn a_network_may_be_called_as_in_the_compose_file() {
         ..Container::default()
     };
     let seen = observe(&[container], &BTreeMap::new());
-    let compiled = compile(&BTreeMap::new(), &seen, None);
+    let services = [("other".to_owned(), labels(&APP[..1]))].into();
+    let listening = projects([ProjectFile { project: "q".to_owned(), services, ..ProjectFile::default() }]);
+    let compiled = compile(&listening, &seen, None);
     assert_eq!(servers(&compiled, "app@docker"), ["http://10.0.1.2:80"]);
 }
 
