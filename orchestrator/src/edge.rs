@@ -1,7 +1,7 @@
 //! The edge: what a project asks of the gateway, and the gateway as two containers of the engine.
 //!
 //! `up` reads [`EdgeRequest`] off the project, checks it before anything is touched ([`EdgeRequest::check`]), and hands it over once
-//! the containers run ([`EdgeRequest::apply`]). `down` takes it back ([`withdraw`]).
+//! the containers run ([`EdgeRequest::apply`]). `down` takes it back ([`withdraw()`]).
 
 pub mod adopt;
 pub mod ask;

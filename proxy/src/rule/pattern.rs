@@ -1,6 +1,6 @@
 //! Regular expressions in Go's syntax (RE2), compiled with the `regex` crate.
 //!
-//! Both run in linear time and agree on most of the syntax. Where they differ, [`translate`] rewrites the pattern, or refuses what Go does.
+//! Both run in linear time and agree on most of the syntax. Where they differ, `translate` rewrites the pattern, or refuses what Go does.
 
 mod class;
 mod escape;
