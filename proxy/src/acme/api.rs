@@ -1,6 +1,7 @@
 //! DNS challenges by the HTTP API of whoever holds the zone: the providers of Traefik that most ask for, by the variables
 //! that they have there (lego documentation, "DNS Providers"), and any server that takes lego's own requests (`httpreq`).
 
+mod client;
 mod cloudflare;
 mod digitalocean;
 mod duckdns;
@@ -14,25 +15,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use rustls::ClientConfig;
-use serde::de::DeserializeOwned;
+
+use client::{Answer, Client, Credentials, bearer, secret};
 
 use super::dns::Proof;
 use super::failure::Failure;
-use super::https::{exchange, trusting};
+use super::https::trusting;
 use super::propagation::{self, ExpectedRecord, Timing};
 use super::variables::{Secret, Variables};
 use crate::config::statics::DnsChallenge;
 use crate::dns::name::Name;
 use crate::tls::client::usual_roots;
-use crate::upstream::failure::chain;
 
-/// As much of an answer is told where it is not understood.
-const LONGEST: usize = 300;
 /// Names beyond so many labels have no zone that is looked for.
 const MOST_LABELS: usize = 12;
 
@@ -48,33 +43,93 @@ enum Provider {
     Ovh(ovh::Ovh),
 }
 
-/// Names of providers, what their variables begin with, and how long records may take to be seen, in seconds: for how long
-/// they are waited for and how often they are looked for, where no variable says so.
-const PROVIDERS: [(&str, &[&str], [u64; 2]); 8] = [
-    ("cloudflare", &["CLOUDFLARE", "CF"], [120, 2]),
-    ("digitalocean", &["DO"], [60, 5]),
-    ("duckdns", &["DUCKDNS"], [60, 2]),
-    ("gandiv5", &["GANDIV5"], [1200, 20]),
-    ("hetzner", &["HETZNER"], [60, 2]),
-    ("hetznerv1", &["HETZNER"], [60, 2]),
-    ("httpreq", &["HTTPREQ"], [60, 2]),
-    ("ovh", &["OVH"], [60, 2]),
+/// A provider that is known here.
+struct Known {
+    name: &'static str,
+    /// What its variables begin with: the first those that all providers have.
+    prefixes: &'static [&'static str],
+    /// For how long records are waited for and how often they are looked for, in seconds, where no variable says so.
+    propagation: u64,
+    polling: u64,
+    /// Reads its own variables.
+    read: fn(Variables<'_>) -> Result<Provider, String>,
+}
+
+/// All of them, in the order in which messages name them.
+const PROVIDERS: [Known; 8] = [
+    Known {
+        name: "cloudflare",
+        prefixes: &["CLOUDFLARE", "CF"],
+        propagation: 120,
+        polling: 2,
+        read: |variables| cloudflare::Cloudflare::read(variables).map(Provider::Cloudflare),
+    },
+    Known {
+        name: "digitalocean",
+        prefixes: &["DO"],
+        propagation: 60,
+        polling: 5,
+        read: |variables| digitalocean::DigitalOcean::read(variables).map(Provider::DigitalOcean),
+    },
+    Known {
+        name: "duckdns",
+        prefixes: &["DUCKDNS"],
+        propagation: 60,
+        polling: 2,
+        read: |variables| duckdns::DuckDns::read(variables).map(Provider::DuckDns),
+    },
+    Known {
+        name: "gandiv5",
+        prefixes: &["GANDIV5"],
+        propagation: 1200,
+        polling: 20,
+        read: |variables| gandi::Gandi::read(variables).map(Provider::Gandi),
+    },
+    Known { name: "hetzner", ..HETZNER },
+    Known { name: "hetznerv1", ..HETZNER },
+    Known {
+        name: "httpreq",
+        prefixes: &["HTTPREQ"],
+        propagation: 60,
+        polling: 2,
+        read: |variables| httpreq::HttpReq::read(variables).map(Provider::HttpReq),
+    },
+    Known {
+        name: "ovh",
+        prefixes: &["OVH"],
+        propagation: 60,
+        polling: 2,
+        read: |variables| ovh::Ovh::read(variables).map(Provider::Ovh),
+    },
 ];
+
+const HETZNER: Known = Known {
+    name: "",
+    prefixes: &["HETZNER"],
+    propagation: 60,
+    polling: 2,
+    read: |variables| hetzner::Hetzner::read(variables).map(Provider::Hetzner),
+};
+
+fn known(provider: &str) -> Option<&'static Known> {
+    PROVIDERS.iter().find(|known| known.name == provider)
+}
 
 /// What the variables of a provider begin with; none for one that is not known here.
 pub(super) fn prefixes(provider: &str) -> Option<&'static [&'static str]> {
-    PROVIDERS.iter().find(|(name, ..)| *name == provider).map(|(_, prefixes, _)| *prefixes)
+    known(provider).map(|known| known.prefixes)
 }
 
 /// Names of all providers.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    PROVIDERS.iter().map(|(name, ..)| *name)
+    PROVIDERS.iter().map(|known| known.name)
 }
 
 /// Seconds that a record may take to be seen; none for a provider that is not known here.
 pub(super) fn propagation_seconds(provider: &str, environment: &BTreeMap<String, String>) -> Option<u64> {
-    let (_, prefixes, [usual, _]) = PROVIDERS.iter().find(|(name, ..)| *name == provider)?;
-    Some(Variables(environment).roughly(&format!("{}_PROPAGATION_TIMEOUT", prefixes.first()?), *usual))
+    let known = known(provider)?;
+    let variable = format!("{}_PROPAGATION_TIMEOUT", known.prefixes.first()?);
+    Some(Variables(environment).roughly(&variable, known.propagation))
 }
 
 /// How a provider is told, by the environment.
@@ -94,20 +149,11 @@ impl Settings {
     /// What is missing or invalid, by the name of its variable; a provider that is not known here.
     pub(super) fn read(provider: &str, environment: &BTreeMap<String, String>) -> Result<Self, String> {
         let variables = Variables(environment);
-        let found = PROVIDERS.iter().find(|(name, ..)| *name == provider);
-        let (_, prefixes, [propagation, polling]) = found.ok_or_else(|| format!("no provider `{provider}`"))?;
-        let prefix = prefixes.first().copied().unwrap_or_default();
+        let known = known(provider).ok_or_else(|| format!("no provider `{provider}`"))?;
+        let prefix = known.prefixes.first().copied().unwrap_or_default();
         Ok(Self {
-            provider: match provider {
-                "cloudflare" => Provider::Cloudflare(cloudflare::Cloudflare::read(variables)?),
-                "digitalocean" => Provider::DigitalOcean(digitalocean::DigitalOcean::read(variables)?),
-                "duckdns" => Provider::DuckDns(duckdns::DuckDns::read(variables)?),
-                "gandiv5" => Provider::Gandi(gandi::Gandi::read(variables)?),
-                "ovh" => Provider::Ovh(ovh::Ovh::read(variables)?),
-                "httpreq" => Provider::HttpReq(httpreq::HttpReq::read(variables)?),
-                _ => Provider::Hetzner(hetzner::Hetzner::read(variables)?),
-            },
-            timing: Timing::read(variables, prefix, *propagation, *polling)?,
+            provider: (known.read)(variables)?,
+            timing: Timing::read(variables, prefix, known.propagation, known.polling)?,
             limit: Duration::from_secs(variables.seconds(&format!("{prefix}_HTTP_TIMEOUT"), 30)?.max(1)),
             follows_aliases: variables.follows_aliases(),
         })
@@ -316,120 +362,6 @@ impl Provider {
             (_, None) => Err("it has no zone".to_owned()),
         }
     }
-}
-
-/// Sends requests to providers.
-#[derive(Clone, Debug)]
-struct Client {
-    tls: Arc<ClientConfig>,
-    limit: Duration,
-}
-
-/// What a provider answers.
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
-}
-
-/// Credentials of a request.
-type Credentials = Vec<(HeaderName, HeaderValue)>;
-
-impl Client {
-    /// Sends one request, with JSON in it where there is any.
-    ///
-    /// # Errors
-    /// There is no answer. Neither URL nor credentials stand in the error.
-    async fn send(
-        &self,
-        method: Method,
-        url: &str,
-        credentials: &Credentials,
-        body: Option<&serde_json::Value>,
-    ) -> Result<Answer, String> {
-        let is_post = method == Method::POST;
-        let mut request = Request::builder().method(method).uri(url).header(ACCEPT, "application/json");
-        request = request.header(USER_AGENT, concat!("stack/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in credentials {
-            request = request.header(name, value);
-        }
-        let bytes = body.map(serde_json::Value::to_string).unwrap_or_default();
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        } else if is_post {
-            // Where a body is expected, that there is none is said (RFC 9110 section 8.6).
-            request = request.header(CONTENT_LENGTH, "0");
-        }
-        let request = request.body(Full::new(Bytes::from(bytes))).map_err(|_| "its URL is invalid".to_owned())?;
-        let answer = tokio::time::timeout(self.limit, exchange(&self.tls, None, request)).await;
-        let answer = answer.map_err(|_| format!("no answer within {} s", self.limit.as_secs()))?;
-        let (parts, body) = answer.map_err(|error| chain(&*error))?.into_parts();
-        Ok(Answer { status: parts.status, body })
-    }
-}
-
-impl Answer {
-    /// What the answer says, where it is a good one.
-    ///
-    /// # Errors
-    /// Another status, with what the provider says; a body that is not the JSON that is expected.
-    fn read<T: DeserializeOwned>(&self) -> Result<T, String> {
-        self.good()?;
-        serde_json::from_slice(&self.body).map_err(|error| format!("its answer is not understood: {error}"))
-    }
-
-    /// Whether the answer is a good one.
-    ///
-    /// # Errors
-    /// Another status, with what the provider says.
-    fn good(&self) -> Result<(), String> {
-        if self.status.is_success() { Ok(()) } else { Err(self.told()) }
-    }
-
-    /// Status, and as much of the body as is of use.
-    fn told(&self) -> String {
-        let message = serde_json::from_slice(&self.body).ok().and_then(|body: serde_json::Value| message(&body));
-        let text = message.unwrap_or_else(|| String::from_utf8_lossy(&self.body).into_owned());
-        let text: String = text.trim().chars().filter(|sign| !sign.is_control()).take(LONGEST).collect();
-        let separator = if text.is_empty() { "" } else { ": " };
-        format!("it answers {}{separator}{text}", self.status)
-    }
-}
-
-/// The messages in an error, wherever providers put them.
-fn message(body: &serde_json::Value) -> Option<String> {
-    let one = |error: &serde_json::Value| {
-        let text = error.get("message")?.as_str()?;
-        let code = error.get("code").map(|code| code.as_str().map_or_else(|| code.to_string(), str::to_owned));
-        Some(code.map_or_else(|| text.to_owned(), |code| format!("{text} ({code})")))
-    };
-    let nested = |error: &serde_json::Value| {
-        let chain = error.get("error_chain").and_then(serde_json::Value::as_array);
-        let all = std::iter::once(error).chain(chain.into_iter().flatten());
-        all.filter_map(one).collect::<Vec<_>>().join(": ")
-    };
-    if let Some(errors) = body.get("errors").and_then(serde_json::Value::as_array) {
-        return Some(errors.iter().map(nested).collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty());
-    }
-    body.get("error").and_then(one).or_else(|| one(body))
-}
-
-/// A header with a secret in it, which no log shows.
-///
-/// # Errors
-/// A secret that cannot be sent, by the name of its variable.
-fn secret(name: HeaderName, variable: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let mut header = HeaderValue::from_str(value).map_err(|_| format!("`{variable}` cannot be sent in a header"))?;
-    header.set_sensitive(true);
-    Ok((name, header))
-}
-
-/// `Authorization: Bearer TOKEN` (RFC 6750 section 2.1).
-///
-/// # Errors
-/// As [`secret`].
-fn bearer(variable: &str, token: &str) -> Result<Credentials, String> {
-    Ok(vec![secret(AUTHORIZATION, variable, &format!("Bearer {token}"))?])
 }
 
 /// Where an API is, without a slash at the end.

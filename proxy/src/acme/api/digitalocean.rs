@@ -1,6 +1,6 @@
 //! DigitalOcean (API documentation, "Domain Records", version 2).
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -45,11 +45,7 @@ impl DigitalOcean {
 
     pub(super) async fn zone_id(&self, client: &Client, zone: &str) -> Result<Option<String>, String> {
         let url = format!("{}/v2/domains/{zone}", self.base);
-        let answer = client.send(Method::GET, &url, &self.token, None).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        answer.good().map(|()| Some(zone.to_owned()))
+        Ok(client.has(&url, &self.token).await?.then(|| zone.to_owned()))
     }
 
     pub(super) async fn add(&self, client: &Client, zone: &Zone, txt: &Txt) -> Result<(), String> {

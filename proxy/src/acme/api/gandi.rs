@@ -47,11 +47,7 @@ impl Gandi {
 
     pub(super) async fn zone_id(&self, client: &Client, zone: &str) -> Result<Option<String>, String> {
         let url = format!("{}/domains/{zone}", self.base);
-        let answer = client.send(Method::GET, &url, &self.token, None).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        answer.good().map(|()| Some(zone.to_owned()))
+        Ok(client.has(&url, &self.token).await?.then(|| zone.to_owned()))
     }
 
     pub(super) async fn add(&self, client: &Client, zone: &Zone, txt: &Txt) -> Result<(), String> {

@@ -66,11 +66,7 @@ impl Hetzner {
 
     pub(super) async fn zone_id(&self, client: &Client, zone: &str) -> Result<Option<String>, String> {
         let url = format!("{}/zones/{zone}", self.base);
-        let answer = client.send(Method::GET, &url, &self.token, None).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        answer.good().map(|()| Some(zone.to_owned()))
+        Ok(client.has(&url, &self.token).await?.then(|| zone.to_owned()))
     }
 
     pub(super) async fn add(&self, client: &Client, zone: &Zone, txt: &Txt) -> Result<(), String> {
